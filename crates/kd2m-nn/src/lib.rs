@@ -1,0 +1,14 @@
+//! Networks as data: a [`Graph`] of named layers with a few marked outputs, and its [`Weights`] as named tensors.
+//!
+//! The [`zoo`] is functions that return graphs. Engines (the CPU engine `kd2m-cpu`, Burn on any device) run them; counts, file
+//! formats and pictures are read off the graph, once, for every network. Names of parameters are those of torchvision and timm.
+
+pub mod graph;
+pub mod init;
+pub mod layer;
+pub mod weights;
+pub mod zoo;
+
+pub use graph::{Graph, GraphBuilder, GraphError, Node, NodeId, Shape};
+pub use layer::{BatchNorm, Conv, Init, Layer, Linear, Pool};
+pub use weights::{NamedTensor, ParameterSpec, Role, Weights};

@@ -1,0 +1,162 @@
+//! A view of n samples with d features each, with weights and, where a divergence wants them, labels.
+//! Everything that can be wrong with the data is checked once, here; divergences trust a `Cloud`.
+
+use crate::{
+    error::{OtError, Side},
+    real::Real,
+};
+
+/// What is known of the classes of a cloud's samples.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Labels<'a, T> {
+    /// Nothing.
+    None,
+    /// One class a sample.
+    Hard(&'a [u32]),
+    /// A distribution over classes a sample, row-major `[n, classes]` (softmax outputs).
+    Soft { values: &'a [T], classes: usize },
+}
+
+/// n samples × d features, row-major, with marginal weights that sum to one.
+#[derive(Debug, Clone)]
+pub struct Cloud<'a, T> {
+    side: Side,
+    features: &'a [T],
+    n: usize,
+    d: usize,
+    weights: Option<Vec<f64>>,
+    labels: Labels<'a, T>,
+}
+
+impl<'a, T: Real> Cloud<'a, T> {
+    /// A cloud with uniform weights over a row-major slice `[n, d]`.
+    ///
+    /// # Errors
+    /// No samples, a slice of another length, or a value that is not finite (its row is named).
+    pub fn new(side: Side, features: &'a [T], n: usize, d: usize) -> Result<Self, OtError> {
+        if n == 0 || d == 0 {
+            return Err(OtError::Empty { side });
+        }
+        if features.len() != n * d {
+            return Err(OtError::Length { what: format!("{side}"), rows: n, columns: d, found: features.len() });
+        }
+        if let Some(at) = features.iter().position(|x| !x.is_finite()) {
+            return Err(OtError::NonFinite { side, row: at / d, column: at % d, value: features[at].wide() });
+        }
+        Ok(Self { side, features, n, d, weights: None, labels: Labels::None })
+    }
+
+    /// The same samples under these weights, normalised to sum to one in `f64`.
+    ///
+    /// # Errors
+    /// Another number of weights, a negative or non-finite one, or a sum of zero.
+    pub fn with_weights(mut self, weights: &[f64]) -> Result<Self, OtError> {
+        let side = self.side;
+        if weights.len() != self.n {
+            return Err(OtError::WeightCount { side, expected: self.n, found: weights.len() });
+        }
+        if let Some(row) = weights.iter().position(|w| !w.is_finite() || *w < 0.0) {
+            return Err(OtError::Weight { side, row, value: weights[row] });
+        }
+        let sum: f64 = weights.iter().sum();
+        if sum <= 0.0 || !sum.is_finite() {
+            return Err(OtError::WeightSum { side });
+        }
+        self.weights = Some(weights.iter().map(|w| w / sum).collect());
+        Ok(self)
+    }
+
+    /// The same samples with one class each.
+    ///
+    /// # Errors
+    /// Another number of labels than samples.
+    pub fn with_labels(mut self, labels: &'a [u32]) -> Result<Self, OtError> {
+        if labels.len() != self.n {
+            return Err(OtError::LabelCount { side: self.side, expected: self.n, found: labels.len() });
+        }
+        self.labels = Labels::Hard(labels);
+        Ok(self)
+    }
+
+    /// The same samples with a distribution over classes each, row-major `[n, classes]`.
+    ///
+    /// # Errors
+    /// A slice of another length, or a value that is not finite.
+    pub fn with_soft_labels(mut self, values: &'a [T], classes: usize) -> Result<Self, OtError> {
+        let side = self.side;
+        if values.len() != self.n * classes || classes == 0 {
+            return Err(OtError::Length {
+                what: format!("the soft labels of {side}"),
+                rows: self.n,
+                columns: classes,
+                found: values.len(),
+            });
+        }
+        if let Some(at) = values.iter().position(|x| !x.is_finite()) {
+            return Err(OtError::NonFinite { side, row: at / classes, column: at % classes, value: values[at].wide() });
+        }
+        self.labels = Labels::Soft { values, classes };
+        Ok(self)
+    }
+
+    /// Which of the two clouds this is.
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Number of samples n.
+    pub fn len(&self) -> usize {
+        self.n
+    }
+
+    /// Never true: a cloud has at least one sample.
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    /// Number of features d.
+    pub fn width(&self) -> usize {
+        self.d
+    }
+
+    /// All features, row-major `[n, d]`.
+    pub fn features(&self) -> &'a [T] {
+        self.features
+    }
+
+    /// The features of sample `i`.
+    pub fn row(&self, i: usize) -> &'a [T] {
+        &self.features[i * self.d..(i + 1) * self.d]
+    }
+
+    /// The weight of sample `i`; all weights sum to one.
+    pub fn weight(&self, i: usize) -> f64 {
+        self.weights.as_ref().map_or(1.0 / self.n as f64, |w| w[i])
+    }
+
+    /// Explicit weights, or `None` when they are uniform.
+    pub fn weights(&self) -> Option<&[f64]> {
+        self.weights.as_deref()
+    }
+
+    /// The weights as a vector, uniform ones written out.
+    pub fn weights_vec(&self) -> Vec<f64> {
+        self.weights.clone().unwrap_or_else(|| vec![1.0 / self.n as f64; self.n])
+    }
+
+    /// What is known of the samples' classes.
+    pub fn labels(&self) -> Labels<'a, T> {
+        self.labels
+    }
+}
+
+/// Fails unless both clouds have the same width.
+///
+/// # Errors
+/// [`OtError::Widths`], which names `gw` as the metric that accepts them.
+pub fn equal_widths<T: Real>(metric: &str, a: &Cloud<T>, b: &Cloud<T>) -> Result<(), OtError> {
+    if a.width() == b.width() {
+        return Ok(());
+    }
+    Err(OtError::Widths { metric: metric.to_owned(), a: a.width(), b: b.width(), alternatives: "gw".to_owned() })
+}

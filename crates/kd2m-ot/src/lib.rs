@@ -1,0 +1,19 @@
+//! Distances between point clouds, histograms and Gaussians, with their gradients, on plain slices.
+//!
+//! Two sets of features become two [`Cloud`]s (checked once), a [`Divergence`](divergence::Divergence) compares them, and the
+//! answer is a [`Solution`]: value, gradient with respect to the first cloud, coupling, potentials, and an honest [`Status`].
+//! Every divergence is written once, here; the program, the training loop and other languages call it.
+//! Start with [`divergence::registry`] to see what there is.
+
+pub mod cloud;
+pub mod divergence;
+pub mod error;
+pub mod options;
+pub mod real;
+pub mod solution;
+
+pub use cloud::{Cloud, Labels};
+pub use error::{OtError, Side};
+pub use options::Options;
+pub use real::Real;
+pub use solution::{Gradient, Plan, Potentials, Solution, Status};
