@@ -1,0 +1,121 @@
+//! Parameters and running statistics as named tensors in PyTorch's layout, and the files that hold them.
+//!
+//! [`read`] takes safetensors and fits it to a graph; [`write`](write()) makes safetensors that PyTorch opens.
+
+mod check;
+mod safetensors;
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+
+pub use check::{Mismatch, Problem, check};
+
+use crate::graph::{Graph, NodeId};
+
+/// What a tensor of a network is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Of a convolution or a linear layer.
+    Weight,
+    Bias,
+    /// γ of a batch norm.
+    Scale,
+    /// β of a batch norm.
+    Shift,
+    RunningMean,
+    RunningVariance,
+}
+
+impl Role {
+    /// Running statistics are state, not parameters.
+    pub fn is_trained(self) -> bool {
+        !matches!(self, Role::RunningMean | Role::RunningVariance)
+    }
+}
+
+/// A tensor that a graph needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParameterSpec {
+    /// PyTorch's key, e.g. `layer1.0.conv1.weight`.
+    pub key: String,
+    pub node: NodeId,
+    pub shape: Vec<usize>,
+    pub role: Role,
+}
+
+impl ParameterSpec {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Never: no axis is zero.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A tensor on the host, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedTensor {
+    pub shape: Vec<usize>,
+    pub values: Vec<f32>,
+}
+
+/// Tensors by key.
+pub type Weights = BTreeMap<String, NamedTensor>;
+
+/// Why a weights file cannot be used.
+#[derive(Debug, Error)]
+pub enum WeightsError {
+    #[error("cannot read {}: {source}", path.display())]
+    Read { path: PathBuf, source: std::io::Error },
+    #[error("cannot write {}: {source}", path.display())]
+    Write { path: PathBuf, source: std::io::Error },
+    #[error("{} is not a readable weights file: {reason}", path.display())]
+    Malformed { path: PathBuf, reason: String },
+    #[error("{} does not fit {graph}: {mismatch}", path.display())]
+    Unfit { path: PathBuf, graph: String, mismatch: Mismatch },
+}
+
+/// The weights in a file, fitted to a graph.
+///
+/// # Errors
+/// A file that cannot be read, that is damaged, or whose tensors are not those of the graph.
+pub fn read(path: &Path, graph: &Graph) -> Result<Weights, WeightsError> {
+    let weights = read_any(path)?;
+    check(graph, &weights).map_err(|mismatch| WeightsError::Unfit {
+        path: path.to_owned(),
+        graph: graph.name.clone(),
+        mismatch,
+    })?;
+    Ok(weights)
+}
+
+/// Every floating-point tensor in a file as f32, whatever network it belongs to.
+///
+/// # Errors
+/// A file that cannot be read or that is damaged.
+pub fn read_any(path: &Path) -> Result<Weights, WeightsError> {
+    let bytes = std::fs::read(path).map_err(|source| WeightsError::Read { path: path.to_owned(), source })?;
+    safetensors::decode(&bytes).map_err(|reason| WeightsError::Malformed { path: path.to_owned(), reason })
+}
+
+/// Writes safetensors under a temporary name and renames it, so that a reader never sees half a file.
+///
+/// `metadata` becomes the header's only extra entry, `kd2m`; equal weights and metadata make equal bytes.
+///
+/// # Errors
+/// The folder is missing or not writable, the disk is full.
+pub fn write(path: &Path, weights: &Weights, metadata: Option<&str>) -> Result<(), WeightsError> {
+    use std::io::Write as _;
+    let to_error = |source| WeightsError::Write { path: path.to_owned(), source };
+    let bytes = safetensors::encode(weights, metadata).map_err(|e| to_error(std::io::Error::other(e)))?;
+    let mut file = atomic_write_file::AtomicWriteFile::open(path).map_err(to_error)?;
+    file.write_all(&bytes).map_err(to_error)?;
+    file.commit().map_err(to_error)
+}

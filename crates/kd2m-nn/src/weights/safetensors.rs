@@ -1,0 +1,128 @@
+//! The safetensors format, read into f32 and written from it.
+//! The crate `safetensors` checks header and offsets; here are the conversion of types and the words for what is wrong.
+
+use std::{borrow::Cow, collections::HashMap};
+
+use safetensors::{
+    SafeTensorError, SafeTensors,
+    tensor::{Dtype, View},
+};
+
+use super::{NamedTensor, Weights};
+
+/// The tensors of a file; integer ones (`num_batches_tracked`) are no weights and are passed over.
+pub(super) fn decode(bytes: &[u8]) -> Result<Weights, String> {
+    let file = SafeTensors::deserialize(bytes).map_err(|e| explain(&e, bytes))?;
+    let mut weights = Weights::new();
+    for (key, tensor) in file.iter() {
+        if let Some(values) = to_f32(tensor.dtype(), tensor.data()) {
+            weights.insert(key.to_owned(), NamedTensor { shape: tensor.shape().to_vec(), values });
+        } else if !key.ends_with("num_batches_tracked") {
+            return Err(format!("{key} is stored as {:?}; weights are F16, BF16, F32 or F64", tensor.dtype()));
+        }
+    }
+    Ok(weights)
+}
+
+/// The bytes of a file with these tensors and at most one metadata entry: several would be written in random order.
+pub(super) fn encode(weights: &Weights, metadata: Option<&str>) -> Result<Vec<u8>, SafeTensorError> {
+    let metadata = metadata.map(|text| HashMap::from([("kd2m".to_owned(), text.to_owned())]));
+    safetensors::serialize(weights, metadata)
+}
+
+impl View for &NamedTensor {
+    fn dtype(&self) -> Dtype {
+        Dtype::F32
+    }
+
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn data(&self) -> Cow<'_, [u8]> {
+        self.values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into()
+    }
+
+    fn data_len(&self) -> usize {
+        size_of_val(self.values.as_slice())
+    }
+}
+
+/// Values as f32, or nothing for types that are not floating point.
+fn to_f32(dtype: Dtype, data: &[u8]) -> Option<Vec<f32>> {
+    fn each<const N: usize>(data: &[u8], convert: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+        data.as_chunks::<N>().0.iter().map(|c| convert(*c)).collect()
+    }
+    Some(match dtype {
+        Dtype::F32 => each(data, f32::from_le_bytes),
+        Dtype::F64 => each(data, |b| f64::from_le_bytes(b) as f32),
+        Dtype::F16 => each(data, |b| half::f16::from_le_bytes(b).to_f32()),
+        Dtype::BF16 => each(data, |b| half::bf16::from_le_bytes(b).to_f32()),
+        _ => return None,
+    })
+}
+
+/// The crate's error, with the two sizes where the file was cut short.
+fn explain(error: &SafeTensorError, bytes: &[u8]) -> String {
+    let declared = bytes.first_chunk().map(|b| u64::from_le_bytes(*b));
+    match (error, declared) {
+        (SafeTensorError::HeaderTooSmall, _) => format!("it has {} bytes; a header alone takes 8", bytes.len()),
+        (SafeTensorError::InvalidHeaderLength | SafeTensorError::HeaderTooLarge, Some(n)) => {
+            format!("its header claims {n} bytes of the file's {}; it is truncated or not safetensors", bytes.len())
+        }
+        (SafeTensorError::MetadataIncompleteBuffer, _) => {
+            format!("its {} bytes are not what the header promises; it is truncated or was overwritten", bytes.len())
+        }
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(dtype: &str, shape: &str, data: &[u8]) -> Vec<u8> {
+        let header = format!(r#"{{"w":{{"dtype":"{dtype}","shape":{shape},"data_offsets":[0,{}]}}}}"#, data.len());
+        [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
+    }
+
+    #[test]
+    fn half_and_double_precision_become_f32() {
+        // 1.5 and −2 in each type's bits.
+        for (dtype, data) in [
+            ("F16", vec![0x00, 0x3e, 0x00, 0xc0]),
+            ("BF16", vec![0xc0, 0x3f, 0x00, 0xc0]),
+            ("F64", [1.5_f64.to_le_bytes(), (-2.0_f64).to_le_bytes()].concat()),
+        ] {
+            let weights = decode(&file(dtype, "[2]", &data)).unwrap();
+            assert_eq!(weights["w"].values, [1.5, -2.0], "{dtype}");
+        }
+    }
+
+    #[test]
+    fn damage_is_explained() {
+        let good = file("F32", "[2]", &[0; 8]);
+        assert!(decode(&good).is_ok());
+        for (bytes, words) in [
+            (&good[..5], "it has 5 bytes"),
+            (&good[..20], "header claims"),
+            (&good[..good.len() - 1], "truncated"),
+            (&[b"PK not safetensors at all".as_slice()].concat(), "not safetensors"),
+            (&file("F32", "[3]", &[0; 8]), "shape"),
+            (&file("I32", "[2]", &[0; 8]), "w is stored as I32"),
+            (&file("F32", "[18446744073709551615,2]", &[0; 8]), "overflow"),
+        ] {
+            let reason = decode(bytes).unwrap_err();
+            assert!(reason.contains(words), "{words}: {reason}");
+        }
+    }
+
+    #[test]
+    fn equal_weights_make_equal_bytes() {
+        let tensor = NamedTensor { shape: vec![2], values: vec![1.0, f32::MIN_POSITIVE] };
+        let weights = Weights::from([("b".to_owned(), tensor.clone()), ("a".to_owned(), tensor)]);
+        let bytes = encode(&weights, Some("note")).unwrap();
+        assert_eq!(bytes, encode(&weights, Some("note")).unwrap());
+        assert_eq!(decode(&bytes).unwrap(), weights);
+    }
+}

@@ -1,0 +1,53 @@
+//! A convolutional pair for 8×8 digits: the demonstration that needs no download.
+//! The student's body has 3 and 6 channels; its last 1×1 convolution only widens it to the teacher's features.
+
+use super::ZooOptions;
+use crate::{
+    graph::{Graph, GraphBuilder, GraphError, NodeId},
+    layer::{Conv, Linear, Pool},
+};
+
+const FEATURES: usize = 64;
+
+/// Convolution, batch norm and ReLU number `i`.
+fn block(b: &mut GraphBuilder, i: usize, x: NodeId, channels: usize, kernel: usize) -> NodeId {
+    let conv = Conv::square(b.shape(x).channels(), channels, kernel);
+    let x = b.conv(&format!("conv{i}"), x, conv);
+    let x = b.batch_norm(&format!("bn{i}"), x);
+    b.relu(&format!("relu{i}"), x)
+}
+
+fn halve(b: &mut GraphBuilder, x: NodeId) -> NodeId {
+    b.max_pool("maxpool", x, Pool { kernel: [2; 2], stride: [2; 2], padding: [0; 2] })
+}
+
+fn finish(mut b: GraphBuilder, x: NodeId, classes: usize) -> Result<Graph, GraphError> {
+    let features = b.global_avg_pool("avgpool", x);
+    let logits = b.linear("fc", features, Linear::new(FEATURES, classes));
+    b.finish(features, logits)
+}
+
+/// Two 3×3 convolutions of 32 channels, a pool, two of 64.
+pub(super) fn teacher(options: &ZooOptions) -> Result<Graph, GraphError> {
+    let (mut b, x) = options.begin("digits-cnn-teacher");
+    let x = block(&mut b, 1, x, 32, 3);
+    let x = block(&mut b, 2, x, 32, 3);
+    b.stage("layer1", x);
+    let x = halve(&mut b, x);
+    let x = block(&mut b, 3, x, 64, 3);
+    let x = block(&mut b, 4, x, FEATURES, 3);
+    b.stage("layer2", x);
+    finish(b, x, options.classes)
+}
+
+/// 3 channels, a pool, 6 channels, then 1×1 to the teacher's width.
+pub(super) fn student(options: &ZooOptions) -> Result<Graph, GraphError> {
+    let (mut b, x) = options.begin("digits-cnn-student");
+    let x = block(&mut b, 1, x, 3, 3);
+    b.stage("layer1", x);
+    let x = halve(&mut b, x);
+    let x = block(&mut b, 2, x, 6, 3);
+    let x = block(&mut b, 3, x, FEATURES, 1);
+    b.stage("layer2", x);
+    finish(b, x, options.classes)
+}

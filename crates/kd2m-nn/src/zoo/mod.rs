@@ -1,0 +1,170 @@
+//! The networks by name: each is a function that returns a graph, plus one line in [`MODELS`].
+//!
+//! Families live in one file each. To add a network, write such a function and give it a line here; every engine and file format has it.
+
+mod digits;
+mod mlp;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::graph::{Graph, GraphBuilder, GraphError, NodeId};
+
+/// How the ImageNet networks begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stem {
+    /// 7×7 convolution of stride 2 and a 3×3 max-pool of stride 2, as torchvision has it.
+    #[default]
+    Imagenet,
+    /// 3×3 convolution of stride 1 and no pool, for images of about 32×32.
+    Cifar,
+}
+
+/// What a network is built for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ZooOptions {
+    pub classes: usize,
+    /// Read by networks with a choice of stem only.
+    pub stem: Stem,
+    pub channels: usize,
+    pub height: usize,
+    pub width: usize,
+    /// Per channel, in units of pixels in 0…1.
+    pub mean: Vec<f32>,
+    pub std: Vec<f32>,
+}
+
+impl ZooOptions {
+    /// Images of this shape, torchvision's stem, pixels taken as they are.
+    pub fn new(classes: usize, channels: usize, height: usize, width: usize) -> Self {
+        let (mean, std) = (vec![0.0; channels], vec![1.0; channels]);
+        Self { classes, stem: Stem::Imagenet, channels, height, width, mean, std }
+    }
+
+    /// The same with this stem.
+    pub fn stem(mut self, stem: Stem) -> Self {
+        self.stem = stem;
+        self
+    }
+
+    fn begin(&self, name: &str) -> (GraphBuilder, NodeId) {
+        GraphBuilder::new(name, self.channels, self.height, self.width, &self.mean, &self.std)
+    }
+}
+
+/// A network of the zoo.
+pub struct ModelEntry {
+    pub name: &'static str,
+    /// One line on what it is and where it is from.
+    pub summary: &'static str,
+    pub build: fn(&ZooOptions) -> Result<Graph, GraphError>,
+}
+
+/// Every network, family by family.
+pub const MODELS: &[ModelEntry] = &[
+    ModelEntry {
+        name: "digits-cnn-teacher",
+        summary: "four 3×3 convolutions for 8×8 digits, 64 features",
+        build: digits::teacher,
+    },
+    ModelEntry {
+        name: "digits-cnn-student",
+        summary: "convolutions of 3 and 6 channels, widened to 64 features",
+        build: digits::student,
+    },
+    ModelEntry {
+        name: "mlp-5",
+        summary: "KD²M's MNIST teacher: 512-256-128-128-128 (Montesuma 2025)",
+        build: |o| mlp::mlp("mlp-5", o, &[512, 256, 128, 128, 128]),
+    },
+    ModelEntry {
+        name: "mlp-3",
+        summary: "KD²M's MNIST student: 512-256-128 (Montesuma 2025)",
+        build: |o| mlp::mlp("mlp-3", o, &[512, 256, 128]),
+    },
+];
+
+/// Why there is no such network.
+#[derive(Debug, Clone, PartialEq, Error)]
+pub enum ZooError {
+    #[error("no model is called {name:?}; nearest: {}", nearest.join(", "))]
+    Unknown { name: String, nearest: Vec<&'static str> },
+    #[error("{name} cannot be built for {channels}×{height}×{width} images: {source}")]
+    Unsuitable { name: &'static str, channels: usize, height: usize, width: usize, source: GraphError },
+}
+
+/// The entry of this name.
+///
+/// # Errors
+/// [`ZooError::Unknown`], with the three nearest names.
+pub fn find(name: &str) -> Result<&'static ModelEntry, ZooError> {
+    MODELS.iter().find(|m| m.name == name).ok_or_else(|| ZooError::Unknown {
+        name: name.to_owned(),
+        nearest: nearest(name, MODELS.iter().map(|m| m.name), 3),
+    })
+}
+
+/// The network of this name for these images.
+///
+/// # Errors
+/// An unknown name; images that the network cannot take.
+pub fn build(name: &str, options: &ZooOptions) -> Result<Graph, ZooError> {
+    let entry = find(name)?;
+    (entry.build)(options).map_err(|source| ZooError::Unsuitable {
+        name: entry.name,
+        channels: options.channels,
+        height: options.height,
+        width: options.width,
+        source,
+    })
+}
+
+/// The candidates closest to a misspelt name, best first, whatever their case.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>, count: usize) -> Vec<&'a str> {
+    let name = name.to_lowercase();
+    let mut ranked: Vec<_> = candidates.map(|c| (strsim::jaro_winkler(&name, &c.to_lowercase()), c)).collect();
+    ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+    ranked.into_iter().take(count).map(|(_, c)| c).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_names_are_answered_with_the_nearest() {
+        let error = build("mpl-5", &ZooOptions::new(10, 1, 28, 28)).unwrap_err();
+        assert!(error.to_string().contains("nearest: mlp-5"), "{error}");
+    }
+
+    #[test]
+    fn names_are_unique_and_graphs_carry_them() {
+        for (i, entry) in MODELS.iter().enumerate() {
+            assert!(MODELS[..i].iter().all(|m| m.name != entry.name), "{}", entry.name);
+            let graph = build(entry.name, &ZooOptions::new(7, 3, 32, 32)).unwrap();
+            assert_eq!((graph.name.as_str(), graph.classes()), (entry.name, 7));
+        }
+    }
+
+    #[test]
+    fn images_that_are_too_small_are_an_error() {
+        let error = build("digits-cnn-teacher", &ZooOptions::new(10, 1, 1, 1)).unwrap_err();
+        assert!(error.to_string().contains("pool"), "{error}");
+    }
+
+    #[test]
+    fn digits_and_mlp_pairs_have_equal_feature_widths() {
+        let digits = ZooOptions::new(10, 1, 8, 8);
+        let mnist = ZooOptions::new(10, 1, 28, 28);
+        for (teacher, student, options, width, counts) in [
+            // Counted by hand: Σ out·in·k² + 2·out per batch norm, and the classifier.
+            ("digits-cnn-teacher", "digits-cnn-student", &digits, 64, [65_834, 1_369]),
+            ("mlp-5", "mlp-3", &mnist, 128, [600_458, 567_434]),
+        ] {
+            let (t, s) = (build(teacher, options).unwrap(), build(student, options).unwrap());
+            assert_eq!((t.feature_width(), s.feature_width()), (width, width));
+            assert_eq!([t.parameter_count(), s.parameter_count()], counts);
+        }
+    }
+}
