@@ -1,0 +1,80 @@
+//! Bytes to a batch of floats: picks the samples of a batch, augments them and writes NCHW values in 0…1.
+//! Normalisation is not done here: each network begins with its own.
+//! Read next: `augment/`, and `loader.rs`, which calls this ahead of the training loop.
+
+use crate::augment::affine::Affine;
+use crate::augment::crop_flip::CropFlip;
+use crate::random::{Draws, Purpose};
+use crate::{Augment, Dataset, Samples};
+
+/// Writes the images `indices` of `samples` to `out` as `[n, c, h, w]` floats in 0…1, augmented; `out` gets that length.
+///
+/// Each image's draw is a function of (`seed`, `epoch`, its index) alone, not of its place in the batch.
+///
+/// # Panics
+/// If an index is not below `samples.len()`.
+pub fn fill(
+    dataset: &Dataset,
+    samples: &Samples,
+    indices: &[u32],
+    augment: &Augment,
+    seed: u64,
+    epoch: usize,
+    out: &mut Vec<f32>,
+) {
+    let (height, width, scale) = (dataset.height, dataset.width, dataset.scale);
+    let size = dataset.image_len();
+    // No clear(): a recycled buffer keeps its length, and every value is written below.
+    out.resize(indices.len() * size, 0.0);
+    for (&index, out) in indices.iter().zip(out.chunks_exact_mut(size)) {
+        let pixels = samples.image(index as usize);
+        let mut draws = Draws::new(Purpose::Augment, seed, epoch as u64, u64::from(index));
+        match *augment {
+            Augment::None => convert(pixels, scale, out),
+            Augment::CropFlip { padding, flip } => {
+                CropFlip::draw(padding, flip, &mut draws).apply(pixels, height, width, scale, out)
+            }
+            Augment::Affine { degrees, translate, scale: zoom } => {
+                Affine::draw(degrees, translate, zoom, height, width, &mut draws)
+                    .apply(pixels, height, width, scale, out);
+            }
+        }
+    }
+}
+
+/// Bytes to floats, times `scale`.
+pub(crate) fn convert(pixels: &[u8], scale: f32, out: &mut [f32]) {
+    for (value, &pixel) in out.iter_mut().zip(pixels) {
+        *value = f32::from(pixel) * scale;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixels_come_in_the_order_of_the_indices_and_in_0_to_1() {
+        let digits = crate::load("digits", None).unwrap();
+        let mut out = vec![f32::NAN; 3];
+        fill(&digits, &digits.test, &[5, 2], &Augment::None, 0, 0, &mut out);
+        let expected: Vec<f32> =
+            [5, 2].iter().flat_map(|&i| digits.test.image(i)).map(|&p| f32::from(p) / 16.0).collect();
+        assert_eq!(out, expected);
+        assert!(out.iter().all(|value| (0.0..=1.0).contains(value)));
+    }
+
+    #[test]
+    fn a_draw_depends_on_seed_epoch_and_index_only() {
+        let digits = crate::load("digits", None).unwrap();
+        let image = |indices: &[u32], seed, epoch| {
+            let mut out = Vec::new();
+            fill(&digits, &digits.train, indices, &digits.augment, seed, epoch, &mut out);
+            let place = indices.iter().position(|&index| index == 7).unwrap();
+            out[place * 64..][..64].to_vec()
+        };
+        assert_eq!(image(&[7], 1, 2), image(&[3, 9, 7, 1], 1, 2));
+        assert_ne!(image(&[7], 1, 2), image(&[7], 1, 3));
+        assert_ne!(image(&[7], 1, 2), image(&[7], 2, 2));
+    }
+}

@@ -1,0 +1,215 @@
+//! Batches of one epoch, made one worker thread ahead of the training loop.
+//! The channel holds two batches and buffers come back through [`Loader::recycle`], so an epoch allocates a handful of buffers, whatever its length.
+//! Read next: `fill.rs`, which does the worker's work.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::thread::JoinHandle;
+
+use crate::{Augment, DataError, Dataset, Part, evaluation_batches, fill, training_batches};
+
+/// Batches that may wait for the training loop: enough to hide an uneven step, small against a network's own buffers.
+const AHEAD: usize = 2;
+
+/// A mini-batch of n samples.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Batch {
+    /// Augmented pixels in 0…1, `[n, c, h, w]`.
+    pub images: Vec<f32>,
+    /// Labels `[n]`.
+    pub labels: Vec<u32>,
+    /// The samples' indices in their part of the data set, `[n]`.
+    pub indices: Vec<u32>,
+}
+
+impl Batch {
+    /// The number of samples.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+}
+
+/// What the worker is to make.
+struct Job {
+    dataset: Arc<Dataset>,
+    part: Part,
+    batches: Vec<Vec<u32>>,
+    augment: Augment,
+    seed: u64,
+    epoch: usize,
+}
+
+/// The batches of one epoch in order, an iterator; dropping it early stops the worker.
+#[derive(Debug)]
+pub struct Loader {
+    batches: Option<Receiver<Batch>>,
+    spent: Sender<Batch>,
+    worker: Option<JoinHandle<()>>,
+    left: usize,
+}
+
+impl Loader {
+    /// The training batches of `order` (see [`training_batches`]), augmented.
+    ///
+    /// # Errors
+    /// An index that the training part lacks, or no thread to be had.
+    pub fn training(
+        dataset: &Arc<Dataset>,
+        order: Vec<u32>,
+        batch_size: usize,
+        augment: &Augment,
+        seed: u64,
+        epoch: usize,
+    ) -> Result<Self, DataError> {
+        dataset.check_indices(Part::Train, &order)?;
+        let batches = training_batches(&order, batch_size).into_iter().map(<[u32]>::to_vec).collect();
+        Self::start(Job { dataset: dataset.clone(), part: Part::Train, batches, augment: *augment, seed, epoch })
+    }
+
+    /// The `indices` of `part` in their order, not augmented.
+    ///
+    /// # Errors
+    /// An index that the part lacks, or no thread to be had.
+    pub fn evaluation(
+        dataset: &Arc<Dataset>,
+        part: Part,
+        indices: &[u32],
+        batch_size: usize,
+    ) -> Result<Self, DataError> {
+        dataset.check_indices(part, indices)?;
+        let batches = evaluation_batches(indices, batch_size).into_iter().map(<[u32]>::to_vec).collect();
+        Self::start(Job { dataset: dataset.clone(), part, batches, augment: Augment::None, seed: 0, epoch: 0 })
+    }
+
+    /// Gives a batch's buffers back to the worker.
+    pub fn recycle(&self, batch: Batch) {
+        // The worker may be done already; then the buffers are simply freed.
+        let _ = self.spent.send(batch);
+    }
+
+    fn start(job: Job) -> Result<Self, DataError> {
+        let left = job.batches.len();
+        let (full, batches) = sync_channel(AHEAD);
+        let (spent, empty) = channel();
+        let worker = std::thread::Builder::new()
+            .name("kd2m-loader".into())
+            .spawn(move || make_batches(&job, &full, &empty))
+            .map_err(|source| DataError::Thread { source })?;
+        Ok(Self { batches: Some(batches), spent, worker: Some(worker), left })
+    }
+}
+
+fn make_batches(job: &Job, full: &SyncSender<Batch>, empty: &Receiver<Batch>) {
+    let samples = job.dataset.samples(job.part);
+    for indices in &job.batches {
+        let mut batch = empty.try_recv().unwrap_or_default();
+        fill(&job.dataset, samples, indices, &job.augment, job.seed, job.epoch, &mut batch.images);
+        batch.labels.clear();
+        batch.labels.extend(indices.iter().map(|&index| samples.labels[index as usize]));
+        batch.indices.clone_from(indices);
+        if full.send(batch).is_err() {
+            return; // the loader was dropped
+        }
+    }
+}
+
+impl Iterator for Loader {
+    type Item = Batch;
+
+    fn next(&mut self) -> Option<Batch> {
+        let batch = self.batches.as_ref()?.recv().ok();
+        if batch.is_some() {
+            self.left -= 1;
+        } else if let Some(worker) = self.worker.take()
+            && let Err(panic) = worker.join()
+        {
+            // A bug in the worker must not pass for the end of the epoch.
+            std::panic::resume_unwind(panic);
+        }
+        batch
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Loader {}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        // Hang up first: a worker that waits for room in the channel wakes up and ends.
+        self.batches = None;
+        if let Some(worker) = self.worker.take() {
+            let _ = worker.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{epoch_order, load};
+
+    fn digits() -> Arc<Dataset> {
+        Arc::new(load("digits", None).unwrap())
+    }
+
+    #[test]
+    fn batches_equal_those_made_by_hand_with_and_without_recycling() {
+        let digits = digits();
+        let all: Vec<u32> = (0..digits.train.len() as u32).collect();
+        let order = epoch_order(&all, 3, 1);
+        for recycle in [false, true] {
+            let mut loader = Loader::training(&digits, order.clone(), 100, &digits.augment, 3, 1).unwrap();
+            assert_eq!(loader.len(), order.len().div_ceil(100));
+            for indices in training_batches(&order, 100) {
+                let batch = loader.next().unwrap();
+                let mut images = Vec::new();
+                fill(&digits, &digits.train, indices, &digits.augment, 3, 1, &mut images);
+                assert_eq!((&batch.images, &batch.indices[..]), (&images, indices));
+                assert!(indices.iter().zip(&batch.labels).all(|(&i, &label)| digits.train.labels[i as usize] == label));
+                if recycle {
+                    loader.recycle(batch);
+                }
+            }
+            assert!(loader.next().is_none() && loader.next().is_none());
+        }
+    }
+
+    #[test]
+    fn evaluation_keeps_the_order_and_every_sample() {
+        let digits = digits();
+        let all: Vec<u32> = (0..digits.test.len() as u32).collect();
+        let batches: Vec<Batch> = Loader::evaluation(&digits, Part::Test, &all, 50).unwrap().collect();
+        assert_eq!(batches.iter().flat_map(|batch| batch.indices.clone()).collect::<Vec<_>>(), all);
+        assert_eq!(batches.iter().flat_map(|batch| batch.labels.clone()).collect::<Vec<_>>(), digits.test.labels);
+    }
+
+    #[test]
+    fn a_loader_dropped_early_ends_its_worker() {
+        let digits = digits();
+        let all: Vec<u32> = (0..digits.train.len() as u32).collect();
+        let mut loader = Loader::evaluation(&digits, Part::Train, &all, 1).unwrap();
+        assert_eq!(loader.next().unwrap().len(), 1);
+        drop(loader);
+        assert_eq!(Arc::strong_count(&digits), 1);
+    }
+
+    #[test]
+    fn an_index_outside_is_an_error_before_anything_starts() {
+        let digits = digits();
+        let error = Loader::evaluation(&digits, Part::Test, &[0, 99_999], 8).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!(
+                "sample 99999 is asked for, but digits has {} there: the indices belong to another data set",
+                digits.test.len()
+            )
+        );
+    }
+}

@@ -1,0 +1,59 @@
+//! The table of data sets: by name to a reader, and what `kd2m list datasets` prints.
+//! A new data set is one file in `source/` with its `ENTRY`, and one line here.
+//! Read next: `source/`, one file a data set.
+
+use std::path::Path;
+
+use crate::source::digits;
+use crate::{DataError, Dataset};
+
+/// A data set that can be loaded by name.
+#[derive(Debug)]
+pub struct Entry {
+    pub name: &'static str,
+    /// What it is, in one sentence with its sizes.
+    pub about: &'static str,
+    /// What is looked for under the data root; empty where nothing is needed.
+    pub files: &'static str,
+    /// Who made the data and under which terms.
+    pub credit: &'static str,
+    /// `argument` is what follows the colon of a name, as in `folder:PATH`.
+    pub(crate) load: fn(argument: Option<&str>, root: Option<&Path>) -> Result<Dataset, DataError>,
+}
+
+const REGISTRY: &[Entry] = &[digits::ENTRY];
+
+/// All data sets, in the order of their listing.
+pub fn registry() -> &'static [Entry] {
+    REGISTRY
+}
+
+/// Loads the data set `name`; those that live in files are looked for under `root`.
+///
+/// # Errors
+/// An unknown name, and whatever is missing from or wrong with the files.
+pub fn load(name: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
+    let (known, argument) = match name.split_once(':') {
+        Some((known, argument)) => (known, Some(argument)),
+        None => (name, None),
+    };
+    match REGISTRY.iter().find(|entry| entry.name == known) {
+        Some(entry) => (entry.load)(argument, root),
+        None => Err(DataError::UnknownDataset { name: name.to_owned(), hint: hint(known) }),
+    }
+}
+
+/// The names nearest to `name`, or all of them.
+fn hint(name: &str) -> String {
+    let lower = name.to_lowercase().replace(['-', '_', ' '], "");
+    let mut near: Vec<(f64, &str)> =
+        REGISTRY.iter().map(|entry| (strsim::jaro_winkler(&lower, entry.name), entry.name)).collect();
+    near.retain(|(likeness, _)| *likeness > 0.8);
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    if near.is_empty() {
+        let all: Vec<&str> = REGISTRY.iter().map(|entry| entry.name).collect();
+        return format!("known are {}", all.join(", "));
+    }
+    let names: Vec<String> = near.iter().take(3).map(|(_, name)| format!("`{name}`")).collect();
+    format!("did you mean {}?", names.join(" or "))
+}
