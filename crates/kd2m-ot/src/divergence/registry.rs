@@ -2,6 +2,7 @@
 
 use super::AnyDivergence;
 use crate::{
+    combine::{ClassConditional, class_conditional},
     error::{OtError, nearest_names},
     options::{OptionSpec, Options},
 };
@@ -27,15 +28,39 @@ pub struct Entry {
 /// All divergences, in the order in which tables show them.
 pub const ENTRIES: &[Entry] = &[];
 
-/// The entry of a name or alias.
+/// Marks a divergence taken within each class: `class-w2`.
+const CLASS_PREFIX: &str = "class-";
+/// Short names of class-conditional forms.
+const CLASS_ALIASES: &[(&str, &str)] = &[("cw2", "w2")];
+
+/// The entry of a name or alias, without a `class-` prefix.
 ///
 /// # Errors
 /// [`OtError::UnknownMetric`] with the nearest names.
 pub fn find(name: &str) -> Result<&'static Entry, OtError> {
-    ENTRIES.iter().find(|e| e.name == name || e.aliases.contains(&name)).ok_or_else(|| OtError::UnknownMetric {
-        name: name.to_owned(),
-        nearest: nearest_names(name, ENTRIES.iter().flat_map(|e| e.aliases.iter().chain([&e.name]).copied())),
-    })
+    let is_named = |e: &&Entry| e.name == name || e.aliases.contains(&name);
+    ENTRIES.iter().find(is_named).ok_or_else(|| unknown(name))
+}
+
+fn unknown(name: &str) -> OtError {
+    let plain = || ENTRIES.iter().flat_map(|e| e.aliases.iter().chain([&e.name]).copied());
+    let nearest = match name.strip_prefix(CLASS_PREFIX) {
+        Some(inner) => nearest_names(inner, plain()).iter().map(|n| format!("{CLASS_PREFIX}{n}")).collect(),
+        None => nearest_names(name, plain().chain(CLASS_ALIASES.iter().map(|(alias, _)| *alias))),
+    };
+    OtError::UnknownMetric { name: name.to_owned(), nearest }
+}
+
+/// The entry behind any name, and whether it is taken within classes (`class-w2`, `cw2`).
+///
+/// # Errors
+/// [`OtError::UnknownMetric`] with the nearest names.
+pub fn resolve(name: &str) -> Result<(&'static Entry, bool), OtError> {
+    let aliased = CLASS_ALIASES.iter().find(|(alias, _)| *alias == name).map(|(_, inner)| *inner);
+    match aliased.or_else(|| name.strip_prefix(CLASS_PREFIX)) {
+        Some(inner) => find(inner).map(|entry| (entry, true)).map_err(|_| unknown(name)),
+        None => find(name).map(|entry| (entry, false)),
+    }
 }
 
 /// Builds the divergence that `options.metric()` names.
@@ -43,7 +68,14 @@ pub fn find(name: &str) -> Result<&'static Entry, OtError> {
 /// # Errors
 /// An unknown metric, an unknown option or a value that an option does not accept.
 pub fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    let entry = find(options.metric())?;
-    options.check_names(entry.options)?;
-    (entry.build)(options)
+    let (entry, within_classes) = resolve(options.metric())?;
+    if !within_classes {
+        options.check_names(entry.options)?;
+        return (entry.build)(options);
+    }
+    options.check_names(&[class_conditional::OPTIONS, entry.options].concat())?;
+    let own = |name: &str| class_conditional::OPTIONS.iter().any(|o| o.name == name);
+    let inner = options.iter().filter(|(name, _)| !own(name));
+    let inner = inner.fold(Options::new(entry.name), |all, (name, value)| all.set(name, value));
+    Ok(Box::new(ClassConditional::new((entry.build)(&inner)?, options)?))
 }
