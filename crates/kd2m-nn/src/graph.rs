@@ -349,6 +349,13 @@ fn infer(layer: &Layer, inputs: &[Shape]) -> Result<Shape, String> {
             }
             Ok(Shape::Map { channels: total, height, width })
         }
+        Layer::Slice { start, len } => {
+            let (channels, height, width) = map()?;
+            if *len == 0 || start.checked_add(*len).is_none_or(|end| end > channels) {
+                return Err(format!("takes channels {start} to {start} + {len} of {channels}"));
+            }
+            Ok(Shape::Map { channels: *len, height, width })
+        }
         Layer::MaxPool(pool) | Layer::AvgPool(pool) => pooled(pool),
         Layer::GlobalAvgPool => Ok(Shape::Vector(map()?.0)),
         Layer::Flatten => Ok(Shape::Vector(one()?.len())),

@@ -49,15 +49,15 @@ fn layer_init(layer: &Layer) -> (Init, Fan) {
 }
 
 fn draw(init: Init, fan: Fan, role: Role, count: usize, rng: &mut Pcg64) -> Vec<f32> {
-    let normal = |deviation: f32, rng: &mut Pcg64| {
-        (0..count).map(|_| deviation * rng.sample::<f32, _>(StandardNormal)).collect::<Vec<f32>>()
+    let normal = |deviation: f32, rng: &mut Pcg64| -> Vec<f32> {
+        (0..count).map(|_| deviation * rng.sample::<f32, _>(StandardNormal)).collect()
     };
+    let uniform = |bound: f32, rng: &mut Pcg64| (0..count).map(|_| rng.random_range(-bound..=bound)).collect();
+    let torch_bound = 1.0 / (fan.inward as f32).sqrt();
     match (init, role) {
-        (Init::TorchDefault, _) => {
-            let bound = 1.0 / (fan.inward as f32).sqrt();
-            (0..count).map(|_| rng.random_range(-bound..=bound)).collect()
-        }
+        (Init::TorchDefault, _) => uniform(torch_bound, rng),
         (_, Role::Bias) => vec![0.0; count],
+        (Init::TorchDefaultZeroBias, _) => uniform(torch_bound, rng),
         (Init::KaimingNormalFanOut, _) => normal((2.0 / fan.outward as f32).sqrt(), rng),
         (Init::Normal(deviation), _) => normal(deviation, rng),
     }

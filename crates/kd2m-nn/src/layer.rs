@@ -5,10 +5,12 @@ use serde::{Deserialize, Serialize};
 /// How a layer's weight is drawn at the start of training.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Init {
-    /// Normal with variance 2 / fan_out (torchvision's ResNets, the CIFAR networks).
+    /// Normal with variance 2 / fan_out and bias zero (torchvision's ResNets, the CIFAR networks).
     KaimingNormalFanOut,
     /// PyTorch's default for convolutions and linear layers: uniform in ±1/√fan_in, weight and bias.
     TorchDefault,
+    /// The same for the weight, bias zero (wide ResNets' classifier).
+    TorchDefaultZeroBias,
     /// Normal with this standard deviation, bias zero (VGG's linear layers).
     Normal(f32),
 }
@@ -129,6 +131,11 @@ pub enum Layer {
     Add,
     /// Channels of all inputs one after another.
     Concat,
+    /// Channels `start..start + len` of a map (ShuffleNet V2's split).
+    Slice {
+        start: usize,
+        len: usize,
+    },
     MaxPool(Pool),
     AvgPool(Pool),
     /// The mean over positions: maps `[n, c, h, w]` become vectors `[n, c]`.

@@ -1,20 +1,20 @@
 //! A convolutional pair for 8×8 digits: the demonstration that needs no download.
 //! The student's body has 3 and 6 channels; its last 1×1 convolution only widens it to the teacher's features.
 
-use super::ZooOptions;
+use super::{
+    ZooOptions,
+    blocks::{head, unit},
+};
 use crate::{
     graph::{Graph, GraphBuilder, GraphError, NodeId},
-    layer::{Conv, Linear, Pool},
+    layer::{Conv, Pool},
 };
 
 const FEATURES: usize = 64;
 
-/// Convolution, batch norm and ReLU number `i`.
 fn block(b: &mut GraphBuilder, i: usize, x: NodeId, channels: usize, kernel: usize) -> NodeId {
     let conv = Conv::square(b.shape(x).channels(), channels, kernel);
-    let x = b.conv(&format!("conv{i}"), x, conv);
-    let x = b.batch_norm(&format!("bn{i}"), x);
-    b.relu(&format!("relu{i}"), x)
+    unit(b, "", i, x, conv)
 }
 
 fn halve(b: &mut GraphBuilder, x: NodeId) -> NodeId {
@@ -22,8 +22,7 @@ fn halve(b: &mut GraphBuilder, x: NodeId) -> NodeId {
 }
 
 fn finish(mut b: GraphBuilder, x: NodeId, classes: usize) -> Result<Graph, GraphError> {
-    let features = b.global_avg_pool("avgpool", x);
-    let logits = b.linear("fc", features, Linear::new(FEATURES, classes));
+    let (features, logits) = head(&mut b, "fc", x, classes);
     b.finish(features, logits)
 }
 

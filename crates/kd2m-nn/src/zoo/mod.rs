@@ -1,12 +1,22 @@
-//! The networks by name: each is a function that returns a graph, plus one line in [`MODELS`].
+//! The networks by name: each is a function that returns a graph, plus one entry in [`MODELS`].
 //!
-//! Families live in one file each. To add a network, write such a function and give it a line here; every engine and file format has it.
+//! Families live in one file each. To add a network, write such a function and give it an entry there; every engine and file format has it.
 
+mod blocks;
+mod cifar_resnet;
 mod digits;
 mod mlp;
+mod mobilenet;
+mod models;
+mod resnet;
+mod shufflenet;
+mod vgg;
+mod wrn;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
+
+pub use models::{MODELS, ModelEntry};
 
 use crate::graph::{Graph, GraphBuilder, GraphError, NodeId};
 
@@ -52,38 +62,6 @@ impl ZooOptions {
         GraphBuilder::new(name, self.channels, self.height, self.width, &self.mean, &self.std)
     }
 }
-
-/// A network of the zoo.
-pub struct ModelEntry {
-    pub name: &'static str,
-    /// One line on what it is and where it is from.
-    pub summary: &'static str,
-    pub build: fn(&ZooOptions) -> Result<Graph, GraphError>,
-}
-
-/// Every network, family by family.
-pub const MODELS: &[ModelEntry] = &[
-    ModelEntry {
-        name: "digits-cnn-teacher",
-        summary: "four 3×3 convolutions for 8×8 digits, 64 features",
-        build: digits::teacher,
-    },
-    ModelEntry {
-        name: "digits-cnn-student",
-        summary: "convolutions of 3 and 6 channels, widened to 64 features",
-        build: digits::student,
-    },
-    ModelEntry {
-        name: "mlp-5",
-        summary: "KD²M's MNIST teacher: 512-256-128-128-128 (Montesuma 2025)",
-        build: |o| mlp::mlp("mlp-5", o, &[512, 256, 128, 128, 128]),
-    },
-    ModelEntry {
-        name: "mlp-3",
-        summary: "KD²M's MNIST student: 512-256-128 (Montesuma 2025)",
-        build: |o| mlp::mlp("mlp-3", o, &[512, 256, 128]),
-    },
-];
 
 /// Why there is no such network.
 #[derive(Debug, Clone, PartialEq, Error)]

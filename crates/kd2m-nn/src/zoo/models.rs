@@ -1,0 +1,105 @@
+//! The table of networks: name, one line for a person who chooses, and the function that builds it.
+//! Names and widths of the CIFAR families are RepDistiller's, so that published pairs can be typed as they are written.
+
+use super::{
+    ZooOptions,
+    blocks::Residual::{Basic, Bottleneck},
+    cifar_resnet::{self, NARROW, X4},
+    digits, mlp, mobilenet, resnet, shufflenet, vgg, wrn,
+};
+use crate::graph::{Graph, GraphError};
+
+/// A network of the zoo.
+pub struct ModelEntry {
+    pub name: &'static str,
+    /// One line on what it is and where it is from.
+    pub summary: &'static str,
+    pub build: fn(&ZooOptions) -> Result<Graph, GraphError>,
+}
+
+const fn model(
+    name: &'static str,
+    summary: &'static str,
+    build: fn(&ZooOptions) -> Result<Graph, GraphError>,
+) -> ModelEntry {
+    ModelEntry { name, summary, build }
+}
+
+/// Every network, family by family.
+pub const MODELS: &[ModelEntry] = &[
+    model("digits-cnn-teacher", "four 3×3 convolutions for 8×8 digits, 64 features", digits::teacher),
+    model("digits-cnn-student", "convolutions of 3 and 6 channels, widened to 64 features", digits::student),
+    model("mlp-5", "KD²M's MNIST teacher: 512-256-128-128-128 (Montesuma 2025)", |o| {
+        mlp::mlp("mlp-5", o, &[512, 256, 128, 128, 128])
+    }),
+    model("mlp-3", "KD²M's MNIST student: 512-256-128 (Montesuma 2025)", |o| mlp::mlp("mlp-3", o, &[512, 256, 128])),
+    model("resnet18", "torchvision's ResNet-18, stem for ImageNet or CIFAR (He et al. 2016)", |o| {
+        resnet::resnet("resnet18", o, Basic, [2, 2, 2, 2])
+    }),
+    model("resnet34", "torchvision's ResNet-34, stem for ImageNet or CIFAR (He et al. 2016)", |o| {
+        resnet::resnet("resnet34", o, Basic, [3, 4, 6, 3])
+    }),
+    model("resnet50", "torchvision's ResNet-50, stem for ImageNet or CIFAR (He et al. 2016)", |o| {
+        resnet::resnet("resnet50", o, Bottleneck, [3, 4, 6, 3])
+    }),
+    model("resnet101", "torchvision's ResNet-101, stem for ImageNet or CIFAR (He et al. 2016)", |o| {
+        resnet::resnet("resnet101", o, Bottleneck, [3, 4, 23, 3])
+    }),
+    model("resnet8", "CIFAR ResNet of depth 8, 16-32-64 channels (He et al. 2016)", |o| {
+        cifar_resnet::resnet("resnet8", o, 8, NARROW)
+    }),
+    model("resnet14", "CIFAR ResNet of depth 14, 16-32-64 channels (He et al. 2016)", |o| {
+        cifar_resnet::resnet("resnet14", o, 14, NARROW)
+    }),
+    model("resnet20", "CIFAR ResNet of depth 20, 16-32-64 channels (He et al. 2016)", |o| {
+        cifar_resnet::resnet("resnet20", o, 20, NARROW)
+    }),
+    model("resnet32", "CIFAR ResNet of depth 32, 16-32-64 channels (He et al. 2016)", |o| {
+        cifar_resnet::resnet("resnet32", o, 32, NARROW)
+    }),
+    model("resnet44", "CIFAR ResNet of depth 44, 16-32-64 channels (He et al. 2016)", |o| {
+        cifar_resnet::resnet("resnet44", o, 44, NARROW)
+    }),
+    model("resnet56", "CIFAR ResNet of depth 56, 16-32-64 channels (He et al. 2016)", |o| {
+        cifar_resnet::resnet("resnet56", o, 56, NARROW)
+    }),
+    model("resnet110", "CIFAR ResNet of depth 110, 16-32-64 channels (He et al. 2016)", |o| {
+        cifar_resnet::resnet("resnet110", o, 110, NARROW)
+    }),
+    model("resnet8x4", "CIFAR ResNet of depth 8, 64-128-256 channels (Tian et al. 2020)", |o| {
+        cifar_resnet::resnet("resnet8x4", o, 8, X4)
+    }),
+    model("resnet32x4", "CIFAR ResNet of depth 32, 64-128-256 channels (Tian et al. 2020)", |o| {
+        cifar_resnet::resnet("resnet32x4", o, 32, X4)
+    }),
+    model("wrn_16_1", "wide ResNet of depth 16, 1 times as wide (Zagoruyko & Komodakis 2016)", |o| {
+        wrn::wrn("wrn_16_1", o, 16, 1)
+    }),
+    model("wrn_16_2", "wide ResNet of depth 16, 2 times as wide (Zagoruyko & Komodakis 2016)", |o| {
+        wrn::wrn("wrn_16_2", o, 16, 2)
+    }),
+    model("wrn_40_1", "wide ResNet of depth 40, 1 times as wide (Zagoruyko & Komodakis 2016)", |o| {
+        wrn::wrn("wrn_40_1", o, 40, 1)
+    }),
+    model("wrn_40_2", "wide ResNet of depth 40, 2 times as wide (Zagoruyko & Komodakis 2016)", |o| {
+        wrn::wrn("wrn_40_2", o, 40, 2)
+    }),
+    model("vgg8", "VGG of depth 8 with batch norm, one linear layer (Simonyan & Zisserman 2015)", |o| {
+        vgg::vgg("vgg8", o, [1, 1, 1, 1, 1])
+    }),
+    model("vgg11", "VGG of depth 11 with batch norm, one linear layer (Simonyan & Zisserman 2015)", |o| {
+        vgg::vgg("vgg11", o, [1, 1, 2, 2, 2])
+    }),
+    model("vgg13", "VGG of depth 13 with batch norm, one linear layer (Simonyan & Zisserman 2015)", |o| {
+        vgg::vgg("vgg13", o, [2, 2, 2, 2, 2])
+    }),
+    model("vgg16", "VGG of depth 16 with batch norm, one linear layer (Simonyan & Zisserman 2015)", |o| {
+        vgg::vgg("vgg16", o, [2, 2, 3, 3, 3])
+    }),
+    model("vgg19", "VGG of depth 19 with batch norm, one linear layer (Simonyan & Zisserman 2015)", |o| {
+        vgg::vgg("vgg19", o, [2, 2, 4, 4, 4])
+    }),
+    model("MobileNetV2", "half width, for 32×32 images (Sandler et al. 2018)", mobilenet::half),
+    model("ShuffleV1", "ShuffleNet with three groups, for 32×32 images (Zhang et al. 2018)", shufflenet::v1),
+    model("ShuffleV2", "ShuffleNet V2 of width one, for 32×32 images (Ma et al. 2018)", shufflenet::v2),
+];
