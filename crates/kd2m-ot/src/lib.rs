@@ -7,11 +7,13 @@
 
 pub mod cloud;
 pub mod combine;
+pub mod cost;
 pub mod divergence;
 pub mod error;
 pub mod options;
 pub mod real;
 pub mod solution;
+pub mod solver;
 
 pub use cloud::{Cloud, Labels};
 pub use error::{OtError, Side};

@@ -2,6 +2,7 @@
 //! A file holds formula, source, cost in n and d, when to choose it, the code and its tests; [`registry`] holds one line for each.
 
 pub mod registry;
+pub mod w2;
 
 use crate::{
     cloud::Cloud,

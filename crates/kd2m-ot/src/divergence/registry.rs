@@ -26,7 +26,18 @@ pub struct Entry {
 }
 
 /// All divergences, in the order in which tables show them.
-pub const ENTRIES: &[Entry] = &[];
+pub const ENTRIES: &[Entry] = &[
+    Entry {
+        name: "w2",
+        aliases: &[],
+        formula: "min over plans γ of Σ γ_ij ‖x_i − y_j‖² (squared, as in the paper)",
+        source: "Kantorovich (1942); solver after Jonker and Volgenant (1987) and Bertsekas (1988)",
+        cost: "O(n²d) for the costs, O(n³) at worst and about O(n²) in practice for the plan; n² floats of memory",
+        when: "first choice: exact, free of parameters, and cheaper than its entropic relatives at every size",
+        options: &[],
+        build: super::w2::build,
+    },
+];
 
 /// Marks a divergence taken within each class: `class-w2`.
 const CLASS_PREFIX: &str = "class-";

@@ -1,0 +1,42 @@
+//! Exact transport between uniform clouds of equal size: the linear assignment problem, with a certificate.
+//! Shortest augmenting paths after Jonker and Volgenant, "A shortest augmenting path algorithm for dense and sparse linear
+//! assignment problems" (1987). Read [`dense`] first, then [`certificate`].
+
+pub mod certificate;
+pub mod dense;
+
+use crate::{real::Real, solution::Potentials};
+
+/// An optimal assignment and the proof of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Assignment {
+    /// Row i is matched with column `columns[i]`.
+    pub columns: Vec<u32>,
+    /// u and v with `u_i + v_j ≤ c_ij`, equal (within `gap`) on matched pairs.
+    pub potentials: Potentials,
+    /// Mean cost of the matched pairs.
+    pub value: f64,
+    /// `value − mean(u) − mean(v)`: how far from optimal the assignment can be, computed in `f64` over the whole matrix.
+    pub gap: f64,
+    /// Augmenting paths searched.
+    pub iterations: usize,
+}
+
+/// The assignment of least total cost for a row-major square matrix `[n, n]`; `start` holds column potentials to begin from.
+///
+/// # Panics
+/// If `cost` does not hold n² values: callers own both.
+pub fn solve<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>) -> Assignment {
+    assert_eq!(cost.len(), n * n, "a square matrix");
+    let matching = dense::solve(cost, n, start);
+    certificate::certify(cost, n, matching)
+}
+
+/// What a solver claims: nobody trusts it before [`certificate::certify`] has seen it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Matching {
+    pub columns: Vec<u32>,
+    /// Column potentials; the row potentials follow from them.
+    pub v: Vec<f64>,
+    pub iterations: usize,
+}

@@ -1,0 +1,3 @@
+//! Solvers: costs and marginals in, plan and potentials out. They know nothing of features; [`crate::divergence`] calls them.
+
+pub mod assignment;
