@@ -1,0 +1,83 @@
+//! The zoo against figures from elsewhere.
+
+use kd2m_nn::zoo::{self, MODELS, Stem, ZooOptions};
+
+/// Trained parameters for 3×32×32 images and 100 classes: `python scripts/zoo_reference.py counts`, which builds every
+/// network in PyTorch. Those of the CIFAR families are the counts that RepDistiller's networks have.
+const PARAMETERS: &[(&str, usize)] = &[
+    ("digits-cnn-teacher", 72_260),
+    ("digits-cnn-student", 7_273),
+    ("mlp-5", 1_783_524),
+    ("mlp-3", 1_750_500),
+    ("resnet18", 11_227_812),
+    ("resnet34", 21_335_972),
+    ("resnet50", 23_712_932),
+    ("resnet101", 42_705_060),
+    ("resnet8", 83_892),
+    ("resnet14", 181_108),
+    ("resnet20", 278_324),
+    ("resnet32", 472_756),
+    ("resnet44", 667_188),
+    ("resnet56", 861_620),
+    ("resnet110", 1_736_564),
+    ("resnet8x4", 1_233_540),
+    ("resnet32x4", 7_433_860),
+    ("wrn_16_1", 180_916),
+    ("wrn_16_2", 703_284),
+    ("wrn_40_1", 569_780),
+    ("wrn_40_2", 2_255_156),
+    ("vgg8", 3_965_028),
+    ("vgg11", 9_277_284),
+    ("vgg13", 9_462_180),
+    ("vgg16", 14_774_436),
+    ("vgg19", 20_086_692),
+    ("MobileNetV2", 812_836),
+    ("ShuffleV1", 949_258),
+    ("ShuffleV2", 1_355_528),
+];
+
+#[test]
+fn parameter_counts_are_pytorch_s() {
+    assert_eq!(PARAMETERS.len(), MODELS.len());
+    for &(name, expected) in PARAMETERS {
+        let graph = zoo::build(name, &ZooOptions::new(100, 3, 32, 32)).unwrap();
+        assert_eq!(graph.parameter_count(), expected, "{name}");
+    }
+}
+
+/// Thousand million multiply–adds of one 224×224 image as torchvision states them beside its weights (`_ops`).
+#[test]
+fn multiply_adds_are_torchvision_s() {
+    for (name, expected) in [("resnet18", 1.814), ("resnet34", 3.664), ("resnet50", 4.089), ("resnet101", 7.801)] {
+        let graph = zoo::build(name, &ZooOptions::new(1000, 3, 224, 224)).unwrap();
+        let found = graph.multiply_adds() as f64 / 1e9;
+        assert!((found - expected).abs() < 0.0005, "{name}: {found}");
+    }
+}
+
+#[test]
+fn both_stems_have_the_same_keys() {
+    let keys = |stem| {
+        let graph = zoo::build("resnet50", &ZooOptions::new(10, 3, 32, 32).stem(stem)).unwrap();
+        graph.parameters().into_iter().map(|p| p.key).collect::<Vec<_>>()
+    };
+    assert_eq!(keys(Stem::Imagenet), keys(Stem::Cifar));
+}
+
+/// Resolutions that RepDistiller's networks have at the hints of one 32×32 image.
+#[test]
+fn stages_have_the_literature_s_shapes() {
+    for (name, expected) in [
+        ("resnet20", "stem 16×32×32, layer1 16×32×32, layer2 32×16×16, layer3 64×8×8"),
+        ("wrn_16_2", "stem 16×32×32, layer1 32×32×32, layer2 64×16×16, layer3 128×8×8"),
+        ("vgg8", "stem 64×32×32, layer1 128×16×16, layer2 256×8×8, layer3 512×4×4, layer4 512×4×4"),
+        ("MobileNetV2", "stem 16×16×16, layer1 12×16×16, layer2 16×8×8, layer3 48×4×4, layer4 160×2×2"),
+        ("ShuffleV1", "stem 24×32×32, layer1 240×16×16, layer2 480×8×8, layer3 960×4×4"),
+        ("ShuffleV2", "stem 24×32×32, layer1 116×16×16, layer2 232×8×8, layer3 464×4×4"),
+        ("resnet18", "stem 64×16×16, layer1 64×8×8, layer2 128×4×4, layer3 256×2×2, layer4 512×1×1"),
+    ] {
+        let graph = zoo::build(name, &ZooOptions::new(100, 3, 32, 32)).unwrap();
+        let stages: Vec<String> = graph.stages().iter().map(|(n, id)| format!("{n} {}", graph.node(*id).shape)).collect();
+        assert_eq!(stages.join(", "), expected, "{name}");
+    }
+}
