@@ -63,6 +63,18 @@ fn draw(init: Init, fan: Fan, role: Role, count: usize, rng: &mut Pcg64) -> Vec<
     }
 }
 
+/// `count` values uniform in ±`bound`, a function of (seed, key) alone: for learned parts beside a network.
+pub fn uniform(seed: u64, key: &str, count: usize, bound: f32) -> Vec<f32> {
+    let mut rng = generator(seed, key);
+    (0..count).map(|_| rng.random_range(-bound..=bound)).collect()
+}
+
+/// `count` values of a normal with this deviation, a function of (seed, key) alone.
+pub fn normal(seed: u64, key: &str, count: usize, deviation: f32) -> Vec<f32> {
+    let mut rng = generator(seed, key);
+    (0..count).map(|_| deviation * rng.sample::<f32, _>(StandardNormal)).collect()
+}
+
 /// A generator of its own for each tensor: the seed is its state, the key its stream.
 fn generator(seed: u64, key: &str) -> Pcg64 {
     Pcg64::new(u128::from(seed), u128::from(fnv1a(key)))
