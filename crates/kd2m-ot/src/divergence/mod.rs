@@ -1,6 +1,7 @@
 //! The divergences, one file each, behind one trait and one registry.
 //! A file holds formula, source, cost in n and d, when to choose it, the code and its tests; [`registry`] holds one line for each.
 
+pub mod jw2;
 pub mod registry;
 pub mod w2;
 

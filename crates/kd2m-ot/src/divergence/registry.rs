@@ -37,6 +37,16 @@ pub const ENTRIES: &[Entry] = &[
         options: &[],
         build: super::w2::build,
     },
+    Entry {
+        name: "jw2",
+        aliases: &[],
+        formula: "min over plans γ of Σ γ_ij (‖x_i − y_j‖² + β·label cost(s_i, t_j))",
+        source: "KD²M (JW2); β after Montesuma et al., PyDiL",
+        cost: "O(nm(d + classes)) for the costs, as w2 for the plan; nm floats of memory",
+        when: "labels or logits should decide with the features which samples are compared; needs labels on both sides",
+        options: super::jw2::OPTIONS,
+        build: super::jw2::build,
+    },
 ];
 
 /// Marks a divergence taken within each class: `class-w2`.

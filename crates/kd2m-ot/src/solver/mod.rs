@@ -1,3 +1,6 @@
 //! Solvers: costs and marginals in, plan and potentials out. They know nothing of features; [`crate::divergence`] calls them.
 
 pub mod assignment;
+pub mod certificate;
+pub mod network_simplex;
+pub mod transport;

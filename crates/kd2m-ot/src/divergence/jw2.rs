@@ -1,0 +1,272 @@
+//! Joint W₂² over features and labels: min over plans γ of Σ γ_ij (‖x_i − y_j‖² + β·L(s_i, t_j)), KD²M's JW2.
+//! The plan sees both costs, and the gradient reaches features and soft labels alike (plan and β held constant).
+//! Next: [`crate::solver::transport`]; β = largest feature cost is PyDiL's choice (Montesuma et al.).
+
+use super::{AnyDivergence, Divergence, Request};
+use crate::{
+    cloud::{Cloud, Labels, equal_widths},
+    cost,
+    error::OtError,
+    options::{OptionSpec, Options},
+    real::Real,
+    solution::{Gradient, Solution},
+    solver::transport,
+};
+
+/// A probability of the student below this counts as this in a logarithm; the gradient there is 0.
+const SMALLEST_PROBABILITY: f64 = 1e-12;
+
+/// What [`build`] reads.
+pub const OPTIONS: &[OptionSpec] = &[
+    OptionSpec {
+        name: "beta",
+        default: "auto",
+        help: "weight of the label cost; auto: the largest feature cost, held constant for the gradient",
+    },
+    OptionSpec {
+        name: "label_cost",
+        default: "squared",
+        help: "squared: squared distance of one-hot or softmax vectors; cross-entropy: −Σ t log s, soft labels only",
+    },
+];
+
+/// How unlike two labels are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LabelCost {
+    /// ‖s − t‖².
+    Squared,
+    /// −Σ_c t_c log s_c, teacher t against student s.
+    CrossEntropy,
+}
+
+/// Exact joint W₂² (squared, as in the paper); O(nm(d + classes)) for the costs and up to O(n³) for the plan.
+#[derive(Debug, Clone, Copy)]
+pub struct Jw2 {
+    beta: Option<f64>,
+    label_cost: LabelCost,
+}
+
+/// The registry's constructor.
+///
+/// # Errors
+/// [`OtError::BadOption`].
+pub fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
+    let label_cost = match options.choice("label_cost", &["squared", "cross-entropy"])? {
+        "squared" => LabelCost::Squared,
+        _ => LabelCost::CrossEntropy,
+    };
+    let beta = match options.text("beta") {
+        None | Some("auto") => None,
+        Some(_) => {
+            Some(options.parsed("beta", 0.0, "a number not below 0, or auto", |x: &f64| *x >= 0.0 && x.is_finite())?)
+        }
+    };
+    Ok(Box::new(Jw2 { beta, label_cost }))
+}
+
+impl<T: Real> Divergence<T> for Jw2 {
+    fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        equal_widths("jw2", a, b)?;
+        let (labels_a, labels_b) = self.label_vectors(a, b)?;
+        let mut joint = cost::squared_distances(a, b);
+        let beta = self.beta.unwrap_or_else(|| joint.iter().fold(0.0, |most: f64, c| most.max(c.wide())));
+        for (i, row) in joint.chunks_exact_mut(b.len()).enumerate() {
+            for (j, c) in row.iter_mut().enumerate() {
+                *c += T::of(beta * self.label_cost(labels_a.row(i), labels_b.row(j)));
+            }
+        }
+        let found = transport::solve(&joint, (a.len(), b.len()), a.weights(), b.weights(), request.start);
+
+        let mut value = 0.0;
+        let (mut features, mut soft) = (vec![0.0; a.len() * a.width()], vec![0.0; a.len() * labels_a.classes]);
+        for (i, j, mass) in found.plan.entries() {
+            let (s, t) = (labels_a.row(i), labels_b.row(j));
+            value += mass * (cost::squared_distance(a.row(i), b.row(j)) + beta * self.label_cost(s, t));
+            if request.gradient {
+                let into = &mut features[i * a.width()..][..a.width()];
+                for ((g, x), y) in into.iter_mut().zip(a.row(i)).zip(b.row(j)) {
+                    *g += 2.0 * mass * (x.wide() - y.wide());
+                }
+                self.add_label_gradient(mass * beta, s, t, &mut soft[i * labels_a.classes..][..labels_a.classes]);
+            }
+        }
+        let narrow = |values: Vec<f64>| values.into_iter().map(T::of).collect();
+        let is_soft = matches!(a.labels(), Labels::Soft { .. });
+        Ok(Solution {
+            value,
+            gradient: request
+                .gradient
+                .then(|| Gradient { features: narrow(features), soft_labels: is_soft.then(|| narrow(soft)) }),
+            plan: request.plan.then_some(found.plan),
+            potentials: Some(found.potentials),
+            gap: Some(found.gap),
+            status: found.status,
+            iterations: found.iterations,
+            diagnostics: vec![("beta", beta)],
+        })
+    }
+}
+
+/// One vector over classes for each sample: its one-hot or soft label.
+struct LabelVectors {
+    values: Vec<f64>,
+    classes: usize,
+}
+
+impl LabelVectors {
+    fn row(&self, i: usize) -> &[f64] {
+        &self.values[i * self.classes..][..self.classes]
+    }
+
+    fn one_hot(labels: &[u32], classes: usize) -> Self {
+        let mut values = vec![0.0; labels.len() * classes];
+        for (row, &label) in values.chunks_exact_mut(classes).zip(labels) {
+            row[label as usize] = 1.0;
+        }
+        Self { values, classes }
+    }
+
+    fn soft<T: Real>(values: &[T], classes: usize) -> Self {
+        Self { values: values.iter().map(|x| x.wide()).collect(), classes }
+    }
+}
+
+impl Jw2 {
+    fn label_vectors<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>) -> Result<(LabelVectors, LabelVectors), OtError> {
+        let fail = |message: String| OtError::Numeric { metric: "jw2".into(), message };
+        let missing = |side| OtError::LabelsMissing { metric: "jw2".into(), side };
+        if self.label_cost == LabelCost::CrossEntropy && !matches!(a.labels(), Labels::Soft { .. }) {
+            return Err(fail("label_cost=cross-entropy needs soft labels of A (softmax outputs): use squared".into()));
+        }
+        let one_hot = |labels: &[u32], classes: usize| match labels.iter().find(|&&l| l as usize >= classes) {
+            None => Ok(LabelVectors::one_hot(labels, classes)),
+            Some(l) => Err(fail(format!("label {l} does not fit the other side's {classes} classes"))),
+        };
+        match (a.labels(), b.labels()) {
+            (Labels::None, _) => Err(missing(a.side())),
+            (_, Labels::None) => Err(missing(b.side())),
+            (Labels::Hard(x), Labels::Hard(y)) => {
+                // Label numbers may be large and sparse; only their equality counts, so they are renumbered.
+                let mut known: Vec<u32> = x.iter().chain(y).copied().collect();
+                known.sort_unstable();
+                known.dedup();
+                let compact = |labels: &[u32]| -> Vec<u32> {
+                    labels.iter().map(|l| known.partition_point(|k| k < l) as u32).collect()
+                };
+                Ok((one_hot(&compact(x), known.len())?, one_hot(&compact(y), known.len())?))
+            }
+            (Labels::Soft { values, classes }, Labels::Hard(y)) => {
+                Ok((LabelVectors::soft(values, classes), one_hot(y, classes)?))
+            }
+            (Labels::Hard(x), Labels::Soft { values, classes }) => {
+                Ok((one_hot(x, classes)?, LabelVectors::soft(values, classes)))
+            }
+            (Labels::Soft { values: x, classes: c }, Labels::Soft { values: y, classes: e }) => {
+                if c != e {
+                    return Err(fail(format!("the soft labels of A have {c} classes and those of B {e}")));
+                }
+                Ok((LabelVectors::soft(x, c), LabelVectors::soft(y, e)))
+            }
+        }
+    }
+
+    fn label_cost(&self, s: &[f64], t: &[f64]) -> f64 {
+        let each = s.iter().zip(t);
+        match self.label_cost {
+            LabelCost::Squared => each.map(|(s, t)| (s - t) * (s - t)).sum(),
+            LabelCost::CrossEntropy => -each.map(|(s, t)| t * s.max(SMALLEST_PROBABILITY).ln()).sum::<f64>(),
+        }
+    }
+
+    /// Adds scale · ∂L/∂s.
+    fn add_label_gradient(&self, scale: f64, s: &[f64], t: &[f64], into: &mut [f64]) {
+        for ((g, s), t) in into.iter_mut().zip(s).zip(t) {
+            *g += match self.label_cost {
+                LabelCost::Squared => 2.0 * scale * (s - t),
+                LabelCost::CrossEntropy if *s > SMALLEST_PROBABILITY => -scale * t / s,
+                LabelCost::CrossEntropy => 0.0,
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Side;
+
+    fn jw2(options: &[(&str, &str)]) -> Box<dyn AnyDivergence> {
+        build(&options.iter().fold(Options::new("jw2"), |all, (k, v)| all.set(k, v))).unwrap()
+    }
+
+    /// Numbers in (0, 1) without a pattern that a bug could share.
+    fn numbers(count: usize, seed: u64) -> Vec<f64> {
+        (0..count as u64).map(|k| ((k * 7919 + seed * 104_729 + k * k * 31) % 10_007) as f64 / 10_007.0).collect()
+    }
+
+    fn softmax_like(n: usize, classes: usize, seed: u64) -> Vec<f64> {
+        let mut values: Vec<f64> = numbers(n * classes, seed).iter().map(|x| (3.0 * x).exp()).collect();
+        for row in values.chunks_exact_mut(classes) {
+            let sum: f64 = row.iter().sum();
+            row.iter_mut().for_each(|x| *x /= sum);
+        }
+        values
+    }
+
+    #[test]
+    fn beta_decides_between_features_and_labels() {
+        // Features pair 0–0 and 1–1 (cost 0), labels pair 0–1 and 1–0 (feature cost 1 each).
+        let (x, p, q) = ([0.0, 1.0], [3, 9], [9, 3]);
+        let a = Cloud::new(Side::A, &x, 2, 1).unwrap().with_labels(&p).unwrap();
+        let b = Cloud::new(Side::B, &x, 2, 1).unwrap().with_labels(&q).unwrap();
+        let value = |beta: &str| jw2(&[("beta", beta)]).evaluate(&a, &b, Request::VALUE).unwrap().value;
+        assert_eq!(value("0"), 0.0);
+        assert!((value("0.1") - 0.2).abs() < 1e-12, "features win: β · 2");
+        assert!((value("10") - 1.0).abs() < 1e-12, "labels win: feature cost 1");
+        // auto: β is the largest feature cost, 1, and swapping costs less than two wrong labels.
+        assert!((value("auto") - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn gradients_match_finite_differences_with_plan_and_beta_held() {
+        let (n, d, classes) = (5, 3, 4);
+        let (x, y) = (numbers(n * d, 1), numbers(n * d, 2));
+        let (s, t) = (softmax_like(n, classes, 3), softmax_like(n, classes, 4));
+        for label_cost in ["squared", "cross-entropy"] {
+            let metric = jw2(&[("beta", "0.3"), ("label_cost", label_cost)]);
+            let solve = |x: &[f64], s: &[f64]| {
+                let a = Cloud::new(Side::A, x, n, d).unwrap().with_soft_labels(s, classes).unwrap();
+                let b = Cloud::new(Side::B, &y, n, d).unwrap().with_soft_labels(&t, classes).unwrap();
+                metric.evaluate(&a, &b, Request::GRADIENT).unwrap()
+            };
+            let gradient = solve(&x, &s).gradient.unwrap();
+            let check = |block: &[f64], analytic: &[f64], value: &dyn Fn(&[f64]) -> f64| {
+                for k in 0..block.len() {
+                    let at = |step: f64| {
+                        let mut moved = block.to_vec();
+                        moved[k] += step;
+                        value(&moved)
+                    };
+                    let numeric = (at(1e-6) - at(-1e-6)) / 2e-6;
+                    assert!((numeric - analytic[k]).abs() < 1e-7, "{label_cost} {k}: {numeric} {}", analytic[k]);
+                }
+            };
+            check(&x, &gradient.features, &|x| solve(x, &s).value);
+            check(&s, &gradient.soft_labels.unwrap(), &|s| solve(&x, s).value);
+        }
+    }
+
+    #[test]
+    fn labels_are_required_and_must_agree() {
+        let x = [0.0, 1.0];
+        let plain = Cloud::new(Side::A, &x, 2, 1).unwrap();
+        let labelled = Cloud::new(Side::B, &x, 2, 1).unwrap().with_labels(&[0, 1]).unwrap();
+        let error = jw2(&[]).evaluate(&plain, &labelled, Request::VALUE).unwrap_err();
+        assert_eq!(error, OtError::LabelsMissing { metric: "jw2".into(), side: Side::A });
+        let hard = jw2(&[("label_cost", "cross-entropy")]).evaluate(&labelled, &labelled, Request::VALUE);
+        assert!(matches!(hard, Err(OtError::Numeric { .. })));
+        let soft = Cloud::new(Side::A, &x, 2, 1).unwrap().with_soft_labels(&x, 1).unwrap();
+        let error = jw2(&[]).evaluate(&soft, &labelled, Request::VALUE).unwrap_err();
+        assert!(error.to_string().contains("label 1 does not fit"), "{error}");
+    }
+}

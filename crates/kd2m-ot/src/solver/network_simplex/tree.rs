@@ -1,0 +1,287 @@
+//! The spanning tree of a network simplex: sources 0…n, sinks n…n+m, and an artificial root that every node can reach at cost M.
+//! Each node knows its parent, the flow on the arc between them and its children; a pivot re-hangs one subtree.
+//! Strong feasibility: an arc without flow always points to the root, i.e. a sink's arc from its parent carries flow.
+
+use super::masses::Masses;
+use crate::{real::Real, solution::Potentials};
+
+const NONE: u32 = u32::MAX;
+
+pub struct Tree {
+    n: usize,
+    m: usize,
+    root: usize,
+    /// Cost of an artificial arc. Two of them, source → root → sink, must exceed any real arc: then no optimal flow uses them.
+    artificial: f64,
+    is_active: Vec<bool>,
+    parent: Vec<u32>,
+    depth: Vec<u32>,
+    first_child: Vec<u32>,
+    next_sibling: Vec<u32>,
+    previous_sibling: Vec<u32>,
+    /// Flow on the arc between a node and its parent, whatever its direction.
+    flow: Vec<i64>,
+    /// Node potentials π: tree arcs i → j have c + π_i − π_j = 0. Sinks without mass hold −∞, so that they never enter.
+    pi: Vec<f64>,
+    /// Scratch of [`Tree::shift_subtree`].
+    stack: Vec<u32>,
+}
+
+impl Tree {
+    /// The star: every node of positive mass hangs from the root. Nodes without mass stay out.
+    pub fn new(masses: &Masses, largest_cost: f64) -> Self {
+        let (n, m) = (masses.a.len(), masses.b.len());
+        let root = n + m;
+        let artificial = largest_cost + f64::MIN_POSITIVE;
+        let all = || masses.a.iter().chain(&masses.b);
+        let mut tree = Self {
+            n,
+            m,
+            root,
+            artificial,
+            is_active: all().map(|mass| *mass > 0).chain([true]).collect(),
+            parent: vec![NONE; root + 1],
+            depth: vec![0; root + 1],
+            first_child: vec![NONE; root + 1],
+            next_sibling: vec![NONE; root + 1],
+            previous_sibling: vec![NONE; root + 1],
+            flow: all().copied().chain([0]).collect(),
+            pi: vec![0.0; root + 1],
+            stack: Vec::new(),
+        };
+        for node in 0..root {
+            if tree.is_active[node] {
+                tree.hang(node, root);
+                tree.depth[node] = 1;
+            }
+            tree.pi[node] = match (node < n, tree.is_active[node]) {
+                (true, _) => -artificial,
+                (false, true) => artificial,
+                (false, false) => f64::NEG_INFINITY,
+            };
+        }
+        tree
+    }
+
+    pub fn is_active_source(&self, i: usize) -> bool {
+        self.is_active[i]
+    }
+
+    pub fn pi_source(&self, i: usize) -> f64 {
+        self.pi[i]
+    }
+
+    pub fn pi_sinks(&self) -> &[f64] {
+        &self.pi[self.n..self.root]
+    }
+
+    /// Column potentials v; sinks without mass hold −∞.
+    pub fn sink_potentials(&self) -> Vec<f64> {
+        self.pi_sinks().to_vec()
+    }
+
+    /// A better first tree: each source moves whole to its cheapest sink (under the start's potentials) while that sink keeps some
+    /// flow from the root, so the tree stays strongly feasible.
+    pub fn adopt_cheapest_sinks<T: Real>(&mut self, cost: &[T], start: Option<&Potentials>) {
+        for i in (0..self.n).filter(|&i| self.is_active[i]).collect::<Vec<_>>() {
+            let row = &cost[i * self.m..(i + 1) * self.m];
+            let mut best = (f64::INFINITY, None);
+            for (j, c) in row.iter().enumerate() {
+                let value = c.wide() - start.map_or(0.0, |p| p.v[j]);
+                if value < best.0 && self.is_active[self.n + j] && self.flow[self.n + j] > self.flow[i] {
+                    best = (value, Some(j));
+                }
+            }
+            if let Some(j) = best.1 {
+                let sink = self.n + j;
+                self.unhang(i);
+                self.hang(i, sink);
+                self.flow[sink] -= self.flow[i];
+                self.depth[i] = 2;
+                self.pi[i] = self.pi[sink] - row[j].wide();
+            }
+        }
+    }
+
+    /// Brings arc i → j of this cost into the tree and takes the last blocking arc of its cycle out.
+    pub fn pivot(&mut self, i: usize, j: usize, cost: f64) {
+        let sink = self.n + j;
+        let reduced = cost + self.pi[i] - self.pi[sink];
+        let join = self.join(i, sink);
+        let (leaving, on_source_side, flow) = self.leaving_arc(i, sink, join);
+        self.push_around(i, sink, join, flow);
+        if on_source_side {
+            self.rehang(i, sink, leaving, flow);
+            self.shift_subtree(i, -reduced);
+        } else {
+            self.rehang(sink, i, leaving, flow);
+            self.shift_subtree(sink, reduced);
+        }
+    }
+
+    /// The lowest common ancestor.
+    fn join(&self, mut x: usize, mut y: usize) -> usize {
+        while x != y {
+            if self.depth[x] >= self.depth[y] {
+                x = self.parent[x] as usize;
+            } else {
+                y = self.parent[y] as usize;
+            }
+        }
+        x
+    }
+
+    /// The node under the leaving arc, whether it lies on the source's side, and the flow that it lets through. Of several arcs that
+    /// block, the last met when walking the cycle from the join along the entering arc: that keeps the tree strongly feasible.
+    fn leaving_arc(&self, i: usize, sink: usize, join: usize) -> (usize, bool, i64) {
+        let mut found = (NONE as usize, true, i64::MAX);
+        // On this side flow grows downwards, so arcs of sources, which point up, lose it.
+        let mut node = i;
+        while node != join {
+            if node < self.n && self.flow[node] < found.2 {
+                found = (node, true, self.flow[node]);
+            }
+            node = self.parent[node] as usize;
+        }
+        let mut node = sink;
+        while node != join {
+            if node >= self.n && self.flow[node] <= found.2 {
+                found = (node, false, self.flow[node]);
+            }
+            node = self.parent[node] as usize;
+        }
+        found
+    }
+
+    fn push_around(&mut self, i: usize, sink: usize, join: usize, amount: i64) {
+        if amount == 0 {
+            return;
+        }
+        let mut node = i;
+        while node != join {
+            self.flow[node] += if node < self.n { -amount } else { amount };
+            node = self.parent[node] as usize;
+        }
+        let mut node = sink;
+        while node != join {
+            self.flow[node] += if node >= self.n { -amount } else { amount };
+            node = self.parent[node] as usize;
+        }
+    }
+
+    /// Cuts the subtree of `top` off, turns it upside down so that `inside` becomes its top, and hangs it from `outside`.
+    fn rehang(&mut self, inside: usize, outside: usize, top: usize, entering_flow: i64) {
+        let (mut node, mut new_parent, mut new_flow) = (inside, outside, entering_flow);
+        loop {
+            let (old_parent, old_flow) = (self.parent[node] as usize, self.flow[node]);
+            self.unhang(node);
+            self.hang(node, new_parent);
+            self.flow[node] = new_flow;
+            if node == top {
+                return;
+            }
+            (new_parent, new_flow, node) = (node, old_flow, old_parent);
+        }
+    }
+
+    /// Adds to the potentials below and at `top`, and sets their depths.
+    fn shift_subtree(&mut self, top: usize, shift: f64) {
+        let mut stack = std::mem::take(&mut self.stack);
+        stack.push(top as u32);
+        while let Some(node) = stack.pop() {
+            let node = node as usize;
+            self.pi[node] += shift;
+            self.depth[node] = self.depth[self.parent[node] as usize] + 1;
+            let mut child = self.first_child[node];
+            while child != NONE {
+                stack.push(child);
+                child = self.next_sibling[child as usize];
+            }
+        }
+        self.stack = stack;
+    }
+
+    /// Potentials anew from the tree's arcs alone, free of what many pivots have rounded.
+    pub fn recompute_potentials(&mut self, cost: impl Fn(usize, usize) -> f64) {
+        let mut stack = vec![self.root as u32];
+        while let Some(node) = stack.pop() {
+            let node = node as usize;
+            if node != self.root {
+                let parent = self.parent[node] as usize;
+                self.pi[node] = match (node < self.n, parent == self.root) {
+                    (true, true) => -self.artificial,
+                    (false, true) => self.artificial,
+                    (true, false) => self.pi[parent] - cost(node, parent - self.n),
+                    (false, false) => self.pi[parent] + cost(parent, node - self.n),
+                };
+            }
+            let mut child = self.first_child[node];
+            while child != NONE {
+                stack.push(child);
+                child = self.next_sibling[child as usize];
+            }
+        }
+    }
+
+    /// Mass that still travels through the root, on no arc of its own.
+    pub fn mass_at_root(&self) -> i64 {
+        (0..self.n).filter(|&i| self.parent[i] as usize == self.root).map(|i| self.flow[i]).sum()
+    }
+
+    /// All flows (source, sink, units) by rows; what still travels through the root is paired off in order, so that the plan is
+    /// feasible even when the pivots were capped.
+    pub fn complete_flows(&self) -> Vec<(u32, u32, i64)> {
+        let mut flows = Vec::with_capacity(self.n + self.m);
+        let (mut supplies, mut demands) = (Vec::new(), Vec::new());
+        for node in (0..self.root).filter(|&node| self.is_active[node] && self.flow[node] > 0) {
+            let parent = self.parent[node] as usize;
+            match (node < self.n, parent == self.root) {
+                (true, true) => supplies.push((node, self.flow[node])),
+                (false, true) => demands.push((node - self.n, self.flow[node])),
+                (true, false) => flows.push((node as u32, (parent - self.n) as u32, self.flow[node])),
+                (false, false) => flows.push((parent as u32, (node - self.n) as u32, self.flow[node])),
+            }
+        }
+        let (mut supplies, mut demands) = (supplies.into_iter(), demands.into_iter());
+        let (mut supply, mut demand) = (supplies.next(), demands.next());
+        while let (Some((i, s)), Some((j, d))) = (supply, demand) {
+            let moved = s.min(d);
+            flows.push((i as u32, j as u32, moved));
+            supply = if s > moved { Some((i, s - moved)) } else { supplies.next() };
+            demand = if d > moved { Some((j, d - moved)) } else { demands.next() };
+        }
+        flows.sort_unstable();
+        // A pair can carry flow on a tree arc and through the root at once.
+        flows.dedup_by(|later, first| {
+            let is_same = (later.0, later.1) == (first.0, first.1);
+            if is_same {
+                first.2 += later.2;
+            }
+            is_same
+        });
+        flows
+    }
+
+    fn hang(&mut self, node: usize, parent: usize) {
+        let next = self.first_child[parent];
+        self.parent[node] = parent as u32;
+        self.next_sibling[node] = next;
+        self.previous_sibling[node] = NONE;
+        if next != NONE {
+            self.previous_sibling[next as usize] = node as u32;
+        }
+        self.first_child[parent] = node as u32;
+    }
+
+    fn unhang(&mut self, node: usize) {
+        let (next, previous) = (self.next_sibling[node], self.previous_sibling[node]);
+        if next != NONE {
+            self.previous_sibling[next as usize] = previous;
+        }
+        if previous != NONE {
+            self.next_sibling[previous as usize] = next;
+        } else {
+            self.first_child[self.parent[node] as usize] = next;
+        }
+    }
+}
