@@ -17,7 +17,7 @@ pub use check::{Mismatch, Problem, check};
 use crate::graph::{Graph, NodeId};
 
 /// What a tensor of a network is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
     /// Of a convolution or a linear layer.
     Weight,
