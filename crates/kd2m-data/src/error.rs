@@ -1,6 +1,6 @@
 //! What can be wrong with a data set on disk; each message is one sentence that says what, where and what to do.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use thiserror::Error;
 
@@ -14,15 +14,17 @@ pub enum DataError {
     NoRoot { dataset: &'static str, expected: &'static str },
     #[error("{dataset}: {file} is missing (looked for {}): {help}", list(.looked))]
     Missing { dataset: &'static str, file: String, looked: Vec<PathBuf>, help: String },
-    #[error("cannot read {}: {source}", .path.display())]
-    Io { path: PathBuf, source: std::io::Error },
+    #[error("the data root {} does not exist: --data-root names the folder that holds {expected}", .root.display())]
+    RootMissing { root: PathBuf, expected: &'static str },
+    #[error("cannot read {place}: {source}")]
+    Io { place: String, source: std::io::Error },
     /// A file, or a file in an archive, that breaks its format.
     #[error("{place}: {problem}")]
     Format { place: String, problem: String },
     #[error(
-        "{place}: record {record} has label {label}, expected {expected}: the file is damaged or belongs to another data set"
+        "{place}: record {record} (counted from 0) has {kind} {label}, expected {expected}: the file is damaged or belongs to another data set"
     )]
-    Label { place: String, record: usize, label: i64, expected: String },
+    Label { place: String, record: usize, kind: &'static str, label: f64, expected: String },
     #[error(
         "unknown augmentation `{text}`: expected none, crop:PADDING, crop-flip:PADDING or affine:DEGREES,TRANSLATE,SCALE (as crop-flip:4 or affine:10,0.1,0.1)"
     )]
@@ -34,10 +36,6 @@ pub enum DataError {
 }
 
 impl DataError {
-    pub(crate) fn io(path: &Path, source: std::io::Error) -> Self {
-        Self::Io { path: path.to_owned(), source }
-    }
-
     pub(crate) fn format(place: &str, problem: impl Into<String>) -> Self {
         Self::Format { place: place.to_owned(), problem: problem.into() }
     }

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use crate::source::digits;
+use crate::source::{cifar, digits, folder, mnist, svhn};
 use crate::{DataError, Dataset};
 
 /// A data set that can be loaded by name.
@@ -17,11 +17,14 @@ pub struct Entry {
     pub files: &'static str,
     /// Who made the data and under which terms.
     pub credit: &'static str,
-    /// `argument` is what follows the colon of a name, as in `folder:PATH`.
-    pub(crate) load: fn(argument: Option<&str>, root: Option<&Path>) -> Result<Dataset, DataError>,
+    /// Whether the name is followed by a colon and a path, as in `folder:PATH`.
+    pub takes_path: bool,
+    /// `path` is what follows the colon, empty where `takes_path` is false.
+    pub(crate) load: fn(path: &str, root: Option<&Path>) -> Result<Dataset, DataError>,
 }
 
-const REGISTRY: &[Entry] = &[digits::ENTRY];
+const REGISTRY: &[Entry] =
+    &[digits::ENTRY, mnist::MNIST, mnist::FASHION_MNIST, cifar::CIFAR10, cifar::CIFAR100, svhn::ENTRY, folder::ENTRY];
 
 /// All data sets, in the order of their listing.
 pub fn registry() -> &'static [Entry] {
@@ -33,18 +36,22 @@ pub fn registry() -> &'static [Entry] {
 /// # Errors
 /// An unknown name, and whatever is missing from or wrong with the files.
 pub fn load(name: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
-    let (known, argument) = match name.split_once(':') {
-        Some((known, argument)) => (known, Some(argument)),
+    let (known, path) = match name.split_once(':') {
+        Some((known, path)) => (known, Some(path)),
         None => (name, None),
     };
-    match REGISTRY.iter().find(|entry| entry.name == known) {
-        Some(entry) => (entry.load)(argument, root),
-        None => Err(DataError::UnknownDataset { name: name.to_owned(), hint: hint(known) }),
+    let unknown = |hint| DataError::UnknownDataset { name: name.to_owned(), hint };
+    let entry = REGISTRY.iter().find(|entry| entry.name == known).ok_or_else(|| unknown(nearest(known)))?;
+    match path {
+        Some(path) if entry.takes_path && !path.is_empty() => (entry.load)(path, root),
+        None if !entry.takes_path => (entry.load)("", root),
+        _ if entry.takes_path => Err(unknown(format!("write `{known}:PATH`, where PATH holds {}", entry.files))),
+        _ => Err(unknown(format!("`{known}` takes no path, its files are found under --data-root"))),
     }
 }
 
 /// The names nearest to `name`, or all of them.
-fn hint(name: &str) -> String {
+fn nearest(name: &str) -> String {
     let lower = name.to_lowercase().replace(['-', '_', ' '], "");
     let mut near: Vec<(f64, &str)> =
         REGISTRY.iter().map(|entry| (strsim::jaro_winkler(&lower, entry.name), entry.name)).collect();

@@ -21,10 +21,11 @@ pub(crate) const ENTRY: Entry = Entry {
     about: "UCI handwritten digits, embedded: 1,438 + 359 images, 1×8×8, 10 classes",
     files: "",
     credit: "Handwritten digits: E. Alpaydin and C. Kaynak (1998), UCI Machine Learning Repository, CC BY 4.0",
+    takes_path: false,
     load,
 };
 
-fn load(_: Option<&str>, _: Option<&Path>) -> Result<Dataset, DataError> {
+fn load(_: &str, _: Option<&Path>) -> Result<Dataset, DataError> {
     let mut text = String::new();
     GzDecoder::new(FILE).read_to_string(&mut text).map_err(|error| DataError::format(PLACE, error.to_string()))?;
     let all = parse(&text)?;
@@ -73,7 +74,7 @@ mod tests {
 
     #[test]
     fn the_parts_are_60_20_20_percent_by_class() {
-        let digits = load(None, None).unwrap();
+        let digits = load("", None).unwrap();
         assert_eq!((digits.train.len(), digits.test.len()), (1438, 359));
         let parts = split(&digits.train.labels, digits.classes, digits.val_fraction, 0);
         assert_eq!((parts.train.len(), parts.val.len()), (1078, 360));
@@ -87,7 +88,7 @@ mod tests {
     #[test]
     fn the_content_is_this_forever() {
         assert_eq!(
-            load(None, None).unwrap().checksum(),
+            load("", None).unwrap().checksum(),
             "e8eac0752cbdb9cb16dacb6116be787c4f913a9a69125633fb8c6b89abbf4bc5"
         );
     }

@@ -1,3 +1,12 @@
-//! One file a data set: where it lies on disk, how its files are read, what it is called and credited.
+//! One file a data set (where it lies on disk, what it is called and credited) and the readers that they share.
+//! `files.rs` finds and opens, `archive.rs` reads folder or .tar.gz, `idx.rs` and `mat5.rs` are formats.
 
+mod archive;
+pub(crate) mod cifar;
 pub(crate) mod digits;
+mod files;
+pub(crate) mod folder;
+mod idx;
+mod mat5;
+pub(crate) mod mnist;
+pub(crate) mod svhn;

@@ -1,0 +1,96 @@
+//! SVHN, cropped digits (Netzer et al. 2011): `train_32x32.mat` and `test_32x32.mat`, MAT level 5 with `X` 32×32×3×n and `y` n×1.
+//! The file's label 10 is the digit 0; a mirrored digit is another or none, so there is no flip.
+
+use std::path::Path;
+
+use super::files::{existing_root, find, open};
+use super::mat5::{self, Matrix, Values};
+use crate::dataset::Description;
+use crate::registry::Entry;
+use crate::{Augment, DataError, Dataset, Samples};
+
+const SIDE: usize = 32;
+const CHANNELS: usize = 3;
+
+pub(crate) const ENTRY: Entry = Entry {
+    name: "svhn",
+    about: "house numbers, cropped digits: 73,257 + 26,032 images, 3×32×32, 10 classes",
+    files: "train_32x32.mat and test_32x32.mat, there or in svhn/",
+    credit: "SVHN: Y. Netzer et al. (2011), Reading Digits in Natural Images with Unsupervised Feature Learning; for non-commercial use",
+    takes_path: false,
+    load,
+};
+
+fn load(_: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
+    let root = existing_root(&ENTRY, root)?;
+    let part = |name: &str| {
+        let help = "get train_32x32.mat and test_32x32.mat (format 2, cropped digits) from http://ufldl.stanford.edu/housenumbers";
+        let path = find(&ENTRY, root, &["svhn", "SVHN", ""], &[name.to_owned()], help)?;
+        let place = path.display().to_string();
+        let matrices = mat5::read(&place, open(&path)?, &["X", "y"])?;
+        samples(&place, matrices)
+    };
+    let (train, test) = (part("train_32x32.mat")?, part("test_32x32.mat")?);
+    let description = Description {
+        name: ENTRY.name.into(),
+        shape: [CHANNELS, SIDE, SIDE],
+        class_names: (0..10).map(|digit| digit.to_string()).collect(),
+        scale: 1.0 / 255.0,
+        augment: Augment::CropFlip { padding: 4, flip: false },
+        val_fraction: 0.1,
+        credit: ENTRY.credit,
+    };
+    Ok(description.with(train, test))
+}
+
+fn samples(place: &str, matrices: Vec<Matrix>) -> Result<Samples, DataError> {
+    let take = |name: &str| {
+        matrices
+            .iter()
+            .find(|matrix| matrix.name == name)
+            .ok_or_else(|| DataError::format(place, format!("holds no matrix `{name}`")))
+    };
+    let (images, labels) = (take("X")?, take("y")?);
+    let (Values::U8(pixels), [SIDE, SIDE, CHANNELS, count]) = (&images.values, &images.sizes[..]) else {
+        return Err(DataError::format(place, format!("`X` is {:?}, expected [32, 32, 3, n] of bytes", images.sizes)));
+    };
+    let labels = labels_of(place, labels)?;
+    if labels.len() != *count {
+        return Err(DataError::format(
+            place,
+            format!("`X` has {count} images but `y` has {} labels: they do not belong together", labels.len()),
+        ));
+    }
+    if labels.is_empty() {
+        return Err(DataError::format(place, "holds no image"));
+    }
+    Ok(Samples { pixels: to_rows(pixels), labels })
+}
+
+fn labels_of(place: &str, labels: &Matrix) -> Result<Vec<u32>, DataError> {
+    let values: Vec<f64> = match &labels.values {
+        Values::U8(values) => values.iter().map(|&value| f64::from(value)).collect(),
+        Values::Other(values) => values.clone(),
+    };
+    let label = |(record, value): (usize, f64)| match value {
+        // The digit 0 is stored as 10.
+        value if value.fract() == 0.0 && (1.0..=10.0).contains(&value) => Ok(value as u32 % 10),
+        label => {
+            Err(DataError::Label { place: place.into(), record, kind: "label", label, expected: "1 to 10".into() })
+        }
+    };
+    values.into_iter().enumerate().map(label).collect()
+}
+
+/// Column-major [y, x, c, n] to [n, c, y, x]: each plane is transposed.
+fn to_rows(columns: &[u8]) -> Vec<u8> {
+    let mut rows = vec![0; columns.len()];
+    for (rows, columns) in rows.chunks_exact_mut(SIDE * SIDE).zip(columns.chunks_exact(SIDE * SIDE)) {
+        for (y, row) in rows.chunks_exact_mut(SIDE).enumerate() {
+            for (x, pixel) in row.iter_mut().enumerate() {
+                *pixel = columns[x * SIDE + y];
+            }
+        }
+    }
+    rows
+}
