@@ -77,7 +77,8 @@ fn stages_have_the_literature_s_shapes() {
         ("resnet18", "stem 64×16×16, layer1 64×8×8, layer2 128×4×4, layer3 256×2×2, layer4 512×1×1"),
     ] {
         let graph = zoo::build(name, &ZooOptions::new(100, 3, 32, 32)).unwrap();
-        let stages: Vec<String> = graph.stages().iter().map(|(n, id)| format!("{n} {}", graph.node(*id).shape)).collect();
+        let stages: Vec<String> =
+            graph.stages().iter().map(|(n, id)| format!("{n} {}", graph.node(*id).shape)).collect();
         assert_eq!(stages.join(", "), expected, "{name}");
     }
 }

@@ -1,8 +1,12 @@
 //! Parameters and running statistics as named tensors in PyTorch's layout, and the files that hold them.
 //!
-//! [`read`] takes safetensors and fits it to a graph; [`write`](write()) makes safetensors that PyTorch opens.
+//! [`read`] takes safetensors or PyTorch's checkpoints and fits them to a graph; [`write`](write()) makes safetensors that PyTorch opens.
 
 mod check;
+mod keys;
+mod number;
+mod pickle;
+mod pytorch;
 mod safetensors;
 
 use std::{
@@ -87,7 +91,7 @@ pub enum WeightsError {
 /// # Errors
 /// A file that cannot be read, that is damaged, or whose tensors are not those of the graph.
 pub fn read(path: &Path, graph: &Graph) -> Result<Weights, WeightsError> {
-    let weights = read_any(path)?;
+    let weights = keys::adopt(read_any(path)?, graph);
     check(graph, &weights).map_err(|mismatch| WeightsError::Unfit {
         path: path.to_owned(),
         graph: graph.name.clone(),
@@ -98,11 +102,15 @@ pub fn read(path: &Path, graph: &Graph) -> Result<Weights, WeightsError> {
 
 /// Every floating-point tensor in a file as f32, whatever network it belongs to.
 ///
+/// Safetensors, or a state dict that `torch.save` wrote, alone or as `model` or `state_dict` of a checkpoint; prefixes of
+/// `DataParallel` are taken off. Nothing in a checkpoint is executed.
+///
 /// # Errors
 /// A file that cannot be read or that is damaged.
 pub fn read_any(path: &Path) -> Result<Weights, WeightsError> {
     let bytes = std::fs::read(path).map_err(|source| WeightsError::Read { path: path.to_owned(), source })?;
-    safetensors::decode(&bytes).map_err(|reason| WeightsError::Malformed { path: path.to_owned(), reason })
+    let decode = if pytorch::recognises(&bytes) { pytorch::decode } else { safetensors::decode };
+    decode(&bytes).map(keys::unwrap).map_err(|reason| WeightsError::Malformed { path: path.to_owned(), reason })
 }
 
 /// Writes safetensors under a temporary name and renames it, so that a reader never sees half a file.

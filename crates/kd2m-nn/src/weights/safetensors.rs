@@ -8,14 +8,15 @@ use safetensors::{
     tensor::{Dtype, View},
 };
 
-use super::{NamedTensor, Weights};
+use super::{NamedTensor, Weights, number::Number};
 
 /// The tensors of a file; integer ones (`num_batches_tracked`) are no weights and are passed over.
 pub(super) fn decode(bytes: &[u8]) -> Result<Weights, String> {
     let file = SafeTensors::deserialize(bytes).map_err(|e| explain(&e, bytes))?;
     let mut weights = Weights::new();
     for (key, tensor) in file.iter() {
-        if let Some(values) = to_f32(tensor.dtype(), tensor.data()) {
+        if let Some(number) = Number::of_dtype(tensor.dtype()) {
+            let values = number.to_f32(tensor.data());
             weights.insert(key.to_owned(), NamedTensor { shape: tensor.shape().to_vec(), values });
         } else if !key.ends_with("num_batches_tracked") {
             return Err(format!("{key} is stored as {:?}; weights are F16, BF16, F32 or F64", tensor.dtype()));
@@ -46,20 +47,6 @@ impl View for &NamedTensor {
     fn data_len(&self) -> usize {
         size_of_val(self.values.as_slice())
     }
-}
-
-/// Values as f32, or nothing for types that are not floating point.
-fn to_f32(dtype: Dtype, data: &[u8]) -> Option<Vec<f32>> {
-    fn each<const N: usize>(data: &[u8], convert: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-        data.as_chunks::<N>().0.iter().map(|c| convert(*c)).collect()
-    }
-    Some(match dtype {
-        Dtype::F32 => each(data, f32::from_le_bytes),
-        Dtype::F64 => each(data, |b| f64::from_le_bytes(b) as f32),
-        Dtype::F16 => each(data, |b| half::f16::from_le_bytes(b).to_f32()),
-        Dtype::BF16 => each(data, |b| half::bf16::from_le_bytes(b).to_f32()),
-        _ => return None,
-    })
 }
 
 /// The crate's error, with the two sizes where the file was cut short.

@@ -1,0 +1,253 @@
+//! PyTorch's own checkpoints (`torch.save`), the zip of today and the pickle stream from before version 1.6.
+//! Tensors are a pickle of shapes and strides over storages that lie beside it as plain bytes; see [`super::pickle`].
+
+use std::{
+    collections::HashMap,
+    io::{Cursor, Read},
+};
+
+use zip::ZipArchive;
+
+use super::{
+    NamedTensor, Weights,
+    number::Number,
+    pickle::{self, Id, Pickle, Value},
+};
+
+/// The number that opens a stream of the old format, as its own small pickle.
+const LEGACY_MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+
+/// Names under which training programs keep the state dict beside other things.
+const NESTED: [&str; 6] = ["model", "state_dict", "model_state_dict", "net", "student", "module"];
+
+/// Whether these bytes are a checkpoint that [`decode`] reads.
+pub(super) fn recognises(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(LEGACY_MAGIC)
+}
+
+/// The tensors of the state dict, which may be nested once; integer ones (`num_batches_tracked`) are passed over.
+pub(super) fn decode(bytes: &[u8]) -> Result<Weights, String> {
+    if bytes.starts_with(LEGACY_MAGIC) { decode_stream(bytes) } else { decode_zip(bytes) }
+}
+
+fn decode_zip(bytes: &[u8]) -> Result<Weights, String> {
+    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| format!("zip: {e}"))?;
+    let mut names = archive.file_names().filter_map(Result::ok);
+    let Some(entry) = names.find(|n| *n == "data.pkl" || n.ends_with("/data.pkl")).map(|n| n.into_owned()) else {
+        return Err("a zip without data.pkl is not a PyTorch checkpoint".to_owned());
+    };
+    drop(names);
+    let folder = entry.strip_suffix("data.pkl").unwrap_or_default().to_owned();
+    let mut load = |name: &str| {
+        let mut file = archive.by_name(name).map_err(|e| format!("{name}: {e}"))?;
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).map_err(|e| format!("{name}: {e}"))?;
+        Ok::<_, String>(content)
+    };
+    if load(&format!("{folder}byteorder")).is_ok_and(|order| order != b"little") {
+        return Err("its numbers are big-endian".to_owned());
+    }
+    let pickle = pickle::parse(&load(&entry)?)?;
+    let tensors = state_dict(&pickle)?;
+    let mut storages = HashMap::new();
+    for (_, tensor) in &tensors {
+        if !storages.contains_key(&tensor.storage) {
+            storages.insert(tensor.storage.clone(), load(&format!("{folder}data/{}", tensor.storage))?);
+        }
+    }
+    gather(tensors, |key| storages.get(key).map(Vec::as_slice))
+}
+
+/// Magic number, version and system, each a pickle; the object; a pickle of keys; each storage after its length.
+fn decode_stream(bytes: &[u8]) -> Result<Weights, String> {
+    let mut at = 0;
+    let mut next = || {
+        let pickle = pickle::parse(&bytes[at..])?;
+        at += pickle.length;
+        Ok::<_, String>(pickle)
+    };
+    for _ in 0..3 {
+        next()?;
+    }
+    let (pickle, keys) = (next()?, next()?);
+    let widths = storage_widths(&pickle)?;
+    let Value::Sequence(order) = &keys.values[keys.root] else { return Err("no list of storages".to_owned()) };
+    let mut storages = HashMap::new();
+    for &id in order {
+        let key = text(&keys, id)?;
+        let width = widths.get(key).ok_or_else(|| format!("storage {key} belongs to nothing"))?;
+        let cut = || format!("it ends within storage {key}");
+        let (length, rest) = bytes[at..].split_first_chunk().ok_or_else(cut)?;
+        let length = usize::try_from(i64::from_le_bytes(*length)).ok().and_then(|n| n.checked_mul(*width));
+        let content = length.and_then(|n| rest.get(..n)).ok_or_else(cut)?;
+        at += 8 + content.len();
+        storages.insert(key.to_owned(), content);
+    }
+    gather(state_dict(&pickle)?, |key| storages.get(key).copied())
+}
+
+/// A tensor as the pickle describes it.
+struct Description {
+    number: Number,
+    storage: String,
+    offset: usize,
+    shape: Vec<usize>,
+    strides: Vec<usize>,
+}
+
+/// The named tensors of the root, or of the first of the usual places within it.
+fn state_dict(pickle: &Pickle) -> Result<Vec<(String, Description)>, String> {
+    let entries = |id: Id| match &pickle.values[id] {
+        Value::Dict(pairs) => pairs.iter().filter_map(|(k, v)| Some((text(pickle, *k).ok()?, *v))).collect(),
+        _ => Vec::<(&str, Id)>::new(),
+    };
+    let holds_tensors = |id: Id| entries(id).iter().any(|(_, v)| matches!(pickle.values[*v], Value::Tensor(_)));
+    let root = entries(pickle.root);
+    let nested = NESTED.iter().find_map(|name| root.iter().find(|(k, v)| k == name && holds_tensors(*v)));
+    let dict = match nested {
+        Some((_, id)) => *id,
+        None if holds_tensors(pickle.root) => pickle.root,
+        None => return Err(no_state_dict(pickle, &root)),
+    };
+    let mut tensors = Vec::new();
+    for (key, id) in entries(dict) {
+        match &pickle.values[id] {
+            Value::Tensor(arguments) => {
+                if let Some(tensor) = describe(pickle, arguments).map_err(|reason| format!("{key}: {reason}"))? {
+                    tensors.push((key.to_owned(), tensor));
+                }
+            }
+            Value::Opaque(class) => return Err(format!("{key} is a {class}, which is not read")),
+            // Plain numbers and notes beside the tensors.
+            _ => {}
+        }
+    }
+    Ok(tensors)
+}
+
+fn no_state_dict(pickle: &Pickle, root: &[(&str, Id)]) -> String {
+    if let Value::Opaque(class) = &pickle.values[pickle.root] {
+        return format!("it holds a whole {class}; save its state_dict() instead");
+    }
+    let keys: Vec<&str> = root.iter().map(|(k, _)| *k).take(6).collect();
+    format!("no state dict among its keys [{}]; looked into {}", keys.join(", "), NESTED.join(", "))
+}
+
+/// Storage, offset, shape and strides from the arguments of `_rebuild_tensor_v2`; nothing for integers.
+fn describe(pickle: &Pickle, arguments: &[Id]) -> Result<Option<Description>, String> {
+    let [storage, offset, shape, strides, ..] = arguments else { return Err("a tensor of too few parts".to_owned()) };
+    let (class, storage) = storage_of(pickle, *storage)?;
+    let Some(number) = Number::of_storage(class) else {
+        return if is_integer(class) { Ok(None) } else { Err(format!("{class} is not read")) };
+    };
+    Ok(Some(Description {
+        number,
+        storage: storage.to_owned(),
+        offset: size(pickle, *offset)?,
+        shape: sizes(pickle, *shape)?,
+        strides: sizes(pickle, *strides)?,
+    }))
+}
+
+fn is_integer(class: &str) -> bool {
+    let name = class.strip_prefix("torch.").unwrap_or(class);
+    ["Byte", "Char", "Short", "Int", "Long", "Bool"].iter().any(|t| name.strip_suffix("Storage") == Some(t))
+}
+
+/// Class and key of `("storage", class, key, device, length)`.
+fn storage_of(pickle: &Pickle, id: Id) -> Result<(&str, &str), String> {
+    let bad = || "a tensor without a storage".to_owned();
+    let Value::Persistent(argument) = pickle.values[id] else { return Err(bad()) };
+    let Value::Sequence(parts) = &pickle.values[argument] else { return Err(bad()) };
+    match parts[..] {
+        [_, class, key, ..] => match &pickle.values[class] {
+            Value::Global(class) => Ok((class, text(pickle, key)?)),
+            _ => Err(bad()),
+        },
+        _ => Err(bad()),
+    }
+}
+
+/// Bytes a number for every storage of a stream: it gives lengths in numbers only.
+fn storage_widths(pickle: &Pickle) -> Result<HashMap<String, usize>, String> {
+    let mut widths = HashMap::new();
+    for (id, value) in pickle.values.iter().enumerate() {
+        if matches!(value, Value::Persistent(_)) {
+            let (class, key) = storage_of(pickle, id)?;
+            let width = match class.strip_prefix("torch.").unwrap_or(class) {
+                "ByteStorage" | "CharStorage" | "BoolStorage" => 1,
+                "ShortStorage" | "HalfStorage" | "BFloat16Storage" => 2,
+                "IntStorage" | "FloatStorage" => 4,
+                "LongStorage" | "DoubleStorage" => 8,
+                _ => return Err(format!("{class} is not read")),
+            };
+            widths.insert(key.to_owned(), width);
+        }
+    }
+    Ok(widths)
+}
+
+fn text(pickle: &Pickle, id: Id) -> Result<&str, String> {
+    match &pickle.values[id] {
+        Value::Text(text) => Ok(text),
+        other => Err(format!("a name was expected, not {other:?}")),
+    }
+}
+
+fn size(pickle: &Pickle, id: Id) -> Result<usize, String> {
+    match pickle.values[id] {
+        Value::Int(n) => usize::try_from(n).map_err(|_| format!("{n} is no size")),
+        ref other => Err(format!("a size was expected, not {other:?}")),
+    }
+}
+
+fn sizes(pickle: &Pickle, id: Id) -> Result<Vec<usize>, String> {
+    match &pickle.values[id] {
+        Value::Sequence(items) => items.iter().map(|i| size(pickle, *i)).collect(),
+        other => Err(format!("sizes were expected, not {other:?}")),
+    }
+}
+
+fn gather<'a>(
+    tensors: Vec<(String, Description)>,
+    storage: impl Fn(&str) -> Option<&'a [u8]>,
+) -> Result<Weights, String> {
+    let mut weights = Weights::new();
+    for (key, tensor) in tensors {
+        let bytes = storage(&tensor.storage).ok_or_else(|| format!("{key}: storage {} is missing", tensor.storage))?;
+        let values = tensor.values(bytes).map_err(|reason| format!("{key}: {reason}"))?;
+        weights.insert(key, NamedTensor { shape: tensor.shape, values });
+    }
+    Ok(weights)
+}
+
+impl Description {
+    /// The values in row-major order, whatever the strides.
+    fn values(&self, storage: &[u8]) -> Result<Vec<f32>, String> {
+        let numbers = self.number.to_f32(storage);
+        let beyond = || format!("shape {:?} reaches beyond its storage of {} numbers", self.shape, numbers.len());
+        if self.strides.len() != self.shape.len() {
+            return Err("as many strides as sizes are needed".to_owned());
+        }
+        // An expanded tensor would take more memory than its file holds; no network's weights are saved so.
+        let count = self.shape.iter().try_fold(1_usize, |n, s| n.checked_mul(*s)).filter(|n| *n <= numbers.len());
+        let count = count.ok_or_else(beyond)?;
+        let mut position = vec![0; self.shape.len()];
+        let mut values = Vec::with_capacity(count);
+        for _ in 0..count {
+            let place = position
+                .iter()
+                .zip(&self.strides)
+                .try_fold(self.offset, |at, (p, stride): (&usize, _)| at.checked_add(p.checked_mul(*stride)?));
+            values.push(*place.and_then(|at| numbers.get(at)).ok_or_else(beyond)?);
+            for axis in (0..position.len()).rev() {
+                position[axis] += 1;
+                if position[axis] < self.shape[axis] {
+                    break;
+                }
+                position[axis] = 0;
+            }
+        }
+        Ok(values)
+    }
+}
