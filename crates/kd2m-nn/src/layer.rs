@@ -1,5 +1,7 @@
 //! The layers that a graph is made of, with PyTorch's meaning of every parameter.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// How a layer's weight is drawn at the start of training.
@@ -146,4 +148,47 @@ pub enum Layer {
     ChannelShuffle {
         groups: usize,
     },
+}
+
+/// `3×3`, or with its stride `3×3 /2`.
+fn window(f: &mut fmt::Formatter<'_>, kernel: [usize; 2], stride: [usize; 2]) -> fmt::Result {
+    write!(f, "{}×{}", kernel[0], kernel[1])?;
+    match stride {
+        [1, 1] => Ok(()),
+        [h, w] if h == w => write!(f, " /{h}"),
+        [h, w] => write!(f, " /{h}×{w}"),
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Layer::Input => write!(f, "images"),
+            Layer::Normalise { .. } => write!(f, "normalise"),
+            Layer::Conv(c) => {
+                write!(f, "conv ")?;
+                window(f, c.kernel, c.stride)?;
+                write!(f, " {}→{}", c.in_channels, c.out_channels)?;
+                if c.groups > 1 { write!(f, " in {} groups", c.groups) } else { Ok(()) }
+            }
+            Layer::BatchNorm(_) => write!(f, "batch norm"),
+            Layer::Linear(l) => write!(f, "linear {}→{}", l.inputs, l.outputs),
+            Layer::Relu => write!(f, "ReLU"),
+            Layer::Relu6 => write!(f, "ReLU6"),
+            Layer::Add => write!(f, "add"),
+            Layer::Concat => write!(f, "concatenate"),
+            Layer::Slice { start, len } => write!(f, "channels {start}…{}", (start + len).saturating_sub(1)),
+            Layer::MaxPool(p) => {
+                write!(f, "max-pool ")?;
+                window(f, p.kernel, p.stride)
+            }
+            Layer::AvgPool(p) => {
+                write!(f, "average-pool ")?;
+                window(f, p.kernel, p.stride)
+            }
+            Layer::GlobalAvgPool => write!(f, "mean over positions"),
+            Layer::Flatten => write!(f, "flatten"),
+            Layer::ChannelShuffle { groups } => write!(f, "shuffle {groups} groups"),
+        }
+    }
 }

@@ -6,6 +6,7 @@
 pub mod graph;
 pub mod init;
 pub mod layer;
+mod picture;
 pub mod weights;
 pub mod zoo;
 
