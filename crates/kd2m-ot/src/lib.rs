@@ -10,6 +10,7 @@ pub mod combine;
 pub mod cost;
 pub mod divergence;
 pub mod error;
+pub mod isa;
 pub mod options;
 pub mod real;
 pub mod solution;

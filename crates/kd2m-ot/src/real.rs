@@ -6,7 +6,16 @@ use std::fmt::{Debug, Display};
 ///
 /// Sums that decide a value are accumulated in `f64` whatever the type.
 pub trait Real:
-    num_traits::Float + num_traits::NumAssign + std::iter::Sum + Debug + Display + Default + Send + Sync + 'static
+    crate::isa::Element
+    + num_traits::Float
+    + num_traits::NumAssign
+    + std::iter::Sum
+    + Debug
+    + Display
+    + Default
+    + Send
+    + Sync
+    + 'static
 {
     /// Rounds an `f64` to this precision.
     fn of(value: f64) -> Self;

@@ -2,8 +2,17 @@
 //! Shortest augmenting paths after Jonker and Volgenant, "A shortest augmenting path algorithm for dense and sparse linear
 //! assignment problems" (1987). Read [`dense`] first, then [`certificate`].
 
+mod augment;
 pub mod certificate;
 pub mod dense;
+pub mod fast;
+mod lists;
+mod minima;
+pub mod rows;
+mod search;
+
+#[cfg(test)]
+mod tests;
 
 use crate::{real::Real, solution::Potentials};
 

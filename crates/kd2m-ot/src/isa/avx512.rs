@@ -1,0 +1,153 @@
+//! Sixteen lanes in one AVX-512 register.
+
+use super::{Kernel, LANES, Simd};
+use std::arch::x86_64::*;
+
+/// Proof that the processor has AVX-512 F, VL, BW and DQ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Avx512(());
+
+impl Avx512 {
+    /// The token, where the processor has the instructions.
+    pub fn new() -> Option<Self> {
+        let has = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("fma")
+            && is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("popcnt")
+            && is_x86_feature_detected!("lzcnt");
+        has.then_some(Self(()))
+    }
+}
+
+// SAFETY of this file: the token is proof of the instructions, and references to arrays of sixteen are valid to read and write.
+impl Simd for Avx512 {
+    type I = __m512i;
+    type F = __m512;
+    type M = __mmask16;
+    const NAME: &'static str = "avx512";
+
+    #[inline]
+    fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,fma,bmi1,bmi2,popcnt,lzcnt")]
+        fn inner<K: Kernel>(simd: Avx512, kernel: K) -> K::Output {
+            kernel.call(simd)
+        }
+        unsafe { inner(self, kernel) }
+    }
+
+    #[inline(always)]
+    fn splat(self, value: i32) -> Self::I {
+        unsafe { _mm512_set1_epi32(value) }
+    }
+    #[inline(always)]
+    fn load(self, from: &[i32; LANES]) -> Self::I {
+        unsafe { _mm512_loadu_si512(from.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn store(self, value: Self::I, to: &mut [i32; LANES]) {
+        unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), value) }
+    }
+    #[inline(always)]
+    fn add(self, a: Self::I, b: Self::I) -> Self::I {
+        unsafe { _mm512_add_epi32(a, b) }
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::I, b: Self::I) -> Self::I {
+        unsafe { _mm512_sub_epi32(a, b) }
+    }
+    #[inline(always)]
+    fn min(self, a: Self::I, b: Self::I) -> Self::I {
+        unsafe { _mm512_min_epi32(a, b) }
+    }
+    #[inline(always)]
+    fn max(self, a: Self::I, b: Self::I) -> Self::I {
+        unsafe { _mm512_max_epi32(a, b) }
+    }
+    #[inline(always)]
+    fn less(self, a: Self::I, b: Self::I) -> Self::M {
+        unsafe { _mm512_cmplt_epi32_mask(a, b) }
+    }
+    #[inline(always)]
+    fn equal(self, a: Self::I, b: Self::I) -> Self::M {
+        unsafe { _mm512_cmpeq_epi32_mask(a, b) }
+    }
+    #[inline(always)]
+    fn select(self, mask: Self::M, yes: Self::I, no: Self::I) -> Self::I {
+        unsafe { _mm512_mask_mov_epi32(no, mask, yes) }
+    }
+    #[inline(always)]
+    fn least(self, a: Self::I) -> i32 {
+        unsafe { _mm512_reduce_min_epi32(a) }
+    }
+    #[inline(always)]
+    unsafe fn gather(self, base: &[i32], index: Self::I) -> Self::I {
+        unsafe { _mm512_i32gather_epi32::<4>(index, base.as_ptr().cast()) }
+    }
+    #[inline(always)]
+    fn bits(self, mask: Self::M) -> u32 {
+        u32::from(mask)
+    }
+    #[inline(always)]
+    fn mask(self, bits: u32) -> Self::M {
+        bits as u16
+    }
+
+    #[inline(always)]
+    fn splat_f(self, value: f32) -> Self::F {
+        unsafe { _mm512_set1_ps(value) }
+    }
+    #[inline(always)]
+    fn load_f(self, from: &[f32; LANES]) -> Self::F {
+        unsafe { _mm512_loadu_ps(from.as_ptr()) }
+    }
+    #[inline(always)]
+    fn store_f(self, value: Self::F, to: &mut [f32; LANES]) {
+        unsafe { _mm512_storeu_ps(to.as_mut_ptr(), value) }
+    }
+    #[inline(always)]
+    fn add_f(self, a: Self::F, b: Self::F) -> Self::F {
+        unsafe { _mm512_add_ps(a, b) }
+    }
+    #[inline(always)]
+    fn sub_f(self, a: Self::F, b: Self::F) -> Self::F {
+        unsafe { _mm512_sub_ps(a, b) }
+    }
+    #[inline(always)]
+    fn mul_f(self, a: Self::F, b: Self::F) -> Self::F {
+        unsafe { _mm512_mul_ps(a, b) }
+    }
+    #[inline(always)]
+    fn min_f(self, a: Self::F, b: Self::F) -> Self::F {
+        unsafe { _mm512_min_ps(a, b) }
+    }
+    #[inline(always)]
+    fn max_f(self, a: Self::F, b: Self::F) -> Self::F {
+        unsafe { _mm512_max_ps(a, b) }
+    }
+    #[inline(always)]
+    fn less_f(self, a: Self::F, b: Self::F) -> Self::M {
+        unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b) }
+    }
+    #[inline(always)]
+    fn fma_f(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
+        unsafe { _mm512_fmadd_ps(a, b, c) }
+    }
+    #[inline(always)]
+    fn truncate(self, a: Self::F) -> Self::I {
+        unsafe { _mm512_cvttps_epi32(a) }
+    }
+    #[inline(always)]
+    fn truncate_wide(self, from: &[f64; LANES], offset: f64, scale: f64) -> Self::I {
+        unsafe {
+            let (offset, scale) = (_mm512_set1_pd(offset), _mm512_set1_pd(scale));
+            let low = _mm512_mul_pd(_mm512_sub_pd(_mm512_loadu_pd(from.as_ptr()), offset), scale);
+            let high = _mm512_mul_pd(_mm512_sub_pd(_mm512_loadu_pd(from.as_ptr().add(8)), offset), scale);
+            let low = _mm512_castsi256_si512(_mm512_cvttpd_epi32(low));
+            _mm512_inserti64x4::<1>(low, _mm512_cvttpd_epi32(high))
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! Instruction sets: sixteen lanes of `i32` or `f32` behind one trait, with AVX-512, AVX2 and portable forms.
+//! A token can be made only where the processor has the instructions, so everything built on it is safe to call. A [`Kernel`]
+//! is written once and compiled for each; `KD2M_ISA=avx2|portable` takes a lesser form than the best, for comparison.
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+#[cfg(test)]
+mod tests;
+
+#[cfg(target_arch = "x86_64")]
+pub use avx2::Avx2;
+#[cfg(target_arch = "x86_64")]
+pub use avx512::Avx512;
+pub use portable::Portable;
+
+/// Lanes of every vector: what one AVX-512 register holds; lesser sets use several registers.
+pub const LANES: usize = 16;
+
+/// Sixteen-lane operations. All integer operations wrap; all minima of floats assume that there is no NaN.
+pub trait Simd: Copy + Send + Sync + 'static {
+    /// Sixteen `i32`.
+    type I: Copy;
+    /// Sixteen `f32`.
+    type F: Copy;
+    /// Sixteen truth values.
+    type M: Copy;
+    /// The name that `KD2M_ISA` knows.
+    const NAME: &'static str;
+
+    /// Runs a kernel compiled for this instruction set.
+    fn run<K: Kernel>(self, kernel: K) -> K::Output;
+
+    fn splat(self, value: i32) -> Self::I;
+    fn load(self, from: &[i32; LANES]) -> Self::I;
+    fn store(self, value: Self::I, to: &mut [i32; LANES]);
+    fn add(self, a: Self::I, b: Self::I) -> Self::I;
+    fn sub(self, a: Self::I, b: Self::I) -> Self::I;
+    fn min(self, a: Self::I, b: Self::I) -> Self::I;
+    fn max(self, a: Self::I, b: Self::I) -> Self::I;
+    fn less(self, a: Self::I, b: Self::I) -> Self::M;
+    fn equal(self, a: Self::I, b: Self::I) -> Self::M;
+    /// Lane by lane `yes` where the mask is set, else `no`.
+    fn select(self, mask: Self::M, yes: Self::I, no: Self::I) -> Self::I;
+    /// Least lane.
+    fn least(self, a: Self::I) -> i32;
+    /// Lane k of the result is `base[index[k]]`.
+    ///
+    /// # Safety
+    /// Every lane of `index` must lie in `0..base.len()`.
+    unsafe fn gather(self, base: &[i32], index: Self::I) -> Self::I;
+
+    /// Mask as bits, lane 0 lowest.
+    fn bits(self, mask: Self::M) -> u32;
+    /// Mask from bits, lane 0 lowest.
+    fn mask(self, bits: u32) -> Self::M;
+
+    fn splat_f(self, value: f32) -> Self::F;
+    fn load_f(self, from: &[f32; LANES]) -> Self::F;
+    fn store_f(self, value: Self::F, to: &mut [f32; LANES]);
+    fn add_f(self, a: Self::F, b: Self::F) -> Self::F;
+    fn sub_f(self, a: Self::F, b: Self::F) -> Self::F;
+    fn mul_f(self, a: Self::F, b: Self::F) -> Self::F;
+    fn min_f(self, a: Self::F, b: Self::F) -> Self::F;
+    fn max_f(self, a: Self::F, b: Self::F) -> Self::F;
+    fn less_f(self, a: Self::F, b: Self::F) -> Self::M;
+    /// `a·b + c`, fused where the set can.
+    fn fma_f(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
+    /// Rounds towards zero; lanes must fit an `i32`.
+    fn truncate(self, a: Self::F) -> Self::I;
+    /// `trunc((x − offset) · scale)` of sixteen doubles; results must fit an `i32`.
+    fn truncate_wide(self, from: &[f64; LANES], offset: f64, scale: f64) -> Self::I;
+}
+
+/// A computation over any instruction set. `call` must be `#[inline(always)]`, or it is compiled without the instructions.
+pub trait Kernel {
+    type Output;
+    fn call<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// An element of a cost matrix: how sixteen of them become fixed-point integers.
+pub trait Element: Copy + PartialOrd + Send + Sync + 'static {
+    /// `trunc((x − offset) · scale)`; results must fit an `i32`.
+    fn fixed<S: Simd>(simd: S, from: &[Self; LANES], offset: Self, scale: Self) -> S::I;
+    /// The same of one element, bit for bit.
+    fn fixed_one(self, offset: Self, scale: Self) -> i32;
+    /// Positive infinity.
+    const INFINITE: Self;
+}
+
+impl Element for f32 {
+    const INFINITE: Self = f32::INFINITY;
+
+    #[inline(always)]
+    fn fixed<S: Simd>(simd: S, from: &[f32; LANES], offset: f32, scale: f32) -> S::I {
+        let difference = simd.sub_f(simd.load_f(from), simd.splat_f(offset));
+        simd.truncate(simd.mul_f(difference, simd.splat_f(scale)))
+    }
+
+    #[inline(always)]
+    fn fixed_one(self, offset: f32, scale: f32) -> i32 {
+        ((self - offset) * scale) as i32
+    }
+}
+
+impl Element for f64 {
+    const INFINITE: Self = f64::INFINITY;
+
+    #[inline(always)]
+    fn fixed<S: Simd>(simd: S, from: &[f64; LANES], offset: f64, scale: f64) -> S::I {
+        simd.truncate_wide(from, offset, scale)
+    }
+
+    #[inline(always)]
+    fn fixed_one(self, offset: f64, scale: f64) -> i32 {
+        ((self - offset) * scale) as i32
+    }
+}
+
+/// An instruction set that this processor has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isa {
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    Portable(Portable),
+}
+
+impl Isa {
+    /// All that this processor has, best first; the portable form is always among them.
+    pub fn available() -> Vec<Isa> {
+        let mut found = Vec::new();
+        #[cfg(target_arch = "x86_64")]
+        {
+            found.extend(Avx512::new().map(Isa::Avx512));
+            found.extend(Avx2::new().map(Isa::Avx2));
+        }
+        found.push(Isa::Portable(Portable));
+        found
+    }
+
+    /// The best one, or the one that `KD2M_ISA` names if the processor has it; decided once.
+    pub fn detect() -> Isa {
+        static CHOICE: std::sync::OnceLock<Isa> = std::sync::OnceLock::new();
+        *CHOICE.get_or_init(|| {
+            let available = Isa::available();
+            let wanted = std::env::var("KD2M_ISA").ok();
+            let named = wanted.and_then(|name| available.iter().find(|isa| isa.name() == name).copied());
+            named.or(available.first().copied()).unwrap_or(Isa::Portable(Portable))
+        })
+    }
+
+    /// `avx512`, `avx2` or `portable`.
+    pub fn name(self) -> &'static str {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512(_) => Avx512::NAME,
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2(_) => Avx2::NAME,
+            Isa::Portable(_) => Portable::NAME,
+        }
+    }
+
+    /// Runs a kernel compiled for this instruction set.
+    pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        match self {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512(simd) => simd.run(kernel),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2(simd) => simd.run(kernel),
+            Isa::Portable(simd) => simd.run(kernel),
+        }
+    }
+}

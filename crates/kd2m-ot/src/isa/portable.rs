@@ -1,0 +1,147 @@
+//! Sixteen lanes as plain arrays: loops that the compiler turns into the vectors that every processor of the target has.
+
+use super::{Kernel, LANES, Simd};
+
+/// Needs nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Portable;
+
+macro_rules! lanes {
+    ($k:ident => $value:expr) => {{
+        let mut out = [Default::default(); LANES];
+        let mut $k = 0;
+        while $k < LANES {
+            out[$k] = $value;
+            $k += 1;
+        }
+        out
+    }};
+}
+
+impl Simd for Portable {
+    type I = [i32; LANES];
+    type F = [f32; LANES];
+    type M = [bool; LANES];
+    const NAME: &'static str = "portable";
+
+    fn run<K: Kernel>(self, kernel: K) -> K::Output {
+        kernel.call(self)
+    }
+
+    #[inline(always)]
+    fn splat(self, value: i32) -> Self::I {
+        [value; LANES]
+    }
+    #[inline(always)]
+    fn load(self, from: &[i32; LANES]) -> Self::I {
+        *from
+    }
+    #[inline(always)]
+    fn store(self, value: Self::I, to: &mut [i32; LANES]) {
+        *to = value;
+    }
+    #[inline(always)]
+    fn add(self, a: Self::I, b: Self::I) -> Self::I {
+        lanes!(k => a[k].wrapping_add(b[k]))
+    }
+    #[inline(always)]
+    fn sub(self, a: Self::I, b: Self::I) -> Self::I {
+        lanes!(k => a[k].wrapping_sub(b[k]))
+    }
+    #[inline(always)]
+    fn min(self, a: Self::I, b: Self::I) -> Self::I {
+        lanes!(k => if a[k] < b[k] { a[k] } else { b[k] })
+    }
+    #[inline(always)]
+    fn max(self, a: Self::I, b: Self::I) -> Self::I {
+        lanes!(k => if a[k] > b[k] { a[k] } else { b[k] })
+    }
+    #[inline(always)]
+    fn less(self, a: Self::I, b: Self::I) -> Self::M {
+        lanes!(k => a[k] < b[k])
+    }
+    #[inline(always)]
+    fn equal(self, a: Self::I, b: Self::I) -> Self::M {
+        lanes!(k => a[k] == b[k])
+    }
+    #[inline(always)]
+    fn select(self, mask: Self::M, yes: Self::I, no: Self::I) -> Self::I {
+        lanes!(k => if mask[k] { yes[k] } else { no[k] })
+    }
+    #[inline(always)]
+    fn least(self, a: Self::I) -> i32 {
+        let mut least = a[0];
+        for &lane in &a[1..] {
+            least = least.min(lane);
+        }
+        least
+    }
+    #[inline(always)]
+    unsafe fn gather(self, base: &[i32], index: Self::I) -> Self::I {
+        // SAFETY: the caller promises that every index lies inside `base`.
+        lanes!(k => unsafe { *base.get_unchecked(index[k] as usize) })
+    }
+    #[inline(always)]
+    fn bits(self, mask: Self::M) -> u32 {
+        let mut bits = 0;
+        for (k, &set) in mask.iter().enumerate() {
+            bits |= u32::from(set) << k;
+        }
+        bits
+    }
+    #[inline(always)]
+    fn mask(self, bits: u32) -> Self::M {
+        lanes!(k => bits >> k & 1 == 1)
+    }
+
+    #[inline(always)]
+    fn splat_f(self, value: f32) -> Self::F {
+        [value; LANES]
+    }
+    #[inline(always)]
+    fn load_f(self, from: &[f32; LANES]) -> Self::F {
+        *from
+    }
+    #[inline(always)]
+    fn store_f(self, value: Self::F, to: &mut [f32; LANES]) {
+        *to = value;
+    }
+    #[inline(always)]
+    fn add_f(self, a: Self::F, b: Self::F) -> Self::F {
+        lanes!(k => a[k] + b[k])
+    }
+    #[inline(always)]
+    fn sub_f(self, a: Self::F, b: Self::F) -> Self::F {
+        lanes!(k => a[k] - b[k])
+    }
+    #[inline(always)]
+    fn mul_f(self, a: Self::F, b: Self::F) -> Self::F {
+        lanes!(k => a[k] * b[k])
+    }
+    #[inline(always)]
+    fn min_f(self, a: Self::F, b: Self::F) -> Self::F {
+        lanes!(k => if a[k] < b[k] { a[k] } else { b[k] })
+    }
+    #[inline(always)]
+    fn max_f(self, a: Self::F, b: Self::F) -> Self::F {
+        lanes!(k => if a[k] > b[k] { a[k] } else { b[k] })
+    }
+    #[inline(always)]
+    fn less_f(self, a: Self::F, b: Self::F) -> Self::M {
+        lanes!(k => a[k] < b[k])
+    }
+    #[inline(always)]
+    fn fma_f(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
+        // Not `mul_add`: where the target has no fused form that is a library call.
+        lanes!(k => a[k] * b[k] + c[k])
+    }
+    #[inline(always)]
+    fn truncate(self, a: Self::F) -> Self::I {
+        // SAFETY: the trait asks that lanes fit an i32; `as` would add a saturating comparison to each.
+        lanes!(k => unsafe { a[k].to_int_unchecked::<i32>() })
+    }
+    #[inline(always)]
+    fn truncate_wide(self, from: &[f64; LANES], offset: f64, scale: f64) -> Self::I {
+        lanes!(k => ((from[k] - offset) * scale) as i32)
+    }
+}

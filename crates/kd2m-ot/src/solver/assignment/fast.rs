@@ -1,0 +1,66 @@
+//! The fast solver: row minima, candidate lists, ε-auction in two phases, shortest paths; every step exact in fixed point.
+//! Its answer is optimal for the matrix rounded to 27 bits; [`super::certificate`] says what that means for the matrix itself.
+
+use super::{
+    Matching,
+    augment::Augment,
+    lists,
+    minima::Minima,
+    rows::{FixedPoint, Rows, padded},
+    search::{Auction, NONE, State, Tighten},
+};
+use crate::{
+    isa::{Element, Isa},
+    real::Real,
+};
+
+/// What the phases are tuned by; the defaults were chosen by measurement on clouds of features.
+#[derive(Debug, Clone, Copy)]
+pub struct Tuning {
+    /// ε of the second phase, as a share of the mean spread of the lists.
+    pub epsilon: f64,
+    /// ε of the first phase, in units of the second.
+    pub coarse: f64,
+    /// Cap on the bids of a phase, in units of n: near ties must not end in a price war.
+    pub bids: usize,
+    /// From this size on the passes over the matrix are shared among threads; below, waking them costs more than they save.
+    pub parallel_from: usize,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { epsilon: 0.002, coarse: 10.0, bids: 16, parallel_from: 384 }
+    }
+}
+
+/// The optimal matching of the matrix in fixed point.
+pub fn solve<R: Rows>(isa: Isa, rows: &R, tuning: Tuning) -> Matching {
+    let n = rows.size();
+    let parallel = n >= tuning.parallel_from;
+    let minima = Minima::of(isa, rows, parallel);
+    if super::certificate::is_permutation(&minima.nearest) {
+        return Matching { columns: minima.nearest, v: vec![0.0; n], iterations: 0 };
+    }
+    let fixed = FixedPoint::new(minima.row, minima.range);
+    let mut v: Vec<i32> = minima.column.iter().map(|m| start(*m, fixed.scale)).collect();
+    v.resize(padded(n), 0);
+    let lists = lists::build_all(isa, rows, &fixed, &v, parallel);
+    let mut state =
+        State { rows, fixed, v, x: vec![NONE; n], y: vec![NONE; n], lists, scratch: Vec::new(), refills: 0 };
+
+    let epsilon = (state.mean_spread() * tuning.epsilon).max(1.0);
+    isa.run(Auction { epsilon: (epsilon * tuning.coarse) as i32, steps: tuning.bids * n, state: &mut state });
+    state.clear();
+    isa.run(Auction { epsilon: epsilon as i32, steps: tuning.bids * n, state: &mut state });
+    isa.run(Tighten { state: &mut state });
+    isa.run(Auction { epsilon: 0, steps: n, state: &mut state });
+    let iterations = isa.run(Augment { state: &mut state });
+
+    let scale = state.fixed.scale.wide();
+    let v = state.v[..n].iter().map(|&v| f64::from(v) / scale).collect();
+    Matching { columns: state.x, v, iterations }
+}
+
+fn start<T: Element + Real>(minimum: T, scale: T) -> i32 {
+    if minimum < T::INFINITE { minimum.fixed_one(T::of(0.0), scale) } else { 0 }
+}

@@ -1,0 +1,105 @@
+//! Where the rows of a cost matrix come from, and how they are seen as integers.
+//! In fixed point all sums, differences and comparisons of the search are exact: no tolerance, no drift, ties are ties.
+
+use crate::{
+    isa::{Element, LANES, Simd},
+    real::Real,
+};
+
+/// A square cost matrix by rows, held or computed.
+pub trait Rows: Sync {
+    type Element: Element + Real;
+
+    /// Number of rows and columns.
+    fn size(&self) -> usize;
+
+    /// Makes some rows available; sources that compute rows put them into `scratch`. No more than [`Rows::block`] at a time.
+    fn fetch<'s>(&'s self, rows: &[u32], scratch: &'s mut Vec<Self::Element>) -> Fetched<'s, Self::Element>;
+
+    /// How many rows one task should take so that there is work for all threads and a computed block fills its tile.
+    fn block(&self) -> usize {
+        self.size().div_ceil(8 * rayon::current_num_threads()).max(1)
+    }
+}
+
+/// A matrix held in memory, row-major `[n, n]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Matrix<'a, T> {
+    cost: &'a [T],
+    n: usize,
+}
+
+impl<'a, T: Real> Matrix<'a, T> {
+    /// A view; `cost` holds n² values.
+    pub fn new(cost: &'a [T], n: usize) -> Self {
+        debug_assert_eq!(cost.len(), n * n);
+        Self { cost, n }
+    }
+}
+
+impl<T: Real> Rows for Matrix<'_, T> {
+    type Element = T;
+
+    fn size(&self) -> usize {
+        self.n
+    }
+
+    #[inline(always)]
+    fn fetch<'s>(&'s self, _: &[u32], _: &'s mut Vec<T>) -> Fetched<'s, T> {
+        Fetched { values: self.cost, n: self.n, held: true }
+    }
+}
+
+/// Some rows of a matrix.
+#[derive(Debug, Clone, Copy)]
+pub struct Fetched<'a, T> {
+    values: &'a [T],
+    n: usize,
+    /// True if `values` is the whole matrix, false if it holds only the rows asked for.
+    held: bool,
+}
+
+impl<'a, T> Fetched<'a, T> {
+    /// Row `i`, the `k`-th of those asked for.
+    #[inline(always)]
+    pub fn row(&self, k: usize, i: u32) -> &'a [T] {
+        let at = if self.held { i as usize } else { k };
+        &self.values[at * self.n..(at + 1) * self.n]
+    }
+}
+
+/// Stands for infinity in fixed point: above every path, and its difference with any potential still fits.
+pub const FAR: i32 = 0x2fff_ffff;
+
+/// Bits of the largest reduced cost. Four times as much, the largest potential after three auctions and the search, still fits.
+const BITS: i32 = 27;
+
+/// Row i in fixed point is `trunc((c_ij − offset_i) · scale)`, with the row's minimum as offset: that spends the bits on what differs.
+#[derive(Debug, Clone)]
+pub struct FixedPoint<T> {
+    pub offsets: Vec<T>,
+    pub scale: T,
+}
+
+impl<T: Real> FixedPoint<T> {
+    /// The finest power of two that holds reduced costs up to `range`.
+    pub fn new(offsets: Vec<T>, range: T) -> Self {
+        let range = range.wide();
+        let exponent = if range > 0.0 { (BITS - range.log2().ceil() as i32).clamp(-120, 120) } else { 0 };
+        Self { offsets, scale: T::of(2f64.powi(exponent)) }
+    }
+}
+
+/// Length of column arrays: whole blocks of 64, with at least one dummy column behind the last.
+pub fn padded(n: usize) -> usize {
+    (n + 1).next_multiple_of(64)
+}
+
+/// The last columns of a row, fewer than sixteen, as integers; lanes beyond them are [`FAR`].
+#[inline(always)]
+pub fn fixed_tail<S: Simd, T: Element>(simd: S, tail: &[T], offset: T, scale: T) -> S::I {
+    let mut lanes = [offset; LANES];
+    lanes[..tail.len()].copy_from_slice(tail);
+    let inside = simd.mask((1 << tail.len()) - 1);
+    simd.select(inside, T::fixed(simd, &lanes, offset, scale), simd.splat(FAR))
+}

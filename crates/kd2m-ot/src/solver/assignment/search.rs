@@ -1,0 +1,150 @@
+//! The state of the fast solver and its first half: an ε-auction on candidate lists (Bertsekas 1988), first in, first out.
+//! Its two coarse phases place the potentials near their optimum; what it leaves unmatched, [`super::augment`] ends exactly.
+
+use super::{
+    lists::{self, Best, Dense, List, Refill},
+    rows::{FAR, FixedPoint, Rows},
+};
+use crate::isa::{Element, Kernel, Simd};
+
+/// A row without column, or a column without row.
+pub const NONE: u32 = u32::MAX;
+
+/// A matching under construction, in fixed point.
+pub struct State<'a, R: Rows> {
+    pub rows: &'a R,
+    pub fixed: FixedPoint<R::Element>,
+    /// Column potentials, padded.
+    pub v: Vec<i32>,
+    /// Column of each row, or [`NONE`].
+    pub x: Vec<u32>,
+    /// Row of each column, or [`NONE`].
+    pub y: Vec<u32>,
+    pub lists: Vec<List>,
+    pub scratch: Vec<R::Element>,
+    /// Lists made anew so far.
+    pub refills: usize,
+}
+
+impl<R: Rows> State<'_, R> {
+    /// The cost of one pair in fixed point.
+    #[inline(always)]
+    pub fn cost(&mut self, i: usize, j: usize) -> i32 {
+        let row = self.rows.fetch(&[i as u32], &mut self.scratch).row(0, i as u32);
+        row[j].fixed_one(self.fixed.offsets[i], self.fixed.scale)
+    }
+
+    /// Makes the list of row i anew.
+    #[inline(always)]
+    pub fn refill<S: Simd>(&mut self, simd: S, i: usize) {
+        self.refills += 1;
+        simd.run(Refill {
+            rows: self.rows,
+            fixed: &self.fixed,
+            v: &self.v,
+            numbers: &[i as u32],
+            lists: &mut Dense { first: 0, lists: &mut self.lists },
+            scratch: &mut self.scratch,
+        });
+    }
+
+    /// The two best columns of row i, exact.
+    #[inline(always)]
+    pub fn best<S: Simd>(&mut self, simd: S, i: usize) -> Best {
+        let best = lists::best(simd, &self.lists[i], &self.v);
+        if best.second <= self.lists[i].bound {
+            return best;
+        }
+        self.refill(simd, i);
+        lists::best(simd, &self.lists[i], &self.v)
+    }
+
+    /// Forgets the matching, keeps the potentials.
+    pub fn clear(&mut self) {
+        self.x.fill(NONE);
+        self.y.fill(NONE);
+    }
+
+    /// Mean spread of the lists: the scale for ε.
+    pub fn mean_spread(&self) -> f64 {
+        self.lists.iter().map(|l| f64::from(l.spread)).sum::<f64>() / self.lists.len() as f64
+    }
+}
+
+/// Free rows bid for their best column, `epsilon` beyond indifference, until none is free or after `steps` bids.
+pub struct Auction<'s, 'a, R: Rows> {
+    pub state: &'s mut State<'a, R>,
+    pub epsilon: i32,
+    pub steps: usize,
+}
+
+impl<R: Rows> Kernel for Auction<'_, '_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, simd: S) {
+        let Auction { state, epsilon, steps } = self;
+        let n = state.x.len();
+        // At most one entry a row: a ring.
+        let mut queue: Vec<u32> = (0..n as u32).filter(|&i| state.x[i as usize] == NONE).collect();
+        let mut waiting = queue.len();
+        queue.resize(n, 0);
+        let (mut head, mut tail) = (0, waiting % n);
+        for _ in 0..steps {
+            if waiting == 0 {
+                return;
+            }
+            let i = queue[head] as usize;
+            head = if head + 1 == n { 0 } else { head + 1 };
+            waiting -= 1;
+            let Best { least, column, second } = state.best(simd, i);
+            let raise = if second >= FAR / 2 { 0 } else { second - least };
+            state.v[column] -= raise + epsilon;
+            let loser = std::mem::replace(&mut state.y[column], i as u32);
+            state.x[i] = column as u32;
+            if loser != NONE {
+                state.x[loser as usize] = NONE;
+                queue[tail] = loser;
+                tail = if tail + 1 == n { 0 } else { tail + 1 };
+                waiting += 1;
+            }
+        }
+    }
+}
+
+/// Drops pairs that ε left above their row's minimum and gives free rows their best column where it is free: what stays is tight.
+pub struct Tighten<'s, 'a, R: Rows> {
+    pub state: &'s mut State<'a, R>,
+}
+
+impl<R: Rows> Kernel for Tighten<'_, '_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, simd: S) {
+        let state = self.state;
+        let n = state.x.len();
+        for i in 0..n {
+            let j = state.x[i];
+            if j != NONE {
+                let least = state.best(simd, i).least;
+                if state.cost(i, j as usize) - state.v[j as usize] > least {
+                    state.x[i] = NONE;
+                    state.y[j as usize] = NONE;
+                }
+            }
+        }
+        // A column may have become free after a row wanted it.
+        for _ in 0..2 {
+            for i in 0..n {
+                if state.x[i] == NONE {
+                    let j = state.best(simd, i).column;
+                    if state.y[j] == NONE {
+                        state.x[i] = j as u32;
+                        state.y[j] = i as u32;
+                    }
+                }
+            }
+        }
+    }
+}

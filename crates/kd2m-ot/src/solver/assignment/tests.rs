@@ -1,0 +1,56 @@
+//! Every solver on every instruction set through the same table of problems.
+
+use super::*;
+use crate::isa::Isa;
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+use rows::Matrix;
+
+/// Kinds of matrices, some awkward.
+const KINDS: [&str; 8] = ["uniform", "clouds", "paired", "ties", "constant", "outlier", "line", "duplicates"];
+
+fn problem(kind: &str, n: usize, seed: u64) -> Vec<f32> {
+    let mut random = Pcg64::seed_from_u64(seed);
+    let d = if kind == "line" { 1 } else { 8 };
+    let mut cloud = |_: usize| -> Vec<f32> { (0..n * d).map(|_| random.random_range(-1.0f32..1.0)).collect() };
+    let (mut x, mut y) = (cloud(0), cloud(1));
+    match kind {
+        "paired" => y.iter_mut().zip(&x).for_each(|(y, x)| *y = x + 0.05 * *y),
+        "outlier" => x[..d].iter_mut().for_each(|x| *x += 1000.0),
+        "duplicates" => {
+            for i in 0..n {
+                x.copy_within(i / 3 * d..(i / 3 + 1) * d, i * d);
+                y.copy_within(i / 2 * d..(i / 2 + 1) * d, i * d);
+            }
+        }
+        _ => {}
+    }
+    let square = |i: usize, j: usize| (0..d).map(|k| (x[i * d + k] - y[j * d + k]).powi(2)).sum::<f32>();
+    match kind {
+        "uniform" => (0..n * n).map(|_| random.random::<f32>()).collect(),
+        "ties" => (0..n * n).map(|_| random.random_range(0..4) as f32).collect(),
+        "constant" => vec![3.5; n * n],
+        _ => (0..n * n).map(|k| square(k / n, k % n)).collect(),
+    }
+}
+
+#[test]
+fn the_fast_solver_agrees_with_the_plain_one_everywhere() {
+    for isa in Isa::available() {
+        for (seed, n) in (1..40).chain([47, 48, 63, 64, 65, 100, 127, 128, 129, 191, 200, 400]).enumerate() {
+            for kind in KINDS {
+                let cost = problem(kind, n, seed as u64);
+                let plain = certificate::certify(&cost, n, dense::solve(&cost, n, None));
+                assert!(certificate::is_permutation(&plain.columns));
+                let fast = fast::solve(isa, &Matrix::new(&cost, n), fast::Tuning::default());
+                let fast = certificate::certify(&cost, n, fast);
+                let what = format!("{kind}, n = {n}, {}", isa.name());
+                assert!(certificate::is_permutation(&fast.columns), "{what}");
+                let largest = cost.iter().fold(0.0f32, |a, &b| a.max(b)) as f64;
+                let tolerance = largest * 2f64.powi(-24);
+                assert!((fast.value - plain.value).abs() <= tolerance, "{what}: {} {}", fast.value, plain.value);
+                assert!(fast.gap <= tolerance, "{what}: gap {}", fast.gap);
+            }
+        }
+    }
+}
