@@ -10,11 +10,17 @@ pub mod combine;
 pub mod cost;
 pub mod divergence;
 pub mod error;
+mod exp;
 pub mod isa;
+mod matrix;
+mod moments;
 pub mod options;
+mod pairwise;
 pub mod real;
 pub mod solution;
 pub mod solver;
+#[cfg(test)]
+mod testing;
 
 pub use cloud::{Cloud, Labels};
 pub use error::{OtError, Side};

@@ -2,6 +2,8 @@
 
 use std::fmt::{Debug, Display};
 
+use faer::{Accum, MatMut, MatRef, Par, linalg::matmul::matmul};
+
 /// `f32` or `f64`: the precision in which features come in and gradients go out.
 ///
 /// Sums that decide a value are accumulated in `f64` whatever the type.
@@ -21,6 +23,12 @@ pub trait Real:
     fn of(value: f64) -> Self;
     /// The same number as an `f64`, exactly.
     fn wide(self) -> f64;
+    /// c ← a · b, or c ← c + a · b, with this precision's matrix product.
+    #[doc(hidden)]
+    fn multiply(c: MatMut<'_, Self>, accumulate: Accum, a: MatRef<'_, Self>, b: MatRef<'_, Self>, par: Par);
+    /// Replaces each x ≤ 0 by exp(x).
+    #[doc(hidden)]
+    fn exp_negative(values: &mut [Self]);
 }
 
 impl Real for f32 {
@@ -30,6 +38,12 @@ impl Real for f32 {
     fn wide(self) -> f64 {
         f64::from(self)
     }
+    fn multiply(c: MatMut<'_, Self>, accumulate: Accum, a: MatRef<'_, Self>, b: MatRef<'_, Self>, par: Par) {
+        matmul(c, accumulate, a, b, 1.0, par);
+    }
+    fn exp_negative(values: &mut [Self]) {
+        crate::exp::exp_negative_f32(values);
+    }
 }
 
 impl Real for f64 {
@@ -38,5 +52,11 @@ impl Real for f64 {
     }
     fn wide(self) -> f64 {
         self
+    }
+    fn multiply(c: MatMut<'_, Self>, accumulate: Accum, a: MatRef<'_, Self>, b: MatRef<'_, Self>, par: Par) {
+        matmul(c, accumulate, a, b, 1.0, par);
+    }
+    fn exp_negative(values: &mut [Self]) {
+        crate::exp::exp_negative_f64(values);
     }
 }

@@ -1,7 +1,15 @@
 //! The divergences, one file each, behind one trait and one registry.
 //! A file holds formula, source, cost in n and d, when to choose it, the code and its tests; [`registry`] holds one line for each.
 
+pub mod energy;
+pub mod fid;
+pub mod gaussian_w2;
+pub mod gaussian_w2_diag;
 pub mod jw2;
+pub mod mmd_linear;
+pub mod mmd_poly;
+pub mod mmd_rbf;
+pub mod mse;
 pub mod registry;
 pub mod w2;
 

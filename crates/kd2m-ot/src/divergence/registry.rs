@@ -47,6 +47,14 @@ pub const ENTRIES: &[Entry] = &[
         options: super::jw2::OPTIONS,
         build: super::jw2::build,
     },
+    super::mse::ENTRY,
+    super::mmd_linear::ENTRY,
+    super::mmd_rbf::ENTRY,
+    super::mmd_poly::ENTRY,
+    super::energy::ENTRY,
+    super::gaussian_w2_diag::ENTRY,
+    super::gaussian_w2::ENTRY,
+    super::fid::ENTRY,
 ];
 
 /// Marks a divergence taken within each class: `class-w2`.

@@ -1,0 +1,62 @@
+//! Fréchet distance as the FID packages compute it: `gaussian-w2` with covariances by n − 1.
+//! Heusel et al. (2017). Finite for n < d too, where the packages' matrix square root is singular. Next: [`super::gaussian_w2`].
+
+use super::{AnyDivergence, Divergence, Request, gaussian_w2::bures, registry::Entry};
+use crate::{
+    cloud::{Cloud, equal_widths},
+    error::OtError,
+    moments::Moments,
+    options::Options,
+    real::Real,
+    solution::Solution,
+};
+
+/// The line of the registry.
+pub const ENTRY: Entry = Entry {
+    name: "fid",
+    aliases: &["frechet"],
+    formula: "‖μ − μ'‖² + tr(Σ + Σ' − 2 (Σ Σ')^½), covariances by n − 1",
+    source: "Heusel et al., GANs trained by a two time-scale update rule (2017)",
+    cost: "as gaussian-w2",
+    when: "to compare figures with FID packages; for training gaussian-w2 is the same up to the factor n/(n − 1)",
+    options: &[],
+    build,
+};
+
+/// Fréchet distance with unbiased covariances.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Fid;
+
+fn build(_: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
+    Ok(Box::new(Fid))
+}
+
+impl<T: Real> Divergence<T> for Fid {
+    fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        equal_widths(ENTRY.name, a, b)?;
+        bures(ENTRY.name, &Moments::unbiased(ENTRY.name, a)?, &Moments::unbiased(ENTRY.name, b)?, request)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{error::Side, testing};
+
+    #[test]
+    fn in_one_dimension_means_and_deviations() {
+        let (x, y) = ([1.0f64, 2.0, 6.0], [0.0f64, 4.0]);
+        let (a, b) = (Cloud::new(Side::A, &x, 3, 1).unwrap(), Cloud::new(Side::B, &y, 2, 1).unwrap());
+        // Means 3 and 2, unbiased variances 7 and 8.
+        let expected = 1.0 + (7.0f64.sqrt() - 8.0f64.sqrt()).powi(2);
+        assert!((Fid.evaluate(&a, &b, Request::VALUE).unwrap().value - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn gradient_matches_finite_differences() {
+        for (n, m, d) in [(4, 5, 8), (12, 9, 4)] {
+            let (x, y) = (testing::normal(1, n * d), testing::normal(2, m * d));
+            testing::check_gradient(&Fid, &x, n, &y, m, d, 1e-6);
+        }
+    }
+}

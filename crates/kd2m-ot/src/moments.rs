@@ -1,0 +1,160 @@
+//! Mean and covariance of a cloud in `f64`, kept as centred rows: with r_i = √w_i (x_i − μ), Σ = rᵀ r, so that no d × d matrix
+//! is needed where n is smaller than d. Next: [`crate::divergence::gaussian_w2`].
+
+use faer::MatRef;
+
+use crate::{
+    cloud::Cloud,
+    error::OtError,
+    matrix::{norm_squared, product, view},
+    real::Real,
+};
+
+/// First and second moments of a weighted cloud.
+pub(crate) struct Moments {
+    pub n: usize,
+    pub d: usize,
+    /// The samples' weights a_i, which sum to one.
+    pub weights: Vec<f64>,
+    /// μ, `[d]`.
+    pub mean: Vec<f64>,
+    /// √w_i, where w_i = a_i, or a_i / (1 − Σ a²) for unbiased covariances.
+    pub roots: Vec<f64>,
+    /// √w_i (x_i − μ), row-major `[n, d]`.
+    pub rows: Vec<f64>,
+}
+
+impl Moments {
+    /// Moments with 1/n (with the weights as given): they describe the empirical measure itself.
+    ///
+    /// # Errors
+    /// [`OtError::TooFewSamples`] for a single sample.
+    pub fn new<T: Real>(metric: &str, cloud: &Cloud<T>) -> Result<Self, OtError> {
+        at_least_two(metric, cloud)?;
+        Ok(Self::scaled(cloud, 1.0))
+    }
+
+    /// Covariance with n − 1, or 1/(1 − Σ a²) under weights.
+    ///
+    /// # Errors
+    /// [`OtError::TooFewSamples`] for a single sample, or a single one with weight.
+    pub fn unbiased<T: Real>(metric: &str, cloud: &Cloud<T>) -> Result<Self, OtError> {
+        at_least_two(metric, cloud)?;
+        let rest = effective_rest(metric, cloud)?;
+        Ok(Self::scaled(cloud, 1.0 / rest))
+    }
+
+    fn scaled<T: Real>(cloud: &Cloud<T>, scale: f64) -> Self {
+        let (n, d) = (cloud.len(), cloud.width());
+        let weights = cloud.weights_vec();
+        let mean = mean(cloud);
+        let roots: Vec<f64> = weights.iter().map(|a| (a * scale).sqrt()).collect();
+        let mut rows = Vec::with_capacity(n * d);
+        for (i, root) in roots.iter().enumerate() {
+            rows.extend(cloud.row(i).iter().zip(&mean).map(|(x, mu)| root * (x.wide() - mu)));
+        }
+        Self { n, d, weights, mean, roots, rows }
+    }
+
+    /// The scaled centred rows as a matrix `[n, d]`.
+    pub fn matrix(&self) -> MatRef<'_, f64> {
+        view(&self.rows, self.n, self.d)
+    }
+
+    /// tr Σ.
+    pub fn trace(&self) -> f64 {
+        norm_squared(&self.rows)
+    }
+
+    /// The diagonal of Σ, `[d]`.
+    pub fn variances(&self) -> Vec<f64> {
+        let mut variances = vec![0.0; self.d];
+        for row in self.rows.chunks_exact(self.d) {
+            variances.iter_mut().zip(row).for_each(|(v, r)| *v += r * r);
+        }
+        variances
+    }
+
+    /// Σ, row-major `[d, d]`.
+    pub fn covariance(&self) -> Vec<f64> {
+        product(self.matrix().transpose(), self.matrix())
+    }
+
+    /// The gradient with respect to the features, from that to μ `[d]` and to the rows r `[n, d]`: a_i ∂μ + √w_i ∂r_i.
+    ///
+    /// Valid for functions of Σ, whose Σ_i √w_i ∂r_i is zero.
+    pub fn gradient<T: Real>(&self, to_mean: &[f64], to_rows: &[f64]) -> Vec<T> {
+        let mut gradient = Vec::with_capacity(self.n * self.d);
+        for (i, row) in to_rows.chunks_exact(self.d).enumerate() {
+            let (a, root) = (self.weights[i], self.roots[i]);
+            gradient.extend(row.iter().zip(to_mean).map(|(r, m)| T::of(a * m + root * r)));
+        }
+        gradient
+    }
+}
+
+/// μ = Σ a_i x_i, taken around the first sample with weight: a constant feature has exactly that mean, hence variance 0.
+pub(crate) fn mean<T: Real>(cloud: &Cloud<T>) -> Vec<f64> {
+    let first = (0..cloud.len()).find(|&i| cloud.weight(i) > 0.0).unwrap_or(0);
+    let origin = cloud.row(first);
+    let mut shift = vec![0.0; cloud.width()];
+    for i in 0..cloud.len() {
+        let a = cloud.weight(i);
+        for ((s, x), o) in shift.iter_mut().zip(cloud.row(i)).zip(origin) {
+            *s += a * (x.wide() - o.wide());
+        }
+    }
+    shift.iter().zip(origin).map(|(s, o)| o.wide() + s).collect()
+}
+
+/// μ_A − μ_B.
+pub(crate) fn mean_difference(a: &[f64], b: &[f64]) -> Vec<f64> {
+    a.iter().zip(b).map(|(a, b)| a - b).collect()
+}
+
+/// Fails for a cloud of one sample, which has no variance.
+///
+/// # Errors
+/// [`OtError::TooFewSamples`].
+pub(crate) fn at_least_two<T: Real>(metric: &str, cloud: &Cloud<T>) -> Result<(), OtError> {
+    if cloud.len() >= 2 {
+        return Ok(());
+    }
+    Err(OtError::TooFewSamples { metric: metric.to_owned(), side: cloud.side(), needed: 2, found: cloud.len() })
+}
+
+/// 1 − Σ a_i²: the mass of the pairs of different samples, (n − 1)/n for uniform weights.
+///
+/// # Errors
+/// [`OtError::TooFewSamples`] when a single sample carries all the weight.
+pub(crate) fn effective_rest<T: Real>(metric: &str, cloud: &Cloud<T>) -> Result<f64, OtError> {
+    let found = (0..cloud.len()).filter(|&i| cloud.weight(i) > 0.0).count();
+    if found < 2 {
+        return Err(OtError::TooFewSamples { metric: metric.to_owned(), side: cloud.side(), needed: 2, found });
+    }
+    Ok(1.0 - (0..cloud.len()).map(|i| cloud.weight(i).powi(2)).sum::<f64>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Side;
+
+    #[test]
+    fn a_constant_feature_has_variance_exactly_zero() {
+        let x: Vec<f64> = (0..7).flat_map(|i| [0.1, i as f64 * 0.3]).collect();
+        let cloud = Cloud::new(Side::A, &x, 7, 2).unwrap().with_weights(&[0.0, 1.0, 2.0, 3.0, 1.0, 1.0, 0.1]).unwrap();
+        assert_eq!(Moments::new("test", &cloud).unwrap().variances()[0], 0.0);
+    }
+
+    #[test]
+    fn unbiased_covariance_divides_by_n_minus_one() {
+        let x = [1.0f32, 2.0, 3.0, 5.0, 4.0, 1.0];
+        let cloud = Cloud::new(Side::A, &x, 3, 2).unwrap();
+        let covariance = Moments::unbiased("test", &cloud).unwrap().covariance();
+        let by_hand = [7.0 / 3.0, -1.0 / 6.0, -1.0 / 6.0, 13.0 / 3.0];
+        for (found, expected) in covariance.iter().zip(by_hand) {
+            assert!((found - expected).abs() < 1e-12, "{found} {expected}");
+        }
+    }
+}
