@@ -36,7 +36,7 @@ mod tests {
 
     #[test]
     fn an_order_is_this_permutation_forever() {
-        // Stored: the values must not change with a dependency's version, or resumed runs would diverge.
+        // From `tests/epoch_order.py`, a second implementation: the values must not change with a dependency's version, or resumed runs would diverge.
         let indices: Vec<u32> = (0..10).collect();
         assert_eq!(epoch_order(&indices, 1, 0), STORED);
         assert_ne!(epoch_order(&indices, 1, 1), STORED);
