@@ -25,12 +25,13 @@ impl Shape {
     /// Values a sample.
     pub fn len(&self) -> usize {
         match *self {
-            Shape::Map { channels, height, width } => channels * height * width,
+            // Saturating: a file may claim any shape, and what cannot be held is refused where it would be.
+            Shape::Map { channels, height, width } => channels.saturating_mul(height).saturating_mul(width),
             Shape::Vector(d) => d,
         }
     }
 
-    /// Never: every axis is at least one.
+    /// Never in a finished graph: every axis is at least one.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -204,7 +205,11 @@ impl GraphBuilder {
     /// Adds any layer.
     pub fn push(&mut self, name: &str, layer: Layer, inputs: &[NodeId]) -> NodeId {
         let shapes: Vec<Shape> = inputs.iter().map(|i| self.nodes[i.0].shape).collect();
-        let shape = infer(&layer, &shapes).unwrap_or_else(|message| {
+        let inferred = infer(&layer, &shapes).and_then(|shape| match shape.is_empty() {
+            true => Err("an axis of its output is empty".to_owned()),
+            false => Ok(shape),
+        });
+        let shape = inferred.unwrap_or_else(|message| {
             self.error.get_or_insert(GraphError::Shape { node: name.to_owned(), message });
             Shape::Vector(1)
         });
@@ -251,6 +256,11 @@ impl GraphBuilder {
     /// Marks a map that criteria may ask for.
     pub fn stage(&mut self, name: &str, at: NodeId) {
         self.stages.push((name.to_owned(), at));
+    }
+
+    /// The node of this name.
+    pub fn find(&self, name: &str) -> Option<NodeId> {
+        self.nodes.iter().position(|n| n.name == name).map(NodeId)
     }
 
     /// The shape at a node.

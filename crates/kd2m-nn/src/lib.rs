@@ -1,11 +1,13 @@
 //! Networks as data: a [`Graph`] of named layers with a few marked outputs, and its [`Weights`] as named tensors.
 //!
-//! The [`zoo`] is functions that return graphs. Engines (the CPU engine `kd2m-cpu`, Burn on any device) run them; counts, file
+//! The [`zoo`] is functions that return graphs, [`onnx`] reads and writes them. Engines (the CPU engine `kd2m-cpu`, Burn on any device) run them; counts, file
 //! formats and pictures are read off the graph, once, for every network. Names of parameters are those of torchvision and timm.
 
+mod files;
 pub mod graph;
 pub mod init;
 pub mod layer;
+pub mod onnx;
 mod picture;
 pub mod weights;
 pub mod zoo;

@@ -17,8 +17,12 @@ use std::{
 use thiserror::Error;
 
 pub use check::{Mismatch, Problem, check};
+pub(crate) use number::Number;
 
-use crate::graph::{Graph, NodeId};
+use crate::{
+    files::write_whole,
+    graph::{Graph, NodeId},
+};
 
 /// What a tensor of a network is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -120,10 +124,7 @@ pub fn read_any(path: &Path) -> Result<Weights, WeightsError> {
 /// # Errors
 /// The folder is missing or not writable, the disk is full.
 pub fn write(path: &Path, weights: &Weights, metadata: Option<&str>) -> Result<(), WeightsError> {
-    use std::io::Write as _;
     let to_error = |source| WeightsError::Write { path: path.to_owned(), source };
     let bytes = safetensors::encode(weights, metadata).map_err(|e| to_error(std::io::Error::other(e)))?;
-    let mut file = atomic_write_file::AtomicWriteFile::open(path).map_err(to_error)?;
-    file.write_all(&bytes).map_err(to_error)?;
-    file.commit().map_err(to_error)
+    write_whole(path, &bytes).map_err(to_error)
 }

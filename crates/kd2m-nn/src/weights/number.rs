@@ -4,7 +4,7 @@ use safetensors::tensor::Dtype;
 
 /// One of them; f32 is what networks compute in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Number {
+pub(crate) enum Number {
     F16,
     Bf16,
     F32,

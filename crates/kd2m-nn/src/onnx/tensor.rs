@@ -1,0 +1,95 @@
+//! Constants of an ONNX model, between its tensors and numbers.
+
+use super::proto::{BFLOAT16, DOUBLE, FLOAT, FLOAT16, INT64, Tensor};
+use crate::weights::Number;
+
+/// A constant: weights, or the sizes and limits that operators take as inputs.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Constant {
+    pub shape: Vec<usize>,
+    pub data: Data,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Data {
+    Floats(Vec<f32>),
+    Integers(Vec<i64>),
+    /// Of a type that no operator here reads.
+    Other,
+}
+
+impl Constant {
+    /// The numbers of a tensor.
+    ///
+    /// # Errors
+    /// Numbers kept in another file, or fewer or more of them than the shape says.
+    pub fn read(tensor: &Tensor) -> Result<Self, String> {
+        if tensor.data_location != 0 {
+            return Err("its numbers are in another file; export the model as one file".to_owned());
+        }
+        let shape = tensor.dims.iter().map(|d| usize::try_from(*d).map_err(|_| format!("a size of {d}")));
+        let shape: Vec<usize> = shape.collect::<Result<_, _>>()?;
+        let floats = |number: Number| Data::Floats(number.to_f32(&tensor.raw_data));
+        let data = match tensor.data_type {
+            FLOAT if tensor.raw_data.is_empty() => Data::Floats(tensor.float_data.clone()),
+            DOUBLE if tensor.raw_data.is_empty() => {
+                Data::Floats(tensor.double_data.iter().map(|v| *v as f32).collect())
+            }
+            INT64 if tensor.raw_data.is_empty() => Data::Integers(tensor.int64_data.clone()),
+            FLOAT => floats(Number::F32),
+            DOUBLE => floats(Number::F64),
+            FLOAT16 if !tensor.raw_data.is_empty() => floats(Number::F16),
+            BFLOAT16 if !tensor.raw_data.is_empty() => floats(Number::Bf16),
+            INT64 => Data::Integers(tensor.raw_data.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect()),
+            _ => Data::Other,
+        };
+        let count = match &data {
+            Data::Floats(values) => Some(values.len()),
+            Data::Integers(values) => Some(values.len()),
+            Data::Other => None,
+        };
+        let expected = shape.iter().try_fold(1_usize, |n, s| n.checked_mul(*s));
+        match count {
+            Some(count) if expected != Some(count) => Err(format!("{count} numbers for a shape of {shape:?}")),
+            _ => Ok(Self { shape, data }),
+        }
+    }
+
+    /// Its numbers if they are floating point.
+    pub fn floats(&self) -> Option<&[f32]> {
+        match &self.data {
+            Data::Floats(values) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// Its numbers if they are integers.
+    pub fn integers(&self) -> Option<&[i64]> {
+        match &self.data {
+            Data::Integers(values) => Some(values),
+            _ => None,
+        }
+    }
+}
+
+/// A tensor of floats under its name.
+pub(super) fn floats(name: &str, shape: &[usize], values: &[f32]) -> Tensor {
+    Tensor {
+        name: name.to_owned(),
+        dims: shape.iter().map(|d| *d as i64).collect(),
+        data_type: FLOAT,
+        raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        ..Tensor::default()
+    }
+}
+
+/// A list of integers under its name.
+pub(super) fn integers(name: &str, values: &[i64]) -> Tensor {
+    Tensor {
+        name: name.to_owned(),
+        dims: vec![values.len() as i64],
+        data_type: INT64,
+        raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        ..Tensor::default()
+    }
+}

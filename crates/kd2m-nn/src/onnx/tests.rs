@@ -1,0 +1,127 @@
+//! Round trips over the whole zoo, and what a file may get wrong. Against onnxruntime: `scripts/zoo_reference.py check`.
+
+use prost::Message;
+
+use super::*;
+use crate::{
+    init::initialise,
+    layer::{Init, Layer},
+    onnx::proto::{GraphProto, Model, NodeProto},
+    zoo::{self, MODELS, ZooOptions},
+};
+
+/// The layer with the one thing that ONNX does not carry made equal.
+fn without_init(layer: &Layer) -> Layer {
+    let mut layer = layer.clone();
+    match &mut layer {
+        Layer::Conv(c) => c.init = Init::TorchDefault,
+        Layer::Linear(l) => l.init = Init::TorchDefault,
+        _ => {}
+    }
+    layer
+}
+
+#[test]
+fn every_network_comes_back_with_names_stages_and_weights() {
+    let options = ZooOptions { mean: vec![0.1, 0.2, 0.3], std: vec![0.4, 0.5, 0.6], ..ZooOptions::new(10, 3, 32, 32) };
+    for entry in MODELS {
+        let graph = zoo::build(entry.name, &options).unwrap();
+        let weights = initialise(&graph, 1);
+        let (found, found_weights) = decode(&encode(&graph, &weights).unwrap()).unwrap();
+        assert_eq!(found.name, graph.name);
+        assert_eq!(found.nodes().len(), graph.nodes().len(), "{}", entry.name);
+        for (a, b) in graph.nodes().iter().zip(found.nodes()) {
+            assert_eq!((&a.name, &a.inputs, a.shape), (&b.name, &b.inputs, b.shape), "{}", entry.name);
+            assert_eq!(without_init(&a.layer), without_init(&b.layer), "{}: {}", entry.name, a.name);
+        }
+        assert_eq!(found.stages(), graph.stages());
+        assert_eq!((found.features(), found.logits()), (graph.features(), graph.logits()));
+        assert!(found_weights == weights, "{}", entry.name);
+    }
+}
+
+fn small() -> Model {
+    let graph = zoo::build("digits-cnn-student", &ZooOptions::new(10, 1, 8, 8)).unwrap();
+    Model::decode(&encode(&graph, &initialise(&graph, 0)).unwrap()[..]).unwrap()
+}
+
+fn refusal(change: impl FnOnce(&mut GraphProto)) -> String {
+    let mut model = small();
+    change(model.graph.as_mut().unwrap());
+    decode(&model.encode_to_vec()).unwrap_err().to_string()
+}
+
+fn node<'a>(graph: &'a mut GraphProto, name: &str) -> &'a mut NodeProto {
+    graph.node.iter_mut().find(|n| n.name == name).unwrap()
+}
+
+#[test]
+fn operators_and_settings_that_no_layer_has_are_named() {
+    let unknown = refusal(|g| node(g, "relu1").op_type = "Gelu".into());
+    assert!(unknown.starts_with("operator Gelu of relu1: is not one that a graph has; it has Add"), "{unknown}");
+    let uneven = refusal(|g| node(g, "conv1").attribute.iter_mut().find(|a| a.name == "pads").unwrap().ints[0] = 0);
+    assert!(uneven.contains("operator Conv of conv1: pads = [0, 1, 1, 1] differ"), "{uneven}");
+    let computed = refusal(|g| node(g, "conv2").input[1] = "relu1".into());
+    assert!(computed.contains("input relu1 is computed"), "{computed}");
+    let elsewhere = refusal(|g| g.initializer.iter_mut().for_each(|t| t.data_location = 1));
+    assert!(elsewhere.contains("in another file"), "{elsewhere}");
+    let short = refusal(|g| g.initializer.iter_mut().for_each(|t| t.raw_data.truncate(t.raw_data.len() - 1)));
+    assert!(short.contains("numbers for a shape of"), "{short}");
+    let open = refusal(|g| {
+        let shape = g.input[0].r#type.as_mut().unwrap().tensor_type.as_mut().unwrap().shape.as_mut().unwrap();
+        shape.dim[2].dim_value = None;
+    });
+    assert!(open.contains("input images should be [n, channels, height, width]"), "{open}");
+    let misfit = refusal(|g| g.node.retain(|n| n.name != "conv2"));
+    assert!(misfit.contains("conv2"), "{misfit}");
+}
+
+#[test]
+fn a_model_without_normalisation_or_named_outputs_is_read() {
+    let mut model = small();
+    let graph = model.graph.as_mut().unwrap();
+    graph.node.retain(|n| n.op_type != "Sub" && n.op_type != "Div");
+    node(graph, "conv1").input[0] = IMAGES.into();
+    // As other programs write it: the logits alone, under any name.
+    graph.output.remove(0);
+    graph.output[0].name = "y".into();
+    node(graph, "fc").output[0] = "y".into();
+    let (found, weights) = decode(&model.encode_to_vec()).unwrap();
+    let expected = zoo::build("digits-cnn-student", &ZooOptions::new(10, 1, 8, 8)).unwrap();
+    assert_eq!(found.node(found.features()).name, "avgpool");
+    assert_eq!(crate::weights::check(&expected, &weights), Ok(()));
+    assert_eq!(found.nodes()[1], expected.nodes()[1]);
+}
+
+#[test]
+fn an_untransposed_product_is_turned_over() {
+    let mut model = small();
+    let graph = model.graph.as_mut().unwrap();
+    node(graph, "fc").attribute.clear();
+    let weight = graph.initializer.iter_mut().find(|t| t.name == "fc.weight").unwrap();
+    let values: Vec<f32> = (0..640).map(|i| i as f32).collect();
+    *weight = tensor::floats("fc.weight", &[64, 10], &values);
+    let (_, weights) = decode(&model.encode_to_vec()).unwrap();
+    assert_eq!(weights["fc.weight"].shape, [10, 64]);
+    // Row 3 of W is column 3 of the stored matrix.
+    assert_eq!(weights["fc.weight"].values[3 * 64..3 * 64 + 3], [3.0, 13.0, 23.0]);
+}
+
+#[test]
+fn damage_never_panics() {
+    let bytes = small().encode_to_vec();
+    for at in (0..bytes.len()).step_by(5) {
+        let _ = decode(&bytes[..at]);
+        let mut damaged = bytes.clone();
+        damaged[at] ^= 0x5b;
+        let _ = decode(&damaged);
+    }
+    assert!(decode(b"not a model").is_err());
+}
+
+#[test]
+fn weights_that_do_not_fit_are_not_written() {
+    let graph = zoo::build("mlp-3", &ZooOptions::new(10, 1, 8, 8)).unwrap();
+    let error = encode(&graph, &Weights::new()).unwrap_err().to_string();
+    assert!(error.contains("the weights do not fit mlp-3: fc1.weight is missing"), "{error}");
+}
