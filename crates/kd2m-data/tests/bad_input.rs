@@ -265,7 +265,7 @@ fn broken_folders_are_named() {
     save("train/cat/1.png", 8, 6);
     assert_eq!(
         load_from(""),
-        "folder: train/, or both test/ and val/, is missing (looked for ROOT/train, ROOT/test, ROOT/val): \
+        "folder: test/ (or val/) is missing (looked for ROOT/test, ROOT/val): \
          the folder must hold train/CLASS/ and test/CLASS/ (or val/CLASS/) with PNG or JPEG images; validation is carved from train"
     );
     save("test/dog/1.png", 8, 6);

@@ -26,18 +26,9 @@ type Size = (u32, u32);
 fn load(spec: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
     let (path, size) = parse(spec);
     let folder = resolve(path, root)?;
-    let train_folder = folder.join("train");
-    let test_folder = ["test", "val"].map(|name| folder.join(name)).into_iter().find(|folder| folder.is_dir());
-    let (true, Some(test_folder)) = (train_folder.is_dir(), test_folder) else {
-        let looked = ["train", "test", "val"].map(|name| folder.join(name)).to_vec();
-        let help = format!("the folder must hold {}; validation is carved from train", ENTRY.files);
-        return Err(DataError::Missing {
-            dataset: ENTRY.name,
-            file: "train/, or both test/ and val/,".into(),
-            looked,
-            help,
-        });
-    };
+    let train_folder = subfolder(&folder, "train/", &["train"])?;
+    // Where both are there, `val` is left alone: validation is carved from train.
+    let test_folder = subfolder(&folder, "test/ (or val/)", &["test", "val"])?;
     let class_names: Vec<String> =
         entries(&train_folder)?.into_iter().filter(|path| path.is_dir()).map(|path| name_of(&path)).collect();
     if class_names.is_empty() {
@@ -99,6 +90,18 @@ fn resolve(path: &str, root: Option<&Path>) -> Result<PathBuf, DataError> {
             looked,
             help: format!("it must hold {}", ENTRY.files),
         }),
+    }
+}
+
+/// The first of `names` that is a subfolder.
+fn subfolder(folder: &Path, shown: &str, names: &[&str]) -> Result<PathBuf, DataError> {
+    let looked: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+    match looked.iter().find(|path| path.is_dir()) {
+        Some(found) => Ok(found.clone()),
+        None => {
+            let help = format!("the folder must hold {}; validation is carved from train", ENTRY.files);
+            Err(DataError::Missing { dataset: ENTRY.name, file: shown.into(), looked, help })
+        }
     }
 }
 
