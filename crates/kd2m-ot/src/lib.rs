@@ -11,6 +11,7 @@ pub mod cost;
 pub mod divergence;
 pub mod error;
 mod exp;
+mod gaussian;
 pub mod isa;
 mod matrix;
 mod moments;

@@ -1,10 +1,16 @@
 //! The divergences, one file each, behind one trait and one registry.
 //! A file holds formula, source, cost in n and d, when to choose it, the code and its tests; [`registry`] holds one line for each.
 
+pub mod bhattacharyya;
+pub mod coral;
 pub mod energy;
 pub mod fid;
+pub mod gaussian_kl;
+pub mod gaussian_kl_diag;
 pub mod gaussian_w2;
 pub mod gaussian_w2_diag;
+pub mod hellinger;
+pub mod jeffreys;
 pub mod jw2;
 pub mod mmd_linear;
 pub mod mmd_poly;

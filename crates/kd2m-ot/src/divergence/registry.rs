@@ -55,6 +55,12 @@ pub const ENTRIES: &[Entry] = &[
     super::gaussian_w2_diag::ENTRY,
     super::gaussian_w2::ENTRY,
     super::fid::ENTRY,
+    super::gaussian_kl::ENTRY,
+    super::gaussian_kl_diag::ENTRY,
+    super::jeffreys::ENTRY,
+    super::bhattacharyya::ENTRY,
+    super::hellinger::ENTRY,
+    super::coral::ENTRY,
 ];
 
 /// Marks a divergence taken within each class: `class-w2`.

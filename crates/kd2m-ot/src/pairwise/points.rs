@@ -83,11 +83,6 @@ impl<'c, T: Real> Points<'c, T> {
         &self.weights[range.clone()]
     }
 
-    /// Σ a_i².
-    pub fn squared_weights(&self) -> f64 {
-        self.weights.iter().map(|a| a * a).sum()
-    }
-
     /// A gradient over the samples with weight, written out for all samples of the cloud.
     pub fn scatter(&self, gradient: Vec<T>) -> Vec<T> {
         if self.kept.len() == self.cloud.len() {

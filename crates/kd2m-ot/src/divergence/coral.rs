@@ -1,0 +1,112 @@
+//! CORAL ‖Σ_A − Σ_B‖²_F / 4d², covariances with n − 1: matches second moments, blind to the mean.
+//! Sun and Saenko (2016), equation 1. With R the centred rows of A over those of B and J = ±1, Σ_A − Σ_B = Rᵀ J R; where
+//! n + m < d the Gram matrix R Rᵀ gives norm and gradient without a d × d matrix.
+
+use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use crate::{
+    cloud::{Cloud, equal_widths},
+    error::OtError,
+    matrix::{dot, norm_squared, product, view},
+    moments::Moments,
+    options::Options,
+    real::Real,
+    solution::Solution,
+};
+
+/// The line of the registry.
+pub const ENTRY: Entry = Entry {
+    name: "coral",
+    aliases: &[],
+    formula: "‖Σ_A − Σ_B‖²_F / 4d², covariances by n − 1",
+    source: "Sun and Saenko, Deep CORAL (2016)",
+    cost: "O((n + m) d²) time and O(d²) memory, or O((n + m)² d) where n + m < d",
+    when: "correlations of features without their means; add mmd-linear for these",
+    options: &[],
+    build,
+};
+
+/// Squared Frobenius distance of the covariances.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Coral;
+
+fn build(_: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
+    Ok(Box::new(Coral))
+}
+
+impl<T: Real> Divergence<T> for Coral {
+    fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        equal_widths(ENTRY.name, a, b)?;
+        let (moments_a, moments_b) = (Moments::unbiased(ENTRY.name, a)?, Moments::unbiased(ENTRY.name, b)?);
+        let form = if a.len() + b.len() < a.width() { by_gram } else { by_covariance };
+        let (norm, rows) = form(&moments_a, &moments_b, request.gradient);
+        let scale = 0.25 / (a.width() as f64).powi(2);
+        let gradient = rows.map(|mut rows| {
+            rows.iter_mut().for_each(|g| *g *= 4.0 * scale);
+            moments_a.gradient(&vec![0.0; a.width()], &rows)
+        });
+        Ok(Solution::closed(scale * norm).with_gradient(gradient))
+    }
+}
+
+/// ‖D‖² and r_A D, a quarter of its derivative with respect to the rows of A, with D = Σ_A − Σ_B written out.
+fn by_covariance(a: &Moments, b: &Moments, gradient: bool) -> (f64, Option<Vec<f64>>) {
+    let (mut difference, other) = rayon::join(|| a.covariance(), || b.covariance());
+    difference.iter_mut().zip(&other).for_each(|(x, y)| *x -= y);
+    let rows = gradient.then(|| product(a.matrix(), view(&difference, a.d, a.d)));
+    (norm_squared(&difference), rows)
+}
+
+/// The same from G = R Rᵀ: ‖D‖² = tr (J G)², and r_A D = (the rows of G that belong to A) J R.
+fn by_gram(a: &Moments, b: &Moments, gradient: bool) -> (f64, Option<Vec<f64>>) {
+    let (n, total) = (a.n, a.n + b.n);
+    let stacked = [a.rows.as_slice(), b.rows.as_slice()].concat();
+    let rows = view(&stacked, total, a.d);
+    let mut gram = product(rows, rows.transpose());
+    // J G: the rows of B change sign. Then tr (J G)² is the sum over i, j of (J G)_ij (J G)_ji = ± G_ij².
+    let norm = gram.chunks_exact(total).enumerate().map(|(i, row)| {
+        let (own, other) = row.split_at(n);
+        let sign = if i < n { 1.0 } else { -1.0 };
+        sign * (dot(own, own) - dot(other, other))
+    });
+    let norm: f64 = norm.sum();
+    let to_rows = gradient.then(|| {
+        gram.truncate(n * total);
+        gram.chunks_exact_mut(total).for_each(|row| row[n..].iter_mut().for_each(|g| *g = -*g));
+        product(view(&gram, n, total), rows)
+    });
+    (norm.max(0.0), to_rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{error::Side, testing};
+
+    #[test]
+    fn in_one_dimension_the_squared_difference_of_variances() {
+        let (x, y) = ([1.0f64, 2.0, 6.0], [0.0f64, 4.0]);
+        let (a, b) = (Cloud::new(Side::A, &x, 3, 1).unwrap(), Cloud::new(Side::B, &y, 2, 1).unwrap());
+        assert!((Coral.evaluate(&a, &b, Request::VALUE).unwrap().value - 0.25).abs() < 1e-12);
+    }
+
+    #[test]
+    fn both_forms_agree() {
+        let (n, m, d) = (6, 5, 9);
+        let (x, y) = (testing::normal(1, n * d), testing::normal(2, m * d));
+        let (a, b) = (Cloud::new(Side::A, &x, n, d).unwrap(), Cloud::new(Side::B, &y, m, d).unwrap());
+        let (a, b) = (Moments::unbiased("test", &a).unwrap(), Moments::unbiased("test", &b).unwrap());
+        let (by_d, by_n) = (by_covariance(&a, &b, true), by_gram(&a, &b, true));
+        assert!((by_d.0 - by_n.0).abs() < 1e-12 * by_d.0);
+        for (x, y) in by_d.1.unwrap().iter().zip(by_n.1.unwrap()) {
+            assert!((x - y).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn gradients_match_finite_differences() {
+        for (n, m, d) in [(4, 5, 12), (12, 9, 4)] {
+            let (x, y) = (testing::normal(1, n * d), testing::normal(2, m * d));
+            testing::check_gradient(&Coral, &x, n, &y, m, d, 1e-6);
+        }
+    }
+}

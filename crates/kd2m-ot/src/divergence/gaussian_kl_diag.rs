@@ -1,0 +1,157 @@
+//! Kullback–Leibler divergence of Gaussians with diagonal covariances, the paper's KL (G):
+//! KL(A‖B) = ½ Σ_k (v_A/v_B + δ²/v_B − 1 + ln v_B − ln v_A), variances with 1/n.
+//! A variance below a small share of the mean one (a dead unit) is raised to it, with gradient 0. Next: [`super::gaussian_kl`].
+
+use super::{
+    AnyDivergence, Divergence, Request,
+    gaussian_kl::{DIRECTION, Direction},
+    registry::Entry,
+};
+use crate::{
+    cloud::{Cloud, equal_widths},
+    error::OtError,
+    gaussian::mean_variance,
+    moments::{Moments, mean_difference},
+    options::{OptionSpec, Options},
+    real::Real,
+    solution::Solution,
+};
+
+/// The line of the registry.
+pub const ENTRY: Entry = Entry {
+    name: "gaussian-kl-diag",
+    aliases: &["kl-diag"],
+    formula: "½ Σ_k (v_A/v_B + (μ_A − μ_B)²/v_B − 1 + ln v_B/v_A), variances per feature with 1/n",
+    source: "KD²M, KL (G)",
+    cost: "O((n + m) d) time and memory",
+    when: "the paper's KL: scale-free and cheap; large where B hardly varies, so mind dead units",
+    options: OPTIONS,
+    build,
+};
+
+const OPTIONS: &[OptionSpec] = &[
+    DIRECTION,
+    OptionSpec {
+        name: "shrinkage",
+        default: "0",
+        help: "share s of the mean variance in each: (1 − s) v + s mean(v), a number from 0 to 1",
+    },
+    OptionSpec {
+        name: "floor",
+        default: "1e-4",
+        help: "least variance, as a share of the mean variance of both clouds: keeps dead units finite",
+    },
+];
+
+/// KL of diagonal Gaussians.
+#[derive(Debug, Clone, Copy)]
+pub struct GaussianKlDiag {
+    direction: Direction,
+    shrinkage: f64,
+    floor: f64,
+}
+
+fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
+    let shrinkage = options.parsed("shrinkage", 0.0, "a number from 0 to 1", |s| (0.0..=1.0).contains(s))?;
+    let floor = options.parsed("floor", 1e-4, "a number above 0 and below 1", |f| *f > 0.0 && *f < 1.0)?;
+    Ok(Box::new(GaussianKlDiag { direction: Direction::read(options)?, shrinkage, floor }))
+}
+
+impl<T: Real> Divergence<T> for GaussianKlDiag {
+    fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        equal_widths(ENTRY.name, a, b)?;
+        let (moments_a, moments_b) = (Moments::new(ENTRY.name, a)?, Moments::new(ENTRY.name, b)?);
+        let delta = mean_difference(&moments_a.mean, &moments_b.mean);
+        let scale = mean_variance(&moments_a, &moments_b, &delta);
+        if scale == 0.0 {
+            let none = request.gradient.then(|| vec![T::zero(); a.features().len()]);
+            return Ok(Solution::closed(0.0).with_gradient(none));
+        }
+        let least = self.floor * scale;
+        let (v_a, v_b) = (self.variances(&moments_a), self.variances(&moments_b));
+        let d = a.width();
+        let (mut value, mut to_mean, mut to_variance) = (0.0, Vec::with_capacity(d), Vec::with_capacity(d));
+        for ((&v_a, &v_b), &delta) in v_a.iter().zip(&v_b).zip(&delta) {
+            let (p, q) = (v_a.max(least), v_b.max(least));
+            let (term, slope, pull) = match self.direction {
+                Direction::AToB => (divergence(p, q, delta), 0.5 * (1.0 / q - 1.0 / p), delta / q),
+                Direction::BToA => (divergence(q, p, delta), 0.5 * (1.0 - (q + delta * delta) / p) / p, delta / p),
+            };
+            value += term;
+            to_mean.push(pull);
+            to_variance.push(if v_a > least { slope } else { 0.0 });
+        }
+        let gradient = request.gradient.then(|| {
+            let shared = self.shrinkage * to_variance.iter().sum::<f64>() / d as f64;
+            let slopes: Vec<f64> = to_variance.iter().map(|s| 2.0 * ((1.0 - self.shrinkage) * s + shared)).collect();
+            let to_rows: Vec<f64> =
+                moments_a.rows.chunks_exact(d).flat_map(|row| row.iter().zip(&slopes).map(|(r, s)| r * s)).collect();
+            moments_a.gradient(&to_mean, &to_rows)
+        });
+        Ok(Solution::closed(value).with_gradient(gradient))
+    }
+}
+
+impl GaussianKlDiag {
+    fn variances(&self, moments: &Moments) -> Vec<f64> {
+        let shared = self.shrinkage * moments.trace() / moments.d as f64;
+        moments.variances().iter().map(|v| (1.0 - self.shrinkage) * v + shared).collect()
+    }
+}
+
+/// KL of N(δ, p) from N(0, q).
+fn divergence(p: f64, q: f64, delta: f64) -> f64 {
+    0.5 * ((p - q + delta * delta) / q - (p / q).ln())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{error::Side, testing};
+
+    fn with(direction: Direction, shrinkage: f64) -> GaussianKlDiag {
+        GaussianKlDiag { direction, shrinkage, floor: 1e-4 }
+    }
+
+    #[test]
+    fn is_the_sum_over_features() {
+        let (x, y) = ([1.0f64, 5.0, 3.0, 7.0], [0.0f64, 0.0, 8.0, 2.0]);
+        let (a, b) = (Cloud::new(Side::A, &x, 2, 2).unwrap(), Cloud::new(Side::B, &y, 2, 2).unwrap());
+        // Features: N(2, 1) and N(4, 16); N(6, 1) and N(1, 1).
+        let expected = 0.5 * (1.0 / 16.0 + 4.0 / 16.0 - 1.0 + 16.0f64.ln()) + 0.5 * 25.0;
+        let found = with(Direction::AToB, 0.0).evaluate(&a, &b, Request::VALUE).unwrap().value;
+        assert!((found - expected).abs() < 1e-12);
+        let back = with(Direction::BToA, 0.0).evaluate(&b, &a, Request::VALUE).unwrap().value;
+        assert!((back - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn gradients_match_finite_differences() {
+        let (x, y) = (testing::normal(1, 9 * 4), testing::normal(2, 7 * 4));
+        for direction in [Direction::AToB, Direction::BToA] {
+            for shrinkage in [0.0, 0.2] {
+                testing::check_gradient(&with(direction, shrinkage), &x, 9, &y, 7, 4, 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn dead_units_are_finite_and_get_no_gradient_from_their_variance() {
+        let x = testing::normal(1, 9 * 2);
+        let dead: Vec<f64> = x.iter().enumerate().map(|(k, x)| if k % 2 == 0 { 0.0 } else { *x }).collect();
+        let constant = vec![0.7; 18];
+        let cloud = |z| Cloud::new(Side::A, z, 9, 2).unwrap();
+        for direction in [Direction::AToB, Direction::BToA] {
+            for (x, y) in
+                [(&x, &dead), (&dead, &x), (&dead, &dead), (&constant, &x), (&x, &constant), (&constant, &dead)]
+            {
+                let found = with(direction, 0.0).evaluate(&cloud(x), &cloud(y), Request::GRADIENT).unwrap();
+                let gradient = found.gradient.unwrap().features;
+                assert!(found.value.is_finite() && gradient.iter().all(|g| g.is_finite()));
+            }
+        }
+        let found = with(Direction::AToB, 0.0).evaluate(&cloud(&dead), &cloud(&x), Request::GRADIENT).unwrap();
+        let gradient = found.gradient.unwrap().features;
+        assert!(gradient.iter().step_by(2).all(|g| *g == gradient[0]));
+    }
+}

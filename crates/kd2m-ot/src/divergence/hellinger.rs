@@ -1,0 +1,90 @@
+//! Squared Hellinger distance 1 − ∫√(pq) = −expm1(−B) of the Gaussians fitted to the two clouds, B the Bhattacharyya distance.
+//! In high dimension B is large: the value sticks at 1 and its gradient vanishes; the solution's diagnostic `saturated` says so.
+//! Next: [`super::bhattacharyya`], which does not saturate.
+
+use super::{AnyDivergence, Divergence, Request, bhattacharyya, registry::Entry};
+use crate::{
+    cloud::Cloud,
+    error::OtError,
+    gaussian::{Shrinkage, compare},
+    options::Options,
+    real::Real,
+    solution::Solution,
+};
+
+/// The line of the registry.
+pub const ENTRY: Entry = Entry {
+    name: "hellinger",
+    aliases: &[],
+    formula: "1 − exp(−B), B the Bhattacharyya distance of the fitted Gaussians",
+    source: "Hellinger (1909); shrinkage OAS, Chen et al. (2010)",
+    cost: "O((n + m) d² + d³) time, O(d²) memory",
+    when: "a bounded figure in 0 … 1 to report; to train with only in few dimensions: it saturates at 1 with zero gradient",
+    options: bhattacharyya::OPTIONS,
+    build,
+};
+
+/// From this Bhattacharyya distance on the gradient is below a thousandth of that distance's own.
+const SATURATED_FROM: f64 = 7.0;
+
+/// Squared Hellinger distance of the fitted Gaussians.
+#[derive(Debug, Clone, Copy)]
+pub struct Hellinger {
+    shrinkage: Shrinkage,
+}
+
+fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
+    Ok(Box::new(Hellinger { shrinkage: Shrinkage::read(options)? }))
+}
+
+impl<T: Real> Divergence<T> for Hellinger {
+    fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        let mut distance = 0.0;
+        let mut solution = compare(ENTRY.name, a, b, self.shrinkage, request, |pair| {
+            let mut found = bhattacharyya::distance(ENTRY.name, pair)?;
+            distance = found.value;
+            found.value = -(-distance).exp_m1();
+            if let Some((to_mean, to_covariance)) = &mut found.slopes {
+                let slope = (-distance).exp();
+                to_mean.iter_mut().for_each(|g| *g *= slope);
+                *to_covariance *= faer::Scale(slope);
+            }
+            Ok(found)
+        })?;
+        solution.diagnostics.push(("bhattacharyya", distance));
+        solution.diagnostics.push(("saturated", f64::from(u8::from(distance >= SATURATED_FROM))));
+        Ok(solution)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{error::Side, testing};
+
+    #[test]
+    fn in_one_dimension() {
+        let (x, y) = ([1.0f64, 3.0], [0.0f64, 8.0]);
+        let (a, b) = (Cloud::new(Side::A, &x, 2, 1).unwrap(), Cloud::new(Side::B, &y, 2, 1).unwrap());
+        // N(2, 1) and N(4, 16): 1 − √(2·1·4/17) exp(−¼·4/17)
+        let expected = 1.0 - (8.0f64 / 17.0).sqrt() * (-1.0f64 / 17.0).exp();
+        let found = Hellinger { shrinkage: Shrinkage::Oas }.evaluate(&a, &b, Request::VALUE).unwrap();
+        assert!((found.value - expected).abs() < 1e-12);
+        assert!(found.diagnostics.contains(&("saturated", 0.0)));
+    }
+
+    #[test]
+    fn says_when_it_saturates() {
+        let (x, y) = ([0.0f64, 1.0], [100.0f64, 101.0]);
+        let (a, b) = (Cloud::new(Side::A, &x, 2, 1).unwrap(), Cloud::new(Side::B, &y, 2, 1).unwrap());
+        let found = Hellinger { shrinkage: Shrinkage::Oas }.evaluate(&a, &b, Request::VALUE).unwrap();
+        assert_eq!(found.value, 1.0);
+        assert!(found.diagnostics.contains(&("saturated", 1.0)));
+    }
+
+    #[test]
+    fn gradient_matches_finite_differences() {
+        let (x, y) = (testing::normal(1, 12 * 3), testing::normal(2, 10 * 3));
+        testing::check_gradient(&Hellinger { shrinkage: Shrinkage::Fixed(0.3) }, &x, 12, &y, 10, 3, 1e-6);
+    }
+}

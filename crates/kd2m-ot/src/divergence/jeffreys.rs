@@ -1,0 +1,86 @@
+//! Jeffreys divergence KL(A‖B) + KL(B‖A) of the Gaussians fitted to the two clouds: the symmetric KL, whose determinants cancel.
+//! J = ½ (tr S_B⁻¹ S_A + tr S_A⁻¹ S_B − 2d + δᵀ (S_A⁻¹ + S_B⁻¹) δ). Next: [`super::gaussian_kl`], [`crate::gaussian`].
+
+use faer::Mat;
+
+use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use crate::{
+    cloud::Cloud,
+    error::OtError,
+    gaussian::{Comparison, Pair, SHRINKAGE, Shrinkage, apply, compare, plus_outer, times, trace_of_product},
+    matrix::dot,
+    options::{OptionSpec, Options},
+    real::Real,
+    solution::Solution,
+};
+
+/// The line of the registry.
+pub const ENTRY: Entry = Entry {
+    name: "jeffreys",
+    aliases: &[],
+    formula: "KL(A‖B) + KL(B‖A) of the fitted Gaussians, shrunk covariances",
+    source: "Jeffreys (1946); shrinkage OAS, Chen et al. (2010)",
+    cost: "O((n + m) d² + d³) time, O(d²) memory",
+    when: "KL without choosing a direction: penalises both missing and surplus spread",
+    options: OPTIONS,
+    build,
+};
+
+const OPTIONS: &[OptionSpec] = &[SHRINKAGE];
+
+/// Symmetric KL of the fitted Gaussians.
+#[derive(Debug, Clone, Copy)]
+pub struct Jeffreys {
+    shrinkage: Shrinkage,
+}
+
+fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
+    Ok(Box::new(Jeffreys { shrinkage: Shrinkage::read(options)? }))
+}
+
+impl<T: Real> Divergence<T> for Jeffreys {
+    fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        compare(ENTRY.name, a, b, self.shrinkage, request, |pair| Ok(formula(pair)))
+    }
+}
+
+/// ∂S_A = ½ (S_B⁻¹ − S_A⁻¹ (S_B + δδᵀ) S_A⁻¹), ∂μ_A = (S_A⁻¹ + S_B⁻¹) δ.
+fn formula(pair: &Pair) -> Comparison {
+    let (inverse_a, inverse_b) = rayon::join(|| pair.a.inverse(), || pair.b.inverse());
+    let (pull_a, pull_b) = (apply(&inverse_a, &pair.delta), apply(&inverse_b, &pair.delta));
+    let to_mean: Vec<f64> = pull_a.iter().zip(&pull_b).map(|(p, q)| p + q).collect();
+    let d = pair.delta.len();
+    let traces = trace_of_product(&inverse_b, &pair.a.covariance) + trace_of_product(&inverse_a, &pair.b.covariance);
+    let value = 0.5 * (traces - 2.0 * d as f64 + dot(&to_mean, &pair.delta));
+    let slopes = pair.gradient.then(|| {
+        let spread = plus_outer(&pair.b.covariance, 1.0, &pair.delta);
+        let sandwich = times(&times(&inverse_a, &spread), &inverse_a);
+        (to_mean, Mat::from_fn(d, d, |i, j| 0.5 * (inverse_b[(i, j)] - sandwich[(i, j)])))
+    });
+    Comparison { value: value.max(0.0), slopes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{divergence::registry, error::Side, testing};
+
+    #[test]
+    fn is_the_sum_of_both_directions() {
+        let (n, m, d) = (9, 7, 5);
+        let (x, y) = (testing::normal(1, n * d), testing::normal(2, m * d));
+        let (a, b) = (Cloud::new(Side::A, &x, n, d).unwrap(), Cloud::new(Side::B, &y, m, d).unwrap());
+        let value =
+            |options: Options| registry::build(&options).unwrap().evaluate(&a, &b, Request::VALUE).unwrap().value;
+        let sum = value(Options::new("gaussian-kl")) + value(Options::new("gaussian-kl").set("direction", "b-a"));
+        assert!((value(Options::new("jeffreys")) - sum).abs() < 1e-10 * sum);
+    }
+
+    #[test]
+    fn gradient_matches_finite_differences() {
+        for (n, m, d) in [(12, 10, 3), (4, 5, 6)] {
+            let (x, y) = (testing::normal(1, n * d), testing::normal(2, m * d));
+            testing::check_gradient(&Jeffreys { shrinkage: Shrinkage::Fixed(0.3) }, &x, n, &y, m, d, 1e-6);
+        }
+    }
+}
