@@ -1,3 +1,25 @@
-//! placeholder
+//! Trains and runs a [`kd2m_nn::Graph`] on a CPU: a [`Network`] compiles the graph into fused steps over buffers that are allocated
+//! once, computes them with kernels for the processor it finds itself on, and steps SGD or AdamW. Plain slices in and out.
+//!
+//! Start with [`Network`]; then `plan` (graph → steps and buffers), `conv` (the products), `dispatch` (which kernel, and why).
 
+mod buffers;
+mod conv;
+mod dispatch;
+mod epilogue;
+mod error;
+mod geometry;
 pub mod isa;
+mod layout;
+mod network;
+mod norm;
+mod parameters;
+mod plan;
+mod pool;
+mod program;
+mod threads;
+mod update;
+
+pub use error::CpuError;
+pub use network::{KernelChoice, Mode, Network, Options, Then};
+pub use update::{Rule, Update};

@@ -26,9 +26,9 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a·b + c`, rounded once where the processor can.
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
-    /// The larger of both; NaN in `b` stays NaN, as a ReLU `max(0, b)` needs.
+    /// The larger of both; a NaN in `b` stays a NaN, as a ReLU `max(0, b)` needs.
     fn max(self, a: Self::F32, b: Self::F32) -> Self::F32;
-    /// The smaller of both; NaN in `b` stays NaN.
+    /// The smaller of both; a NaN in `b` stays a NaN.
     fn min(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `value` where low < by < high, else zero: the derivative of a limited function.
     fn keep_between(self, low: Self::F32, by: Self::F32, high: Self::F32, value: Self::F32) -> Self::F32;
@@ -107,7 +107,8 @@ macro_rules! operations_of_pulp {
         }
         #[inline(always)]
         fn keep_between(self, low: Self::F32, by: Self::F32, high: Self::F32, value: Self::F32) -> Self::F32 {
-            let (above, below) = (pulp::Simd::less_than_f32s(self, low, by), pulp::Simd::less_than_f32s(self, by, high));
+            let (above, below) =
+                (pulp::Simd::less_than_f32s(self, low, by), pulp::Simd::less_than_f32s(self, by, high));
             let zero = pulp::Simd::splat_f32s(self, 0.0);
             let value = pulp::Simd::select_f32s(self, above, value, zero);
             pulp::Simd::select_f32s(self, below, value, zero)
@@ -168,9 +169,15 @@ impl Lanes for super::Avx512 {
     }
 }
 
-/// Lanes that are on for `count`: the window of this that starts at `8 - count`.
+/// The mask whose first `count ≤ 8` lanes are on.
 #[cfg(target_arch = "x86_64")]
-const AVX2_MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+#[inline(always)]
+fn avx2_mask(count: usize) -> [i32; 8] {
+    static MASKS: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+    let start = 8 - count.min(8);
+    // SAFETY: a window of eight that starts at 0…8 lies in sixteen.
+    unsafe { MASKS.as_ptr().add(start).cast::<[i32; 8]>().read_unaligned() }
+}
 
 #[cfg(target_arch = "x86_64")]
 impl Lanes for super::Avx2 {
@@ -178,16 +185,14 @@ impl Lanes for super::Avx2 {
 
     #[inline(always)]
     unsafe fn load_first(self, count: usize, source: *const f32) -> Self::F32 {
-        let window: [i32; 8] = std::array::from_fn(|i| AVX2_MASKS[8 - count + i]);
         // SAFETY: lanes that the mask leaves out are not touched.
-        let part = unsafe { self.avx._mm256_maskload_ps(source, pulp::cast(window)) };
+        let part = unsafe { self.avx._mm256_maskload_ps(source, pulp::cast(avx2_mask(count))) };
         pulp::cast(part)
     }
     #[inline(always)]
     unsafe fn store_first(self, count: usize, target: *mut f32, value: Self::F32) {
-        let window: [i32; 8] = std::array::from_fn(|i| AVX2_MASKS[8 - count + i]);
         // SAFETY: lanes that the mask leaves out are not touched.
-        unsafe { self.avx._mm256_maskstore_ps(target, pulp::cast(window), pulp::cast(value)) }
+        unsafe { self.avx._mm256_maskstore_ps(target, pulp::cast(avx2_mask(count)), pulp::cast(value)) }
     }
 }
 
@@ -286,8 +291,9 @@ mod tests {
             assert_eq!(read(lanes.min(va, vb)), expect(f32::min));
             let kept = lanes.keep_between(lanes.zero(), va, lanes.splat(3.0), vb);
             assert_eq!(read(kept), expect(|a, b| if 0.0 < a && a < 3.0 { b } else { 0.0 }));
-            assert!(read(lanes.max(lanes.zero(), lanes.splat(f32::NAN))).iter().all(|v| v.is_nan()));
-            assert!(read(lanes.min(lanes.zero(), lanes.splat(f32::NAN))).iter().all(|v| v.is_nan()));
+            let nan = lanes.splat(f32::NAN);
+            assert!(read(lanes.max(lanes.zero(), nan)).iter().all(|v| v.is_nan()));
+            assert!(read(lanes.min(lanes.zero(), nan)).iter().all(|v| v.is_nan()));
             for count in 0..=S::COUNT {
                 let mut out = vec![9.0f32; S::COUNT];
                 // SAFETY: both slices hold `count` numbers; the exact boxes let a sanitizer see more.

@@ -1,0 +1,229 @@
+//! Batch normalisation in training (Ioffe & Szegedy 2015), fused with the residual addition and the activation after it.
+//!
+//! Forward: one pass for the sums, one to write y. Backward: one pass for the two sums, one to write dx; the activation's mask comes
+//! from the output's sign. Evaluation folds the layer into the convolution before it. Loops: [`passes`].
+
+mod passes;
+
+use crate::{
+    epilogue::Activation,
+    isa::Isa,
+    threads::{Shared, for_each, part},
+};
+use passes::{Affine, BackwardSums, BackwardWrite, Sums};
+
+/// Values of a part of the rows: parts are fixed by the shape, so sums do not depend on the number of threads.
+const PART: usize = 16384;
+/// f32 sums are handed to f64 after so many rows.
+const MOST_ROWS: usize = 256;
+
+/// What the forward pass leaves for the backward pass, and room for its sums; one value a channel each.
+#[derive(Default)]
+pub struct NormState {
+    mean: Vec<f32>,
+    inverse_deviation: Vec<f32>,
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+    sums: Vec<f32>,
+}
+
+/// γ and β, eps.
+#[derive(Clone, Copy)]
+pub struct NormParameters<'a> {
+    pub gamma: &'a [f32],
+    pub beta: &'a [f32],
+    pub eps: f32,
+}
+
+/// Mean and unbiased variance of a batch, for the running statistics.
+pub struct BatchStatistics {
+    pub mean: Vec<f32>,
+    pub variance: Vec<f32>,
+}
+
+/// Gradients to γ and β.
+#[derive(Default)]
+pub struct NormGradients {
+    pub gamma: Vec<f32>,
+    pub beta: Vec<f32>,
+}
+
+/// Where the gradient to the input goes.
+pub enum Target<'a> {
+    /// Into dy itself.
+    InPlace,
+    Write(&'a mut [f32]),
+    Add(&'a mut [f32]),
+}
+
+fn parts_of(rows: usize, channels: usize) -> usize {
+    let each = (PART / channels).clamp(1, MOST_ROWS);
+    rows.div_ceil(each)
+}
+
+/// Sums of the parts, added in their order: (Σ first, Σ second) of each channel.
+fn total(sums: &[f32], parts: usize, channels: usize) -> Vec<(f64, f64)> {
+    let mut total = vec![(0.0, 0.0); channels];
+    for part in sums.chunks_exact(2 * channels).take(parts) {
+        let (first, second) = part.split_at(channels);
+        for ((sum, a), b) in total.iter_mut().zip(first).zip(second) {
+            sum.0 += f64::from(*a);
+            sum.1 += f64::from(*b);
+        }
+    }
+    total
+}
+
+impl NormState {
+    /// `y = act(γ (z − mean) / √(var + eps) + β + residual)` over rows × channels; returns the batch's statistics.
+    pub fn forward(
+        &mut self,
+        isa: Isa,
+        p: NormParameters,
+        z: &[f32],
+        y: &mut [f32],
+        residual: Option<&[f32]>,
+        activation: Activation,
+    ) -> BatchStatistics {
+        let channels = p.gamma.len();
+        let rows = z.len() / channels;
+        let parts = parts_of(rows, channels);
+        self.sums.resize(parts * 2 * channels, 0.0);
+        let sums = Shared::new(&mut self.sums);
+        for_each(parts, |i| {
+            let range = part(rows, i, parts);
+            let values = &z[range.start * channels..range.end * channels];
+            // SAFETY: each part has its own sums.
+            let sums = unsafe { sums.slice(i * 2 * channels..(i + 1) * 2 * channels) };
+            // Differences from the first row: squares of values far from zero would lose the variance.
+            isa.run(Sums { values, origin: &z[..channels], sums });
+        });
+        let mut statistics =
+            BatchStatistics { mean: Vec::with_capacity(channels), variance: Vec::with_capacity(channels) };
+        for list in [&mut self.mean, &mut self.inverse_deviation, &mut self.scale, &mut self.shift] {
+            list.clear();
+        }
+        let count = rows as f64;
+        for (c, (sum, squares)) in total(&self.sums, parts, channels).into_iter().enumerate() {
+            let difference = sum / count;
+            let variance = (squares / count - difference * difference).max(0.0);
+            let mean = difference + f64::from(z[c]);
+            let inverse = 1.0 / (variance + f64::from(p.eps)).sqrt();
+            let scale = f64::from(p.gamma[c]) * inverse;
+            self.mean.push(mean as f32);
+            self.inverse_deviation.push(inverse as f32);
+            self.scale.push(scale as f32);
+            self.shift.push((f64::from(p.beta[c]) - mean * scale) as f32);
+            statistics.mean.push(mean as f32);
+            statistics.variance.push((variance * count / (count - 1.0)) as f32);
+        }
+        self.write(isa, z, y, residual, activation);
+        statistics
+    }
+
+    fn write(&self, isa: Isa, z: &[f32], y: &mut [f32], residual: Option<&[f32]>, activation: Activation) {
+        affine(isa, (&self.scale, &self.shift), z, y, residual, activation);
+    }
+
+    /// From dy the gradients to the input, γ and β. Where there is an activation, dy is masked first: by `y` if it is given (a
+    /// residual was added), and then in place too, because the residual's gradient is the masked dy; else by the sign recomputed from z.
+    #[expect(clippy::too_many_arguments, reason = "one fused pass over all that the layer touches")]
+    pub fn backward(
+        &mut self,
+        isa: Isa,
+        z: &[f32],
+        y: Option<&[f32]>,
+        dy: &mut [f32],
+        activation: Activation,
+        target: Target,
+        gradients: &mut NormGradients,
+    ) {
+        let channels = self.scale.len();
+        let rows = z.len() / channels;
+        let parts = parts_of(rows, channels);
+        self.sums.resize(parts * 2 * channels, 0.0);
+        let sums = Shared::new(&mut self.sums);
+        let limits = activation.limits();
+        let masked = activation != Activation::None;
+        let shared = Shared::new(dy);
+        let (mean, scale, shift) = (&self.mean, &self.scale, &self.shift);
+        let values = |i: usize| {
+            let range = part(rows, i, parts);
+            range.start * channels..range.end * channels
+        };
+        for_each(parts, |i| {
+            // SAFETY: each part has its own rows and its own sums.
+            let (dy, sums) = unsafe { (shared.slice(values(i)), sums.slice(i * 2 * channels..(i + 1) * 2 * channels)) };
+            let (z, y) = (&z[values(i)], y.map(|y| &y[values(i)]));
+            isa.run(BackwardSums { z, y, dy, mean, scale, shift, limits, masked, sums });
+        });
+        // dx = scale·dy + by_z·z + constant
+        let (mut by_z, mut constant) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
+        for (c, (sum, product)) in total(&self.sums, parts, channels).into_iter().enumerate() {
+            let inverse = f64::from(self.inverse_deviation[c]);
+            gradients.beta.push(sum as f32);
+            gradients.gamma.push((product * inverse) as f32);
+            let scale = f64::from(self.scale[c]);
+            let slope = -scale * inverse * inverse * product / rows as f64;
+            by_z.push(slope as f32);
+            constant.push((-scale * sum / rows as f64 - slope * f64::from(self.mean[c])) as f32);
+        }
+        // With y the mask is in dy already.
+        let masked = masked && y.is_none();
+        let (by_z, constant) = (&by_z, &constant);
+        let (out, add) = match target {
+            Target::InPlace => (None, false),
+            Target::Write(dx) => (Some(Shared::new(dx)), false),
+            Target::Add(dx) => (Some(Shared::new(dx)), true),
+        };
+        for_each(parts, |i| {
+            // SAFETY: each part has its own rows.
+            let (dy, out) = unsafe { (shared.slice(values(i)), out.map(|out| out.slice(values(i)))) };
+            let z = &z[values(i)];
+            isa.run(BackwardWrite { z, dy, out, add, scale, shift, by_z, constant, limits, masked });
+        });
+    }
+}
+
+/// `y = act(scale·x + shift + residual)` over rows × channels.
+pub fn affine(
+    isa: Isa,
+    (scale, shift): (&[f32], &[f32]),
+    x: &[f32],
+    y: &mut [f32],
+    residual: Option<&[f32]>,
+    activation: Activation,
+) {
+    let channels = scale.len();
+    let rows = x.len() / channels;
+    let parts = parts_of(rows, channels);
+    let limits = activation.limits();
+    let shared = Shared::new(y);
+    for_each(parts, |i| {
+        let rows = part(rows, i, parts);
+        let range = rows.start * channels..rows.end * channels;
+        // SAFETY: each part has its own rows.
+        let y = unsafe { shared.slice(range.clone()) };
+        isa.run(Affine { x: &x[range.clone()], y, residual: residual.map(|r| &r[range]), scale, shift, limits });
+    });
+}
+
+/// Adds the sum over rows of each channel to `to`: the gradient to a bias.
+pub fn add_column_sums(isa: Isa, rows_by_channels: &[f32], to: &mut [f32]) {
+    let channels = to.len();
+    let rows = rows_by_channels.len() / channels;
+    let parts = parts_of(rows, channels);
+    let origin = vec![0.0; channels];
+    let mut sums = vec![0.0; parts * 2 * channels];
+    let shared = Shared::new(&mut sums);
+    for_each(parts, |i| {
+        let range = part(rows, i, parts);
+        let values = &rows_by_channels[range.start * channels..range.end * channels];
+        // SAFETY: each part has its own sums.
+        let sums = unsafe { shared.slice(i * 2 * channels..(i + 1) * 2 * channels) };
+        isa.run(Sums { values, origin: &origin, sums });
+    });
+    for (to, (sum, _)) in to.iter_mut().zip(total(&sums, parts, channels)) {
+        *to += sum as f32;
+    }
+}

@@ -1,0 +1,225 @@
+//! Parameters, their gradients and the optimizer's moments in the engine's order of memory; PyTorch's layout at the border.
+
+use kd2m_nn::{Graph, NamedTensor, Role, Weights};
+
+use crate::{
+    buffers::Buffer,
+    error::CpuError,
+    layout::Pack,
+    plan::ParameterId,
+    update::{self, Rule, Update},
+};
+
+/// One tensor.
+pub struct Parameter {
+    pub key: String,
+    pub role: Role,
+    shape: Vec<usize>,
+    /// Of convolutions and linear layers; other tensors are vectors.
+    pack: Option<Pack>,
+    pub value: Buffer,
+    pub gradient: Buffer,
+    pub first: Buffer,
+    pub second: Buffer,
+    /// Whether `gradient` holds anything since the last step; if not, the next one is stored over it.
+    pub has_gradient: bool,
+}
+
+impl Parameter {
+    fn in_torch_layout(&self, values: &[f32]) -> NamedTensor {
+        let values = match &self.pack {
+            Some(pack) => pack.unpacked(values),
+            None => values.to_vec(),
+        };
+        NamedTensor { shape: self.shape.clone(), values }
+    }
+
+    fn read(&self, from: &Weights, key: &str) -> Result<Buffer, CpuError> {
+        let tensor = from.get(key).ok_or_else(|| CpuError::MissingTensor { key: key.to_owned() })?;
+        if tensor.shape != self.shape {
+            let (expected, found) = (self.shape.clone(), tensor.shape.clone());
+            return Err(CpuError::WrongShape { key: key.to_owned(), expected, found });
+        }
+        let expected = self.shape.iter().product();
+        if tensor.values.len() != expected {
+            return Err(CpuError::WrongLength { what: key.to_owned(), expected, found: tensor.values.len() });
+        }
+        Ok(match &self.pack {
+            Some(pack) => pack.packed(&tensor.values),
+            None => {
+                let mut buffer = Buffer::zeros(expected);
+                buffer.copy_from_slice(&tensor.values);
+                buffer
+            }
+        })
+    }
+
+    fn is_trained(&self) -> bool {
+        self.role.is_trained()
+    }
+}
+
+/// All tensors of a network.
+pub struct Parameters {
+    pub list: Vec<Parameter>,
+    /// Steps taken, for AdamW's bias correction.
+    steps: u64,
+    /// Counts changes of values, so that what is derived from them (folded, transformed weights) knows when it is old.
+    pub version: u64,
+}
+
+impl Parameters {
+    /// `pack_of` names the order of memory of each convolution's and linear layer's weight by node.
+    pub fn new(
+        graph: &Graph,
+        weights: &Weights,
+        trainable: bool,
+        pack_of: impl Fn(usize) -> Option<Pack>,
+    ) -> Result<Self, CpuError> {
+        let mut list = Vec::new();
+        for spec in graph.parameters() {
+            let pack = if spec.role == Role::Weight { pack_of(spec.node.0) } else { None };
+            let empty = || Buffer::zeros(0);
+            let mut parameter = Parameter {
+                key: spec.key,
+                role: spec.role,
+                shape: spec.shape,
+                pack,
+                value: empty(),
+                gradient: empty(),
+                first: empty(),
+                second: empty(),
+                has_gradient: false,
+            };
+            parameter.value = parameter.read(weights, &parameter.key)?;
+            if trainable && parameter.is_trained() {
+                parameter.gradient = Buffer::zeros(parameter.value.len());
+            }
+            list.push(parameter);
+        }
+        Ok(Self { list, steps: 0, version: 0 })
+    }
+
+    pub fn values(&self, id: ParameterId) -> &[f32] {
+        &self.list[id].value
+    }
+
+    /// The gradient to add to; zero where nothing was accumulated.
+    pub fn gradient_to_add(&mut self, id: ParameterId) -> &mut [f32] {
+        let p = &mut self.list[id];
+        if !std::mem::replace(&mut p.has_gradient, true) {
+            p.gradient.fill(0.0);
+        }
+        &mut p.gradient
+    }
+
+    pub fn weights(&self) -> Weights {
+        self.list.iter().map(|p| (p.key.clone(), p.in_torch_layout(&p.value))).collect()
+    }
+
+    pub fn load(&mut self, weights: &Weights) -> Result<(), CpuError> {
+        let values: Result<Vec<_>, _> = self.list.iter().map(|p| p.read(weights, &p.key)).collect();
+        for (parameter, value) in self.list.iter_mut().zip(values?) {
+            parameter.value = value;
+        }
+        self.version += 1;
+        Ok(())
+    }
+
+    pub fn gradients(&self) -> Weights {
+        let known = self.list.iter().filter(|p| p.has_gradient);
+        known.map(|p| (p.key.clone(), p.in_torch_layout(&p.gradient))).collect()
+    }
+
+    /// Moments as `KEY.first` (momentum, or AdamW's mean) and `KEY.second` (AdamW's mean square), and `step`.
+    pub fn optimizer_state(&self) -> Weights {
+        let mut state = Weights::new();
+        for p in &self.list {
+            for (name, moment) in [("first", &p.first), ("second", &p.second)] {
+                if !moment.is_empty() {
+                    state.insert(format!("{}.{name}", p.key), p.in_torch_layout(moment));
+                }
+            }
+        }
+        // Two halves, because an f32 counts exactly up to 2²⁴ only.
+        let (high, low) = ((self.steps >> 20) as f32, (self.steps & 0xf_ffff) as f32);
+        state.insert("step".to_owned(), NamedTensor { shape: vec![2], values: vec![high, low] });
+        state
+    }
+
+    pub fn load_optimizer_state(&mut self, state: &Weights) -> Result<(), CpuError> {
+        let step = state.get("step").ok_or_else(|| CpuError::MissingTensor { key: "step".to_owned() })?;
+        let [high, low] = step.values[..] else {
+            return Err(CpuError::WrongLength { what: "step".to_owned(), expected: 2, found: step.values.len() });
+        };
+        let mut moments = Vec::with_capacity(self.list.len());
+        for p in &self.list {
+            let read = |name: &str| {
+                let key = format!("{}.{name}", p.key);
+                if state.contains_key(&key) { p.read(state, &key) } else { Ok(Buffer::zeros(0)) }
+            };
+            moments.push((read("first")?, read("second")?));
+        }
+        for (p, (first, second)) in self.list.iter_mut().zip(moments) {
+            (p.first, p.second) = (first, second);
+        }
+        self.steps = ((high as u64) << 20) + low as u64;
+        Ok(())
+    }
+
+    pub fn gradient_norm_squared(&self) -> f64 {
+        let squares = |g: &Buffer| g.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
+        self.list.iter().filter(|p| p.has_gradient).map(|p| squares(&p.gradient)).sum()
+    }
+
+    pub fn scale_gradients(&mut self, factor: f32) {
+        for p in &mut self.list {
+            p.gradient.iter_mut().for_each(|g| *g *= factor);
+        }
+    }
+
+    /// Forgets all gradients.
+    pub fn zero_gradients(&mut self) {
+        self.list.iter_mut().for_each(|p| p.has_gradient = false);
+    }
+
+    pub fn has_gradients(&self) -> bool {
+        self.list.iter().any(|p| p.has_gradient)
+    }
+
+    /// Makes sure that the moments of a rule exist, and counts the step.
+    pub fn begin_step(&mut self, rule: &Rule) {
+        let second = matches!(rule, Rule::AdamW { .. });
+        for p in self.list.iter_mut().filter(|p| !p.gradient.is_empty()) {
+            p.first.reserve(p.gradient.len());
+            if second {
+                p.second.reserve(p.gradient.len());
+            }
+        }
+        self.steps += 1;
+        self.version += 1;
+    }
+
+    /// Steps one tensor with its gradient, if it has one (as PyTorch skips tensors whose gradient is None).
+    pub fn step(&mut self, id: ParameterId, update: &Update) {
+        let p = &mut self.list[id];
+        if !std::mem::replace(&mut p.has_gradient, false) {
+            return;
+        }
+        let adam = matches!(update.rule, Rule::AdamW { .. });
+        let length = p.value.len();
+        let second = if adam { &mut p.second[..length] } else { &mut [][..] };
+        update::apply(update, &mut p.value, &p.gradient, &mut p.first, second, self.steps);
+    }
+
+    /// Steps every tensor that still has a gradient.
+    pub fn step_rest(&mut self, update: &Update) {
+        (0..self.list.len()).for_each(|id| self.step(id, update));
+    }
+
+    /// Memory in bytes.
+    pub fn bytes(&self) -> usize {
+        let each = |p: &Parameter| p.value.len() + p.gradient.len() + p.first.len() + p.second.len();
+        size_of::<f32>() * self.list.iter().map(each).sum::<usize>()
+    }
+}

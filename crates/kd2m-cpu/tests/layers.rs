@@ -1,0 +1,291 @@
+//! Each layer at odd sizes against its definition in f64: outputs in both modes, running statistics, and all gradients by finite
+//! differences of the f64 definition, over instruction sets, numbers of threads and batch sizes.
+
+mod reference;
+
+use kd2m_cpu::{Mode, Network, Options, Then, isa::Isa};
+use kd2m_nn::{Conv, Graph, GraphBuilder, Layer, Linear, NamedTensor, NodeId, Pool, Role, Weights};
+use reference::{Loss, difference, noise, run, to_f64};
+
+/// Random weights with positive variances and scales of both signs.
+fn weights(graph: &Graph, seed: u64) -> Weights {
+    let mut weights = Weights::new();
+    for (i, spec) in graph.parameters().into_iter().enumerate() {
+        let draw = noise(spec.len(), seed + 100 * i as u64);
+        let fan: usize = spec.shape[1..].iter().product();
+        let values = draw.iter().map(|v| match spec.role {
+            Role::Weight => v * (3.0 / fan as f32).sqrt(),
+            Role::Scale => 1.0 + 0.5 * v,
+            Role::RunningVariance => 1.0 + 0.9 * v,
+            Role::Bias | Role::Shift | Role::RunningMean => 0.5 * v,
+        });
+        weights.insert(spec.key, NamedTensor { shape: spec.shape, values: values.collect() });
+    }
+    weights
+}
+
+/// Compares everything on one graph.
+fn check(graph: &Graph, n: usize, isa: Isa, threads: usize) {
+    let what = format!("{} n={n} {isa} threads={threads}", graph.name);
+    let stages: Vec<String> = graph.stages().iter().map(|(s, _)| s.clone()).collect();
+    let weights = weights(graph, 7);
+    let options = Options { threads, stages: stages.clone(), isa: Some(isa), ..Options::default() };
+    let mut network = Network::new(graph, &weights, options).unwrap();
+    let images = noise(n * graph.input_shape().len(), 3);
+    let images64: Vec<f64> = images.iter().map(|v| f64::from(*v)).collect();
+    let tensors = to_f64(&weights);
+    let loss = Loss::new(graph, &stages, n, 50);
+
+    let (values, _) = run(graph, &tensors, &images64, n, false);
+    network.forward(&images, n, Mode::Evaluate).unwrap();
+    let outputs = |network: &Network, values: &[Vec<f64>], mode: &str| {
+        let near = |name: &str, ours: &[f32], node: NodeId| {
+            let apart = difference(ours, &values[node.0]);
+            assert!(apart < 3e-5, "{what} {mode} {name}: {apart:e}");
+        };
+        near("features", network.features(), graph.features());
+        near("logits", network.logits(), graph.logits());
+        for stage in &stages {
+            near(stage, &network.map(stage).unwrap(), graph.stage(stage).unwrap());
+        }
+    };
+    outputs(&network, &values, "evaluate");
+
+    let (values, running) = run(graph, &tensors, &images64, n, true);
+    network.forward(&images, n, Mode::Train).unwrap();
+    outputs(&network, &values, "train");
+    let after = network.weights();
+    for (key, expected) in &running {
+        let apart = difference(&after[key].values, expected);
+        assert!(apart < 1e-5, "{what} {key}: {apart:e}");
+    }
+
+    let maps: Vec<(&str, &[f32])> = loss.maps.iter().map(|(s, _, c)| (s.as_str(), &c[..])).collect();
+    network.backward(Some(&loss.features), Some(&loss.logits), &maps, Then::Accumulate).unwrap();
+    let gradients = network.gradients();
+    for (key, ours) in &gradients {
+        // Finite differences at up to a dozen values of each tensor.
+        let length = ours.values.len();
+        let picks: Vec<usize> = (0..length.min(12)).map(|i| (i * 7919 + 3) % length).collect();
+        let mut expected = Vec::new();
+        for &at in &picks {
+            let step = 1e-6;
+            let value = |delta: f64| {
+                let mut moved = tensors.clone();
+                moved.get_mut(key).unwrap()[at] += delta;
+                loss.value(graph, &run(graph, &moved, &images64, n, true).0)
+            };
+            expected.push((value(step) - value(-step)) / (2.0 * step));
+        }
+        let picked: Vec<f32> = picks.iter().map(|at| ours.values[*at]).collect();
+        let size = expected.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let apart = picked.iter().zip(&expected).map(|(a, b)| (f64::from(*a) - b).powi(2)).sum::<f64>().sqrt();
+        assert!(
+            apart < 2e-4 * size.max(0.05),
+            "{what} gradient of {key}: {apart:e} of {size:e}\n{picked:?}\n{expected:?}"
+        );
+    }
+    // A second pass adds as much again.
+    network.backward(Some(&loss.features), Some(&loss.logits), &maps, Then::Accumulate).unwrap();
+    for (key, twice) in network.gradients() {
+        let doubled: Vec<f64> = gradients[&key].values.iter().map(|v| 2.0 * f64::from(*v)).collect();
+        assert!(difference(&twice.values, &doubled) < 1e-5, "{what} accumulated {key}");
+    }
+}
+
+fn everywhere(graph: &Graph, batches: &[usize]) {
+    for isa in Isa::available() {
+        for &n in batches {
+            check(graph, n, isa, 1 + n % 3);
+        }
+    }
+}
+
+/// A graph of one block between a first convolution (so that gradients flow through the block) and a classifier.
+fn around(
+    name: &str,
+    channels: usize,
+    h: usize,
+    w: usize,
+    block: impl FnOnce(&mut GraphBuilder, NodeId) -> NodeId,
+) -> Graph {
+    let (mut b, x) = GraphBuilder::new(name, 2, h, w, &[0.3, 0.4], &[0.5, 0.7]);
+    let x = b.conv("first", x, Conv::square(2, channels, 1).with_bias());
+    b.stage("before", x);
+    let y = block(&mut b, x);
+    b.stage("after", y);
+    let pooled = match b.shape(y) {
+        kd2m_nn::Shape::Map { .. } => b.global_avg_pool("pool", y),
+        kd2m_nn::Shape::Vector(_) => y,
+    };
+    let d = b.shape(pooled).len();
+    let logits = b.linear("fc", pooled, Linear::new(d, 3));
+    b.finish(pooled, logits).unwrap()
+}
+
+fn conv(channels: usize, outputs: usize, kernel: [usize; 2], stride: [usize; 2], padding: [usize; 2]) -> Conv {
+    Conv { kernel, stride, padding, ..Conv::square(channels, outputs, 1) }
+}
+
+#[test]
+fn convolutions_of_many_shapes() {
+    let shapes = [
+        ("3x3", conv(5, 7, [3, 3], [1, 1], [1, 1])),
+        ("3x3 wide", conv(17, 37, [3, 3], [1, 1], [1, 1])),
+        ("3x3 even", conv(32, 64, [3, 3], [1, 1], [1, 1])),
+        ("3x3 stride 2", conv(33, 20, [3, 3], [2, 2], [1, 1])),
+        ("1x1 stride 2", conv(6, 48, [1, 1], [2, 2], [0, 0])),
+        ("5x3 stride 1,2", conv(4, 9, [5, 3], [1, 2], [2, 0])),
+        ("3x3 dilated", Conv { dilation: [2, 2], padding: [2, 2], ..Conv::square(3, 5, 3) }),
+        ("no padding", conv(16, 16, [3, 3], [1, 1], [0, 0])),
+        ("groups", Conv::square(12, 18, 3).groups(3)),
+        ("groups of 1x1", Conv::square(40, 70, 1).groups(2)),
+        ("depthwise", Conv::square(19, 19, 3).groups(19)),
+        ("depthwise stride 2", Conv::square(33, 33, 3).groups(33).stride(2)),
+        ("depthwise doubled", Conv::square(4, 8, 3).groups(4)),
+    ];
+    for (name, conv) in shapes {
+        let graph = around(name, conv.in_channels, 6, 5, |b, x| b.conv("conv", x, conv));
+        everywhere(&graph, &[1, 3, 16]);
+    }
+}
+
+#[test]
+fn a_first_convolution_reads_images_with_a_border() {
+    for (kernel, stride, padding) in [([7, 7], [2, 2], [3, 3]), ([3, 3], [1, 1], [1, 1]), ([5, 3], [2, 1], [0, 1])] {
+        let (mut b, x) = GraphBuilder::new("stem", 3, 9, 11, &[0.1, 0.2, 0.3], &[0.5, 0.6, 0.7]);
+        let y = b.conv("conv1", x, conv(3, 21, kernel, stride, padding));
+        let y = b.batch_norm("bn1", y);
+        let y = b.relu("relu", y);
+        let f = b.global_avg_pool("pool", y);
+        let logits = b.linear("fc", f, Linear::new(21, 4));
+        everywhere(&b.finish(f, logits).unwrap(), &[1, 2, 5]);
+    }
+}
+
+#[test]
+fn batch_norm_alone_and_with_all_that_fuses() {
+    for channels in [1, 5, 16, 70] {
+        let plain = around("norm", channels, 3, 5, |b, x| b.batch_norm("bn", x));
+        everywhere(&plain, &[2, 7]);
+        let relu = around("norm relu", channels, 3, 5, |b, x| {
+            let y = b.batch_norm("bn", x);
+            b.relu("relu", y)
+        });
+        everywhere(&relu, &[2, 7]);
+        let relu6 = around("norm relu6", channels, 3, 5, |b, x| {
+            let y = b.batch_norm("bn", x);
+            b.push("relu6", Layer::Relu6, &[y])
+        });
+        everywhere(&relu6, &[2, 7]);
+        let residual = around("norm residual", channels, 3, 5, |b, x| {
+            let y = b.conv("conv", x, Conv::square(channels, channels, 3));
+            let y = b.batch_norm("bn", y);
+            let y = b.add("add", y, x);
+            b.relu("relu", y)
+        });
+        everywhere(&residual, &[2, 7]);
+    }
+}
+
+#[test]
+fn vectors_are_normalised_too() {
+    let graph = around("vectors", 3, 2, 3, |b, x| {
+        let v = b.flatten("flatten", x);
+        let v = b.linear("hidden", v, Linear::new(18, 11));
+        let v = b.batch_norm("bn", v);
+        let v = b.relu("relu", v);
+        let v = b.linear("hidden2", v, Linear::new(11, 5));
+        b.relu("relu2", v)
+    });
+    everywhere(&graph, &[2, 9]);
+}
+
+#[test]
+fn additions_of_every_kind() {
+    type Block = fn(&mut GraphBuilder, NodeId) -> NodeId;
+    let cases: [(&str, Block); 6] = [
+        ("to itself", |b, x| b.add("add", x, x)),
+        ("norm of itself", |b, x| {
+            let y = b.batch_norm("bn", x);
+            b.add("add", y, x)
+        }),
+        ("conv of itself", |b, x| {
+            let y = b.conv("conv", x, Conv::square(4, 4, 3));
+            let y = b.add("add", x, y);
+            b.push("relu6", Layer::Relu6, &[y])
+        }),
+        ("two branches", |b, x| {
+            let y = b.conv("conv", x, Conv::square(4, 4, 3));
+            let y = b.batch_norm("bn1", y);
+            let z = b.conv("down", x, Conv::square(4, 4, 1));
+            let z = b.batch_norm("bn2", z);
+            let y = b.add("add", y, z);
+            b.relu("relu", y)
+        }),
+        ("pre-activation", |b, x| {
+            let y = b.batch_norm("bn1", x);
+            let y = b.relu("relu1", y);
+            let z = b.conv("conv1", y, Conv::square(4, 4, 3));
+            let short = b.conv("short", y, Conv::square(4, 4, 1));
+            let z = b.batch_norm("bn2", z);
+            let z = b.relu("relu2", z);
+            let z = b.conv("conv2", z, Conv::square(4, 4, 3));
+            let y = b.add("add", z, short);
+            let z = b.batch_norm("bn3", y);
+            let z = b.relu("relu3", z);
+            let z = b.conv("conv3", z, Conv::square(4, 4, 3));
+            b.add("add2", z, y)
+        }),
+        ("activation first", |b, x| {
+            let y = b.relu("relu", x);
+            b.add("add", y, x)
+        }),
+    ];
+    for (name, block) in cases {
+        everywhere(&around(name, 4, 4, 3, block), &[2, 5]);
+    }
+}
+
+#[test]
+fn pooling_and_moving() {
+    let pool = |kernel, stride, padding| Pool { kernel, stride, padding };
+    let layers = [
+        ("max 3/2", Layer::MaxPool(pool([3, 3], [2, 2], [1, 1]))),
+        ("max 2/2", Layer::MaxPool(pool([2, 2], [2, 2], [0, 0]))),
+        ("max 2x3/1", Layer::MaxPool(pool([2, 3], [1, 1], [0, 1]))),
+        ("average 3/2", Layer::AvgPool(pool([3, 3], [2, 2], [1, 1]))),
+        ("average 2/1", Layer::AvgPool(pool([2, 2], [1, 1], [0, 0]))),
+        ("shuffle", Layer::ChannelShuffle { groups: 3 }),
+        ("slice", Layer::Slice { start: 2, len: 3 }),
+        ("flatten", Layer::Flatten),
+    ];
+    for (name, layer) in layers {
+        let alone = around(name, 6, 5, 7, |b, x| b.push("layer", layer.clone(), &[x]));
+        everywhere(&alone, &[1, 4]);
+        // With a second reader of the input, gradients are added to what is there.
+        let shared = around(name, 6, 5, 7, |b, x| {
+            let y = b.push("layer", layer.clone(), &[x]);
+            let y = if matches!(b.shape(y), kd2m_nn::Shape::Map { .. }) { b.global_avg_pool("gap", y) } else { y };
+            let z = b.global_avg_pool("gap2", x);
+            let (dy, dz) = (b.shape(y).len(), b.shape(z).len());
+            let y = b.linear("a", y, Linear::new(dy, 4));
+            let z = b.linear("b", z, Linear::new(dz, 4));
+            b.add("sum", y, z)
+        });
+        everywhere(&shared, &[2]);
+    }
+}
+
+#[test]
+fn concatenation_and_dense_reuse() {
+    let graph = around("dense", 3, 4, 5, |b, x| {
+        let y = b.conv("conv1", x, Conv::square(3, 5, 3));
+        let z = b.push("cat1", Layer::Concat, &[x, y]);
+        let n = b.batch_norm("bn", z);
+        let n = b.relu("relu", n);
+        let w = b.conv("conv2", n, Conv::square(8, 4, 1));
+        b.push("cat2", Layer::Concat, &[z, w, z])
+    });
+    everywhere(&graph, &[2, 3]);
+}
