@@ -63,13 +63,21 @@ impl Import {
             "Transpose" => self.transpose(node),
             "Slice" => self.slice(node),
             "Split" => self.split(node),
-            "Identity" | "Dropout" => {
-                let flow = self.flow(node, 0)?;
-                self.bind(node, flow);
-                Ok(())
-            }
+            "Identity" | "Dropout" => self.pass_on(node),
             _ => Err(format!("is not one that a graph has; it has {KNOWN}")),
         }
+    }
+
+    /// What does nothing once training is over; some writers share constants this way.
+    fn pass_on(&mut self, node: &NodeProto) -> Result<(), String> {
+        let constant = node.input.first().and_then(|name| self.constants.get(name)).cloned();
+        if let (Some(constant), Some(output)) = (constant, node.output.first()) {
+            self.constants.insert(output.clone(), constant);
+            return Ok(());
+        }
+        let flow = self.flow(node, 0)?;
+        self.bind(node, flow);
+        Ok(())
     }
 
     fn unary(&mut self, node: &NodeProto, layer: Layer) -> Result<(), String> {

@@ -34,6 +34,15 @@ impl Number {
         }
     }
 
+    /// Bytes of one.
+    pub fn width(self) -> usize {
+        match self {
+            Self::F16 | Self::Bf16 => 2,
+            Self::F32 => 4,
+            Self::F64 => 8,
+        }
+    }
+
     /// Little-endian bytes as f32; bytes of an incomplete last number are left out.
     pub fn to_f32(self, bytes: &[u8]) -> Vec<f32> {
         fn each<const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> f32) -> Vec<f32> {

@@ -174,14 +174,15 @@ fn storage_widths(pickle: &Pickle) -> Result<HashMap<String, usize>, String> {
     for (id, value) in pickle.values.iter().enumerate() {
         if matches!(value, Value::Persistent(_)) {
             let (class, key) = storage_of(pickle, id)?;
-            let width = match class.strip_prefix("torch.").unwrap_or(class) {
-                "ByteStorage" | "CharStorage" | "BoolStorage" => 1,
-                "ShortStorage" | "HalfStorage" | "BFloat16Storage" => 2,
-                "IntStorage" | "FloatStorage" => 4,
-                "LongStorage" | "DoubleStorage" => 8,
-                _ => return Err(format!("{class} is not read")),
+            let integers = match class.strip_prefix("torch.").unwrap_or(class) {
+                "ByteStorage" | "CharStorage" | "BoolStorage" => Some(1),
+                "ShortStorage" => Some(2),
+                "IntStorage" => Some(4),
+                "LongStorage" => Some(8),
+                _ => None,
             };
-            widths.insert(key.to_owned(), width);
+            let width = integers.or_else(|| Some(Number::of_storage(class)?.width()));
+            widths.insert(key.to_owned(), width.ok_or_else(|| format!("{class} is not read"))?);
         }
     }
     Ok(widths)
@@ -224,30 +225,38 @@ fn gather<'a>(
 impl Description {
     /// The values in row-major order, whatever the strides.
     fn values(&self, storage: &[u8]) -> Result<Vec<f32>, String> {
-        let numbers = self.number.to_f32(storage);
-        let beyond = || format!("shape {:?} reaches beyond its storage of {} numbers", self.shape, numbers.len());
+        let width = self.number.width();
+        let beyond =
+            || format!("shape {:?} reaches beyond its storage of {} numbers", self.shape, storage.len() / width);
         if self.strides.len() != self.shape.len() {
             return Err("as many strides as sizes are needed".to_owned());
         }
+        if self.shape.contains(&0) {
+            return Ok(Vec::new());
+        }
+        // Only the part that this tensor spans is converted: several may share one storage.
+        let mut spans = self.shape.iter().zip(&self.strides).map(|(size, stride)| (size - 1).checked_mul(*stride));
+        let span = spans.try_fold(1_usize, |sum, span| sum.checked_add(span?));
+        let bytes = || {
+            let (start, span) = (self.offset.checked_mul(width)?, span?.checked_mul(width)?);
+            storage.get(start..start.checked_add(span)?)
+        };
+        let numbers = self.number.to_f32(bytes().ok_or_else(beyond)?);
         // An expanded tensor would take more memory than its file holds; no network's weights are saved so.
         let count = self.shape.iter().try_fold(1_usize, |n, s| n.checked_mul(*s)).filter(|n| *n <= numbers.len());
-        let count = count.ok_or_else(beyond)?;
-        let mut position = vec![0; self.shape.len()];
-        let mut values = Vec::with_capacity(count);
-        for _ in 0..count {
-            let place = position
-                .iter()
-                .zip(&self.strides)
-                .try_fold(self.offset, |at, (p, stride): (&usize, _)| at.checked_add(p.checked_mul(*stride)?));
-            values.push(*place.and_then(|at| numbers.get(at)).ok_or_else(beyond)?);
-            for axis in (0..position.len()).rev() {
-                position[axis] += 1;
-                if position[axis] < self.shape[axis] {
-                    break;
-                }
-                position[axis] = 0;
-            }
-        }
+        let mut values = Vec::with_capacity(count.ok_or_else(beyond)?);
+        self.gather(0, 0, &numbers, &mut values);
         Ok(values)
+    }
+
+    /// Appends what lies along `axis` and the axes after it, from place `at` of the numbers.
+    fn gather(&self, axis: usize, at: usize, numbers: &[f32], values: &mut Vec<f32>) {
+        match (self.shape.get(axis), self.strides.get(axis)) {
+            (Some(&size), Some(1)) if axis + 1 == self.shape.len() => values.extend_from_slice(&numbers[at..at + size]),
+            (Some(&size), Some(&stride)) => {
+                (0..size).for_each(|i| self.gather(axis + 1, at + i * stride, numbers, values));
+            }
+            _ => values.push(numbers[at]),
+        }
     }
 }
