@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use kd2m_nn::{
     Conv, Graph, GraphBuilder, Linear, Weights,
     init::initialise,
-    weights::{read, read_any, write},
+    weights::{read, read_any, read_start, write},
     zoo::{self, ZooOptions},
 };
 
@@ -122,6 +122,27 @@ fn weights_of_another_network_are_refused_with_the_file_s_name() {
     {
         assert!(error.contains(words), "{error}");
     }
+}
+
+#[test]
+fn a_start_keeps_its_own_classifier_where_classes_differ() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("imagenet.safetensors");
+    let [many, few] = [100, 10].map(|c| zoo::build("resnet8", &ZooOptions::new(c, 3, 32, 32)).unwrap());
+    let trained = initialise(&many, 1);
+    write(&path, &trained, None).unwrap();
+    let initial = initialise(&few, 2);
+    let (start, kept) = read_start(&path, &few, &initial).unwrap();
+    assert_eq!(kept, ["fc.weight", "fc.bias"]);
+    for (key, tensor) in &start {
+        let source = if kept.contains(key) { &initial } else { &trained };
+        assert_eq!(tensor, &source[key], "{key}");
+    }
+    // The same classes: nothing is kept. Another body: refused.
+    assert_eq!(read_start(&path, &many, &initialise(&many, 2)).unwrap(), (trained, vec![]));
+    let deeper = zoo::build("resnet14", &ZooOptions::new(10, 3, 32, 32)).unwrap();
+    let error = read_start(&path, &deeper, &initialise(&deeper, 0)).unwrap_err().to_string();
+    assert!(error.contains("layer1.1.conv1.weight is missing"), "{error}");
 }
 
 #[test]

@@ -95,13 +95,33 @@ pub enum WeightsError {
 /// # Errors
 /// A file that cannot be read, that is damaged, or whose tensors are not those of the graph.
 pub fn read(path: &Path, graph: &Graph) -> Result<Weights, WeightsError> {
-    let weights = keys::adopt(read_any(path)?, graph);
-    check(graph, &weights).map_err(|mismatch| WeightsError::Unfit {
-        path: path.to_owned(),
-        graph: graph.name.clone(),
-        mismatch,
-    })?;
-    Ok(weights)
+    fit(path, graph, keys::adopt(read_any(path)?, graph))
+}
+
+/// Weights to start training from: those in a file, but for a classifier of other classes, which stays as it is in `initial`.
+///
+/// Also returns the keys that were not taken from the file.
+///
+/// # Errors
+/// As [`read`]; only the tensors of the classifier may be missing or of another shape.
+pub fn read_start(path: &Path, graph: &Graph, initial: &Weights) -> Result<(Weights, Vec<String>), WeightsError> {
+    let mut weights = keys::adopt(read_any(path)?, graph);
+    let mut kept = Vec::new();
+    for spec in graph.parameters().into_iter().filter(|spec| spec.node == graph.logits()) {
+        if weights.get(&spec.key).is_none_or(|found| found.shape != spec.shape) {
+            weights.remove(&spec.key);
+            weights.extend(initial.get(&spec.key).map(|tensor| (spec.key.clone(), tensor.clone())));
+            kept.push(spec.key);
+        }
+    }
+    fit(path, graph, weights).map(|weights| (weights, kept))
+}
+
+fn fit(path: &Path, graph: &Graph, weights: Weights) -> Result<Weights, WeightsError> {
+    match check(graph, &weights) {
+        Ok(()) => Ok(weights),
+        Err(mismatch) => Err(WeightsError::Unfit { path: path.to_owned(), graph: graph.name.clone(), mismatch }),
+    }
 }
 
 /// Every floating-point tensor in a file as f32, whatever network it belongs to.

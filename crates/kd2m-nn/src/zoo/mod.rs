@@ -1,6 +1,8 @@
 //! The networks by name: each is a function that returns a graph, plus one entry in [`MODELS`].
 //!
 //! Families live in one file each. To add a network, write such a function and give it an entry there; every engine and file format has it.
+//! Stages are called `stem`, `layer1`, `layer2`, … in every convolutional family, so that a criterion can name one for a pair of
+//! different families; they are the maps that the distillation literature takes as hints.
 
 mod blocks;
 mod cifar_resnet;
