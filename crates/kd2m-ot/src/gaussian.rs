@@ -2,13 +2,11 @@
 //! S = (1 − s) Σ + s tr(Σ)/d · I; s by OAS (Chen et al. 2010, in the form of scikit-learn) or given, constant for the gradient.
 //! Next: [`crate::divergence::gaussian_kl`], the first of the formulas that use it.
 
-use faer::{
-    Mat, Side,
-    linalg::solvers::{DenseSolveCore, Llt},
-};
+use faer::Mat;
 
 use crate::{
     cloud::{Cloud, equal_widths},
+    decomposition::Cholesky,
     divergence::Request,
     error::OtError,
     matrix::{norm_squared, product, view},
@@ -62,7 +60,7 @@ impl Shrinkage {
 pub(crate) struct Normal {
     pub covariance: Mat<f64>,
     pub log_det: f64,
-    cholesky: Llt<f64>,
+    cholesky: Cholesky,
     /// s, and whether the trace that it shrinks to is the cloud's own.
     shrinkage: f64,
     own_trace: bool,
@@ -84,14 +82,14 @@ impl Normal {
         let target = s * own.max(least);
         let entry = |i: usize, j: usize| (1.0 - s) * sigma[i * d + j] + if i == j { target } else { 0.0 };
         let covariance = Mat::from_fn(d, d, entry);
-        let cholesky = covariance.llt(Side::Lower).map_err(|_| OtError::Numeric {
+        let cholesky = Cholesky::new(&covariance).ok_or_else(|| OtError::Numeric {
             metric: metric.to_owned(),
             message: format!(
                 "the covariance of {cloud_name} ({} samples, {d} features, shrinkage {s}) is singular: give a larger shrinkage, or auto",
                 moments.n
             ),
         })?;
-        let log_det = 2.0 * (0..d).map(|k| cholesky.L()[(k, k)].ln()).sum::<f64>();
+        let log_det = cholesky.log_det();
         Ok(Self { covariance, log_det, cholesky, shrinkage: s, own_trace: own >= least })
     }
 

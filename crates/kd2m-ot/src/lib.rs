@@ -8,6 +8,7 @@
 pub mod cloud;
 pub mod combine;
 pub mod cost;
+mod decomposition;
 pub mod divergence;
 pub mod error;
 mod exp;
@@ -17,11 +18,13 @@ mod matrix;
 mod moments;
 pub mod options;
 mod pairwise;
+mod projection;
 pub mod real;
 pub mod solution;
 pub mod solver;
 #[cfg(test)]
 mod testing;
+mod trigonometry;
 
 pub use cloud::{Cloud, Labels};
 pub use error::{OtError, Side};

@@ -29,6 +29,12 @@ pub trait Real:
     /// Replaces each x ≤ 0 by exp(x).
     #[doc(hidden)]
     fn exp_negative(values: &mut [Self]);
+    /// Replaces `angles` by their sines and fills `cosines`, which must be as long.
+    #[doc(hidden)]
+    fn sin_cos_slices(angles: &mut [Self], cosines: &mut [Self]);
+    /// Fills `order` with the indices by increasing value, equal values by index.
+    #[doc(hidden)]
+    fn sorted_order(values: &[Self], order: &mut Vec<u32>);
 }
 
 impl Real for f32 {
@@ -44,6 +50,12 @@ impl Real for f32 {
     fn exp_negative(values: &mut [Self]) {
         crate::exp::exp_negative_f32(values);
     }
+    fn sin_cos_slices(angles: &mut [Self], cosines: &mut [Self]) {
+        crate::trigonometry::sin_cos_f32(angles, cosines);
+    }
+    fn sorted_order(values: &[Self], order: &mut Vec<u32>) {
+        crate::solver::one_dimension::sorted_order_f32(values, order);
+    }
 }
 
 impl Real for f64 {
@@ -58,5 +70,11 @@ impl Real for f64 {
     }
     fn exp_negative(values: &mut [Self]) {
         crate::exp::exp_negative_f64(values);
+    }
+    fn sin_cos_slices(angles: &mut [Self], cosines: &mut [Self]) {
+        crate::trigonometry::sin_cos_f64(angles, cosines);
+    }
+    fn sorted_order(values: &[Self], order: &mut Vec<u32>) {
+        crate::solver::one_dimension::sorted_order_f64(values, order);
     }
 }

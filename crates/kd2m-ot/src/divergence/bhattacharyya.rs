@@ -2,11 +2,12 @@
 //! ⅛ δᵀ S⁻¹ δ + ½ ln (det S / √(det S_A det S_B)) with S = ½ (S_A + S_B).
 //! Next: [`super::hellinger`], which is 1 − exp(−this); [`crate::gaussian`].
 
-use faer::{Mat, Side, linalg::solvers::DenseSolveCore};
+use faer::Mat;
 
 use super::{AnyDivergence, Divergence, Request, registry::Entry};
 use crate::{
     cloud::Cloud,
+    decomposition::Cholesky,
     error::OtError,
     gaussian::{Comparison, Pair, SHRINKAGE, Shrinkage, apply, compare},
     matrix::dot,
@@ -53,11 +54,11 @@ pub(super) fn distance(metric: &str, pair: &Pair) -> Result<Comparison, OtError>
     let d = pair.delta.len();
     let (s_a, s_b) = (&pair.a.covariance, &pair.b.covariance);
     let between = Mat::from_fn(d, d, |i, j| 0.5 * (s_a[(i, j)] + s_b[(i, j)]));
-    let cholesky = between.llt(Side::Lower).map_err(|_| OtError::Numeric {
+    let cholesky = Cholesky::new(&between).ok_or_else(|| OtError::Numeric {
         metric: metric.to_owned(),
         message: "the mean of the covariances is singular: give a larger shrinkage".to_owned(),
     })?;
-    let log_det = 2.0 * (0..d).map(|k| cholesky.L()[(k, k)].ln()).sum::<f64>();
+    let log_det = cholesky.log_det();
     let inverse = cholesky.inverse();
     let pull = apply(&inverse, &pair.delta);
     let value = dot(&pull, &pair.delta) / 8.0 + 0.5 * (log_det - 0.5 * (pair.a.log_det + pair.b.log_det));
@@ -73,12 +74,12 @@ pub(super) fn distance(metric: &str, pair: &Pair) -> Result<Comparison, OtError>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{error::Side as Cloudside, testing};
+    use crate::{error::Side, testing};
 
     #[test]
     fn in_one_dimension() {
         let (x, y) = ([1.0f64, 3.0], [0.0f64, 8.0]);
-        let (a, b) = (Cloud::new(Cloudside::A, &x, 2, 1).unwrap(), Cloud::new(Cloudside::B, &y, 2, 1).unwrap());
+        let (a, b) = (Cloud::new(Side::A, &x, 2, 1).unwrap(), Cloud::new(Side::B, &y, 2, 1).unwrap());
         // N(2, 1) and N(4, 16).
         let expected = 4.0 / (4.0 * 17.0) + 0.5 * (17.0f64 / 8.0).ln();
         let found = Bhattacharyya { shrinkage: Shrinkage::Oas }.evaluate(&a, &b, Request::VALUE).unwrap();

@@ -7,6 +7,7 @@ use faer::{Mat, MatRef};
 use super::{AnyDivergence, Divergence, Request, registry::Entry};
 use crate::{
     cloud::{Cloud, equal_widths},
+    decomposition::{Svd, qr, svd},
     error::OtError,
     matrix::{norm_squared, product, view},
     moments::{Moments, mean_difference},
@@ -52,26 +53,24 @@ pub(super) fn bures<T: Real>(metric: &str, a: &Moments, b: &Moments, request: Re
     let (f, g) = (factor_a.matrix(), factor_b.matrix());
     let cross = product(f, g.transpose());
     let cross = view(&cross, f.nrows(), g.nrows());
-    let failed = |error| OtError::Numeric { metric: metric.to_owned(), message: format!("singular values: {error:?}") };
-
+    let Some(Svd { values, vectors }) = svd(cross, request.gradient) else {
+        let message = "the singular value decomposition did not converge".to_owned();
+        return Err(OtError::Numeric { metric: metric.to_owned(), message });
+    };
     let trace = a.trace() + b.trace();
-    if !request.gradient {
-        let fidelity: f64 = cross.singular_values().map_err(failed)?.iter().sum();
-        return Ok(Solution::closed(norm_squared(&delta) + (trace - 2.0 * fidelity).max(0.0)));
-    }
-    let svd = cross.thin_svd().map_err(failed)?;
-    let singular: Vec<f64> = svd.S().column_vector().iter().copied().collect();
-    let fidelity: f64 = singular.iter().sum();
+    let value = norm_squared(&delta) + (trace - 2.0 * values.iter().sum::<f64>()).max(0.0);
+    let Some((u, v)) = vectors else {
+        return Ok(Solution::closed(value));
+    };
     // Directions in which one cloud does not vary: a kink of the norm, whose gradient is taken as 0. The bound is the
     // rounding of the product, not of its largest singular value, which may itself be noise.
     let floor = f64::EPSILON * a.n.max(b.n).max(a.d) as f64 * (a.trace() * b.trace()).sqrt();
-    let rank = singular.iter().take_while(|s| **s > floor).count();
-    let (u, v) = (svd.U().subcols(0, rank), svd.V().subcols(0, rank));
+    let rank = values.iter().take_while(|s| **s > floor).count();
+    let (u, v) = (u.subcols(0, rank), v.subcols(0, rank));
     // ∂‖F Gᵀ‖_*/∂F = U Vᵀ G
     let pull = factor_a.expand(product(u, view(&product(v.transpose(), g), rank, a.d)));
     let to_rows: Vec<f64> = a.rows.iter().zip(&pull).map(|(r, p)| 2.0 * (r - p)).collect();
     let to_mean: Vec<f64> = delta.iter().map(|x| 2.0 * x).collect();
-    let value = norm_squared(&delta) + (trace - 2.0 * fidelity).max(0.0);
     Ok(Solution::closed(value).with_gradient(Some(a.gradient(&to_mean, &to_rows))))
 }
 
@@ -88,8 +87,8 @@ impl<'m> Factor<'m> {
         if moments.n <= moments.d {
             return Factor::Rows(moments);
         }
-        let qr = moments.matrix().qr();
-        Factor::Triangle { r: qr.thin_R().to_owned(), q: with_q.then(|| qr.compute_thin_Q()) }
+        let (r, q) = qr(moments.matrix(), with_q);
+        Factor::Triangle { r, q }
     }
 
     fn matrix(&self) -> MatRef<'_, f64> {

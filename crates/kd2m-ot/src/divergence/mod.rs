@@ -2,6 +2,7 @@
 //! A file holds formula, source, cost in n and d, when to choose it, the code and its tests; [`registry`] holds one line for each.
 
 pub mod bhattacharyya;
+pub mod cf;
 pub mod coral;
 pub mod energy;
 pub mod fid;
@@ -12,11 +13,14 @@ pub mod gaussian_w2_diag;
 pub mod hellinger;
 pub mod jeffreys;
 pub mod jw2;
+pub mod kid;
+pub mod max_sliced;
 pub mod mmd_linear;
 pub mod mmd_poly;
 pub mod mmd_rbf;
 pub mod mse;
 pub mod registry;
+pub mod sliced;
 pub mod w2;
 
 use crate::{

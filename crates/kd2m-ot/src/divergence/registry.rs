@@ -61,6 +61,10 @@ pub const ENTRIES: &[Entry] = &[
     super::bhattacharyya::ENTRY,
     super::hellinger::ENTRY,
     super::coral::ENTRY,
+    super::sliced::ENTRY,
+    super::max_sliced::ENTRY,
+    super::cf::ENTRY,
+    super::kid::ENTRY,
 ];
 
 /// Marks a divergence taken within each class: `class-w2`.

@@ -78,6 +78,11 @@ impl<'c, T: Real> Points<'c, T> {
         self.weights[i]
     }
 
+    /// All weights, or `None` when they are uniform.
+    pub fn explicit_weights(&self) -> Option<&[f64]> {
+        self.cloud.weights().map(|_| self.weights.as_slice())
+    }
+
     /// The weights of a range of samples.
     pub fn weights(&self, range: &Range<usize>) -> &[f64] {
         &self.weights[range.clone()]

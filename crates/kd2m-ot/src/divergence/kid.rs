@@ -1,0 +1,153 @@
+//! Kernel Inception Distance: the unbiased MMD² with kernel (xᵀy/d + 1)³, mean and deviation over random subsets.
+//! Bińkowski et al. (2018), with all pairs of the cross term. Next: [`super::mmd_poly`].
+
+use rand::{SeedableRng, seq::index};
+use rand_pcg::Pcg64Mcg;
+
+use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use crate::{
+    cloud::{Cloud, equal_widths},
+    error::OtError,
+    moments::at_least_two,
+    options::{OptionSpec, Options},
+    pairwise::{Estimator, kernel::Polynomial, pair_sum, points::Points},
+    real::Real,
+    solution::Solution,
+};
+
+/// The line of the registry.
+pub const ENTRY: Entry = Entry {
+    name: "kid",
+    aliases: &[],
+    formula: "mean over subsets of unbiased MMD² with k = (xᵀy/d + 1)³",
+    source: "Bińkowski et al., Demystifying MMD GANs (2018)",
+    cost: "O(subsets · size² d) time, O(size d) memory",
+    when: "to compare figures with FID/KID packages: unbiased, so it can be negative; to train with, mmd-poly is smoother",
+    options: OPTIONS,
+    build,
+};
+
+const OPTIONS: &[OptionSpec] = &[
+    OptionSpec { name: "subsets", default: "100", help: "number of random subsets of each cloud" },
+    OptionSpec { name: "size", default: "min(1000, n, m)", help: "samples in a subset, drawn without replacement" },
+    OptionSpec { name: "seed", default: "0", help: "seed of the subsets" },
+];
+
+/// The kernel's degree.
+const DEGREE: u32 = 3;
+
+/// Mean of the unbiased polynomial MMD² over subsets; its deviation over them is the diagnostic `deviation`.
+#[derive(Debug, Clone, Copy)]
+pub struct Kid {
+    subsets: usize,
+    size: Option<usize>,
+    seed: u64,
+}
+
+fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
+    let size = match options.text("size") {
+        None => None,
+        Some(_) => Some(options.parsed("size", 2, "a whole number from 2 on", |s| *s >= 2)?),
+    };
+    let seed = options.parsed("seed", 0, "a whole number", |_| true)?;
+    Ok(Box::new(Kid { subsets: options.count("subsets", 100)?, size, seed }))
+}
+
+impl<T: Real> Divergence<T> for Kid {
+    fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        equal_widths(ENTRY.name, a, b)?;
+        at_least_two(ENTRY.name, a)?;
+        at_least_two(ENTRY.name, b)?;
+        let refuse = |message: String| Err(OtError::Numeric { metric: ENTRY.name.to_owned(), message });
+        if !(is_uniform(a) && is_uniform(b)) {
+            return refuse(
+                "subsets are drawn uniformly, so weights mean nothing: use mmd-poly with estimator=u".to_owned(),
+            );
+        }
+        let (n, m, d) = (a.len(), b.len(), a.width());
+        let size = self.size.unwrap_or_else(|| n.min(m).min(1000));
+        if size > n.min(m) {
+            return refuse(format!("size = {size}, but the smaller cloud has {} samples", n.min(m)));
+        }
+        // Subsets that are the whole clouds are all the same.
+        let subsets = if size == n && size == m { 1 } else { self.subsets };
+        let mut rng = Pcg64Mcg::seed_from_u64(self.seed);
+        let mut values = Vec::with_capacity(subsets);
+        let mut gradient = vec![0.0; if request.gradient { n * d } else { 0 }];
+        for _ in 0..subsets {
+            let (rows_a, rows_b) = (index::sample(&mut rng, n, size), index::sample(&mut rng, m, size));
+            let (part_a, part_b) = (gather(a, &rows_a), gather(b, &rows_b));
+            let (part_a, part_b) = (Cloud::new(a.side(), &part_a, size, d)?, Cloud::new(b.side(), &part_b, size, d)?);
+            let factors = Estimator::U.factors(ENTRY.name, &part_a, &part_b)?;
+            let (points_a, points_b) = (Points::plain(&part_a), Points::plain(&part_b));
+            let kernel = Polynomial { d, degree: DEGREE };
+            let sum = pair_sum(&points_a, &points_b, &kernel, factors, request.gradient);
+            values.push(sum.value);
+            for (row, i) in sum.gradient.iter().flat_map(|g| g.chunks_exact(d)).zip(rows_a.iter()) {
+                gradient[i * d..][..d].iter_mut().zip(row).for_each(|(t, g)| *t += g.wide());
+            }
+        }
+        let mean = values.iter().sum::<f64>() / subsets as f64;
+        let deviation = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / subsets as f64).sqrt();
+        let gradient = request.gradient.then(|| gradient.iter().map(|g| T::of(g / subsets as f64)).collect());
+        let mut solution = Solution::closed(mean).with_gradient(gradient);
+        solution.diagnostics = vec![("deviation", deviation), ("subsets", subsets as f64), ("size", size as f64)];
+        Ok(solution)
+    }
+}
+
+fn is_uniform<T: Real>(cloud: &Cloud<T>) -> bool {
+    let share = 1.0 / cloud.len() as f64;
+    cloud.weights().is_none_or(|w| w.iter().all(|w| (w - share).abs() < 1e-9 * share))
+}
+
+fn gather<T: Real>(cloud: &Cloud<T>, rows: &index::IndexVec) -> Vec<T> {
+    rows.iter().flat_map(|i| cloud.row(i).iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{divergence::registry, error::Side, testing};
+
+    #[test]
+    fn whole_clouds_give_the_unbiased_polynomial_mmd() {
+        let (x, y) = (testing::normal(1, 9 * 4), testing::normal(2, 9 * 4));
+        let (a, b) = (Cloud::new(Side::A, &x, 9, 4).unwrap(), Cloud::new(Side::B, &y, 9, 4).unwrap());
+        let value =
+            |options: Options| registry::build(&options).unwrap().evaluate(&a, &b, Request::VALUE).unwrap().value;
+        let expected = value(Options::new("mmd-poly").set("estimator", "u"));
+        assert!((value(Options::new("kid")) - expected).abs() < 1e-13);
+    }
+
+    #[test]
+    fn subsets_average_to_the_whole() {
+        let (n, d) = (60, 3);
+        let (x, y) =
+            (testing::normal(1, n * d), testing::normal(2, n * d).iter().map(|y| y + 0.7).collect::<Vec<f64>>());
+        let (a, b) = (Cloud::new(Side::A, &x, n, d).unwrap(), Cloud::new(Side::B, &y, n, d).unwrap());
+        let value = |options: Options| registry::build(&options).unwrap().evaluate(&a, &b, Request::VALUE).unwrap();
+        let expected = value(Options::new("mmd-poly").set("estimator", "u")).value;
+        let found = value(Options::new("kid").set("size", 20).set("subsets", 2000));
+        let deviation = found.diagnostics.iter().find(|(name, _)| *name == "deviation").unwrap().1;
+        assert!((found.value - expected).abs() < 4.0 * deviation / 2000f64.sqrt());
+    }
+
+    #[test]
+    fn gradient_matches_finite_differences() {
+        let (x, y) = (testing::normal(1, 9 * 3), testing::normal(2, 7 * 3));
+        let kid = build(&Options::new("kid").set("size", 5).set("subsets", 6)).unwrap();
+        testing::check_gradient(&*kid, &x, 9, &y, 7, 3, 1e-7);
+    }
+
+    #[test]
+    fn weights_are_refused() {
+        let x = testing::normal(1, 6);
+        let (a, b) = (Cloud::new(Side::A, &x, 3, 2).unwrap(), Cloud::new(Side::B, &x, 3, 2).unwrap());
+        let a = a.with_weights(&[1.0, 2.0, 1.0]).unwrap();
+        assert!(matches!(
+            build(&Options::new("kid")).unwrap().evaluate(&a, &b, Request::VALUE),
+            Err(OtError::Numeric { .. })
+        ));
+    }
+}

@@ -1,0 +1,153 @@
+//! One-dimensional optimal transport along many directions at once, the core of the sliced distances: one matrix product
+//! projects, sorting solves each line, one more product carries the gradient back.
+//! Directions are orthonormal in blocks of d, so that averages over whole blocks are exact in the mean:
+//! Σ_l ⟨θ_l, z⟩² = ‖z‖² gives sw2 ≤ w2/d for every input. Next: [`crate::divergence::sliced`].
+
+use std::sync::{Arc, Mutex};
+
+use rand::SeedableRng;
+use rand_distr::{Distribution, StandardNormal};
+use rand_pcg::Pcg64Mcg;
+use rayon::prelude::*;
+
+use crate::{
+    decomposition::qr,
+    error::OtError,
+    matrix::{product, view},
+    options::{OptionSpec, Options},
+    pairwise::points::Points,
+    real::Real,
+    solver::one_dimension::Coupling,
+};
+
+/// How many directions, and from which seed; the last drawn set is kept, since training asks for the same again and again.
+#[derive(Debug)]
+pub(crate) struct Directions {
+    count: usize,
+    seed: u64,
+    drawn: Mutex<Option<(usize, Arc<Vec<f64>>)>>,
+}
+
+/// The options that choose them.
+pub(crate) const DIRECTIONS: &[OptionSpec] = &[
+    OptionSpec {
+        name: "directions",
+        default: "128",
+        help: "number of directions, drawn as orthonormal blocks; with a multiple of d the value is at most w2/d",
+    },
+    OptionSpec { name: "seed", default: "0", help: "seed of the directions" },
+];
+
+impl Directions {
+    pub fn read(options: &Options) -> Result<Self, OtError> {
+        let seed = options.parsed("seed", 0, "a whole number", |_| true)?;
+        Ok(Self { count: options.count("directions", 128)?, seed, drawn: Mutex::new(None) })
+    }
+
+    /// Unit vectors, row-major `[count, d]`, orthonormal within each block of d.
+    pub fn of_width(&self, d: usize) -> Arc<Vec<f64>> {
+        // A poisoned lock only means that another thread panicked while drawing: draw again.
+        let mut drawn = self.drawn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match &*drawn {
+            Some((width, directions)) if *width == d => directions.clone(),
+            _ => {
+                let directions = Arc::new(draw(self.count, d, self.seed));
+                *drawn = Some((d, directions.clone()));
+                directions
+            }
+        }
+    }
+}
+
+fn draw(count: usize, d: usize, seed: u64) -> Vec<f64> {
+    let mut rng = Pcg64Mcg::seed_from_u64(seed);
+    let mut directions = Vec::with_capacity(count * d);
+    while directions.len() < count * d {
+        let block = d.min(count - directions.len() / d);
+        let normal: Vec<f64> = (0..d * block).map(|_| StandardNormal.sample(&mut rng)).collect();
+        // The sign of a direction does not matter to a squared distance, so Q need not be made unique.
+        if let (_, Some(q)) = qr(view(&normal, d, block), true) {
+            directions.extend((0..block).flat_map(|l| q.col(l).iter().copied().collect::<Vec<f64>>()));
+        }
+    }
+    directions
+}
+
+/// What transport along each direction says.
+pub(crate) struct Lines<T> {
+    /// 1-D W₂² along each direction, `[count]`.
+    pub values: Vec<f64>,
+    /// Its derivative with respect to each projection of A, row-major `[count, n]`; empty where no gradient is wanted.
+    pub slopes: Vec<T>,
+}
+
+/// Fewer projections than this are sorted faster by one core.
+const PARALLEL_FROM: usize = 1 << 12;
+
+/// Solves the transport problem along each of the directions `[count, d]`.
+pub(crate) fn along<T: Real>(a: &Points<T>, b: &Points<T>, directions: &[T], gradient: bool) -> Lines<T> {
+    let (n, m, d) = (a.len(), b.len(), a.width());
+    let count = directions.len() / d;
+    let project = |points: &Points<T>| {
+        let rows = view(points.rows(&(0..points.len())), points.len(), d);
+        product(view(directions, count, d), rows.transpose())
+    };
+    let (projected_a, projected_b) = (project(a), project(b));
+    let coupling = Coupling::new(a.explicit_weights(), n, b.explicit_weights(), m);
+    let mut slopes = vec![T::zero(); if gradient { count * n } else { 0 }];
+    let mut values = vec![0.0; count];
+    let line = |x: &[T], y: &[T], value: &mut f64, slopes: &mut [T], (order_x, order_y): &mut (Vec<u32>, Vec<u32>)| {
+        T::sorted_order(x, order_x);
+        T::sorted_order(y, order_y);
+        coupling.walk(order_x, order_y, |i, j, mass| {
+            let difference = x[i as usize].wide() - y[j as usize].wide();
+            *value += mass * difference * difference;
+            if gradient {
+                slopes[i as usize] += T::of(2.0 * mass * difference);
+            }
+        });
+    };
+    let orders = || (Vec::with_capacity(n), Vec::with_capacity(m));
+    let lines = || projected_a.chunks_exact(n).zip(projected_b.chunks_exact(m));
+    // Without a gradient each line gets an empty slice.
+    let width = if gradient { n } else { 0 };
+    let mut outputs: Vec<(&mut f64, &mut [T])> = Vec::with_capacity(count);
+    let mut rest = slopes.as_mut_slice();
+    for value in &mut values {
+        let (own, others) = rest.split_at_mut(width);
+        outputs.push((value, own));
+        rest = others;
+    }
+    if count * (n + m) < PARALLEL_FROM {
+        let mut scratch = orders();
+        lines().zip(outputs).for_each(|((x, y), (value, slopes))| line(x, y, value, slopes, &mut scratch));
+    } else {
+        let lines: Vec<_> = lines().zip(outputs).collect();
+        let grain = count.div_ceil(4 * rayon::current_num_threads());
+        lines.into_par_iter().with_min_len(grain).for_each_init(orders, |scratch, ((x, y), (value, slopes))| {
+            line(x, y, value, slopes, scratch);
+        });
+    }
+    Lines { values, slopes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matrix::dot;
+
+    #[test]
+    fn directions_are_orthonormal_in_blocks() {
+        for (count, d) in [(3, 8), (8, 8), (20, 8), (5, 1)] {
+            let directions = draw(count, d, 0);
+            for (block, rows) in directions.chunks(d * d).enumerate() {
+                for (i, x) in rows.chunks(d).enumerate() {
+                    for (j, y) in rows.chunks(d).enumerate() {
+                        assert!((dot(x, y) - f64::from(u8::from(i == j))).abs() < 1e-12, "{count} {d} block {block}");
+                    }
+                }
+            }
+        }
+        assert_ne!(draw(3, 8, 0), draw(3, 8, 1));
+    }
+}
