@@ -20,7 +20,9 @@ pub mod mmd_poly;
 pub mod mmd_rbf;
 pub mod mse;
 pub mod registry;
+pub mod sinkhorn;
 pub mod sliced;
+pub mod unbalanced;
 pub mod w2;
 
 use crate::{

@@ -4,4 +4,5 @@ pub mod assignment;
 pub mod certificate;
 pub mod network_simplex;
 pub mod one_dimension;
+pub mod sinkhorn;
 pub mod transport;

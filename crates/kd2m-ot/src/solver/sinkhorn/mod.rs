@@ -1,0 +1,189 @@
+//! Entropic transport min ⟨γ, c⟩ + ε·KL(γ | a⊗b), balanced or with KL-relaxed marginals, in the log domain with ε-scaling.
+//! Cuturi (2013); the averaged iteration of symmetric problems and the debiased form after Feydy et al. (2019); unbalanced after
+//! Séjourné et al. (2019). Read [`pass`] for the one sweep of an iteration, [`scores`] for costs, [`batched`] for histograms.
+
+mod anderson;
+mod kernel;
+mod pass;
+mod scores;
+
+pub use kernel::Lane;
+pub use scores::Scores;
+
+use crate::solution::{Potentials, Status};
+use anderson::Anderson;
+use pass::Sweep;
+
+/// ε falls by this factor from sweep to sweep until it reaches the one asked for.
+const SCALING: f64 = 0.25;
+
+/// What is asked of the solver.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// ε, in units of the cost.
+    pub epsilon: f64,
+    /// Strength ρ of KL-relaxed marginals; `None` keeps them exact.
+    pub rho: Option<f64>,
+    /// An iteration ends below this marginal error: Σ_j b_j |Σ_i γ_ij / b_j − 1|, a share of the total mass.
+    pub tolerance: f64,
+    /// Sweeps at most.
+    pub max_iterations: usize,
+}
+
+/// Potentials of an entropic problem and how far they were taken.
+#[derive(Debug, Clone)]
+pub struct Found {
+    pub potentials: Potentials,
+    /// Σ γ_ij: 1 for exact marginals.
+    pub mass: f64,
+    /// The marginal error (relaxed marginals: the same measure of what one more iteration would change).
+    pub error: f64,
+    pub status: Status,
+    pub iterations: usize,
+}
+
+impl Settings {
+    /// A potential moves by this share of its soft minimum: 1, or ρ/(ρ + ε) for relaxed marginals.
+    fn damping(&self, epsilon: f64) -> f64 {
+        self.rho.map_or(1.0, |rho| rho / (rho + epsilon))
+    }
+
+    /// What a potential contributes to the dual: itself, or −ρ (exp(−x/ρ) − 1) for relaxed marginals.
+    pub fn conjugate(&self, x: f64) -> f64 {
+        self.rho.map_or(x, |rho| -rho * (-x / rho).exp_m1())
+    }
+
+    /// What the potentials of one side contribute to the dual.
+    fn dual(&self, x: &[f64], weights: &[f64]) -> f64 {
+        x.iter().zip(weights).map(|(x, w)| w * self.conjugate(*x)).sum()
+    }
+
+    /// Differences of the dual below this are rounding, of the densities or of potentials as large as the costs.
+    fn noise<T: Lane>(&self, mean_cost: f64) -> f64 {
+        16.0 * (self.epsilon * T::epsilon().wide() + 8.0 * mean_cost * f64::EPSILON)
+    }
+
+    fn end(&self, error: f64) -> Status {
+        if error <= self.tolerance { Status::Converged } else { Status::Stopped { error } }
+    }
+
+    /// The values of ε from `from` down to the one asked for.
+    fn levels(&self, from: f64) -> impl Iterator<Item = f64> + use<> {
+        let last = self.epsilon;
+        std::iter::successors(Some(from), |e| Some(e * SCALING)).take_while(move |e| *e > last)
+    }
+}
+
+/// Solves the problem between weights `a` `[n]` and `b` `[m]`, each summing to one. `from` is the ε to begin with (about the mean
+/// cost); a `start` that fits skips the scaling.
+pub fn solve<T: Lane>(
+    scores: &Scores<T>,
+    a: &[f64],
+    b: &[f64],
+    settings: Settings,
+    from: f64,
+    start: Option<&Potentials>,
+) -> Found {
+    let start = start.filter(|p| p.u.len() == a.len() && p.v.len() == b.len());
+    let mut p = start.cloned().unwrap_or_else(|| Potentials { u: vec![0.0; a.len()], v: vec![0.0; b.len()] });
+    let mut iterations = 0;
+    let levels: Vec<f64> = if start.is_some() { Vec::new() } else { settings.levels(from).collect() };
+    for epsilon in levels.into_iter().take(settings.max_iterations.saturating_sub(1)) {
+        let damping = settings.damping(epsilon);
+        let swept = Sweep::new(scores, a, b, epsilon).both(&p.u, &p.v, damping);
+        p.u = swept.f;
+        for (g, log_sum) in p.v.iter_mut().zip(&swept.log_columns) {
+            *g = damping * (*g - epsilon * log_sum);
+        }
+        iterations += 1;
+    }
+
+    let epsilon = settings.epsilon;
+    let damping = settings.damping(epsilon);
+    let sweep = Sweep::new(scores, a, b, epsilon);
+    let mut anderson = Anderson::new(b);
+    loop {
+        let swept = sweep.both(&p.u, &p.v, damping);
+        iterations += 1;
+        p.u = swept.f;
+        let mass = swept.log_columns.iter().zip(b).map(|(log_sum, b)| b * log_sum.exp()).sum();
+        let merit = settings.dual(&p.u, a) + settings.dual(&p.v, b) + epsilon * (1.0 - mass);
+        let mut steps: Vec<f64> =
+            (p.v.iter().zip(&swept.log_columns)).map(|(g, log_sum)| damping * (g - epsilon * log_sum) - g).collect();
+        let error = steps.iter().zip(b).map(|(step, b)| b * (-step / epsilon).exp_m1().abs()).sum();
+        if error <= settings.tolerance || iterations >= settings.max_iterations {
+            // The row marginals are exact for these v; a last column step would spoil them.
+            return Found { potentials: p, mass, error, status: settings.end(error), iterations };
+        }
+        if let Some(rho) = settings.rho {
+            let shift = balancing_shift(&p.u, a, &p.v, b, rho);
+            steps.iter_mut().for_each(|step| *step -= shift);
+        }
+        p.v = anderson.next(&p.v, &steps, merit, settings.noise::<T>(from), error);
+    }
+}
+
+/// Solves the problem of a cloud with itself: one potential, each step the mean of the old and its soft minimum, which converges in
+/// a few sweeps where alternating steps would swing.
+pub fn solve_symmetric<T: Lane>(scores: &Scores<T>, a: &[f64], settings: Settings, from: f64) -> Found {
+    let mut f = vec![0.0; a.len()];
+    let mut iterations = 0;
+    let step = |f: &mut [f64], log_sums: &[f64], epsilon: f64| {
+        let damping = settings.damping(epsilon);
+        for (f, log_sum) in f.iter_mut().zip(log_sums) {
+            *f = 0.5 * (*f + damping * (*f - epsilon * log_sum));
+        }
+    };
+    for epsilon in settings.levels(from).take(settings.max_iterations.saturating_sub(1)) {
+        let log_sums = Sweep::new(scores, a, a, epsilon).log_rows(&f, &f);
+        step(&mut f, &log_sums, epsilon);
+        iterations += 1;
+    }
+    let epsilon = settings.epsilon;
+    let sweep = Sweep::new(scores, a, a, epsilon);
+    let mut anderson = Anderson::new(a);
+    loop {
+        let log_sums = sweep.log_rows(&f, &f);
+        iterations += 1;
+        let mass = log_sums.iter().zip(a).map(|(log_sum, a)| a * log_sum.exp()).sum();
+        let merit = 2.0 * settings.dual(&f, a) + epsilon * (1.0 - mass);
+        let mut next = f.clone();
+        step(&mut next, &log_sums, epsilon);
+        let steps: Vec<f64> = next.iter().zip(&f).map(|(next, f)| next - f).collect();
+        // A step is half of what the soft minimum asks for.
+        let error = steps.iter().zip(a).map(|(step, a)| a * (-2.0 * step / epsilon).exp_m1().abs()).sum();
+        if error <= settings.tolerance || iterations >= settings.max_iterations {
+            let potentials = Potentials { u: f.clone(), v: f };
+            return Found { potentials, mass, error, status: settings.end(error), iterations };
+        }
+        f = anderson.next(&f, &steps, merit, settings.noise::<T>(from), error);
+    }
+}
+
+/// The shift f + t, g − t that is best for the dual of relaxed marginals: without it the constant part of f − g, which the plan does
+/// not see, converges as slowly as ρ/(ρ + ε) lets it (Séjourné, Vialard and Peyré 2022).
+fn balancing_shift(f: &[f64], a: &[f64], g: &[f64], b: &[f64], rho: f64) -> f64 {
+    let log_sum = |x: &[f64], w: &[f64]| {
+        let least = x.iter().copied().fold(f64::INFINITY, f64::min);
+        let sum: f64 = x.iter().zip(w).map(|(x, w)| w * (-(x - least) / rho).exp()).sum();
+        sum.ln() - least / rho
+    };
+    0.5 * rho * (log_sum(f, a) - log_sum(g, b))
+}
+
+/// Σ_j γ_ij y_j for the rows y `[m, d]` and the plan's row masses.
+pub fn pull<T: Lane>(
+    scores: &Scores<T>,
+    a: &[f64],
+    b: &[f64],
+    epsilon: f64,
+    p: &Potentials,
+    (y, d): (&[T], usize),
+) -> (Vec<T>, Vec<f64>) {
+    Sweep::new(scores, a, b, epsilon).pull(&p.u, &p.v, y, d)
+}
+
+/// The plan, row-major `[n, m]`.
+pub fn plan<T: Lane>(scores: &Scores<T>, a: &[f64], b: &[f64], epsilon: f64, p: &Potentials) -> Vec<f64> {
+    Sweep::new(scores, a, b, epsilon).plan(&p.u, &p.v, b)
+}

@@ -1,0 +1,100 @@
+//! The costs of an entropic problem as c_ij = r_i + s_j − θ·p_ij: for squared distances p is the product XYᵀ, r and s are the
+//! squared norms. Offsets live in the potentials, so the loops touch p alone, held in memory or recomputed tile by tile.
+
+use std::ops::Range;
+
+use faer::{Accum, Par};
+use rayon::prelude::*;
+
+use crate::{
+    matrix::{self, view, view_mut},
+    real::Real,
+};
+
+/// Rows handled together: the height of a recomputed tile, and how many rows are summed before `f64` takes over.
+pub(super) const BLOCK: usize = 64;
+/// Blocks are dealt to the cores in this many groups at most; fixed, so that sums do not depend on the number of threads.
+const GROUPS: usize = 16;
+/// Below this many pairs waking a second core costs more than it saves.
+const PARALLEL_FROM: usize = 1 << 15;
+
+/// Where p comes from.
+enum Source<'a, T> {
+    /// A row-major matrix `[n, m]`.
+    Dense(Vec<T>),
+    /// A borrowed one.
+    Borrowed(&'a [T]),
+    /// Products of the rows of two matrices `[n, d]` and `[m, d]`, recomputed whenever they are read.
+    Products { x: &'a [T], y: &'a [T], d: usize },
+}
+
+/// The scores p of all pairs, with the offsets and the factor that make them costs.
+pub struct Scores<'a, T> {
+    source: Source<'a, T>,
+    /// r, `[n]`.
+    pub rows: &'a [f64],
+    /// s, `[m]`.
+    pub columns: &'a [f64],
+    /// θ.
+    pub factor: f64,
+}
+
+impl<'a, T: Real> Scores<'a, T> {
+    /// A cost matrix `[n, m]` as it is; `zeros` serves as offsets and holds at least max(n, m) zeros.
+    pub fn from_cost(cost: &'a [T], n: usize, m: usize, zeros: &'a [f64]) -> Self {
+        Self { source: Source::Borrowed(cost), rows: &zeros[..n], columns: &zeros[..m], factor: -1.0 }
+    }
+
+    /// Squared distances between the rows of `x` and `y`, whose squared norms are given. `hold` keeps the n·m products in memory.
+    pub fn squared_distances(
+        (x, x_norms): (&'a [T], &'a [f64]),
+        (y, y_norms): (&'a [T], &'a [f64]),
+        d: usize,
+        hold: bool,
+    ) -> Self {
+        let (n, m) = (x_norms.len(), y_norms.len());
+        let source = if hold {
+            Source::Dense(matrix::product(view(x, n, d), view(y, m, d).transpose()))
+        } else {
+            Source::Products { x, y, d }
+        };
+        Self { source, rows: x_norms, columns: y_norms, factor: 2.0 }
+    }
+
+    pub fn shape(&self) -> (usize, usize) {
+        (self.rows.len(), self.columns.len())
+    }
+
+    /// Scores of a range of rows, in memory or computed into `buffer`.
+    pub(super) fn block<'s>(&'s self, range: &Range<usize>, buffer: &'s mut Vec<T>) -> &'s [T] {
+        let m = self.columns.len();
+        match &self.source {
+            Source::Dense(all) => &all[range.start * m..range.end * m],
+            Source::Borrowed(all) => &all[range.start * m..range.end * m],
+            Source::Products { x, y, d } => {
+                let height = range.len();
+                buffer.resize(height * m, T::zero());
+                let x = view(&x[range.start * d..range.end * d], height, *d);
+                T::multiply(view_mut(buffer, height, m), Accum::Replace, x, view(y, m, *d).transpose(), Par::Seq);
+                buffer
+            }
+        }
+    }
+
+    /// Runs `work` over groups of rows, on both cores where that pays, and returns the results in order.
+    pub(super) fn groups<R: Send>(&self, work: impl Fn(Range<usize>) -> R + Sync + Send) -> Vec<R> {
+        let (n, m) = self.shape();
+        let step = n.div_ceil(GROUPS).next_multiple_of(BLOCK);
+        let ranges = (0..n).step_by(step).map(|start| start..(start + step).min(n));
+        if n * m < PARALLEL_FROM || rayon::current_num_threads() == 1 {
+            return ranges.map(work).collect();
+        }
+        ranges.collect::<Vec<_>>().into_par_iter().map(work).collect()
+    }
+}
+
+/// The blocks of a group.
+pub(super) fn blocks(group: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+    let end = group.end;
+    group.step_by(BLOCK).map(move |start| start..(start + BLOCK).min(end))
+}
