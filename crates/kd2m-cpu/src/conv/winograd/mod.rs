@@ -1,0 +1,182 @@
+//! Winograd convolution F(4×4, 3×3): 36 products a tile in place of 144, for 3×3 kernels of stride 1 and padding 1, in f32.
+//! From Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016); errors against direct sums are about ten times larger (see `tests.rs`).
+//! Read next: `transform.rs` (the maths), `tiles.rs` (memory in and out), `products.rs` (where the time goes).
+
+mod fused;
+mod panels;
+mod products;
+mod split;
+#[cfg(test)]
+mod tests;
+mod tiles;
+mod transform;
+mod weights;
+
+pub use weights::{Direction, Weights};
+
+use self::{
+    panels::LINE,
+    products::{RegisterTile, register_tile},
+    tiles::{TILE, Tiling},
+    weights::PointLayout,
+};
+use super::{ConvShape, Epilogue, Source};
+use crate::{buffers::Buffer, isa::Isa, layout::Pack};
+
+/// Scratch memory for transformed tiles; it grows to what the largest layer needs and is then reused.
+#[derive(Default)]
+pub struct Workspace(Buffer);
+
+impl Workspace {
+    /// Numbers that it holds.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn of(&mut self, length: usize) -> &mut [f32] {
+        self.0.reserve(length);
+        &mut self.0[..length]
+    }
+}
+
+/// A 3×3 convolution of stride 1 and padding 1, for any batch size.
+pub struct Winograd {
+    isa: Isa,
+    height: usize,
+    width: usize,
+    inputs: usize,
+    outputs: usize,
+    /// What tiles read outside the map.
+    zeros: Buffer,
+}
+
+/// What one product needs, forward or backward.
+struct Job<'a> {
+    isa: Isa,
+    tiling: Tiling,
+    zeros: &'a [f32],
+    x: &'a [f32],
+    weights: &'a Weights,
+    epilogue: Epilogue<'a>,
+}
+
+impl Winograd {
+    /// Whether a layer is of the kind that this computes: 3×3, stride 1, padding 1, one group, a map of at least 4×4.
+    pub fn fits(shape: &ConvShape) -> bool {
+        let w = &shape.window;
+        (w.kernel, w.stride, w.padding, w.dilation) == ([3, 3], [1, 1], [1, 1], [1, 1])
+            && shape.groups == 1
+            && shape.source == Source::Maps
+            && shape.input.height >= TILE
+            && shape.input.width >= TILE
+    }
+
+    /// The layer of this shape; none where it does not [fit](Self::fits).
+    pub fn new(isa: Isa, shape: &ConvShape) -> Option<Winograd> {
+        Self::fits(shape).then(|| {
+            let (inputs, outputs) = (shape.input.channels, shape.output.channels);
+            let zeros = Buffer::zeros(inputs.max(outputs).next_multiple_of(LINE));
+            Winograd { isa, height: shape.input.height, width: shape.input.width, inputs, outputs, zeros }
+        })
+    }
+
+    fn layout(&self, inputs: usize, outputs: usize) -> PointLayout {
+        let columns = match register_tile(self.isa) {
+            Some(RegisterTile { columns, .. }) => columns,
+            // The gemm crate takes all outputs at once.
+            None => outputs.next_multiple_of(LINE),
+        };
+        PointLayout { inputs, outputs, columns }
+    }
+
+    /// Room for transformed weights, all zero at first: see [`Weights::transform`].
+    pub fn weights(&self, direction: Direction) -> Weights {
+        let layout = match direction {
+            Direction::Forward => self.layout(self.inputs, self.outputs),
+            Direction::InputGradient => self.layout(self.outputs, self.inputs),
+        };
+        Weights::new(self.isa, direction, layout)
+    }
+
+    fn tiling(&self, n: usize) -> Tiling {
+        Tiling { height: self.height, width: self.width, n }
+    }
+
+    /// `y = epilogue(x ∗ weights)` for n samples; `x` is `[h, w, n, inputs]`, `y` is `[h, w, n, outputs]`.
+    ///
+    /// # Panics
+    /// When a slice is too short, or when `weights` are not of this layer for [`Direction::Forward`].
+    pub fn forward(
+        &self,
+        x: &[f32],
+        weights: &Weights,
+        y: &mut [f32],
+        n: usize,
+        epilogue: Epilogue,
+        workspace: &mut Workspace,
+    ) {
+        weights.expect(Direction::Forward, self.layout(self.inputs, self.outputs));
+        self.product(x, weights, y, n, epilogue, workspace);
+    }
+
+    /// The gradient to the input, `[h, w, n, inputs]` from `[h, w, n, outputs]`, stored or added.
+    ///
+    /// # Panics
+    /// When a slice is too short, or when `weights` are not of this layer for [`Direction::InputGradient`].
+    pub fn input_gradient(
+        &self,
+        dy: &[f32],
+        weights: &Weights,
+        dx: &mut [f32],
+        n: usize,
+        accumulate: bool,
+        workspace: &mut Workspace,
+    ) {
+        weights.expect(Direction::InputGradient, self.layout(self.outputs, self.inputs));
+        self.product(dy, weights, dx, n, Epilogue::product(accumulate), workspace);
+    }
+
+    /// The gradient to the weights in the order of `pack`, stored or added.
+    ///
+    /// # Panics
+    /// When a slice is too short, or when `pack` is not of this layer.
+    #[expect(clippy::too_many_arguments, reason = "two maps, a pack and its values, as a gradient to weights has")]
+    pub fn weight_gradient(
+        &self,
+        x: &[f32],
+        dy: &[f32],
+        pack: &Pack,
+        dw: &mut [f32],
+        n: usize,
+        accumulate: bool,
+        workspace: &mut Workspace,
+    ) {
+        let positions = self.height * self.width * n;
+        assert!(x.len() >= positions * self.inputs && dy.len() >= positions * self.outputs, "maps are too short");
+        let layout = self.layout(self.inputs, self.outputs);
+        let gradient =
+            split::WeightGradient { isa: self.isa, tiling: self.tiling(n), zeros: &self.zeros, x, dy, layout };
+        let points = gradient.run(workspace);
+        weights::gradient_to_taps(self.isa, layout, points, pack, dw, accumulate);
+    }
+
+    fn product(
+        &self,
+        x: &[f32],
+        weights: &Weights,
+        y: &mut [f32],
+        n: usize,
+        epilogue: Epilogue,
+        workspace: &mut Workspace,
+    ) {
+        let (positions, layout) = (self.height * self.width * n, weights.layout);
+        assert!(x.len() >= positions * layout.inputs && y.len() >= positions * layout.outputs, "maps are too short");
+        assert!(epilogue.bias.is_none_or(|b| b.len() >= layout.outputs), "one bias an output");
+        assert!(epilogue.residual.is_none_or(|r| r.len() >= positions * layout.outputs), "a residual like the output");
+        let job = Job { isa: self.isa, tiling: self.tiling(n), zeros: &self.zeros, x, weights, epilogue };
+        match fused::rows_of_a_block(self.isa, &layout) {
+            Some(rows) => fused::run(&job, rows, y, workspace),
+            None => split::run(&job, y, workspace),
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Weights at the 36 points, `[panel of outputs][point][input][output in the panel]`, and gradients of them back to the nine taps.
+//! A frozen network transforms once; a training one after each update, a cost of 36/9 writes for each weight.
+//! Read next: `products.rs`, which reads them.
+
+use std::ops::Range;
+
+use super::{
+    panels::{LINE, POINTS},
+    transform::{self, Sink, Source, both_ways},
+};
+use crate::{
+    buffers::Buffer,
+    isa::{Isa, Kernel, Lanes},
+    layout::Pack,
+    threads::{Shared, for_each, part},
+};
+
+/// Taps of a 3×3 kernel.
+const TAPS: usize = 9;
+
+/// Where the numbers of transformed weights lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PointLayout {
+    pub inputs: usize,
+    pub outputs: usize,
+    /// Outputs in a panel.
+    pub columns: usize,
+}
+
+impl PointLayout {
+    /// Inputs padded to whole lines.
+    pub fn depth(&self) -> usize {
+        self.inputs.next_multiple_of(LINE)
+    }
+
+    pub fn panels(&self) -> usize {
+        self.outputs.div_ceil(self.columns)
+    }
+
+    /// From one point to the next; not a power of two, which would put all points of a weight into one cache set.
+    pub fn stride(&self) -> usize {
+        self.depth() * self.columns + LINE
+    }
+
+    pub fn len(&self) -> usize {
+        self.panels() * POINTS * self.stride()
+    }
+
+    /// Where a panel of a point starts.
+    pub fn at(&self, panel: usize, point: usize) -> usize {
+        (panel * POINTS + point) * self.stride()
+    }
+
+    /// The outputs of a panel that are real.
+    pub fn outputs_of(&self, panel: usize) -> Range<usize> {
+        panel * self.columns..self.outputs.min((panel + 1) * self.columns)
+    }
+}
+
+/// Which product the weights are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// Maps: y from x.
+    Forward,
+    /// Gradients to the input, dx from dy: the same product with the taps turned by half a turn.
+    InputGradient,
+}
+
+/// Transformed weights of one layer for one direction.
+pub struct Weights {
+    pub(super) points: Buffer,
+    pub(super) layout: PointLayout,
+    isa: Isa,
+    direction: Direction,
+}
+
+impl Weights {
+    /// Numbers at all points.
+    pub fn len(&self) -> usize {
+        self.points.len()
+    }
+
+    pub(super) fn new(isa: Isa, direction: Direction, layout: PointLayout) -> Weights {
+        Weights { points: Buffer::zeros(layout.len()), layout, isa, direction }
+    }
+
+    /// # Panics
+    /// When these are the weights of another layer or direction.
+    pub(super) fn expect(&self, direction: Direction, layout: PointLayout) {
+        assert_eq!((self.direction, self.layout), (direction, layout), "the weights of another layer or direction");
+    }
+
+    /// Transforms weights, given in the order of `pack`; for [`Direction::InputGradient`] both are the transposed ones.
+    ///
+    /// # Panics
+    /// When `pack` belongs to another layer or `packed` is too short for it.
+    pub fn transform(&mut self, pack: &Pack, packed: &[f32]) {
+        let layout = self.layout;
+        check(pack, layout, packed.len());
+        let points = Shared::new(&mut self.points);
+        for_each_vector_task(layout, |panel, inputs| {
+            let turned = self.direction == Direction::InputGradient;
+            // SAFETY: each task writes the points of its own inputs and outputs.
+            let to = unsafe { points.pointer(layout.at(panel, 0)) };
+            self.isa.run(TransformWeights { pack, packed, layout, panel, inputs, turned, to });
+        });
+    }
+}
+
+fn check(pack: &Pack, layout: PointLayout, length: usize) {
+    assert_eq!((pack.groups, pack.taps), (1, TAPS), "Winograd convolution takes 3×3 kernels of one group");
+    assert_eq!((pack.inputs, pack.outputs), (layout.inputs, layout.outputs), "the pack of another layer");
+    assert!(pack.blocks() == 1 || pack.block % LINE == 0, "blocks of {} are no whole vectors", pack.block);
+    assert!(length >= pack.len(), "{length} weights in place of {}", pack.len());
+}
+
+/// Tasks over panels of outputs and ranges of inputs.
+fn for_each_vector_task(layout: PointLayout, task: impl Fn(usize, Range<usize>) + Sync) {
+    let parts = (4 * rayon::current_num_threads()).div_ceil(layout.panels()).clamp(1, layout.inputs.div_ceil(4));
+    for_each(layout.panels() * parts, |i| task(i / parts, part(layout.inputs, i % parts, parts)));
+}
+
+/// Where a vector of outputs, for input 0 and tap 0, lies in a pack: the offset, its distance between inputs and how many are there.
+#[inline(always)]
+fn place(pack: &Pack, output: usize) -> (usize, usize, usize) {
+    let (block, lane) = (output / pack.block, output % pack.block);
+    let width = pack.width(block);
+    (pack.start(0, block) + lane, width, width - lane)
+}
+
+/// Nine taps, `stride` apart, of up to `count` numbers each.
+struct Taps {
+    at: *mut f32,
+    stride: usize,
+    count: usize,
+    turned: bool,
+    accumulate: bool,
+}
+
+impl Taps {
+    #[inline(always)]
+    fn offset(&self, row: usize, column: usize) -> usize {
+        let tap = 3 * row + column;
+        (if self.turned { TAPS - 1 - tap } else { tap }) * self.stride
+    }
+}
+
+impl<S: Lanes> Source<S> for Taps {
+    #[inline(always)]
+    unsafe fn load(&self, lanes: S, row: usize, column: usize) -> S::F32 {
+        // SAFETY: the promise of the type.
+        unsafe { lanes.load_first(self.count, self.at.add(self.offset(row, column))) }
+    }
+}
+
+impl<S: Lanes> Sink<S> for Taps {
+    #[inline(always)]
+    unsafe fn store(&self, lanes: S, row: usize, column: usize, value: S::F32) {
+        // SAFETY: the promise of the type.
+        unsafe {
+            let at = self.at.add(self.offset(row, column));
+            let value = if self.accumulate { lanes.add(value, lanes.load_first(self.count, at)) } else { value };
+            lanes.store_first(self.count, at, value);
+        }
+    }
+}
+
+/// The points of one weight, `stride` apart; a vector may be read or written at each.
+struct WeightPoints {
+    at: *mut f32,
+    stride: usize,
+}
+
+impl<S: Lanes> Sink<S> for WeightPoints {
+    #[inline(always)]
+    unsafe fn store(&self, lanes: S, row: usize, column: usize, value: S::F32) {
+        // SAFETY: the promise of the type.
+        unsafe { lanes.store(self.at.add((6 * row + column) * self.stride), value) }
+    }
+}
+
+impl<S: Lanes> Source<S> for WeightPoints {
+    #[inline(always)]
+    unsafe fn load(&self, lanes: S, row: usize, column: usize) -> S::F32 {
+        // SAFETY: the promise of the type.
+        unsafe { lanes.load(self.at.add((6 * row + column) * self.stride)) }
+    }
+}
+
+/// G·g·Gᵀ for some inputs and one panel of outputs.
+struct TransformWeights<'a> {
+    pack: &'a Pack,
+    packed: &'a [f32],
+    layout: PointLayout,
+    panel: usize,
+    inputs: Range<usize>,
+    turned: bool,
+    /// The panel's first point.
+    to: *mut f32,
+}
+
+impl Kernel for TransformWeights<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Lanes>(self, lanes: S) {
+        let outputs = self.layout.outputs_of(self.panel);
+        for (lane, output) in outputs.enumerate().step_by(S::COUNT) {
+            let (start, width, there) = place(self.pack, output);
+            for input in self.inputs.clone() {
+                // SAFETY: checked lengths; the taps are only read through this pointer.
+                unsafe {
+                    let at = self.packed.as_ptr().add(start + input * width).cast_mut();
+                    let stride = self.pack.inputs * width;
+                    let from = Taps { at, stride, count: there.min(S::COUNT), turned: self.turned, accumulate: false };
+                    let at = self.to.add(input * self.layout.columns + lane);
+                    let to = WeightPoints { at, stride: self.layout.stride() };
+                    both_ways::<transform::Weight, S, 3, 6>(lanes, &from, &to);
+                }
+            }
+        }
+    }
+}
+
+/// Gᵀ·u·G of gradients at the points into the order of `pack`, stored or added.
+pub(super) fn gradient_to_taps(
+    isa: Isa,
+    layout: PointLayout,
+    points: &mut [f32],
+    pack: &Pack,
+    packed: &mut [f32],
+    accumulate: bool,
+) {
+    check(pack, layout, packed.len());
+    let (points, packed) = (Shared::new(points), Shared::new(packed));
+    for_each_vector_task(layout, |panel, inputs| {
+        // SAFETY: each task reads and writes its own inputs and outputs.
+        let (from, to) = unsafe { (points.pointer(layout.at(panel, 0)), packed.pointer(0)) };
+        isa.run(TransformGradient { pack, layout, panel, inputs, accumulate, from, to });
+    });
+}
+
+/// Gᵀ·u·G for some inputs and one panel of outputs.
+struct TransformGradient<'a> {
+    pack: &'a Pack,
+    layout: PointLayout,
+    panel: usize,
+    inputs: Range<usize>,
+    accumulate: bool,
+    /// The panel's first point.
+    from: *mut f32,
+    /// The pack.
+    to: *mut f32,
+}
+
+impl Kernel for TransformGradient<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Lanes>(self, lanes: S) {
+        let outputs = self.layout.outputs_of(self.panel);
+        for (lane, output) in outputs.enumerate().step_by(S::COUNT) {
+            let (start, width, there) = place(self.pack, output);
+            for input in self.inputs.clone() {
+                // SAFETY: checked lengths; other tasks touch other inputs or outputs.
+                unsafe {
+                    let at = self.from.add(input * self.layout.columns + lane);
+                    let from = WeightPoints { at, stride: self.layout.stride() };
+                    let at = self.to.add(start + input * width);
+                    let stride = self.pack.inputs * width;
+                    let to =
+                        Taps { at, stride, count: there.min(S::COUNT), turned: false, accumulate: self.accumulate };
+                    both_ways::<transform::WeightGradient, S, 6, 3>(lanes, &from, &to);
+                }
+            }
+        }
+    }
+}
