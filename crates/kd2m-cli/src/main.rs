@@ -1,1 +1,27 @@
-fn main() {}
+//! The `kd2m` program: parse, call, show. stdout holds results, stderr everything else.
+
+mod arguments;
+mod command;
+mod progress;
+mod table;
+
+use std::process::ExitCode;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = match arguments.command {
+        Command::Train(run) => command::run::train(&run),
+        Command::Distill(run) => command::run::distill(&run),
+        Command::List(list) => command::list::list(&list),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

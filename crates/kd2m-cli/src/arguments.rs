@@ -1,0 +1,100 @@
+//! The command line. Every flag is documented where it is defined; help pages are made from here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Feature knowledge distillation by distribution matching.
+#[derive(Parser)]
+#[command(name = "kd2m", version, about, arg_required_else_help = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Train a teacher.
+    Train(RunArguments),
+    /// Distil students from a teacher and compare them; without --config, the digits demonstration.
+    Distill(RunArguments),
+    /// Show what there is to choose from.
+    List(ListArguments),
+}
+
+#[derive(Args)]
+pub struct RunArguments {
+    /// The experiment; the digits demonstration when left out.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Override a key of the configuration, e.g. --set optim.lr=0.05 --set arm.0.loss.0.weight=1e-3.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// One arm for each criterion, in place of the configuration's arms.
+    #[arg(long = "criterion", value_name = "NAME")]
+    pub criteria: Vec<String>,
+    /// λ of the arms made by --criterion.
+    #[arg(long, value_name = "λ", requires = "criteria")]
+    pub weight: Option<f64>,
+    /// Leave the student with λ = 0 out.
+    #[arg(long)]
+    pub no_baseline: bool,
+    /// Folder of the data sets (data.root).
+    #[arg(long, value_name = "DIR")]
+    pub data_root: Option<PathBuf>,
+    /// Random seeds (train.seeds), e.g. 1,2,3.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub seeds: Vec<u64>,
+    /// Epochs (train.epochs).
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+    /// The run folder; runs/NAME by default.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Where networks run: cpu, flex, wgpu[:i], vulkan[:i], cuda[:i] or metal.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Threads; all cores by default.
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Go on where the run folder stands; start when there is none.
+    #[arg(long, conflicts_with = "overwrite")]
+    pub resume: bool,
+    /// Replace the run folder.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Distil from a teacher that is no better than chance.
+    #[arg(long)]
+    pub allow_weak_teacher: bool,
+    /// Compute the teacher's outputs in every step, even where they could be remembered.
+    #[arg(long)]
+    pub no_teacher_cache: bool,
+    /// Print the resolved configuration and stop.
+    #[arg(long)]
+    pub print_config: bool,
+    /// Print the summary as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// No progress.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Args)]
+pub struct ListArguments {
+    pub what: Listed,
+    /// Classes that models are built for.
+    #[arg(long, default_value_t = 10)]
+    pub classes: usize,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Listed {
+    Criteria,
+    Metrics,
+    Models,
+    Datasets,
+}

@@ -1,0 +1,102 @@
+//! `kd2m list`: criteria, metrics, models and data sets, each with what a person needs to choose.
+
+use std::process::ExitCode;
+
+use kd2m::{Error, criterion::registry};
+use kd2m_nn::zoo::{self, ZooOptions};
+use kd2m_ot::{divergence::registry as metrics, options::OptionSpec};
+use serde_json::{Value, json};
+
+use crate::arguments::{ListArguments, Listed};
+
+/// Prints one list.
+///
+/// # Errors
+/// None of the built-in tables fails.
+pub fn list(arguments: &ListArguments) -> Result<ExitCode, Error> {
+    let rows = match arguments.what {
+        Listed::Criteria => criteria(),
+        Listed::Metrics => metric_rows(),
+        Listed::Models => models(arguments.classes)?,
+        Listed::Datasets => datasets(),
+    };
+    if arguments.json {
+        println!("{:#}", Value::Array(rows));
+        return Ok(ExitCode::SUCCESS);
+    }
+    for row in rows {
+        print!("{}", card(&row));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn options(specs: &[OptionSpec]) -> Value {
+    specs.iter().map(|o| json!({ "name": o.name, "default": o.default, "help": o.help })).collect()
+}
+
+fn criteria() -> Vec<Value> {
+    let row = |c: registry::Card| {
+        json!({
+            "name": c.name, "aliases": c.aliases, "formula": c.formula, "source": c.source, "cost": c.cost,
+            "when": c.when, "weight": c.weight, "options": options(&c.options),
+        })
+    };
+    registry::cards().into_iter().map(row).collect()
+}
+
+fn metric_rows() -> Vec<Value> {
+    let row = |e: &metrics::Entry| {
+        json!({
+            "name": e.name, "aliases": e.aliases, "formula": e.formula, "source": e.source, "cost": e.cost,
+            "when": e.when, "options": options(e.options),
+        })
+    };
+    metrics::ENTRIES.iter().map(row).collect()
+}
+
+fn models(classes: usize) -> Result<Vec<Value>, Error> {
+    zoo::MODELS
+        .iter()
+        .map(|model| {
+            let graph = zoo::build(model.name, &ZooOptions::new(classes, 3, 32, 32))?;
+            Ok(json!({
+                "name": model.name, "summary": model.summary, "parameters": graph.parameter_count(),
+                "multiply_adds": graph.multiply_adds(), "features": graph.feature_width(),
+            }))
+        })
+        .collect()
+}
+
+fn datasets() -> Vec<Value> {
+    kd2m_data::registry()
+        .iter()
+        .map(|d| json!({ "name": d.name, "summary": d.about, "files": d.files, "credit": d.credit }))
+        .collect()
+}
+
+/// A name, then its facts below each other.
+fn card(row: &Value) -> String {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(option_text).collect::<Vec<_>>().join("\n               "),
+        other => other.to_string(),
+    };
+    let mut out = format!("{}\n", row["name"].as_str().unwrap_or_default());
+    for (key, value) in row.as_object().into_iter().flatten().filter(|(key, _)| *key != "name") {
+        let value = text(value);
+        if !value.is_empty() {
+            out += &format!("  {key:<13}{value}\n");
+        }
+    }
+    out
+}
+
+fn option_text(item: &Value) -> String {
+    match item {
+        Value::String(text) => text.clone(),
+        item => {
+            let part = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
+            format!("{}={}: {}", part("name"), part("default"), part("help"))
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `kd2m train` and `kd2m distill`: the configuration from file and flags, the run, its table.
+
+use std::process::ExitCode;
+
+use kd2m::{
+    Config, Error,
+    config::Source,
+    device::DeviceChoice,
+    train::{self, RunOptions, distill::Finished, folder::Existing},
+};
+
+use crate::{arguments::RunArguments, progress::Progress, table};
+
+/// Trains a teacher.
+///
+/// # Errors
+/// Bad input, or a run that failed.
+pub fn train(arguments: &RunArguments) -> Result<ExitCode, Error> {
+    let config = configuration(arguments)?;
+    if arguments.print_config {
+        print!("{}", config.to_toml()?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut progress = Progress::new(arguments.quiet, &[(1, config.teacher.epochs.unwrap_or(config.train.epochs))]);
+    show(arguments, &train::train_teacher(&config, &options(arguments)?, &mut progress)?)
+}
+
+/// Distils students from a teacher.
+///
+/// # Errors
+/// Bad input, or a run that failed.
+pub fn distill(arguments: &RunArguments) -> Result<ExitCode, Error> {
+    let config = configuration(arguments)?;
+    if arguments.print_config {
+        print!("{}", config.to_toml()?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let students = train::distill::arms(&config, arguments.no_baseline).len() * config.train.seeds.len();
+    let mut progress = Progress::new(arguments.quiet, &[(students, config.train.epochs)]);
+    show(arguments, &train::distill(&config, &options(arguments)?, &mut progress)?)
+}
+
+fn show(arguments: &RunArguments, finished: &Finished) -> Result<ExitCode, Error> {
+    if arguments.json {
+        let text = serde_json::to_string_pretty(&finished.summary).map_err(|e| Error::Config(e.to_string()))?;
+        println!("{text}");
+    } else {
+        print!("{}", table::summary(&finished.summary));
+        eprintln!("run folder: {}", finished.folder.root().display());
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn configuration(arguments: &RunArguments) -> Result<Config, Error> {
+    let mut source = match &arguments.config {
+        Some(path) => Source::file(path)?,
+        None => Source::demo()?,
+    };
+    if let Some(root) = &arguments.data_root {
+        source.put_path("data.root", root)?;
+    }
+    if !arguments.seeds.is_empty() {
+        source.set(&format!("train.seeds={:?}", arguments.seeds))?;
+    }
+    if let Some(epochs) = arguments.epochs {
+        source.set(&format!("train.epochs={epochs}"))?;
+    }
+    if !arguments.criteria.is_empty() {
+        source.set_arms(&arguments.criteria, arguments.weight)?;
+    }
+    arguments.sets.iter().try_for_each(|set| source.set(set))?;
+    source.resolve()
+}
+
+fn options(arguments: &RunArguments) -> Result<RunOptions, Error> {
+    Ok(RunOptions {
+        out: arguments.out.clone(),
+        device: DeviceChoice::parse(&arguments.device)?,
+        existing: match (arguments.resume, arguments.overwrite) {
+            (true, _) => Existing::Resume,
+            (_, true) => Existing::Overwrite,
+            _ => Existing::Refuse,
+        },
+        allow_weak_teacher: arguments.allow_weak_teacher,
+        no_baseline: arguments.no_baseline,
+        no_teacher_cache: arguments.no_teacher_cache,
+    })
+}

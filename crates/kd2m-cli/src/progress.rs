@@ -1,0 +1,112 @@
+//! Progress on stderr: one redrawn line on a terminal, a line every few seconds elsewhere.
+
+use std::{
+    io::IsTerminal,
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use kd2m::train::{Event, Observer};
+
+/// How often a line is printed where nothing can be redrawn.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Follows a run of several networks.
+pub struct Progress {
+    bar: ProgressBar,
+    quiet: bool,
+    terminal: bool,
+    what: String,
+    last: String,
+    started: Instant,
+    printed: Instant,
+    done: usize,
+    ahead: usize,
+    /// Networks still to come after the current one.
+    networks: usize,
+    network: usize,
+}
+
+impl Progress {
+    /// For stages of (networks, epochs each).
+    pub fn new(quiet: bool, stages: &[(usize, usize)]) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let target =
+            if quiet || !terminal { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        if let Ok(style) = ProgressStyle::with_template("{prefix} {wide_bar} {per_sec} {eta} {msg}") {
+            bar.set_style(style.progress_chars("━╸ ").with_key(
+                "per_sec",
+                |state: &indicatif::ProgressState, w: &mut dyn std::fmt::Write| {
+                    let _ = write!(w, "{:.0} images/s", state.per_sec());
+                },
+            ));
+        }
+        Self {
+            bar,
+            quiet,
+            terminal,
+            what: String::new(),
+            last: String::new(),
+            started: Instant::now(),
+            printed: Instant::now(),
+            done: 0,
+            ahead: 0,
+            networks: stages.iter().map(|(n, _)| n).sum(),
+            network: 0,
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| eprintln!("{text}"));
+        }
+    }
+}
+
+impl Observer for Progress {
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Started { what, images, .. } => {
+                if what.starts_with("teacher") {
+                    self.network = 0
+                } else {
+                    self.network += 1
+                };
+                self.what = match self.network {
+                    0 => what.to_owned(),
+                    k => format!("[{k}/{}] {what}", self.networks),
+                };
+                (self.started, self.done, self.ahead) = (Instant::now(), 0, images);
+                self.bar.reset();
+                self.bar.set_length(images as u64);
+                self.bar.set_prefix(self.what.clone());
+            }
+            Event::Progress { images } => {
+                self.done += images;
+                self.bar.inc(images as u64);
+                if !self.terminal && self.printed.elapsed() >= LINE_EVERY {
+                    self.printed = Instant::now();
+                    let speed = self.done as f64 / self.started.elapsed().as_secs_f64();
+                    let left = self.ahead.saturating_sub(self.done) as f64 / speed;
+                    let line = format!("{}: {speed:.0} images/s, {left:.0} s left; {}", self.what, self.last);
+                    self.say(&line);
+                }
+            }
+            Event::Epoch { record, .. } => {
+                self.last = format!(
+                    "epoch {}: validation {:.2} %, loss {:.4}",
+                    record.epoch, record.val.accuracy, record.val.loss
+                );
+                self.bar.set_message(self.last.clone());
+            }
+            Event::Finished { .. } => {
+                let seconds = self.started.elapsed().as_secs_f64();
+                let line = format!("{}: {} ({seconds:.1} s)", self.what, self.last);
+                self.say(&line);
+                self.bar.set_message("");
+            }
+            Event::Note(text) => self.say(&text),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What a configuration must hold beyond its types; found before anything is trained.
+
+use std::collections::HashSet;
+
+use super::{ArmConfig, Config, ScheduleKind};
+use crate::{Error, criterion::registry};
+
+impl Config {
+    /// Checks ranges and names, and puts the arm `none` first when it is missing.
+    ///
+    /// # Errors
+    /// The first key that is out of range, with what would be accepted.
+    pub fn check(&self) -> Result<(), Error> {
+        let Config { train, optim, data, .. } = self;
+        let rules: &[(bool, &str, String)] = &[
+            (valid_name(&self.name), "name", format!("{:?}: letters, digits, `-`, `_`, `.`", self.name)),
+            (train.epochs > 0, "train.epochs", format!("{}: at least 1", train.epochs)),
+            (train.batch_size > 1, "train.batch_size", format!("{}: at least 2", train.batch_size)),
+            (!train.seeds.is_empty(), "train.seeds", "an empty list: at least one seed".to_owned()),
+            (distinct(&train.seeds), "train.seeds", format!("{:?}: each seed once", train.seeds)),
+            (train.accumulate > 0, "train.accumulate", "0: at least 1".to_owned()),
+            ((0.0..1.0).contains(&train.ema), "train.ema", format!("{}: from 0 to below 1", train.ema)),
+            (not_negative(train.ce_weight), "train.ce_weight", format!("{}: not negative", train.ce_weight)),
+            (optim.lr > 0.0 && optim.lr.is_finite(), "optim.lr", format!("{}: above 0", optim.lr)),
+            ((0.0..1.0).contains(&optim.momentum), "optim.momentum", format!("{}: from 0 to below 1", optim.momentum)),
+            (not_negative(optim.weight_decay), "optim.weight_decay", format!("{}: not negative", optim.weight_decay)),
+            (
+                not_negative(optim.min_lr) && optim.min_lr <= optim.lr,
+                "optim.min_lr",
+                format!("{}: from 0 to optim.lr", optim.min_lr),
+            ),
+            (
+                not_negative(optim.warmup_epochs),
+                "optim.warmup_epochs",
+                format!("{}: not negative", optim.warmup_epochs),
+            ),
+            (not_negative(optim.clip_norm), "optim.clip_norm", format!("{}: not negative", optim.clip_norm)),
+            (
+                (0.0..1.0).contains(&optim.label_smoothing),
+                "optim.label_smoothing",
+                format!("{}: from 0 to below 1", optim.label_smoothing),
+            ),
+            (
+                optim.schedule != ScheduleKind::MultiStep || !optim.milestones.is_empty(),
+                "optim.milestones",
+                "empty: multistep needs the epochs after which the rate falls".to_owned(),
+            ),
+            (
+                data.val_fraction.is_none_or(|f| f > 0.0 && f < 1.0),
+                "data.val_fraction",
+                format!("{:?}: between 0 and 1", data.val_fraction),
+            ),
+        ];
+        if let Some((_, key, why)) = rules.iter().find(|(ok, ..)| !ok) {
+            return Err(Error::Config(format!("{key} is {why}")));
+        }
+        let mut names = HashSet::new();
+        for arm in &self.arms {
+            check_arm(arm)?;
+            if !names.insert(arm.name.as_str()) {
+                return Err(Error::Config(format!("two arms are called `{}`: give each a name of its own", arm.name)));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_arm(arm: &ArmConfig) -> Result<(), Error> {
+    if !valid_name(&arm.name) {
+        return Err(Error::Config(format!("arm name {:?}: use letters, digits, `-`, `_`, `.`, `+`", arm.name)));
+    }
+    for loss in &arm.losses {
+        registry::build(&loss.criterion_options(), &loss.on)
+            .map_err(|e| Error::Config(format!("arm {}: {e}", arm.name)))?;
+        let weight = loss.resolved_weight();
+        if !not_negative(weight) || !not_negative(loss.warmup_epochs) {
+            let message = format!("arm {}: the weight of {} is {weight}: not negative", arm.name, loss.criterion);
+            return Err(Error::Config(message));
+        }
+    }
+    Ok(())
+}
+
+fn valid_name(name: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || "-_.+".contains(c);
+    !name.is_empty() && !name.starts_with('.') && name.chars().all(plain)
+}
+
+fn not_negative(x: f64) -> bool {
+    x >= 0.0 && x.is_finite()
+}
+
+fn distinct(seeds: &[u64]) -> bool {
+    seeds.iter().collect::<HashSet<_>>().len() == seeds.len()
+}

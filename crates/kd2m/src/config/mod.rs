@@ -1,0 +1,288 @@
+//! The configuration of a run: a TOML file, dotted overrides, defaults written out. The keys are documented in `docs/reference.md`.
+//! [`Config`] is what the file says; it is checked once, in [`Config::resolve`], and saved in the run folder.
+
+mod check;
+mod overrides;
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use kd2m_nn::zoo::Stem;
+use serde::{Deserialize, Serialize};
+
+pub use overrides::Source;
+
+/// A run: one data set, one teacher, one student network, arms × seeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of the run folder under `runs/`.
+    pub name: String,
+    pub data: DataConfig,
+    pub teacher: TeacherConfig,
+    pub student: StudentConfig,
+    #[serde(default)]
+    pub train: TrainConfig,
+    #[serde(default)]
+    pub optim: OptimConfig,
+    /// What is compared; the arm `none` (λ = 0) is added when it is not among them.
+    #[serde(default, rename = "arm", skip_serializing_if = "Vec::is_empty")]
+    pub arms: Vec<ArmConfig>,
+}
+
+/// Which images.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    pub dataset: String,
+    /// Folder that holds the data set; not needed for `digits`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub root: Option<PathBuf>,
+    /// Training images for students after the split, drawn by class; 0: all.
+    #[serde(default)]
+    pub train_limit: usize,
+    /// Share of the training part that becomes validation; the data set's own by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub val_fraction: Option<f64>,
+    #[serde(default)]
+    pub split_seed: u64,
+    /// `default` (the data set's own), `none`, `crop:4`, `crop-flip:4` or `affine:10,0.1,0.1` (degrees, shift, zoom).
+    #[serde(default = "default_augment")]
+    pub augment: String,
+}
+
+fn default_augment() -> String {
+    "default".to_owned()
+}
+
+/// The network that is matched: weights from a file, or trained first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TeacherConfig {
+    pub model: String,
+    #[serde(default)]
+    pub stem: Stem,
+    /// A `.safetensors` or `.pth` file; without it the teacher is trained in the run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PathBuf>,
+    /// Epochs when it is trained; `train.epochs` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<usize>,
+    #[serde(default)]
+    pub seed: u64,
+    /// Its training images; `data.train_limit` by default, 0: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub train_limit: Option<usize>,
+    /// Compute its outputs once where no augmentation is random.
+    #[serde(default = "yes")]
+    pub cache: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// The network that learns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StudentConfig {
+    pub model: String,
+    #[serde(default)]
+    pub stem: Stem,
+    /// Weights to start from instead of a random draw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<PathBuf>,
+}
+
+/// Precision of the products in a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    #[default]
+    F32,
+    /// Products of bf16 with f32 sums, where the processor has them.
+    Bf16,
+}
+
+/// The loop.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    pub epochs: usize,
+    pub batch_size: usize,
+    pub seeds: Vec<u64>,
+    /// Weight of the cross entropy; 0: labels are not used.
+    pub ce_weight: f64,
+    pub precision: Precision,
+    /// Batches whose gradients are averaged before a step.
+    pub accumulate: usize,
+    /// Decay of an exponential moving average of the weights; 0: none.
+    pub ema: f64,
+}
+
+impl Default for TrainConfig {
+    /// The paper's protocol: 15 epochs of batches of 128.
+    fn default() -> Self {
+        Self {
+            epochs: 15,
+            batch_size: 128,
+            seeds: vec![1, 2, 3],
+            ce_weight: 1.0,
+            precision: Precision::F32,
+            accumulate: 1,
+            ema: 0.0,
+        }
+    }
+}
+
+/// Which optimizer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    #[default]
+    Sgd,
+    AdamW,
+}
+
+/// How the learning rate falls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ScheduleKind {
+    #[default]
+    Cosine,
+    MultiStep,
+    Constant,
+}
+
+/// The optimizer and its schedule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimConfig {
+    pub algorithm: Algorithm,
+    pub lr: f64,
+    pub momentum: f64,
+    pub nesterov: bool,
+    pub weight_decay: f64,
+    pub schedule: ScheduleKind,
+    /// Epochs after which `multistep` divides the rate by ten.
+    pub milestones: Vec<usize>,
+    /// Where `cosine` ends.
+    pub min_lr: f64,
+    /// Epochs of linear rise from zero.
+    pub warmup_epochs: f64,
+    /// Bound on the global norm of all gradients, learned parts included; 0: none.
+    pub clip_norm: f64,
+    pub label_smoothing: f64,
+}
+
+impl Default for OptimConfig {
+    /// The paper's protocol: SGD 0.01, momentum 0.9, cosine to 1e-4, no weight decay.
+    fn default() -> Self {
+        Self {
+            algorithm: Algorithm::Sgd,
+            lr: 0.01,
+            momentum: 0.9,
+            nesterov: false,
+            weight_decay: 0.0,
+            schedule: ScheduleKind::Cosine,
+            milestones: Vec::new(),
+            min_lr: 1e-4,
+            warmup_epochs: 0.0,
+            clip_norm: 0.0,
+            label_smoothing: 0.0,
+        }
+    }
+}
+
+/// One way of training the student; its losses are summed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmConfig {
+    pub name: String,
+    /// In place of `train.ce_weight`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ce_weight: Option<f64>,
+    #[serde(default, rename = "loss", skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<LossConfig>,
+}
+
+/// One weighted criterion.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LossConfig {
+    pub criterion: String,
+    /// `features`, `logits` or the name of a stage.
+    #[serde(default = "default_on")]
+    pub on: String,
+    /// λ; the criterion's own default when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
+    /// λ · L / (sg(L) + 1e-8): a weight that does not depend on the scale of the features.
+    #[serde(default)]
+    pub scale_free: bool,
+    /// Epochs over which the weight rises linearly.
+    #[serde(default)]
+    pub warmup_epochs: f64,
+    /// Samples a class remembered to enlarge the clouds; 0: none.
+    #[serde(default)]
+    pub memory: usize,
+    /// The criterion's own options.
+    #[serde(flatten)]
+    pub options: BTreeMap<String, toml::Value>,
+}
+
+fn default_on() -> String {
+    "features".to_owned()
+}
+
+impl ArmConfig {
+    /// The arm λ = 0.
+    pub fn none() -> Self {
+        Self { name: "none".to_owned(), ce_weight: None, losses: Vec::new() }
+    }
+
+    /// An arm with one criterion on the features.
+    pub fn single(criterion: &str, weight: Option<f64>) -> Self {
+        let loss = LossConfig {
+            criterion: criterion.to_owned(),
+            on: default_on(),
+            weight,
+            scale_free: false,
+            warmup_epochs: 0.0,
+            memory: 0,
+            options: BTreeMap::new(),
+        };
+        Self { name: criterion.to_owned(), ce_weight: None, losses: vec![loss] }
+    }
+
+    /// `none`, or the criteria joined by `+`.
+    pub fn criterion(&self) -> String {
+        match self.losses.as_slice() {
+            [] => "none".to_owned(),
+            losses => losses.iter().map(|l| l.criterion.as_str()).collect::<Vec<_>>().join("+"),
+        }
+    }
+}
+
+impl LossConfig {
+    /// λ, the criterion's default written out.
+    pub fn resolved_weight(&self) -> f64 {
+        self.weight.unwrap_or_else(|| crate::criterion::registry::default_weight(&self.criterion))
+    }
+
+    /// The criterion's own options as it reads them.
+    pub fn criterion_options(&self) -> kd2m_ot::Options {
+        self.options.iter().fold(kd2m_ot::Options::new(&self.criterion), |all, (key, value)| match value {
+            toml::Value::String(text) => all.set(key, text),
+            other => all.set(key, other),
+        })
+    }
+}
+
+impl Config {
+    /// The configuration as TOML text.
+    ///
+    /// # Errors
+    /// None in practice: every field can be written.
+    pub fn to_toml(&self) -> Result<String, crate::Error> {
+        toml::to_string(self).map_err(|e| crate::Error::Config(format!("cannot write the configuration: {e}")))
+    }
+}

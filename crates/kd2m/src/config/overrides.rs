@@ -1,0 +1,198 @@
+//! From text to a checked [`Config`]: a file or the built-in demonstration, then dotted overrides (`optim.lr=0.05`,
+//! `arm.0.loss.0.weight=1e-3`), then types. Unknown keys are errors that name the nearest ones.
+
+use std::path::{Path, PathBuf};
+
+use kd2m_ot::error::nearest_names;
+use toml::{Table, Value};
+
+use super::{ArmConfig, Config};
+use crate::{Error, files};
+
+/// The configuration of the digits demonstration, which runs when no other is given.
+const DIGITS_DEMO: &str = include_str!("../../../../configs/digits-demo.toml");
+
+/// A configuration before its types are known.
+pub struct Source {
+    /// What error messages call it.
+    label: String,
+    table: Table,
+}
+
+impl Source {
+    /// The digits demonstration.
+    ///
+    /// # Errors
+    /// None: the text is part of the program and tested.
+    pub fn demo() -> Result<Self, Error> {
+        Self::parse("the built-in digits demonstration", DIGITS_DEMO)
+    }
+
+    /// A TOML file. Relative paths in it are taken from the folder in which the program runs.
+    ///
+    /// # Errors
+    /// A missing file, or text that is no TOML (line and column are named).
+    pub fn file(path: &Path) -> Result<Self, Error> {
+        Self::parse(&path.display().to_string(), &files::read_text(path)?)
+    }
+
+    /// TOML text under a name for messages.
+    ///
+    /// # Errors
+    /// Text that is no TOML.
+    pub fn parse(label: &str, text: &str) -> Result<Self, Error> {
+        let table = text.parse::<Table>().map_err(|e| Error::Config(format!("{label}: {e}")))?;
+        Ok(Self { label: label.to_owned(), table })
+    }
+
+    /// Applies `dotted.key=value`; the value is read as TOML, or else as a string.
+    ///
+    /// # Errors
+    /// No `=`, an index beyond its list, or a key below something that is no table.
+    pub fn set(&mut self, assignment: &str) -> Result<(), Error> {
+        let (key, text) = assignment
+            .split_once('=')
+            .ok_or_else(|| Error::Config(format!("--set {assignment}: expected key=value, e.g. optim.lr=0.05")))?;
+        let value = parse_value(text.trim());
+        let path: Vec<&str> = key.trim().split('.').collect();
+        put(&mut self.table, &path, value).map_err(|why| Error::Config(format!("--set {assignment}: {why}")))
+    }
+
+    /// Sets one key to a value.
+    ///
+    /// # Errors
+    /// As [`set`](Source::set).
+    pub fn put(&mut self, key: &str, value: impl Into<Value>) -> Result<(), Error> {
+        let path: Vec<&str> = key.split('.').collect();
+        put(&mut self.table, &path, value.into()).map_err(|why| Error::Config(format!("{key}: {why}")))
+    }
+
+    /// Sets a path-valued key.
+    ///
+    /// # Errors
+    /// As [`set`](Source::set).
+    pub fn put_path(&mut self, key: &str, path: &Path) -> Result<(), Error> {
+        self.put(key, path.display().to_string())
+    }
+
+    /// Replaces all arms by one for each criterion.
+    ///
+    /// # Errors
+    /// None: names are checked when the configuration is resolved.
+    pub fn set_arms(&mut self, criteria: &[String], weight: Option<f64>) -> Result<(), Error> {
+        let arms: Vec<ArmConfig> = criteria.iter().map(|name| ArmConfig::single(name, weight)).collect();
+        let arms = Value::try_from(arms).map_err(|e| Error::Config(e.to_string()))?;
+        self.put("arm", arms)
+    }
+
+    /// Types and checks.
+    ///
+    /// # Errors
+    /// An unknown key (the nearest ones are named), a value of another type, or one out of range.
+    pub fn resolve(self) -> Result<Config, Error> {
+        let label = self.label;
+        let config: Config = Value::Table(self.table)
+            .try_into()
+            .map_err(|e: toml::de::Error| Error::Config(format!("{label}: {}", with_nearest(e.message()))))?;
+        config.check()?;
+        Ok(config)
+    }
+}
+
+fn parse_value(text: &str) -> Value {
+    let document = format!("value = {text}");
+    match document.parse::<Table>() {
+        Ok(mut table) => table.remove("value").unwrap_or_else(|| Value::String(text.to_owned())),
+        Err(_) => Value::String(text.to_owned()),
+    }
+}
+
+fn put(table: &mut Table, path: &[&str], value: Value) -> Result<(), String> {
+    let (first, rest) = match path {
+        [] | [""] => return Err("the key is empty".to_owned()),
+        [first, rest @ ..] => (*first, rest),
+    };
+    if rest.is_empty() {
+        table.insert(first.to_owned(), value);
+        return Ok(());
+    }
+    match table.entry(first.to_owned()).or_insert_with(|| Value::Table(Table::new())) {
+        Value::Table(inner) => put(inner, rest, value),
+        Value::Array(items) => {
+            let count = items.len();
+            let index: usize =
+                rest[0].parse().map_err(|_| format!("`{first}` is a list: `{}` is no index", rest[0]))?;
+            match (items.get_mut(index), &rest[1..]) {
+                (None, _) => Err(format!("`{first}` has {count} entries, there is no number {index}")),
+                (Some(item), []) => {
+                    *item = value;
+                    Ok(())
+                }
+                (Some(Value::Table(inner)), deeper) => put(inner, deeper, value),
+                (Some(_), _) => Err(format!("`{first}.{index}` is no table")),
+            }
+        }
+        _ => Err(format!("`{first}` is no table")),
+    }
+}
+
+/// Turns serde's list of expected fields into the nearest ones.
+fn with_nearest(message: &str) -> String {
+    let first = message.lines().next().unwrap_or(message);
+    let Some((head, expected)) = first.split_once(", expected one of ") else { return first.to_owned() };
+    let Some(unknown) = head.split('`').nth(1) else { return first.to_owned() };
+    let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    match nearest_names(unknown, known.iter().copied()).as_slice() {
+        [] => format!("{head}; the keys here are {}", known.join(", ")),
+        near => format!("{head}; did you mean {}?", near.join(" or ")),
+    }
+}
+
+impl Config {
+    /// Where the run folder is when `--out` does not say it.
+    pub fn default_out(&self) -> PathBuf {
+        Path::new("runs").join(&self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn demo() -> Source {
+        Source::demo().unwrap()
+    }
+
+    #[test]
+    fn the_built_in_demonstration_resolves_and_round_trips() {
+        let config = demo().resolve().unwrap();
+        assert_eq!(config.data.dataset, "digits");
+        let again = Source::parse("again", &config.to_toml().unwrap()).unwrap().resolve().unwrap();
+        assert_eq!(config, again);
+    }
+
+    #[test]
+    fn dotted_overrides_reach_scalars_lists_and_losses() {
+        let mut source = demo();
+        for set in ["optim.lr=0.5", "train.seeds=[7]", "arm.0.loss.0.weight=1e-3", "data.root=/some/where"] {
+            source.set(set).unwrap();
+        }
+        let config = source.resolve().unwrap();
+        assert_eq!((config.optim.lr, config.train.seeds.as_slice()), (0.5, &[7][..]));
+        assert_eq!(config.arms[0].losses[0].weight, Some(1e-3));
+        assert_eq!(config.data.root.as_deref(), Some(Path::new("/some/where")));
+    }
+
+    #[test]
+    fn mistakes_name_what_is_near() {
+        let fails = |set: &str| {
+            let mut source = demo();
+            source.set(set).and_then(|()| source.resolve()).unwrap_err().to_string()
+        };
+        assert!(fails("optim.lrr=1").contains("did you mean lr?"));
+        assert!(fails("arm.9.name=1").contains("there is no number 9"));
+        assert!(fails("arm.0.loss.0.criterion=w22").contains("did you mean"));
+        assert!(fails("optim.lr").contains("expected key=value"));
+        assert!(fails("optim.lr=-1").contains("optim.lr"));
+    }
+}

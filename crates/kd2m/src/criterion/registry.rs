@@ -1,0 +1,142 @@
+//! Every criterion by name: the divergences of `kd2m-ot` and the field's baselines. `kd2m list criteria` prints this table.
+
+use kd2m_ot::{Options, divergence::registry as metrics, error::nearest_names, options::OptionSpec};
+
+use super::{
+    Criterion, CriterionError,
+    hinton::Hinton,
+    matching::{Matching, On},
+};
+
+/// One criterion that is not a divergence of `kd2m-ot`.
+pub struct Baseline {
+    pub name: &'static str,
+    pub aliases: &'static [&'static str],
+    pub formula: &'static str,
+    pub source: &'static str,
+    pub cost: &'static str,
+    pub when: &'static str,
+    /// The weight of its authors, used when none is given.
+    pub weight: f64,
+    pub options: &'static [OptionSpec],
+    pub build: fn(&Options) -> Result<Box<dyn Criterion>, CriterionError>,
+}
+
+const TEMPERATURE: OptionSpec =
+    OptionSpec { name: "temperature", default: "4", help: "softens both distributions; above 0" };
+
+/// The baselines, in the order in which tables show them.
+pub const BASELINES: &[Baseline] = &[
+    Baseline {
+        name: "hinton",
+        aliases: &["kd"],
+        formula: "T² · KL(softmax(t/T) ‖ softmax(s/T)), mean over samples",
+        source: "Hinton, Vinyals, Dean 2015",
+        cost: "O(n·classes)",
+        when: "the reference point of every comparison; logits only",
+        weight: 0.9,
+        options: &[TEMPERATURE],
+        build: |o| Ok(Box::new(Hinton { temperature: o.positive("temperature")?.unwrap_or(4.0), standardise: false })),
+    },
+    Baseline {
+        name: "hinton-std",
+        aliases: &["kd-std"],
+        formula: "hinton on logits with zero mean and unit deviation per sample",
+        source: "Sun et al. 2024, Logit standardization",
+        cost: "O(n·classes)",
+        when: "teacher and student logits of very different scale",
+        weight: 9.0,
+        options: &[OptionSpec { default: "2", ..TEMPERATURE }],
+        build: |o| Ok(Box::new(Hinton { temperature: o.positive("temperature")?.unwrap_or(2.0), standardise: true })),
+    },
+];
+
+/// What a person needs to choose a criterion.
+pub struct Card {
+    pub name: String,
+    pub aliases: Vec<String>,
+    pub formula: String,
+    pub source: String,
+    pub cost: String,
+    pub when: String,
+    /// Used when no weight is given.
+    pub weight: f64,
+    pub options: Vec<OptionSpec>,
+}
+
+/// All criteria: divergences first, then baselines.
+pub fn cards() -> Vec<Card> {
+    let matching = metrics::ENTRIES.iter().filter(|e| trains(e)).map(|e| Card {
+        name: e.name.to_owned(),
+        aliases: owned(e.aliases),
+        formula: e.formula.to_owned(),
+        source: e.source.to_owned(),
+        cost: e.cost.to_owned(),
+        when: e.when.to_owned(),
+        weight: 1.0,
+        options: e.options.to_vec(),
+    });
+    let baselines = BASELINES.iter().map(|b| Card {
+        name: b.name.to_owned(),
+        aliases: owned(b.aliases),
+        formula: b.formula.to_owned(),
+        source: b.source.to_owned(),
+        cost: b.cost.to_owned(),
+        when: b.when.to_owned(),
+        weight: b.weight,
+        options: b.options.to_vec(),
+    });
+    matching.chain(baselines).collect()
+}
+
+/// Certified bounds have no gradient.
+fn trains(entry: &metrics::Entry) -> bool {
+    entry.name != "bounds"
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|n| (*n).to_owned()).collect()
+}
+
+/// The baseline of a name or alias.
+fn baseline(name: &str) -> Option<&'static Baseline> {
+    BASELINES.iter().find(|b| b.name == name || b.aliases.contains(&name))
+}
+
+/// The weight used when a configuration gives none.
+pub fn default_weight(name: &str) -> f64 {
+    baseline(name).map_or(1.0, |b| b.weight)
+}
+
+/// Builds the criterion that `options.metric()` names, on these outputs.
+///
+/// # Errors
+/// An unknown name or option (the nearest ones are named), or a value that an option does not accept.
+pub fn build(options: &Options, on: &str) -> Result<Box<dyn Criterion>, CriterionError> {
+    let name = options.metric();
+    if let Some(found) = baseline(name) {
+        options.check_names(found.options)?;
+        if on != "features" {
+            let message = format!("criterion {name} chooses its own outputs: leave `on` out (got on = \"{on}\")");
+            return Err(CriterionError::Config(message));
+        }
+        return (found.build)(options);
+    }
+    match metrics::resolve(name) {
+        Ok((entry, _)) if trains(entry) => Ok(Box::new(Matching::new(options, On::parse(on))?)),
+        Ok((entry, _)) => Err(CriterionError::Config(format!(
+            "{} has no gradient: it is a metric of `kd2m distance`, not a criterion",
+            entry.name
+        ))),
+        Err(_) => Err(CriterionError::Config(unknown(name))),
+    }
+}
+
+fn unknown(name: &str) -> String {
+    let cards = cards();
+    let names = cards.iter().flat_map(|c| c.aliases.iter().chain([&c.name])).map(String::as_str);
+    match nearest_names(name, names).as_slice() {
+        [] => format!("unknown criterion `{name}`; `kd2m list criteria` shows all"),
+        near => format!("unknown criterion `{name}`; did you mean {}?", near.join(" or ")),
+    }
+}

@@ -1,0 +1,104 @@
+//! A network on some device: the student is trained through it, a teacher only run forward.
+//! [`burn`](self::burn) runs a graph on any Burn device; losses never notice which engine it was.
+
+pub mod burn;
+
+use std::sync::Arc;
+
+use ::burn::tensor::Tensor;
+use kd2m_nn::Weights;
+use thiserror::Error;
+
+use crate::batch::Outputs;
+pub use crate::parameters::{Rule, Update};
+
+/// What the batch norms use: the batch's own statistics, or the running ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Train,
+    Evaluate,
+}
+
+/// Augmented pixels in 0…1, `[n, channels, height, width]` row-major.
+#[derive(Debug, Clone, Copy)]
+pub struct Images<'a> {
+    pub pixels: &'a [f32],
+    pub n: usize,
+}
+
+/// Gradients of the objective with respect to a network's outputs; `None` where it does not depend on one.
+/// Each is partial: what flows through later layers the engine adds.
+#[derive(Debug, Clone, Default)]
+pub struct OutputGradients {
+    pub features: Option<Tensor<2>>,
+    pub logits: Option<Tensor<2>>,
+    pub maps: Vec<(Arc<str>, Tensor<4>)>,
+}
+
+/// What follows a backward pass. Stepping at once lets an engine fuse the update with it.
+#[derive(Debug, Clone, Copy)]
+pub enum Then {
+    Accumulate,
+    Step(Update),
+}
+
+/// What an engine cannot do.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    #[error("weights do not fit {model}: {message}")]
+    Weights { model: String, message: String },
+    #[error("{model} expects images of {expected} values, got {found}")]
+    Images { model: String, expected: usize, found: usize },
+    #[error("backward without a forward pass in training mode")]
+    NoForward,
+    #[error("{0}")]
+    Other(String),
+}
+
+/// Runs and trains one graph.
+pub trait Engine: Send {
+    /// Outputs of a batch, on [`device`](Engine::device), without a tape.
+    ///
+    /// # Errors
+    /// Images of another size than the graph's.
+    fn forward(&mut self, images: Images, mode: Mode) -> Result<Outputs, EngineError>;
+
+    /// Carries gradients of the last training outputs to the parameters.
+    ///
+    /// # Errors
+    /// No training forward pass to go back through.
+    fn backward(&mut self, gradients: &OutputGradients, then: Then) -> Result<(), EngineError>;
+
+    /// Σ g² over all accumulated parameter gradients.
+    fn gradient_norm_squared(&self) -> f64;
+
+    /// One optimizer step with the accumulated gradients, which are then cleared.
+    ///
+    /// # Errors
+    /// None of the built-in engines fails here.
+    fn step(&mut self, update: &Update) -> Result<(), EngineError>;
+
+    /// Parameters and running statistics under PyTorch's keys.
+    fn network_state(&self) -> Weights;
+
+    /// Momentum and moments, and the step count: with the network state all that exact resume needs.
+    fn optimizer_state(&self) -> Weights;
+
+    /// Replaces parameters and running statistics.
+    ///
+    /// # Errors
+    /// A key or shape that does not fit.
+    fn load_network(&mut self, weights: &Weights) -> Result<(), EngineError>;
+
+    /// Replaces the optimizer's state.
+    ///
+    /// # Errors
+    /// A key or shape that does not fit.
+    fn load_optimizer(&mut self, state: &Weights) -> Result<(), EngineError>;
+
+    /// Gradients accumulated so far under PyTorch's keys: for tests and comparisons.
+    fn gradients(&self) -> Weights;
+
+    /// Where the outputs live.
+    fn device(&self) -> ::burn::tensor::Device;
+}

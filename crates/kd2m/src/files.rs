@@ -1,0 +1,57 @@
+//! Files that are whole or not there: written under a temporary name beside their place, then renamed.
+
+use std::{fs, io::Write, path::Path};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::error::Error;
+
+/// Writes a file whole.
+///
+/// # Errors
+/// The folder cannot be written, or the disk is full; nothing is left behind.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let attempt = || {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|e| e.error)?;
+        Ok(())
+    };
+    attempt().map_err(|source| Error::io("write", path, source))
+}
+
+/// Writes a value as indented JSON.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
+    let mut text = serde_json::to_string_pretty(value).map_err(|e| Error::Config(e.to_string()))?;
+    text.push('\n');
+    write(path, text.as_bytes())
+}
+
+/// Reads a file as text.
+///
+/// # Errors
+/// It is missing or not UTF-8.
+pub fn read_text(path: &Path) -> Result<String, Error> {
+    fs::read_to_string(path).map_err(|source| Error::io("read", path, source))
+}
+
+/// Reads a value from JSON.
+///
+/// # Errors
+/// A missing file, or one that does not hold such a value.
+pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
+    serde_json::from_str(&read_text(path)?).map_err(|e| Error::Config(format!("{}: {e}", path.display())))
+}
+
+/// Makes a folder and its parents.
+///
+/// # Errors
+/// A file stands in the way, or no permission.
+pub fn make_folder(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(|source| Error::io("create", path, source))
+}

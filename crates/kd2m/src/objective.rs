@@ -1,0 +1,208 @@
+//! What a student minimises: ce_weight · cross entropy + Σ weight · criterion, with warm-up and scale-free weights.
+
+use std::time::Instant;
+
+use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax};
+
+use crate::{
+    Error,
+    batch::{Batch, host},
+    config::{ArmConfig, Config},
+    criterion::{Criterion, CriterionError, Diagnostics, Needs, Shapes, registry},
+    parameters::ParameterSet,
+};
+
+/// Keeps a scale-free weight finite where the loss is zero.
+const SCALE_FLOOR: f64 = 1e-8;
+
+/// One criterion with its weight.
+struct WeightedTerm {
+    name: String,
+    criterion: Box<dyn Criterion>,
+    weight: f64,
+    scale_free: bool,
+    warmup_epochs: f64,
+}
+
+/// The weighted sum.
+pub struct Objective {
+    pub ce_weight: f64,
+    pub label_smoothing: f64,
+    terms: Vec<WeightedTerm>,
+}
+
+/// A term's value on one batch.
+#[derive(Debug, Clone)]
+pub struct TermValue {
+    pub name: String,
+    /// The criterion itself.
+    pub raw: f64,
+    /// What it adds to the loss.
+    pub weighted: f64,
+    /// Time of its forward evaluation.
+    pub seconds: f64,
+    pub diagnostics: Diagnostics,
+}
+
+/// The objective's value on one batch.
+pub struct Evaluated {
+    /// `[1]`, tracked.
+    pub total: Tensor<1>,
+    pub value: f64,
+    pub ce: f64,
+    pub terms: Vec<TermValue>,
+}
+
+impl Objective {
+    /// The objective of an arm.
+    ///
+    /// # Errors
+    /// A criterion that cannot be built, or nothing to minimise.
+    pub fn new(config: &Config, arm: &ArmConfig) -> Result<Self, Error> {
+        let terms = arm
+            .losses
+            .iter()
+            .map(|loss| {
+                Ok(WeightedTerm {
+                    name: loss.criterion.clone(),
+                    criterion: registry::build(&loss.criterion_options(), &loss.on)?,
+                    weight: loss.resolved_weight(),
+                    scale_free: loss.scale_free,
+                    warmup_epochs: loss.warmup_epochs,
+                })
+            })
+            .collect::<Result<Vec<_>, CriterionError>>()?;
+        let ce_weight = arm.ce_weight.unwrap_or(config.train.ce_weight);
+        let objective = Self { ce_weight, label_smoothing: config.optim.label_smoothing, terms };
+        if ce_weight == 0.0 && objective.terms.iter().all(|t| t.weight == 0.0) {
+            return Err(Error::Config(format!(
+                "arm {}: ce_weight is 0 and no loss has a weight above 0: nothing to minimise",
+                arm.name
+            )));
+        }
+        Ok(objective)
+    }
+
+    /// Cross entropy alone: how a teacher is trained.
+    pub fn cross_entropy(label_smoothing: f64) -> Self {
+        Self { ce_weight: 1.0, label_smoothing, terms: Vec::new() }
+    }
+
+    /// What all criteria read.
+    pub fn needs(&self) -> Needs {
+        let mut all = Needs { labels: self.ce_weight > 0.0, ..Needs::default() };
+        for needs in self.terms.iter().map(|t| t.criterion.needs()) {
+            all.labels |= needs.labels;
+            for (to, from) in [(&mut all.student_maps, needs.student_maps), (&mut all.teacher_maps, needs.teacher_maps)]
+            {
+                from.into_iter().for_each(|stage| {
+                    if !to.contains(&stage) {
+                        to.push(stage);
+                    }
+                });
+            }
+        }
+        all
+    }
+
+    /// Makes the learned parts of all criteria.
+    ///
+    /// # Errors
+    /// Sizes that do not go together.
+    pub fn prepare(&mut self, shapes: &Shapes, device: &Device, seed: u64) -> Result<(), CriterionError> {
+        self.terms.iter_mut().try_for_each(|t| t.criterion.prepare(shapes, device, seed))
+    }
+
+    /// The loss on one batch; `epoch` counts whole and part epochs, for warm-up.
+    ///
+    /// # Errors
+    /// A criterion that is not defined on the batch.
+    pub fn evaluate(&mut self, batch: &Batch, epoch: f64) -> Result<Evaluated, CriterionError> {
+        let entropy = match batch.labels {
+            [] => None,
+            labels => Some(cross_entropy(&batch.student.logits, labels, self.label_smoothing)),
+        };
+        let ce = entropy.as_ref().map_or(f64::NAN, scalar);
+        let zero = || Tensor::<1>::from_data(TensorData::new(vec![0f32], [1]), &batch.student.logits.device());
+        let mut total = match entropy {
+            Some(entropy) if self.ce_weight > 0.0 => entropy * self.ce_weight,
+            _ => zero(),
+        };
+        let mut value = if self.ce_weight > 0.0 { self.ce_weight * ce } else { 0.0 };
+        let mut terms = Vec::with_capacity(self.terms.len());
+        for term in &mut self.terms {
+            let started = Instant::now();
+            let found = term.criterion.evaluate(batch)?;
+            let raw = scalar(&found.loss);
+            let seconds = started.elapsed().as_secs_f64();
+            let warm = if term.warmup_epochs > 0.0 { (epoch / term.warmup_epochs).min(1.0) } else { 1.0 };
+            let scale = if term.scale_free { 1.0 / (raw.abs() + SCALE_FLOOR) } else { 1.0 };
+            let weight = term.weight * warm * scale;
+            if weight > 0.0 {
+                total = total + found.loss * weight;
+            }
+            value += weight * raw;
+            terms.push(TermValue {
+                name: term.name.clone(),
+                raw,
+                weighted: weight * raw,
+                seconds,
+                diagnostics: found.diagnostics,
+            });
+        }
+        Ok(Evaluated { total, value, ce, terms })
+    }
+
+    /// The learned parts of all criteria, each with the name of its term.
+    pub fn learned(&mut self) -> Vec<(String, &mut ParameterSet)> {
+        let parts = self.terms.iter_mut().enumerate();
+        parts.filter_map(|(i, t)| Some((format!("{i}.{}", t.name), t.criterion.learned()?))).collect()
+    }
+
+    /// Memories of all criteria, by term.
+    pub fn state(&self) -> kd2m_nn::Weights {
+        let parts = self.terms.iter().enumerate();
+        parts
+            .flat_map(|(i, t)| {
+                let name = t.name.clone();
+                t.criterion.state().into_iter().map(move |(key, tensor)| (format!("{i}.{name}.{key}"), tensor))
+            })
+            .collect()
+    }
+
+    /// Puts saved memories back.
+    ///
+    /// # Errors
+    /// A memory of another shape.
+    pub fn load_state(&mut self, state: &kd2m_nn::Weights) -> Result<(), CriterionError> {
+        for (i, term) in self.terms.iter_mut().enumerate() {
+            let prefix = format!("{i}.{}.", term.name);
+            let own = state
+                .iter()
+                .filter_map(|(key, tensor)| Some((key.strip_prefix(&prefix)?.to_owned(), tensor.clone())))
+                .collect();
+            term.criterion.load_state(&own)?;
+        }
+        Ok(())
+    }
+
+    /// The student's features as the first criterion with a projector compares them.
+    pub fn project(&self, features: &Tensor<2>) -> Option<Tensor<2>> {
+        self.terms.iter().find_map(|t| t.criterion.project(features))
+    }
+}
+
+/// The value of a `[1]` tensor.
+pub fn scalar(tensor: &Tensor<1>) -> f64 {
+    host(tensor).first().map_or(f64::NAN, |x| f64::from(*x))
+}
+
+/// Mean over samples of −(1 − s) log p_y − s · mean over classes of log p, as PyTorch's `cross_entropy` with `label_smoothing`.
+pub fn cross_entropy(logits: &Tensor<2>, labels: &[u32], smoothing: f64) -> Tensor<1> {
+    let [n, _] = logits.dims();
+    let index: Vec<i32> = labels.iter().map(|l| *l as i32).collect();
+    let index = Tensor::<2, Int>::from_data(TensorData::new(index, [n, 1]), &logits.device().without_autodiff());
+    let log_p = log_softmax(logits.clone(), 1);
+    let hit = log_p.clone().gather(1, index).mean();
+    if smoothing == 0.0 { -hit } else { -(hit * (1.0 - smoothing) + log_p.mean() * smoothing) }
+}

@@ -1,0 +1,161 @@
+//! A network on a split, in evaluation mode and fixed order: accuracy, losses, and the distance of its features to the teacher's.
+
+use std::sync::Arc;
+
+use kd2m_data::{Dataset, Loader, Part};
+use kd2m_ot::{
+    Cloud, Side,
+    divergence::{AnyDivergence, Divergence, Request, registry},
+};
+
+use super::record::{SplitRecord, TermRecord};
+use crate::{
+    Error,
+    batch::{Batch, Outputs, host},
+    engine::{Engine, Images, Mode},
+    objective::{Evaluated, Objective},
+    teacher::{Teacher, View},
+};
+
+/// Sums over samples, from which a [`SplitRecord`] is made.
+#[derive(Default)]
+pub struct Tally {
+    samples: f64,
+    correct: f64,
+    sums: SplitRecord,
+}
+
+impl Tally {
+    /// Adds one batch.
+    pub fn add(&mut self, value: &Evaluated, logits: &[f32], labels: &[u32]) {
+        let n = labels.len().max(1) as f64;
+        self.samples += n;
+        self.correct += correct(logits, labels) as f64;
+        self.sums.loss += n * value.value;
+        self.sums.ce += n * value.ce;
+        for term in &value.terms {
+            let sum: &mut TermRecord = self.sums.terms.entry(term.name.clone()).or_default();
+            sum.raw += n * term.raw;
+            sum.weighted += n * term.weighted;
+            sum.share_of_step += term.seconds;
+            for (name, number) in &term.diagnostics {
+                *sum.diagnostics.entry(name.clone()).or_default() += n * number;
+            }
+        }
+    }
+
+    /// Means over the samples; `seconds` is the time of which each term's share is taken.
+    pub fn record(self, seconds: f64) -> SplitRecord {
+        let n = self.samples.max(1.0);
+        let terms = self.sums.terms.into_iter().map(|(name, t)| {
+            let diagnostics = t.diagnostics.into_iter().map(|(k, v)| (k, v / n)).collect();
+            let share_of_step = if seconds > 0.0 { t.share_of_step / seconds } else { 0.0 };
+            (name, TermRecord { raw: t.raw / n, weighted: t.weighted / n, share_of_step, diagnostics })
+        });
+        SplitRecord {
+            loss: self.sums.loss / n,
+            accuracy: 100.0 * self.correct / n,
+            ce: self.sums.ce / n,
+            terms: terms.collect(),
+        }
+    }
+}
+
+/// How many samples have their largest logit at their label.
+pub fn correct(logits: &[f32], labels: &[u32]) -> usize {
+    let classes = logits.len() / labels.len().max(1);
+    let best = |row: &[f32]| row.iter().enumerate().fold(0, |b, (i, x)| if *x > row[b] { i } else { b });
+    logits.chunks_exact(classes.max(1)).zip(labels).filter(|(row, label)| best(row) == **label as usize).count()
+}
+
+/// A part of a data set to evaluate on.
+#[derive(Clone, Copy)]
+pub struct Split<'a> {
+    pub dataset: &'a Arc<Dataset>,
+    pub part: Part,
+    pub indices: &'a [u32],
+    pub batch_size: usize,
+}
+
+/// What evaluation finds.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    pub record: SplitRecord,
+    pub w2_to_teacher: Option<f64>,
+}
+
+/// Evaluates a network; with a teacher also the objective's terms and the distance to it.
+///
+/// # Errors
+/// What engine, teacher or a criterion cannot do.
+pub fn evaluate(
+    engine: &mut dyn Engine,
+    mut teacher: Option<&mut dyn Teacher>,
+    objective: &mut Objective,
+    split: Split,
+    seed: u64,
+) -> Result<Evaluation, Error> {
+    let view = View { part: split.part, fixed: true };
+    let mut tally = Tally::default();
+    let mut distance = MeanW2::new(split)?;
+    let mut loader = Loader::evaluation(split.dataset, split.part, split.indices, split.batch_size)?;
+    while let Some(data) = loader.next() {
+        let images = Images { pixels: &data.images, n: data.len() };
+        let student = engine.forward(images, Mode::Evaluate)?;
+        let own = student.clone();
+        let against = match teacher.as_deref_mut() {
+            Some(teacher) => teacher.outputs(images, &data.indices, view)?,
+            None => own,
+        };
+        let batch = Batch {
+            student: &student,
+            teacher: &against,
+            labels: &data.labels,
+            indices: &data.indices,
+            step: 0,
+            epoch: 0,
+            seed,
+            mode: Mode::Evaluate,
+        };
+        let value = objective.evaluate(&batch, f64::INFINITY)?;
+        tally.add(&value, &host(&student.logits), &data.labels);
+        if teacher.is_some() {
+            distance.add(objective, &student, &against)?;
+        }
+        loader.recycle(data);
+    }
+    Ok(Evaluation { record: tally.record(0.0), w2_to_teacher: distance.mean() })
+}
+
+/// Mean W₂² over full batches, through a projector where there is one.
+struct MeanW2 {
+    w2: Box<dyn AnyDivergence>,
+    full: usize,
+    sum: f64,
+    count: usize,
+}
+
+impl MeanW2 {
+    /// A split smaller than a batch counts as one full batch.
+    fn new(split: Split) -> Result<Self, Error> {
+        let full = split.batch_size.min(split.indices.len());
+        Ok(Self { w2: registry::build(&kd2m_ot::Options::new("w2"))?, full, sum: 0.0, count: 0 })
+    }
+
+    fn add(&mut self, objective: &Objective, student: &Outputs, teacher: &Outputs) -> Result<(), Error> {
+        let x = objective.project(&student.features).unwrap_or_else(|| student.features.clone());
+        let ([n, d], [m, e]) = (x.dims(), teacher.features.dims());
+        if d != e || n < self.full {
+            return Ok(());
+        }
+        let (a, b) = (host(&x), host(&teacher.features));
+        let (a, b) = (Cloud::new(Side::A, &a, n, d)?, Cloud::new(Side::B, &b, m, e)?);
+        self.sum += Divergence::<f32>::evaluate(self.w2.as_ref(), &a, &b, Request::VALUE)?.value;
+        self.count += 1;
+        Ok(())
+    }
+
+    fn mean(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
+    }
+}

@@ -1,0 +1,280 @@
+//! The loop that trains one network: a teacher by cross entropy, or a student by an objective against its teacher.
+//! The outputs are leaves of the objective's tape; their gradients go back to the engine, which knows nothing of losses.
+
+use std::{sync::Arc, time::Instant};
+
+use burn::tensor::Gradients;
+use kd2m_data::{Augment, Dataset, Loader, Part, epoch_order};
+use kd2m_nn::Weights;
+
+use super::{
+    checkpoint::{Checkpoints, State},
+    evaluate::{Evaluation, Split, Tally, evaluate},
+    observer::{Event, Observer},
+    record::EpochRecord,
+    schedule::learning_rate,
+};
+use crate::{
+    Error,
+    batch::{Batch, Outputs, host},
+    config::{Algorithm, Config},
+    engine::{Engine, Images, Mode, OutputGradients, Rule, Then, Update},
+    objective::{Evaluated, Objective},
+    teacher::{Teacher, View},
+};
+
+/// What training one network needs.
+pub struct Fit<'a> {
+    pub config: &'a Config,
+    pub dataset: &'a Arc<Dataset>,
+    /// Samples of the training part to learn from.
+    pub train: &'a [u32],
+    /// Samples of the training part to validate on.
+    pub val: &'a [u32],
+    pub augment: Augment,
+    pub epochs: usize,
+    pub seed: u64,
+    /// Arm, or `teacher`.
+    pub arm: &'a str,
+    pub engine: Box<dyn Engine>,
+    pub teacher: Option<&'a mut dyn Teacher>,
+    pub objective: Objective,
+    pub checkpoints: Checkpoints,
+}
+
+/// A trained network.
+pub struct Fitted {
+    pub engine: Box<dyn Engine>,
+    pub objective: Objective,
+    /// Weights after the last epoch (their moving average when `train.ema` is on).
+    pub last: Weights,
+    /// Weights after the epoch with the best validation accuracy.
+    pub best: Weights,
+    pub best_epoch: usize,
+    pub history: Vec<EpochRecord>,
+}
+
+impl Fit<'_> {
+    /// Trains to the end, going on from a checkpoint where there is one.
+    ///
+    /// # Errors
+    /// A loss that is no longer finite, or what engine, teacher, criterion or disk cannot do.
+    pub fn run(mut self, observer: &mut dyn Observer) -> Result<Fitted, Error> {
+        let what = format!("{}, seed {}", self.arm, self.seed);
+        let mut state = self.restore()?;
+        let left = self.epochs - state.history.len();
+        observer.event(Event::Started { what: &what, epochs: self.epochs, images: left * self.train.len() });
+        for epoch in state.history.len()..self.epochs {
+            let (seconds, lr, tally, remembered) = self.train_epoch(epoch, &mut state, observer)?;
+            let network = self.engine.network_state();
+            let weights = match state.average.is_empty() {
+                true => network.clone(),
+                false => state.average.clone(),
+            };
+            let found = self.validate(&network, &weights)?;
+            let record = EpochRecord {
+                epoch: epoch + 1,
+                lr,
+                seconds,
+                images_per_second: self.train.len() as f64 / seconds,
+                teacher_cache: remembered,
+                train: tally.record(seconds),
+                val: found.record,
+                w2_to_teacher: found.w2_to_teacher,
+            };
+            let better = state.history.iter().all(|r| r.val.accuracy < record.val.accuracy);
+            observer.event(Event::Epoch { what: &what, record: &record });
+            state.history.push(record);
+            if better {
+                (state.best, state.best_epoch) = (weights.clone(), epoch + 1);
+            }
+            state.last = weights;
+            self.checkpoints.metrics(&state.history)?;
+            if self.checkpoints.due() && epoch + 1 < self.epochs {
+                self.save(&state)?;
+            }
+        }
+        observer.event(Event::Finished { what: &what });
+        Ok(Fitted {
+            engine: self.engine,
+            objective: self.objective,
+            last: state.last,
+            best: state.best,
+            best_epoch: state.best_epoch,
+            history: state.history,
+        })
+    }
+
+    /// One pass over the training samples: time, last learning rate, sums, whether the teacher answered from memory.
+    fn train_epoch(
+        &mut self,
+        epoch: usize,
+        state: &mut State,
+        observer: &mut dyn Observer,
+    ) -> Result<(f64, f64, Tally, bool), Error> {
+        let started = Instant::now();
+        let view = View { part: Part::Train, fixed: self.augment == Augment::None };
+        let remembered = self.teacher.as_ref().is_some_and(|t| t.remembers(view));
+        let order = epoch_order(self.train, self.seed, epoch);
+        let size = self.config.train.batch_size;
+        let batches = kd2m_data::training_batches(&order, size).len();
+        let accumulate = self.config.train.accumulate;
+        let mut loader = Loader::training(self.dataset, order, size, &self.augment, self.seed, epoch)?;
+        let (mut tally, mut lr, mut number) = (Tally::default(), 0.0, 0);
+        while let Some(data) = loader.next() {
+            let images = Images { pixels: &data.images, n: data.len() };
+            let student = self.engine.forward(images, Mode::Train)?.leaves();
+            let against = match self.teacher.as_deref_mut() {
+                Some(teacher) => teacher.outputs(images, &data.indices, view)?,
+                None => student.constants(),
+            };
+            let batch = Batch {
+                student: &student,
+                teacher: &against,
+                labels: &data.labels,
+                indices: &data.indices,
+                step: state.steps,
+                epoch,
+                seed: self.seed,
+                mode: Mode::Train,
+            };
+            let fraction = number as f64 / batches as f64;
+            let value = self.objective.evaluate(&batch, epoch as f64 + fraction)?;
+            self.refuse_not_finite(&value, epoch, number, state)?;
+            tally.add(&value, &host(&student.logits), &data.labels);
+            number += 1;
+            let group = accumulate.min(batches - (number - 1) / accumulate * accumulate);
+            let mut gradients = (value.total / group as f64).backward();
+            let outputs = output_gradients(&student, &mut gradients);
+            self.objective.learned().into_iter().for_each(|(_, part)| part.collect(&mut gradients));
+            if number % accumulate == 0 || number == batches {
+                lr = learning_rate(&self.config.optim, self.epochs, epoch, number as f64 / batches as f64);
+                self.step(&outputs, lr)?;
+                state.steps += 1;
+                self.average(state);
+            } else {
+                self.engine.backward(&outputs, Then::Accumulate)?;
+            }
+            observer.event(Event::Progress { images: data.len() });
+            loader.recycle(data);
+        }
+        Ok((started.elapsed().as_secs_f64(), lr, tally, remembered))
+    }
+
+    /// Backward and update of the network and of the learned parts, under one clipping norm.
+    fn step(&mut self, outputs: &OutputGradients, lr: f64) -> Result<(), Error> {
+        let optim = &self.config.optim;
+        let rule = match optim.algorithm {
+            Algorithm::Sgd => Rule::Sgd { momentum: optim.momentum, nesterov: optim.nesterov },
+            Algorithm::AdamW => Rule::AdamW { beta1: 0.9, beta2: 0.999, eps: 1e-8 },
+        };
+        let mut update = Update { lr, weight_decay: optim.weight_decay, gradient_scale: 1.0, rule };
+        if optim.clip_norm > 0.0 {
+            self.engine.backward(outputs, Then::Accumulate)?;
+            let learned: f64 = self.objective.learned().iter().map(|(_, part)| part.gradient_norm_squared()).sum();
+            let norm = (self.engine.gradient_norm_squared() + learned).sqrt();
+            update.gradient_scale = (optim.clip_norm / (norm + 1e-6)).min(1.0);
+            self.engine.step(&update)?;
+        } else {
+            self.engine.backward(outputs, Then::Step(update))?;
+        }
+        self.objective.learned().into_iter().for_each(|(_, part)| part.step(&update));
+        Ok(())
+    }
+
+    fn average(&self, state: &mut State) {
+        let decay = self.config.train.ema as f32;
+        if decay == 0.0 {
+            return;
+        }
+        let network = self.engine.network_state();
+        if state.average.is_empty() {
+            state.average = network;
+            return;
+        }
+        for (key, tensor) in network {
+            if let Some(average) = state.average.get_mut(&key) {
+                average.values.iter_mut().zip(&tensor.values).for_each(|(a, x)| *a = decay * *a + (1.0 - decay) * x);
+            }
+        }
+    }
+
+    fn validate(&mut self, network: &Weights, weights: &Weights) -> Result<Evaluation, Error> {
+        let averaged = self.config.train.ema > 0.0;
+        if averaged {
+            self.engine.load_network(weights)?;
+        }
+        let split = Split {
+            dataset: self.dataset,
+            part: Part::Train,
+            indices: self.val,
+            batch_size: self.config.train.batch_size,
+        };
+        let teacher = self.teacher.as_deref_mut().map(|t| t as &mut dyn Teacher);
+        let found = evaluate(self.engine.as_mut(), teacher, &mut self.objective, split, self.seed);
+        if averaged {
+            self.engine.load_network(network)?;
+        }
+        found
+    }
+
+    fn refuse_not_finite(&self, value: &Evaluated, epoch: usize, batch: usize, state: &State) -> Result<(), Error> {
+        let ce_counts = self.objective.ce_weight > 0.0;
+        let suspects = value.terms.iter().map(|t| (t.name.as_str(), t.raw));
+        let bad = suspects.chain(ce_counts.then_some(("ce", value.ce))).find(|(_, v)| !v.is_finite());
+        match bad {
+            None => Ok(()),
+            Some((term, number)) => Err(Error::NotFinite {
+                term: term.to_owned(),
+                value: number,
+                epoch: epoch + 1,
+                batch: batch + 1,
+                arm: self.arm.to_owned(),
+                seed: self.seed,
+                checkpoint: match self.save_last_good(state) {
+                    Some(path) => format!("the state after epoch {} is in {path}", state.history.len()),
+                    None => "no epoch was finished before".to_owned(),
+                },
+            }),
+        }
+    }
+
+    /// The weights after the last whole epoch, written so that the run is not lost.
+    fn save_last_good(&self, state: &State) -> Option<String> {
+        if state.history.is_empty() {
+            return None;
+        }
+        self.checkpoints.last_good(&state.last).ok()
+    }
+
+    fn restore(&mut self) -> Result<State, Error> {
+        let Some(saved) = self.checkpoints.load()? else { return Ok(State::default()) };
+        self.engine.load_network(&saved.network)?;
+        self.engine.load_optimizer(&saved.optimizer)?;
+        for (name, part) in self.objective.learned() {
+            let (values, moments) = saved.learned_part(&name);
+            part.load_values(&values).and_then(|()| part.load_optimizer(&moments)).map_err(Error::RunFolder)?;
+        }
+        self.objective.load_state(&saved.memories)?;
+        Ok(saved.state)
+    }
+
+    fn save(&mut self, state: &State) -> Result<(), Error> {
+        let learned = self.objective.learned().into_iter().map(|(name, part)| {
+            let (values, moments) = (part.values(), part.optimizer_state());
+            (name, values, moments)
+        });
+        let learned: Vec<_> = learned.collect();
+        let (network, optimizer) = (self.engine.network_state(), self.engine.optimizer_state());
+        self.checkpoints.save(state, network, optimizer, learned, self.objective.state())
+    }
+}
+
+/// Reads what the objective's backward pass left at the student's outputs.
+fn output_gradients(student: &Outputs, gradients: &mut Gradients) -> OutputGradients {
+    OutputGradients {
+        features: student.features.grad_remove(gradients),
+        logits: student.logits.grad_remove(gradients),
+        maps: student.maps.iter().filter_map(|(name, map)| Some((name.clone(), map.grad_remove(gradients)?))).collect(),
+    }
+}

@@ -1,0 +1,126 @@
+//! The run folder: where things are, and when it may be written.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use crate::{Config, Error, files};
+
+/// What to do with a folder that is there already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Existing {
+    /// An error.
+    #[default]
+    Refuse,
+    /// Go on where it stands; start when there is none.
+    Resume,
+    /// Remove it first, if it is a run folder.
+    Overwrite,
+}
+
+/// The first line of every `config.toml` that we write: how a run folder is known.
+const MARK: &str = "# A kd2m run: the configuration as it was resolved.";
+
+/// Paths of one run.
+#[derive(Debug, Clone)]
+pub struct RunFolder {
+    root: PathBuf,
+}
+
+impl RunFolder {
+    /// Makes or opens the folder of a run and writes its resolved configuration.
+    ///
+    /// # Errors
+    /// A folder that is there already, that is no run folder, or whose run had another configuration.
+    pub fn create(root: &Path, config: &Config, existing: Existing) -> Result<Self, Error> {
+        let folder = Self { root: root.to_owned() };
+        let text = format!("{MARK}\n{}", config.to_toml()?);
+        if root.exists() {
+            match existing {
+                Existing::Refuse => {
+                    return Err(Error::RunFolder(format!(
+                        "{} exists: go on with --resume, replace it with --overwrite, or choose another --out",
+                        root.display()
+                    )));
+                }
+                Existing::Overwrite if folder.is_run() => {
+                    fs::remove_dir_all(root).map_err(|source| Error::io("remove", root, source))?;
+                }
+                Existing::Overwrite => {
+                    return Err(Error::RunFolder(format!(
+                        "{} is no run folder (it has no config.toml of ours), it is left alone: choose another --out",
+                        root.display()
+                    )));
+                }
+                Existing::Resume if folder.is_run() => {
+                    let old = files::read_text(&folder.config())?;
+                    if old != text {
+                        return Err(Error::RunFolder(format!(
+                            "{} was made with another configuration (first difference: {}); --resume needs the same one",
+                            folder.config().display(),
+                            first_difference(&old, &text)
+                        )));
+                    }
+                    return Ok(folder);
+                }
+                Existing::Resume if is_empty(root) => {}
+                Existing::Resume => {
+                    return Err(Error::RunFolder(format!("{} is no run folder: choose another --out", root.display())));
+                }
+            }
+        }
+        files::make_folder(root)?;
+        files::write(&folder.config(), text.as_bytes())?;
+        Ok(folder)
+    }
+
+    /// Opens a finished or unfinished run.
+    ///
+    /// # Errors
+    /// No `config.toml` of ours there.
+    pub fn open(root: &Path) -> Result<Self, Error> {
+        let folder = Self { root: root.to_owned() };
+        match folder.is_run() {
+            true => Ok(folder),
+            false => Err(Error::RunFolder(format!("{} is no run folder (no config.toml of ours)", root.display()))),
+        }
+    }
+
+    fn is_run(&self) -> bool {
+        fs::read_to_string(self.config()).is_ok_and(|text| text.starts_with(MARK))
+    }
+
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub fn config(&self) -> PathBuf {
+        self.root.join("config.toml")
+    }
+
+    pub fn summary(&self) -> PathBuf {
+        self.root.join("summary.json")
+    }
+
+    pub fn report(&self) -> PathBuf {
+        self.root.join("report.html")
+    }
+
+    pub fn teacher(&self) -> PathBuf {
+        self.root.join("teacher")
+    }
+
+    pub fn student(&self, arm: &str, seed: u64) -> PathBuf {
+        self.root.join("students").join(arm).join(format!("seed-{seed}"))
+    }
+}
+
+fn is_empty(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+}
+
+fn first_difference(old: &str, new: &str) -> String {
+    let mut lines = old.lines().zip(new.lines()).filter(|(a, b)| a != b);
+    lines.next().map_or("its length".to_owned(), |(a, b)| format!("`{a}` there, `{b}` now"))
+}

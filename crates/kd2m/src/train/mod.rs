@@ -1,0 +1,18 @@
+//! Training: one loop for teachers and students ([`fit`]), the run that compares arms over seeds ([`distill`]), and what both
+//! leave on disk ([`folder`], [`checkpoint`], [`summary`]). Progress goes to an [`Observer`].
+
+pub mod checkpoint;
+pub mod distill;
+pub mod evaluate;
+pub mod fit;
+pub mod folder;
+pub mod observer;
+pub mod record;
+pub mod schedule;
+pub mod setup;
+pub mod statistics;
+pub mod summary;
+
+pub use distill::{RunOptions, distill, train_teacher};
+pub use observer::{Event, Observer, Silent};
+pub use record::{EpochRecord, SplitRecord, TermRecord};

@@ -1,0 +1,117 @@
+//! From a checked configuration to data, graphs and engines.
+
+use std::sync::Arc;
+
+use kd2m_data::{Augment, Dataset};
+use kd2m_nn::{
+    Graph, Weights, init, weights,
+    zoo::{self, Stem, ZooOptions},
+};
+
+use crate::{
+    Error,
+    config::Config,
+    criterion::{NetworkShapes, Shapes},
+    device::DeviceChoice,
+    engine::{Engine, burn::BurnEngine},
+};
+
+/// Data and networks of a run.
+pub struct Setup {
+    pub dataset: Arc<Dataset>,
+    /// Samples that students learn from.
+    pub train: Vec<u32>,
+    /// Samples that the teacher learns from when it is trained here.
+    pub teacher_train: Vec<u32>,
+    /// Samples that both validate on: no student validates on images that its teacher was trained on.
+    pub val: Vec<u32>,
+    pub augment: Augment,
+    pub teacher: Graph,
+    pub student: Graph,
+    pub device: DeviceChoice,
+}
+
+impl Setup {
+    /// Loads the data and builds both graphs.
+    ///
+    /// # Errors
+    /// Data that is not there or broken, an unknown model, images that a model cannot take.
+    pub fn new(config: &Config, device: DeviceChoice) -> Result<Self, Error> {
+        let data = &config.data;
+        let dataset = kd2m_data::load(&data.dataset, data.root.as_deref())?;
+        let fraction = data.val_fraction.unwrap_or(dataset.val_fraction);
+        let labels = &dataset.train.labels;
+        let split = kd2m_data::split(labels, dataset.classes, fraction, data.split_seed);
+        let limited = |limit| kd2m_data::limit(&split.train, labels, dataset.classes, limit, data.split_seed);
+        let train = limited(data.train_limit);
+        let teacher_train = limited(config.teacher.train_limit.unwrap_or(data.train_limit));
+        if train.len() < 2 || teacher_train.len() < 2 || split.val.is_empty() {
+            return Err(Error::Config(format!(
+                "{} training and {} validation images are left: raise data.train_limit or change data.val_fraction",
+                train.len(),
+                split.val.len()
+            )));
+        }
+        let augment = match data.augment.as_str() {
+            "default" => dataset.augment,
+            text => text.parse()?,
+        };
+        let graph = |model: &str, stem: Stem| {
+            let options = ZooOptions {
+                classes: dataset.classes,
+                stem,
+                channels: dataset.channels,
+                height: dataset.height,
+                width: dataset.width,
+                mean: dataset.mean.clone(),
+                std: dataset.std.clone(),
+            };
+            zoo::build(model, &options)
+        };
+        Ok(Self {
+            teacher: graph(&config.teacher.model, config.teacher.stem)?,
+            student: graph(&config.student.model, config.student.stem)?,
+            train,
+            teacher_train,
+            val: split.val,
+            augment,
+            dataset: Arc::new(dataset),
+            device,
+        })
+    }
+
+    /// Sizes that criteria are prepared for.
+    pub fn shapes(&self) -> Shapes {
+        Shapes {
+            student: NetworkShapes::of(&self.student),
+            teacher: NetworkShapes::of(&self.teacher),
+            classes: self.dataset.classes,
+            samples: self.dataset.train.len(),
+        }
+    }
+
+    /// An engine that runs (and, when `trainable`, trains) a graph on the run's device, with these maps handed out.
+    ///
+    /// # Errors
+    /// Weights that do not fit, a stage that is not there, or a device that was not compiled in.
+    pub fn engine(
+        &self,
+        graph: &Graph,
+        weights: &Weights,
+        stages: &[String],
+        _trainable: bool,
+    ) -> Result<Box<dyn Engine>, Error> {
+        Ok(Box::new(BurnEngine::new(graph, weights, stages, &self.device.burn()?)?))
+    }
+
+    /// The weights that every arm of a seed starts from.
+    ///
+    /// # Errors
+    /// A file of `student.weights` that cannot be read or does not fit.
+    pub fn student_start(&self, config: &Config, seed: u64) -> Result<Weights, Error> {
+        match &config.student.weights {
+            Some(path) => Ok(weights::read(path, &self.student)?),
+            None => Ok(init::initialise(&self.student, seed)),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! `summary.json`: what a run found, over seeds. Accuracies in percent; deviations with n − 1.
+
+use serde::{Deserialize, Serialize};
+
+use super::statistics::{deviation, mean, paired};
+use crate::config::ArmConfig;
+
+/// A whole run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    pub name: String,
+    pub dataset: String,
+    pub seeds: Vec<u64>,
+    pub teacher: TeacherSummary,
+    pub students: Vec<ArmSummary>,
+}
+
+/// The teacher.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TeacherSummary {
+    pub model: String,
+    pub parameters: usize,
+    pub val_accuracy: f64,
+    pub test_accuracy: f64,
+}
+
+/// One student: `students/ARM/seed-K/summary.json`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StudentSummary {
+    pub arm: String,
+    pub seed: u64,
+    pub test_accuracy: f64,
+    pub val_accuracy: f64,
+    /// Test accuracy of the epoch that was best on validation.
+    pub best_val_test_accuracy: f64,
+    pub best_val_accuracy: f64,
+    pub best_val_epoch: usize,
+    pub w2_to_teacher: Option<f64>,
+    pub images_per_second: f64,
+}
+
+/// One arm over its seeds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ArmSummary {
+    pub arm: String,
+    /// `none`, a name, or several joined by `+`.
+    pub criterion: String,
+    /// λ of the arm's loss; 0 for `none`; null for a sum, whose weights are in `weights`.
+    pub weight: Option<f64>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub weights: Vec<f64>,
+    pub model: String,
+    pub parameters: usize,
+    /// One a seed, after the last epoch.
+    pub test_accuracy: Vec<f64>,
+    pub test_accuracy_mean: f64,
+    pub test_accuracy_std: f64,
+    pub val_accuracy: Vec<f64>,
+    pub best_val: BestVal,
+    pub w2_to_teacher: Option<f64>,
+    pub images_per_second: f64,
+    /// Against the arm `none`; null without it or with one seed.
+    pub versus_none: Option<Difference>,
+}
+
+/// The same for the epoch that was best on validation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BestVal {
+    pub test_accuracy: Vec<f64>,
+    pub test_accuracy_mean: f64,
+    pub test_accuracy_std: f64,
+    pub val_accuracy: Vec<f64>,
+    pub epoch: Vec<usize>,
+}
+
+/// A paired difference in test accuracy, in points: same seeds, same initial weights, same order of data.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Difference {
+    pub mean: f64,
+    /// Half width of the 95 % t interval.
+    pub half_width: f64,
+    pub p: f64,
+}
+
+impl ArmSummary {
+    /// Puts the seeds of an arm together.
+    pub fn new(arm: &ArmConfig, model: &str, parameters: usize, students: &[StudentSummary]) -> Self {
+        let weights: Vec<f64> = arm.losses.iter().map(|l| l.resolved_weight()).collect();
+        let pick = |f: fn(&StudentSummary) -> f64| students.iter().map(f).collect::<Vec<f64>>();
+        let test = pick(|s| s.test_accuracy);
+        let best = pick(|s| s.best_val_test_accuracy);
+        let distances: Option<Vec<f64>> = students.iter().map(|s| s.w2_to_teacher).collect();
+        Self {
+            arm: arm.name.clone(),
+            criterion: arm.criterion(),
+            weight: match weights.as_slice() {
+                [] => Some(0.0),
+                [one] => Some(*one),
+                _ => None,
+            },
+            weights: if weights.len() > 1 { weights } else { Vec::new() },
+            model: model.to_owned(),
+            parameters,
+            test_accuracy_mean: mean(&test),
+            test_accuracy_std: deviation(&test),
+            test_accuracy: test,
+            val_accuracy: pick(|s| s.val_accuracy),
+            best_val: BestVal {
+                test_accuracy_mean: mean(&best),
+                test_accuracy_std: deviation(&best),
+                test_accuracy: best,
+                val_accuracy: pick(|s| s.best_val_accuracy),
+                epoch: students.iter().map(|s| s.best_val_epoch).collect(),
+            },
+            w2_to_teacher: distances.filter(|d| !d.is_empty()).map(|d| mean(&d)),
+            images_per_second: mean(&pick(|s| s.images_per_second)),
+            versus_none: None,
+        }
+    }
+}
+
+impl Summary {
+    /// Fills in every arm's difference to the arm `none`.
+    pub fn compare(mut self) -> Self {
+        let Some(none) = self.students.iter().find(|s| s.criterion == "none").cloned() else { return self };
+        for arm in self.students.iter_mut().filter(|s| s.arm != none.arm) {
+            arm.versus_none = paired(&arm.test_accuracy, &none.test_accuracy).map(|d| Difference {
+                mean: d.mean,
+                half_width: d.half_width,
+                p: d.p,
+            });
+        }
+        self
+    }
+}
