@@ -25,10 +25,29 @@ macro_rules! both {
     ($f:path, $($a:expr),+) => { unsafe { [$f($($a[0]),+), $f($($a[1]),+)] } };
 }
 
+/// Applies an intrinsic to all four quarters.
+macro_rules! four {
+    ($f:path, $($a:expr),+) => { unsafe { [$f($($a[0]),+), $f($($a[1]),+), $f($($a[2]),+), $f($($a[3]),+)] } };
+}
+
+/// Masks of four times four doubles as masks of sixteen singles.
+#[inline(always)]
+fn narrow(mask: [__m256d; 4]) -> [__m256i; 2] {
+    unsafe {
+        // The upper half of each mask repeats the lower: every second 32-bit word, in order of lanes.
+        let pick = |a: __m256d, b: __m256d| {
+            let mixed = _mm256_shuffle_ps::<0b10_00_10_00>(_mm256_castpd_ps(a), _mm256_castpd_ps(b));
+            _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_castps_si256(mixed))
+        };
+        [pick(mask[0], mask[1]), pick(mask[2], mask[3])]
+    }
+}
+
 // SAFETY of this file: the token is proof of the instructions, and references to arrays of sixteen are valid to read and write.
 impl Simd for Avx2 {
     type I = [__m256i; 2];
     type F = [__m256; 2];
+    type D = [__m256d; 4];
     type M = [__m256i; 2];
     const NAME: &'static str = "avx2";
 
@@ -164,6 +183,11 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    fn equal_f(self, a: Self::F, b: Self::F) -> Self::M {
+        let [low, high] = both!(_mm256_cmp_ps::<_CMP_EQ_OQ>, a, b);
+        unsafe { [_mm256_castps_si256(low), _mm256_castps_si256(high)] }
+    }
+    #[inline(always)]
     fn fma_f(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
         both!(_mm256_fmadd_ps, a, b, c)
     }
@@ -171,16 +195,56 @@ impl Simd for Avx2 {
     fn truncate(self, a: Self::F) -> Self::I {
         both!(_mm256_cvttps_epi32, a)
     }
+
     #[inline(always)]
-    fn truncate_wide(self, from: &[f64; LANES], offset: f64, scale: f64) -> Self::I {
+    fn splat_d(self, value: f64) -> Self::D {
+        unsafe { [_mm256_set1_pd(value); 4] }
+    }
+    #[inline(always)]
+    fn load_d(self, from: &[f64; LANES]) -> Self::D {
+        let at = from.as_ptr();
         unsafe {
-            let (offset, scale) = (_mm256_set1_pd(offset), _mm256_set1_pd(scale));
-            let mut quarters = [_mm_setzero_si128(); 4];
-            for (q, quarter) in quarters.iter_mut().enumerate() {
-                let x = _mm256_loadu_pd(from.as_ptr().add(4 * q));
-                *quarter = _mm256_cvttpd_epi32(_mm256_mul_pd(_mm256_sub_pd(x, offset), scale));
-            }
-            [_mm256_set_m128i(quarters[1], quarters[0]), _mm256_set_m128i(quarters[3], quarters[2])]
+            [_mm256_loadu_pd(at), _mm256_loadu_pd(at.add(4)), _mm256_loadu_pd(at.add(8)), _mm256_loadu_pd(at.add(12))]
         }
+    }
+    #[inline(always)]
+    fn store_d(self, value: Self::D, to: &mut [f64; LANES]) {
+        for (q, quarter) in value.into_iter().enumerate() {
+            unsafe { _mm256_storeu_pd(to.as_mut_ptr().add(4 * q), quarter) }
+        }
+    }
+    #[inline(always)]
+    fn sub_d(self, a: Self::D, b: Self::D) -> Self::D {
+        four!(_mm256_sub_pd, a, b)
+    }
+    #[inline(always)]
+    fn mul_d(self, a: Self::D, b: Self::D) -> Self::D {
+        four!(_mm256_mul_pd, a, b)
+    }
+    #[inline(always)]
+    fn min_d(self, a: Self::D, b: Self::D) -> Self::D {
+        four!(_mm256_min_pd, a, b)
+    }
+    #[inline(always)]
+    fn max_d(self, a: Self::D, b: Self::D) -> Self::D {
+        four!(_mm256_max_pd, a, b)
+    }
+    #[inline(always)]
+    fn less_d(self, a: Self::D, b: Self::D) -> Self::M {
+        narrow(four!(_mm256_cmp_pd::<_CMP_LT_OQ>, a, b))
+    }
+    #[inline(always)]
+    fn equal_d(self, a: Self::D, b: Self::D) -> Self::M {
+        narrow(four!(_mm256_cmp_pd::<_CMP_EQ_OQ>, a, b))
+    }
+    #[inline(always)]
+    fn widen(self, from: &[f32; LANES]) -> Self::D {
+        let at = from.as_ptr();
+        unsafe { [0, 4, 8, 12].map(|k| _mm256_cvtps_pd(_mm_loadu_ps(at.add(k)))) }
+    }
+    #[inline(always)]
+    fn truncate_d(self, a: Self::D) -> Self::I {
+        let [q0, q1, q2, q3] = four!(_mm256_cvttpd_epi32, a);
+        unsafe { [_mm256_set_m128i(q1, q0), _mm256_set_m128i(q3, q2)] }
     }
 }

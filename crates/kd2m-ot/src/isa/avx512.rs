@@ -23,10 +23,16 @@ impl Avx512 {
     }
 }
 
+/// Applies an intrinsic to both halves.
+macro_rules! both {
+    ($f:path, $($a:expr),+) => { unsafe { [$f($($a[0]),+), $f($($a[1]),+)] } };
+}
+
 // SAFETY of this file: the token is proof of the instructions, and references to arrays of sixteen are valid to read and write.
 impl Simd for Avx512 {
     type I = __m512i;
     type F = __m512;
+    type D = [__m512d; 2];
     type M = __mmask16;
     const NAME: &'static str = "avx512";
 
@@ -133,6 +139,10 @@ impl Simd for Avx512 {
         unsafe { _mm512_cmp_ps_mask::<_CMP_LT_OQ>(a, b) }
     }
     #[inline(always)]
+    fn equal_f(self, a: Self::F, b: Self::F) -> Self::M {
+        unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b) }
+    }
+    #[inline(always)]
     fn fma_f(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
         unsafe { _mm512_fmadd_ps(a, b, c) }
     }
@@ -140,14 +150,60 @@ impl Simd for Avx512 {
     fn truncate(self, a: Self::F) -> Self::I {
         unsafe { _mm512_cvttps_epi32(a) }
     }
+
     #[inline(always)]
-    fn truncate_wide(self, from: &[f64; LANES], offset: f64, scale: f64) -> Self::I {
+    fn splat_d(self, value: f64) -> Self::D {
+        unsafe { [_mm512_set1_pd(value); 2] }
+    }
+    #[inline(always)]
+    fn load_d(self, from: &[f64; LANES]) -> Self::D {
+        unsafe { [_mm512_loadu_pd(from.as_ptr()), _mm512_loadu_pd(from.as_ptr().add(8))] }
+    }
+    #[inline(always)]
+    fn store_d(self, value: Self::D, to: &mut [f64; LANES]) {
         unsafe {
-            let (offset, scale) = (_mm512_set1_pd(offset), _mm512_set1_pd(scale));
-            let low = _mm512_mul_pd(_mm512_sub_pd(_mm512_loadu_pd(from.as_ptr()), offset), scale);
-            let high = _mm512_mul_pd(_mm512_sub_pd(_mm512_loadu_pd(from.as_ptr().add(8)), offset), scale);
-            let low = _mm512_castsi256_si512(_mm512_cvttpd_epi32(low));
-            _mm512_inserti64x4::<1>(low, _mm512_cvttpd_epi32(high))
+            _mm512_storeu_pd(to.as_mut_ptr(), value[0]);
+            _mm512_storeu_pd(to.as_mut_ptr().add(8), value[1]);
+        }
+    }
+    #[inline(always)]
+    fn sub_d(self, a: Self::D, b: Self::D) -> Self::D {
+        both!(_mm512_sub_pd, a, b)
+    }
+    #[inline(always)]
+    fn mul_d(self, a: Self::D, b: Self::D) -> Self::D {
+        both!(_mm512_mul_pd, a, b)
+    }
+    #[inline(always)]
+    fn min_d(self, a: Self::D, b: Self::D) -> Self::D {
+        both!(_mm512_min_pd, a, b)
+    }
+    #[inline(always)]
+    fn max_d(self, a: Self::D, b: Self::D) -> Self::D {
+        both!(_mm512_max_pd, a, b)
+    }
+    #[inline(always)]
+    fn less_d(self, a: Self::D, b: Self::D) -> Self::M {
+        let [low, high] = both!(_mm512_cmp_pd_mask::<_CMP_LT_OQ>, a, b);
+        u16::from(low) | u16::from(high) << 8
+    }
+    #[inline(always)]
+    fn equal_d(self, a: Self::D, b: Self::D) -> Self::M {
+        let [low, high] = both!(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>, a, b);
+        u16::from(low) | u16::from(high) << 8
+    }
+    #[inline(always)]
+    fn widen(self, from: &[f32; LANES]) -> Self::D {
+        unsafe {
+            let (low, high) = (_mm256_loadu_ps(from.as_ptr()), _mm256_loadu_ps(from.as_ptr().add(8)));
+            [_mm512_cvtps_pd(low), _mm512_cvtps_pd(high)]
+        }
+    }
+    #[inline(always)]
+    fn truncate_d(self, a: Self::D) -> Self::I {
+        unsafe {
+            let low = _mm512_castsi256_si512(_mm512_cvttpd_epi32(a[0]));
+            _mm512_inserti64x4::<1>(low, _mm512_cvttpd_epi32(a[1]))
         }
     }
 }

@@ -25,6 +25,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     type I: Copy;
     /// Sixteen `f32`.
     type F: Copy;
+    /// Sixteen `f64`.
+    type D: Copy;
     /// Sixteen truth values.
     type M: Copy;
     /// The name that `KD2M_ISA` knows.
@@ -66,12 +68,25 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn min_f(self, a: Self::F, b: Self::F) -> Self::F;
     fn max_f(self, a: Self::F, b: Self::F) -> Self::F;
     fn less_f(self, a: Self::F, b: Self::F) -> Self::M;
+    fn equal_f(self, a: Self::F, b: Self::F) -> Self::M;
     /// `a·b + c`, fused where the set can.
     fn fma_f(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     /// Rounds towards zero; lanes must fit an `i32`.
     fn truncate(self, a: Self::F) -> Self::I;
-    /// `trunc((x − offset) · scale)` of sixteen doubles; results must fit an `i32`.
-    fn truncate_wide(self, from: &[f64; LANES], offset: f64, scale: f64) -> Self::I;
+
+    fn splat_d(self, value: f64) -> Self::D;
+    fn load_d(self, from: &[f64; LANES]) -> Self::D;
+    fn store_d(self, value: Self::D, to: &mut [f64; LANES]);
+    fn sub_d(self, a: Self::D, b: Self::D) -> Self::D;
+    fn mul_d(self, a: Self::D, b: Self::D) -> Self::D;
+    fn min_d(self, a: Self::D, b: Self::D) -> Self::D;
+    fn max_d(self, a: Self::D, b: Self::D) -> Self::D;
+    fn less_d(self, a: Self::D, b: Self::D) -> Self::M;
+    fn equal_d(self, a: Self::D, b: Self::D) -> Self::M;
+    /// Sixteen `f32` as doubles, exactly.
+    fn widen(self, from: &[f32; LANES]) -> Self::D;
+    /// Rounds towards zero; lanes must fit an `i32`.
+    fn truncate_d(self, a: Self::D) -> Self::I;
 }
 
 /// A computation over any instruction set. `call` must be `#[inline(always)]`, or it is compiled without the instructions.
@@ -80,44 +95,86 @@ pub trait Kernel {
     fn call<S: Simd>(self, simd: S) -> Self::Output;
 }
 
-/// An element of a cost matrix: how sixteen of them become fixed-point integers.
+/// An element of a cost matrix: sixteen of them as a vector, and as fixed-point integers.
 pub trait Element: Copy + PartialOrd + Send + Sync + 'static {
+    /// Sixteen of them.
+    type Vector<S: Simd>: Copy;
+    /// Positive infinity.
+    const INFINITE: Self;
+
+    fn vsplat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
+    fn vload<S: Simd>(simd: S, from: &[Self; LANES]) -> Self::Vector<S>;
+    fn vstore<S: Simd>(simd: S, value: Self::Vector<S>, to: &mut [Self; LANES]);
+    fn vsub<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    fn vmin<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    fn vmax<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    fn vless<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> S::M;
+    fn vequal<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> S::M;
+    /// The same numbers as doubles, exactly.
+    fn widen<S: Simd>(simd: S, from: &[Self; LANES]) -> S::D;
     /// `trunc((x − offset) · scale)`; results must fit an `i32`.
     fn fixed<S: Simd>(simd: S, from: &[Self; LANES], offset: Self, scale: Self) -> S::I;
     /// The same of one element, bit for bit.
     fn fixed_one(self, offset: Self, scale: Self) -> i32;
-    /// Positive infinity.
-    const INFINITE: Self;
 }
 
-impl Element for f32 {
-    const INFINITE: Self = f32::INFINITY;
+macro_rules! element {
+    ($t:ty, $vector:ident, $splat:ident, $load:ident, $store:ident, $sub:ident, $mul:ident, $min:ident, $max:ident,
+     $less:ident, $equal:ident, $widen:ident, $truncate:ident) => {
+        impl Element for $t {
+            type Vector<S: Simd> = S::$vector;
+            const INFINITE: Self = <$t>::INFINITY;
 
-    #[inline(always)]
-    fn fixed<S: Simd>(simd: S, from: &[f32; LANES], offset: f32, scale: f32) -> S::I {
-        let difference = simd.sub_f(simd.load_f(from), simd.splat_f(offset));
-        simd.truncate(simd.mul_f(difference, simd.splat_f(scale)))
-    }
-
-    #[inline(always)]
-    fn fixed_one(self, offset: f32, scale: f32) -> i32 {
-        ((self - offset) * scale) as i32
-    }
+            #[inline(always)]
+            fn vsplat<S: Simd>(simd: S, value: Self) -> S::$vector {
+                simd.$splat(value)
+            }
+            #[inline(always)]
+            fn vload<S: Simd>(simd: S, from: &[Self; LANES]) -> S::$vector {
+                simd.$load(from)
+            }
+            #[inline(always)]
+            fn vstore<S: Simd>(simd: S, value: S::$vector, to: &mut [Self; LANES]) {
+                simd.$store(value, to)
+            }
+            #[inline(always)]
+            fn vsub<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$sub(a, b)
+            }
+            #[inline(always)]
+            fn vmin<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$min(a, b)
+            }
+            #[inline(always)]
+            fn vmax<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$max(a, b)
+            }
+            #[inline(always)]
+            fn vless<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::M {
+                simd.$less(a, b)
+            }
+            #[inline(always)]
+            fn vequal<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::M {
+                simd.$equal(a, b)
+            }
+            #[inline(always)]
+            fn widen<S: Simd>(simd: S, from: &[Self; LANES]) -> S::D {
+                simd.$widen(from)
+            }
+            #[inline(always)]
+            fn fixed<S: Simd>(simd: S, from: &[Self; LANES], offset: Self, scale: Self) -> S::I {
+                let difference = simd.$sub(simd.$load(from), simd.$splat(offset));
+                simd.$truncate(simd.$mul(difference, simd.$splat(scale)))
+            }
+            #[inline(always)]
+            fn fixed_one(self, offset: Self, scale: Self) -> i32 {
+                ((self - offset) * scale) as i32
+            }
+        }
+    };
 }
-
-impl Element for f64 {
-    const INFINITE: Self = f64::INFINITY;
-
-    #[inline(always)]
-    fn fixed<S: Simd>(simd: S, from: &[f64; LANES], offset: f64, scale: f64) -> S::I {
-        simd.truncate_wide(from, offset, scale)
-    }
-
-    #[inline(always)]
-    fn fixed_one(self, offset: f64, scale: f64) -> i32 {
-        ((self - offset) * scale) as i32
-    }
-}
+element!(f32, F, splat_f, load_f, store_f, sub_f, mul_f, min_f, max_f, less_f, equal_f, widen, truncate);
+element!(f64, D, splat_d, load_d, store_d, sub_d, mul_d, min_d, max_d, less_d, equal_d, load_d, truncate_d);
 
 /// An instruction set that this processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,6 +21,7 @@ macro_rules! lanes {
 impl Simd for Portable {
     type I = [i32; LANES];
     type F = [f32; LANES];
+    type D = [f64; LANES];
     type M = [bool; LANES];
     const NAME: &'static str = "portable";
 
@@ -131,6 +132,10 @@ impl Simd for Portable {
         lanes!(k => a[k] < b[k])
     }
     #[inline(always)]
+    fn equal_f(self, a: Self::F, b: Self::F) -> Self::M {
+        lanes!(k => a[k] == b[k])
+    }
+    #[inline(always)]
     fn fma_f(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
         // Not `mul_add`: where the target has no fused form that is a library call.
         lanes!(k => a[k] * b[k] + c[k])
@@ -140,8 +145,50 @@ impl Simd for Portable {
         // SAFETY: the trait asks that lanes fit an i32; `as` would add a saturating comparison to each.
         lanes!(k => unsafe { a[k].to_int_unchecked::<i32>() })
     }
+
     #[inline(always)]
-    fn truncate_wide(self, from: &[f64; LANES], offset: f64, scale: f64) -> Self::I {
-        lanes!(k => ((from[k] - offset) * scale) as i32)
+    fn splat_d(self, value: f64) -> Self::D {
+        [value; LANES]
+    }
+    #[inline(always)]
+    fn load_d(self, from: &[f64; LANES]) -> Self::D {
+        *from
+    }
+    #[inline(always)]
+    fn store_d(self, value: Self::D, to: &mut [f64; LANES]) {
+        *to = value;
+    }
+    #[inline(always)]
+    fn sub_d(self, a: Self::D, b: Self::D) -> Self::D {
+        lanes!(k => a[k] - b[k])
+    }
+    #[inline(always)]
+    fn mul_d(self, a: Self::D, b: Self::D) -> Self::D {
+        lanes!(k => a[k] * b[k])
+    }
+    #[inline(always)]
+    fn min_d(self, a: Self::D, b: Self::D) -> Self::D {
+        lanes!(k => if a[k] < b[k] { a[k] } else { b[k] })
+    }
+    #[inline(always)]
+    fn max_d(self, a: Self::D, b: Self::D) -> Self::D {
+        lanes!(k => if a[k] > b[k] { a[k] } else { b[k] })
+    }
+    #[inline(always)]
+    fn less_d(self, a: Self::D, b: Self::D) -> Self::M {
+        lanes!(k => a[k] < b[k])
+    }
+    #[inline(always)]
+    fn equal_d(self, a: Self::D, b: Self::D) -> Self::M {
+        lanes!(k => a[k] == b[k])
+    }
+    #[inline(always)]
+    fn widen(self, from: &[f32; LANES]) -> Self::D {
+        lanes!(k => f64::from(from[k]))
+    }
+    #[inline(always)]
+    fn truncate_d(self, a: Self::D) -> Self::I {
+        // SAFETY: the trait asks that lanes fit an i32.
+        lanes!(k => unsafe { a[k].to_int_unchecked::<i32>() })
     }
 }

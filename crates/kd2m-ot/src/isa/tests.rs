@@ -62,6 +62,23 @@ impl Kernel for Suite {
         let wide: [f64; LANES] = std::array::from_fn(|k| f64::from(x[k]) * 1.000_000_1);
         simd.store(f64::fixed(simd, &wide, 0.25, 1024.0), &mut fixed);
         assert_eq!(fixed, std::array::from_fn(|k| wide[k].fixed_one(0.25, 1024.0)));
+        assert_eq!(simd.bits(simd.equal_f(vx, vx)), 0xffff);
+        assert_eq!(simd.bits(simd.equal_f(vx, vy)), bits(&|k| x[k] == y[k]));
+
+        let doubles: [f64; LANES] = std::array::from_fn(|k| f64::from(if k % 3 == 0 { x[k] } else { z[k] }));
+        let (da, db) = (simd.widen(&x), simd.load_d(&doubles));
+        let out = |v: S::D| {
+            let mut to = [0.0; LANES];
+            simd.store_d(v, &mut to);
+            to
+        };
+        let each = |f: &dyn Fn(usize) -> f64| -> [f64; LANES] { std::array::from_fn(f) };
+        assert_eq!(out(da), x.map(f64::from));
+        assert_eq!(out(simd.sub_d(da, db)), each(&|k| f64::from(x[k]) - doubles[k]));
+        assert_eq!(out(simd.min_d(da, db)), each(&|k| f64::from(x[k]).min(doubles[k])));
+        assert_eq!(out(simd.max_d(da, db)), each(&|k| f64::from(x[k]).max(doubles[k])));
+        assert_eq!(simd.bits(simd.less_d(da, db)), bits(&|k| f64::from(x[k]) < doubles[k]));
+        assert_eq!(simd.bits(simd.equal_d(da, db)), bits(&|k| f64::from(x[k]) == doubles[k]));
     }
 }
 

@@ -1,21 +1,74 @@
 //! The checker of an assignment: it takes only the permutation and the column potentials and recomputes all else in `f64`.
 //! Weak duality: for any v, u_i = min_j (c_ij − v_j) is feasible, so mean(u) + mean(v) bounds every plan's cost from below.
 
-use super::{Assignment, Matching};
-use crate::{real::Real, solution::Potentials};
+use rayon::prelude::*;
+
+use super::{Assignment, Matching, rows::Rows};
+use crate::{
+    isa::{Element, Isa, Kernel, LANES, Simd},
+    real::Real,
+    solution::Potentials,
+};
 
 /// Row potentials, value and gap of a claimed matching, from the whole matrix.
-pub fn certify<T: Real>(cost: &[T], n: usize, matching: Matching) -> Assignment {
+pub fn certify<R: Rows>(isa: Isa, rows: &R, matching: Matching, parallel: bool) -> Assignment {
+    let n = rows.size();
     let Matching { columns, v, iterations } = matching;
-    let u: Vec<f64> = cost
-        .chunks_exact(n)
-        .map(|row| row.iter().zip(&v).map(|(c, v)| c.wide() - v).fold(f64::INFINITY, f64::min))
-        .collect();
-    let matched = |i: usize| cost[i * n + columns[i] as usize].wide();
-    let value = (0..n).map(matched).sum::<f64>() / n as f64;
+    // Row potential and matched cost.
+    let mut found = vec![(0.0, 0.0); n];
+    let block = if parallel { rows.block() } else { n };
+    let check = |(k, out): (usize, &mut [(f64, f64)])| {
+        isa.run(Check { rows, columns: &columns, v: &v, first: k * block, out });
+    };
+    if parallel {
+        found.par_chunks_mut(block).enumerate().for_each(check);
+    } else {
+        check((0, &mut found));
+    }
+    let (u, costs): (Vec<f64>, Vec<f64>) = found.into_iter().unzip();
+    let value = costs.iter().sum::<f64>() / n as f64;
     // The slack of each pair is summed, not the two large totals: their difference would cancel.
-    let gap = (0..n).map(|i| matched(i) - u[i] - v[columns[i] as usize]).sum::<f64>() / n as f64;
+    let slack = |i: usize| costs[i] - u[i] - v[columns[i] as usize];
+    let gap = (0..n).map(slack).sum::<f64>() / n as f64;
     Assignment { columns, potentials: Potentials { u, v }, value, gap, iterations }
+}
+
+struct Check<'a, R> {
+    rows: &'a R,
+    columns: &'a [u32],
+    v: &'a [f64],
+    first: usize,
+    out: &'a mut [(f64, f64)],
+}
+
+impl<R: Rows> Kernel for Check<'_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, simd: S) {
+        let numbers: Vec<u32> = (self.first as u32..(self.first + self.out.len()) as u32).collect();
+        let mut scratch = Vec::new();
+        let block = self.rows.fetch(&numbers, &mut scratch);
+        for (k, out) in self.out.iter_mut().enumerate() {
+            let row = block.row(k, numbers[k]);
+            *out = (least_reduced(simd, row, self.v), row[self.columns[self.first + k] as usize].wide());
+        }
+    }
+}
+
+/// Least of `c_j − v_j` in `f64`.
+#[inline(always)]
+pub fn least_reduced<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64]) -> f64 {
+    let (chunks, tail) = row.as_chunks::<LANES>();
+    let (v_chunks, v_tail) = v.as_chunks::<LANES>();
+    let mut least = simd.splat_d(f64::INFINITY);
+    for (c, v) in chunks.iter().zip(v_chunks) {
+        least = simd.min_d(least, simd.sub_d(T::widen(simd, c), simd.load_d(v)));
+    }
+    let mut lanes = [0.0; LANES];
+    simd.store_d(least, &mut lanes);
+    let of_tail = tail.iter().zip(v_tail).map(|(c, v)| c.wide() - v);
+    lanes.into_iter().chain(of_tail).fold(f64::INFINITY, f64::min)
 }
 
 /// True if every column occurs exactly once.

@@ -149,7 +149,7 @@ impl Search {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::solver::assignment::certificate;
+    use crate::solver::assignment::{certificate, certified};
     use rand::{RngExt, SeedableRng};
     use rand_pcg::Pcg64;
 
@@ -173,7 +173,7 @@ mod tests {
         for n in 1..8 {
             for levels in [2, 5, 1_000_000] {
                 let cost: Vec<f64> = (0..n * n).map(|_| f64::from(random.random_range(0..levels))).collect();
-                let found = certificate::certify(&cost, n, solve(&cost, n, None));
+                let found = certified(&cost, n, solve(&cost, n, None));
                 assert!(certificate::is_permutation(&found.columns));
                 assert!((found.value - brute_force(&cost, n)).abs() < 1e-9, "n = {n}, levels = {levels}");
                 assert!(found.gap.abs() < 1e-9);
@@ -186,9 +186,9 @@ mod tests {
         let mut random = Pcg64::seed_from_u64(2);
         let n = 40;
         let cost: Vec<f64> = (0..n * n).map(|_| random.random()).collect();
-        let cold = certificate::certify(&cost, n, solve(&cost, n, None));
+        let cold = certified(&cost, n, solve(&cost, n, None));
         let start: Vec<f64> = (0..n).map(|_| random.random_range(-3.0..3.0)).collect();
-        let warm = certificate::certify(&cost, n, solve(&cost, n, Some(&start)));
+        let warm = certified(&cost, n, solve(&cost, n, Some(&start)));
         assert!((cold.value - warm.value).abs() < 1e-12 && warm.gap < 1e-12 && cold.gap < 1e-12);
         let again = solve(&cost, n, Some(&cold.potentials.v));
         assert_eq!(again.columns, cold.columns);

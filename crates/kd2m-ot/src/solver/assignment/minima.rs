@@ -59,7 +59,7 @@ impl<R: Rows> Kernel for Part<'_, R> {
     type Output = Minima<R::Element>;
 
     #[inline(always)]
-    fn call<S: Simd>(self, _: S) -> Minima<R::Element> {
+    fn call<S: Simd>(self, simd: S) -> Minima<R::Element> {
         let n = self.rows.size();
         let mut out = Minima {
             row: Vec::with_capacity(self.to - self.from),
@@ -73,8 +73,7 @@ impl<R: Rows> Kernel for Part<'_, R> {
         let block = self.rows.fetch(&numbers, &mut scratch);
         for (k, &i) in numbers.iter().enumerate() {
             let row = block.row(k, i);
-            let (least, most) = extremes(row);
-            let nearest = position(row, least);
+            let (least, nearest, most) = extremes(simd, row);
             out.range = out.range.max(most - least);
             out.row.push(least);
             out.nearest.push(nearest as u32);
@@ -82,47 +81,67 @@ impl<R: Rows> Kernel for Part<'_, R> {
                 self.contested.store(true, Relaxed);
             }
             if self.contested.load(Relaxed) {
-                for (m, &c) in out.column.iter_mut().zip(row) {
-                    let left = c - least;
-                    *m = if left < *m { left } else { *m };
-                }
+                lower(simd, &mut out.column, row, least);
             }
         }
         out
     }
 }
 
-/// Least and largest of a row.
+/// Least of a row, its first column, and the largest.
 #[inline(always)]
-fn extremes<T: Element + Real>(row: &[T]) -> (T, T) {
-    let (chunks, tail) = row.as_chunks::<{ 2 * LANES }>();
-    let (mut least, mut most) = ([T::INFINITE; 2 * LANES], [-T::INFINITE; 2 * LANES]);
-    for chunk in chunks {
-        for k in 0..2 * LANES {
-            least[k] = if chunk[k] < least[k] { chunk[k] } else { least[k] };
-            most[k] = if chunk[k] > most[k] { chunk[k] } else { most[k] };
-        }
+fn extremes<S: Simd, T: Element + Real>(simd: S, row: &[T]) -> (T, usize, T) {
+    let (chunks, tail) = row.as_chunks::<LANES>();
+    let (pairs, single) = chunks.as_chunks::<2>();
+    let infinite = T::vsplat(simd, T::INFINITE);
+    let lowest = T::vsplat(simd, -T::INFINITE);
+    let (mut even, mut odd, mut high_even, mut high_odd) = (infinite, infinite, lowest, lowest);
+    for [a, b] in pairs {
+        let (a, b) = (T::vload(simd, a), T::vload(simd, b));
+        even = T::vmin(simd, a, even);
+        odd = T::vmin(simd, b, odd);
+        high_even = T::vmax(simd, a, high_even);
+        high_odd = T::vmax(simd, b, high_odd);
     }
-    let least = least.iter().chain(tail).fold(T::INFINITE, |a, &b| if b < a { b } else { a });
+    for c in single {
+        let c = T::vload(simd, c);
+        even = T::vmin(simd, c, even);
+        high_even = T::vmax(simd, c, high_even);
+    }
+    let (mut low, mut high) = ([T::INFINITE; LANES], [T::INFINITE; LANES]);
+    T::vstore(simd, T::vmin(simd, even, odd), &mut low);
+    T::vstore(simd, T::vmax(simd, high_even, high_odd), &mut high);
+    let least = low.iter().chain(tail).fold(T::INFINITE, |a, &b| if b < a { b } else { a });
+    let most = if chunks.is_empty() { &[][..] } else { &high[..] };
     let most = most.iter().chain(tail).fold(-T::INFINITE, |a, &b| if b > a { b } else { a });
-    (least, most)
+    (least, position(simd, row, least), most)
 }
 
-/// Where a row has this value.
+/// Where a row first has this value.
 #[inline(always)]
-fn position<T: Element>(row: &[T], value: T) -> usize {
-    let (chunks, _) = row.as_chunks::<LANES>();
-    let mut base = 0;
-    for chunk in chunks {
-        let mut found = false;
-        for &c in chunk {
-            found |= c == value;
+fn position<S: Simd, T: Element>(simd: S, row: &[T], value: T) -> usize {
+    let (chunks, tail) = row.as_chunks::<LANES>();
+    let wanted = T::vsplat(simd, value);
+    for (k, chunk) in chunks.iter().enumerate() {
+        let bits = simd.bits(T::vequal(simd, T::vload(simd, chunk), wanted));
+        if bits != 0 {
+            return k * LANES + bits.trailing_zeros() as usize;
         }
-        if found {
-            break;
-        }
-        base += LANES;
     }
-    let within = row[base..].iter().position(|&c| c == value);
-    base + within.unwrap_or(0)
+    chunks.len() * LANES + tail.iter().position(|&c| c == value).unwrap_or(0)
+}
+
+/// Lowers column minima to `row − least`.
+#[inline(always)]
+fn lower<S: Simd, T: Element + Real>(simd: S, minima: &mut [T], row: &[T], least: T) {
+    let (row_chunks, row_tail) = row.as_chunks::<LANES>();
+    let (chunks, tail) = minima.as_chunks_mut::<LANES>();
+    let offset = T::vsplat(simd, least);
+    for (m, c) in chunks.iter_mut().zip(row_chunks) {
+        let left = T::vsub(simd, T::vload(simd, c), offset);
+        T::vstore(simd, T::vmin(simd, left, T::vload(simd, m)), m);
+    }
+    for (m, &c) in tail.iter_mut().zip(row_tail) {
+        *m = if c - least < *m { c - least } else { *m };
+    }
 }

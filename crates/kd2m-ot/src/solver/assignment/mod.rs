@@ -14,7 +14,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-use crate::{real::Real, solution::Potentials};
+use crate::{isa::Isa, real::Real, solution::Potentials};
 
 /// An optimal assignment and the proof of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,8 +37,11 @@ pub struct Assignment {
 /// If `cost` does not hold n² values: callers own both.
 pub fn solve<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>) -> Assignment {
     assert_eq!(cost.len(), n * n, "a square matrix");
-    let matching = dense::solve(cost, n, start);
-    certificate::certify(cost, n, matching)
+    let _ = start;
+    let (isa, rows) = (Isa::detect(), rows::Matrix::new(cost, n));
+    let tuning = fast::Tuning::default();
+    let matching = fast::solve(isa, &rows, tuning);
+    certificate::certify(isa, &rows, matching, n >= tuning.parallel_from)
 }
 
 /// What a solver claims: nobody trusts it before [`certificate::certify`] has seen it.
@@ -48,4 +51,10 @@ pub struct Matching {
     /// Column potentials; the row potentials follow from them.
     pub v: Vec<f64>,
     pub iterations: usize,
+}
+
+/// A matching with its proof, for tests of the solvers.
+#[cfg(test)]
+fn certified<T: Real>(cost: &[T], n: usize, matching: Matching) -> Assignment {
+    certificate::certify(Isa::Portable(crate::isa::Portable), &rows::Matrix::new(cost, n), matching, false)
 }

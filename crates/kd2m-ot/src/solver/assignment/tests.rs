@@ -40,10 +40,10 @@ fn the_fast_solver_agrees_with_the_plain_one_everywhere() {
         for (seed, n) in (1..40).chain([47, 48, 63, 64, 65, 100, 127, 128, 129, 191, 200, 400]).enumerate() {
             for kind in KINDS {
                 let cost = problem(kind, n, seed as u64);
-                let plain = certificate::certify(&cost, n, dense::solve(&cost, n, None));
+                let plain = certified(&cost, n, dense::solve(&cost, n, None));
                 assert!(certificate::is_permutation(&plain.columns));
                 let fast = fast::solve(isa, &Matrix::new(&cost, n), fast::Tuning::default());
-                let fast = certificate::certify(&cost, n, fast);
+                let fast = certified(&cost, n, fast);
                 let what = format!("{kind}, n = {n}, {}", isa.name());
                 assert!(certificate::is_permutation(&fast.columns), "{what}");
                 let largest = cost.iter().fold(0.0f32, |a, &b| a.max(b)) as f64;
