@@ -12,6 +12,8 @@ pub mod gaussian_w2;
 pub mod gaussian_w2_diag;
 pub mod hellinger;
 pub mod jeffreys;
+pub mod fgw;
+pub mod gw;
 pub mod jw2;
 pub mod kid;
 pub mod max_sliced;

@@ -85,6 +85,26 @@ pub const ENTRIES: &[Entry] = &[
     super::max_sliced::ENTRY,
     super::cf::ENTRY,
     super::kid::ENTRY,
+    Entry {
+        name: "gw",
+        aliases: &[],
+        formula: "min over plans γ of Σ (C_ik − C'_jl)² γ_ij γ_kl, inner distances C of A and C' of B",
+        source: "Mémoli (2011); Peyré, Cuturi and Solomon (2016)",
+        cost: "O(n²m + nm²) a step, a few steps from each of three starts; n² + m² + nm numbers of memory",
+        when: "student and teacher features have different widths or no common axes: shapes are compared, no projector is learned",
+        options: super::gw::OPTIONS,
+        build: super::gw::build,
+    },
+    Entry {
+        name: "fgw",
+        aliases: &[],
+        formula: "(1−α) Σ γ_ij ‖x_i − y_j‖² + α Σ (C_ik − C'_jl)² γ_ij γ_kl",
+        source: "Vayer et al. (2019)",
+        cost: "as gw",
+        when: "places and shapes both matter; features of equal width",
+        options: super::fgw::OPTIONS,
+        build: super::fgw::build,
+    },
 ];
 
 /// Marks a divergence taken within each class: `class-w2`.

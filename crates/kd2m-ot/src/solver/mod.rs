@@ -2,6 +2,7 @@
 
 pub mod assignment;
 pub mod certificate;
+pub mod gromov;
 pub mod network_simplex;
 pub mod one_dimension;
 pub mod sinkhorn;

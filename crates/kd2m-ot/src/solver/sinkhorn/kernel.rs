@@ -2,6 +2,8 @@
 //! Plain loops over fixed lanes, which the compiler turns into the widest vectors of the processor under [`pulp::Arch::dispatch`].
 //! 2ᵗ = 2ᵏ · 2ʳ with r in ±½ and 2ʳ by its Taylor polynomial.
 
+use pulp::{Simd, WithSimd};
+
 use crate::real::Real;
 
 /// Values handled together: one AVX-512 register of `f32`, two of `f64`.
@@ -62,36 +64,61 @@ const fn taylor() -> [f64; 13] {
     coefficients
 }
 
-/// out_j ← 2^(f + g_j + k·p_j); returns Σ b_j out_j.
-#[inline(always)]
-pub(super) fn density_row<T: Lane>(scores: &[T], g: &[T], b: &[T], k: T, f: T, out: &mut [T]) -> f64 {
-    let m = scores.len();
-    let (g, b, out) = (&g[..m], &b[..m], &mut out[..m]);
-    let mut sums = [T::zero(); LANES];
-    let (p_chunks, p_rest) = scores.as_chunks::<LANES>();
-    let (g_chunks, g_rest) = g.as_chunks::<LANES>();
-    let (b_chunks, b_rest) = b.as_chunks::<LANES>();
-    let (out_chunks, out_rest) = out.as_chunks_mut::<LANES>();
-    for (((p, g), b), out) in p_chunks.iter().zip(g_chunks).zip(b_chunks).zip(out_chunks) {
-        for lane in 0..LANES {
-            let density = T::power_of_two(f + g[lane] + k * p[lane]);
-            out[lane] = density;
-            sums[lane] += b[lane] * density;
+/// out_j ← 2^(f + g_j + k·p_j); answers Σ b_j out_j.
+pub(super) struct Densities<'a, T> {
+    pub scores: &'a [T],
+    pub g: &'a [T],
+    pub b: &'a [T],
+    pub k: T,
+    pub f: T,
+    pub out: &'a mut [T],
+}
+
+// A closure given to `dispatch` may be compiled on its own, without the vector instructions: a method that is always inlined is not.
+impl<T: Lane> WithSimd for Densities<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) -> f64 {
+        let Self { scores, g, b, k, f, out } = self;
+        let m = scores.len();
+        let (g, b, out) = (&g[..m], &b[..m], &mut out[..m]);
+        let mut sums = [T::zero(); LANES];
+        let (p_chunks, p_rest) = scores.as_chunks::<LANES>();
+        let (g_chunks, g_rest) = g.as_chunks::<LANES>();
+        let (b_chunks, b_rest) = b.as_chunks::<LANES>();
+        let (out_chunks, out_rest) = out.as_chunks_mut::<LANES>();
+        for (((p, g), b), out) in p_chunks.iter().zip(g_chunks).zip(b_chunks).zip(out_chunks) {
+            for lane in 0..LANES {
+                let density = T::power_of_two(f + g[lane] + k * p[lane]);
+                out[lane] = density;
+                sums[lane] += b[lane] * density;
+            }
         }
+        let mut total: f64 = sums.iter().map(|s| s.wide()).sum();
+        for (((p, g), b), out) in p_rest.iter().zip(g_rest).zip(b_rest).zip(out_rest) {
+            *out = T::power_of_two(f + *g + k * *p);
+            total += (*b * *out).wide();
+        }
+        total
     }
-    let mut total: f64 = sums.iter().map(|s| s.wide()).sum();
-    for (((p, g), b), out) in p_rest.iter().zip(g_rest).zip(b_rest).zip(out_rest) {
-        *out = T::power_of_two(f + *g + k * *p);
-        total += (*b * *out).wide();
-    }
-    total
 }
 
 /// into_j ← into_j + scale · row_j.
-#[inline(always)]
-pub(super) fn add_scaled<T: Lane>(into: &mut [T], row: &[T], scale: T) {
-    for (t, r) in into.iter_mut().zip(row) {
-        *t += scale * *r;
+pub(super) struct AddScaled<'a, T> {
+    pub into: &'a mut [T],
+    pub row: &'a [T],
+    pub scale: T,
+}
+
+impl<T: Lane> WithSimd for AddScaled<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for (t, r) in self.into.iter_mut().zip(self.row) {
+            *t += self.scale * *r;
+        }
     }
 }
 
@@ -120,7 +147,8 @@ mod tests {
                 |seed: usize| -> Vec<f64> { (0..m).map(|j| ((j * 37 + seed * 11) % 41) as f64 / 41.0).collect() };
             let (p, g, b) = (numbers(1), numbers(2), numbers(3));
             let mut out = vec![0.0; m];
-            let sum = Arch::new().dispatch(|| density_row(&p, &g, &b, -1.5, 0.25, &mut out));
+            let densities = Densities { scores: &p, g: &g, b: &b, k: -1.5, f: 0.25, out: &mut out };
+            let sum = Arch::new().dispatch(densities);
             let naive: Vec<f64> = p.iter().zip(&g).map(|(p, g)| (0.25 + g - 1.5 * p).exp2()).collect();
             assert!(out.iter().zip(&naive).all(|(x, y)| (x - y).abs() < 1e-14));
             let expected: f64 = naive.iter().zip(&b).map(|(x, b)| x * b).sum();

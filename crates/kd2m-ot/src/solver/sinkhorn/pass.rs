@@ -5,7 +5,7 @@ use faer::{Accum, Par};
 use pulp::Arch;
 
 use super::{
-    kernel::{self, Lane},
+    kernel::{AddScaled, Densities, Lane},
     scores::{BLOCK, Scores, blocks},
 };
 use crate::matrix::{view, view_mut};
@@ -21,6 +21,7 @@ pub(super) struct Sweep<'a, T> {
     epsilon: f64,
     /// log₂(e)/ε: potentials and costs become exponents of two.
     scale: f64,
+    arch: Arch,
 }
 
 /// Row potentials after a sweep and ln Σ_i a_i density_ij of each column under them (0 where the marginal is met).
@@ -32,7 +33,7 @@ pub(super) struct Swept {
 impl<'a, T: Lane> Sweep<'a, T> {
     pub fn new(scores: &'a Scores<'a, T>, a: &'a [f64], b: &[f64], epsilon: f64) -> Self {
         let b = b.iter().map(|b| T::of(*b)).collect();
-        Self { scores, a, b, epsilon, scale: std::f64::consts::LOG2_E / epsilon }
+        Self { scores, a, b, epsilon, scale: std::f64::consts::LOG2_E / epsilon, arch: Arch::new() }
     }
 
     /// Both half-steps: new f from g (its soft minimum times `damping`), then the column sums under it.
@@ -46,19 +47,18 @@ impl<'a, T: Lane> Sweep<'a, T> {
             let mut buffer = Vec::new();
             for rows in blocks(group) {
                 let scores = self.scores.block(&rows, &mut buffer);
-                Arch::new().dispatch(|| {
-                    for (i, scores) in rows.clone().zip(scores.chunks_exact(m)) {
-                        let (at, sum) = self.trusted_densities(scores, &exponents, f[i], i, &mut densities);
-                        let f_i = damping * (at - self.epsilon * sum.ln());
-                        new_f.push(f_i);
-                        let scale = self.a[i] * ((f_i - at) / self.epsilon).exp();
-                        kernel::add_scaled(&mut block_columns, &densities, T::of(scale));
-                    }
-                    for (total, part) in columns.iter_mut().zip(&mut block_columns) {
-                        *total += part.wide();
-                        *part = T::zero();
-                    }
-                });
+                for (i, scores) in rows.clone().zip(scores.chunks_exact(m)) {
+                    let (at, sum) = self.trusted_densities(scores, &exponents, f[i], i, &mut densities);
+                    let f_i = damping * (at - self.epsilon * sum.ln());
+                    new_f.push(f_i);
+                    let scale = self.a[i] * ((f_i - at) / self.epsilon).exp();
+                    let (into, row) = (&mut block_columns[..], &densities[..]);
+                    self.arch.dispatch(AddScaled { into, row, scale: T::of(scale) });
+                }
+                for (total, part) in columns.iter_mut().zip(&mut block_columns) {
+                    *total += part.wide();
+                    *part = T::zero();
+                }
             }
             (new_f, columns)
         });
@@ -108,12 +108,10 @@ impl<'a, T: Lane> Sweep<'a, T> {
             let (mut densities, mut buffer) = (vec![T::zero(); m], Vec::new());
             for rows in blocks(group) {
                 let scores = self.scores.block(&rows, &mut buffer);
-                Arch::new().dispatch(|| {
-                    for (i, scores) in rows.clone().zip(scores.chunks_exact(m)) {
-                        let (at, sum) = self.trusted_densities(scores, &exponents, f[i], i, &mut densities);
-                        sums.push(sum.ln() + (f[i] - at) / self.epsilon);
-                    }
-                });
+                for (i, scores) in rows.clone().zip(scores.chunks_exact(m)) {
+                    let (at, sum) = self.trusted_densities(scores, &exponents, f[i], i, &mut densities);
+                    sums.push(sum.ln() + (f[i] - at) / self.epsilon);
+                }
             }
             sums
         });
@@ -132,13 +130,11 @@ impl<'a, T: Lane> Sweep<'a, T> {
             for (rows, pulled) in blocks(group).zip(pulled.chunks_mut(BLOCK * d)) {
                 let scores = self.scores.block(&rows, &mut buffer);
                 let plan = &mut plan[..rows.len() * m];
-                Arch::new().dispatch(|| {
-                    for ((i, scores), plan) in rows.clone().zip(scores.chunks_exact(m)).zip(plan.chunks_exact_mut(m)) {
-                        masses.push(self.a[i] * self.densities(scores, &exponents, f[i], i, plan));
-                        let a = T::of(self.a[i]);
-                        plan.iter_mut().zip(&self.b).for_each(|(p, b)| *p *= a * *b);
-                    }
-                });
+                for ((i, scores), plan) in rows.clone().zip(scores.chunks_exact(m)).zip(plan.chunks_exact_mut(m)) {
+                    masses.push(self.a[i] * self.densities(scores, &exponents, f[i], i, plan));
+                    let a = T::of(self.a[i]);
+                    plan.iter_mut().zip(&self.b).for_each(|(p, b)| *p *= a * *b);
+                }
                 let height = rows.len();
                 T::multiply(
                     view_mut(pulled, height, d),
@@ -175,7 +171,6 @@ impl<'a, T: Lane> Sweep<'a, T> {
 
     /// The densities of row i under its potential, or, where their sum is not to be trusted, under the potential that makes the
     /// largest of them 1; with that potential and the sum.
-    #[inline(always)]
     fn trusted_densities(&self, scores: &[T], exponents: &[T], f: f64, i: usize, out: &mut [T]) -> (f64, f64) {
         let sum = self.densities(scores, exponents, f, i, out);
         if TRUSTED.contains(&sum) {
@@ -183,15 +178,16 @@ impl<'a, T: Lane> Sweep<'a, T> {
         }
         let k = T::of(self.scores.factor * self.scale);
         let with_mass = scores.iter().zip(exponents).zip(&self.b).filter(|(_, b)| **b > T::zero());
-        let largest = with_mass.map(|((p, g), _)| *g + k * *p).fold(T::neg_infinity(), T::max);
+        let largest =
+            with_mass.map(|((p, g), _)| *g + k * *p).fold(T::neg_infinity(), |x, y| if y > x { y } else { x });
         let f = self.scores.rows[i] - largest.wide() / self.scale;
         (f, self.densities(scores, exponents, f, i, out))
     }
 
-    #[inline(always)]
     fn densities(&self, scores: &[T], exponents: &[T], f: f64, i: usize, out: &mut [T]) -> f64 {
         let f = T::of((f - self.scores.rows[i]) * self.scale);
-        kernel::density_row(scores, exponents, &self.b, T::of(self.scores.factor * self.scale), f, out)
+        let k = T::of(self.scores.factor * self.scale);
+        self.arch.dispatch(Densities { scores, g: exponents, b: &self.b, k, f, out })
     }
 
     fn column_exponents(&self, g: &[f64]) -> Vec<T> {
