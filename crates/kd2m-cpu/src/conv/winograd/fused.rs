@@ -1,7 +1,11 @@
 //! Layers of few channels: each thread transforms a block of tiles, multiplies and transforms back without leaving its second-level cache.
 //! The scratch holds all 36 matrices of a block's inputs, but of its products only one panel of outputs.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{
+    marker::PhantomData,
+    ops::Range,
+    sync::atomic::{AtomicUsize, Ordering},
+};
 
 use super::{
     Job, Workspace,
@@ -59,13 +63,13 @@ pub(super) fn run(job: &Job, rows_of_a_block: usize, y: &mut [f32], workspace: &
 
 /// # Safety
 /// No one else writes these rows' tiles of `y`.
-unsafe fn run_block(job: &Job, rows: std::ops::Range<usize>, y: Shared, scratch: &mut [f32]) {
+unsafe fn run_block(job: &Job, rows: Range<usize>, y: Shared, scratch: &mut [f32]) {
     let layout = &job.weights.layout;
     let inputs = Panels::new(rows.len(), layout.depth(), LINE);
     let products = Panels::new(rows.len(), layout.columns, layout.columns);
     let (transformed, scratch) = scratch.split_at_mut(inputs.len());
     job.isa.run(Gather {
-        transform: transform::Input,
+        transform: PhantomData::<transform::Input>,
         tiling: job.tiling,
         map: job.x,
         channels: layout.inputs,

@@ -1,6 +1,8 @@
 //! Layers of many channels, the `gemm` path and gradients to weights: three passes over a chunk of tiles, each over all threads.
 //! In between the 36 matrices lie in the last-level cache; each transformed weight is read once a chunk.
 
+use std::{marker::PhantomData, ops::Range};
+
 use super::{
     Job, Workspace,
     panels::{LINE, POINTS, Panels},
@@ -24,7 +26,7 @@ const ROWS_OF_A_TASK: usize = 8;
 const ROWS_OF_AN_OUTER_PRODUCT: usize = 512;
 
 /// Chunks of rows, as even as can be.
-fn chunks(rows: usize, channels: usize) -> impl Iterator<Item = std::ops::Range<usize>> {
+fn chunks(rows: usize, channels: usize) -> impl Iterator<Item = Range<usize>> {
     let most = (BUDGET / (POINTS * channels)).max(FEWEST_ROWS);
     let count = rows.div_ceil(most);
     (0..count).map(move |i| part(rows, i, count))
@@ -39,16 +41,16 @@ fn rows_of_a_chunk(rows: usize, channels: usize) -> usize {
 #[expect(clippy::too_many_arguments, reason = "what a Gather holds")]
 fn gather<T, const SIDE: usize>(
     isa: Isa,
-    transform: T,
+    transform: PhantomData<T>,
     tiling: Tiling,
     map: &[f32],
     channels: usize,
     zeros: &[f32],
-    rows: std::ops::Range<usize>,
+    rows: Range<usize>,
     panels: Panels,
     to: Shared,
 ) where
-    T: Patch<SIDE> + Copy + Sync,
+    T: Patch<SIDE> + Sync,
     for<'a> Gather<'a, T>: Kernel<Output = ()>,
 {
     for_each(rows.len().div_ceil(ROWS_OF_A_TASK), |task| {
@@ -74,7 +76,17 @@ pub(super) fn run(job: &Job, y: &mut [f32], workspace: &mut Workspace) {
     for chunk in chunks(rows, depth + outputs) {
         let (inputs, products) = panels(chunk.len());
         let (from, to) = (Shared::new(transformed), Shared::new(multiplied));
-        gather(job.isa, transform::Input, job.tiling, job.x, layout.inputs, job.zeros, chunk.clone(), inputs, from);
+        gather(
+            job.isa,
+            PhantomData::<transform::Input>,
+            job.tiling,
+            job.x,
+            layout.inputs,
+            job.zeros,
+            chunk.clone(),
+            inputs,
+            from,
+        );
         for_each(POINTS * layout.panels(), |task| {
             let (point, panel) = (task / layout.panels(), task % layout.panels());
             // SAFETY: each task writes its own panel; the panels and points are as long as their layouts say.
@@ -136,8 +148,18 @@ impl WeightGradient<'_> {
             let (x, dy) = (Shared::new(transformed), Shared::new(spread));
             let to = Shared::new(points);
             let (isa, tiling, zeros) = (self.isa, self.tiling, self.zeros);
-            gather(isa, transform::Input, tiling, self.x, layout.inputs, zeros, chunk.clone(), inputs, x);
-            let spread_by = transform::OutputGradient;
+            gather(
+                isa,
+                PhantomData::<transform::Input>,
+                tiling,
+                self.x,
+                layout.inputs,
+                zeros,
+                chunk.clone(),
+                inputs,
+                x,
+            );
+            let spread_by = PhantomData::<transform::OutputGradient>;
             gather(isa, spread_by, tiling, self.dy, layout.outputs, zeros, chunk.clone(), gradients, dy);
             for_each(POINTS * layout.panels(), |task| {
                 let (point, panel) = (task / layout.panels(), task % layout.panels());

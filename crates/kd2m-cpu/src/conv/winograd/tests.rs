@@ -77,9 +77,9 @@ impl Case {
         normal(9 * self.inputs * self.outputs, 3)
     }
 
-    /// The packs of the direct kernels and the plain one of the `gemm` path.
-    fn packs(&self) -> [Pack; 3] {
-        [(32, 16), (16, 8), (0, 1)].map(|(block, granule)| self.shape().pack(block, granule))
+    /// The packs of the direct kernels, the plain one of the `gemm` path, and one whose blocks cut vectors.
+    fn packs(&self) -> [Pack; 4] {
+        [(32, 16), (16, 8), (0, 1), (7, 1)].map(|(block, granule)| self.shape().pack(block, granule))
     }
 
     /// Calls `f` with each (input row, output row, tap) that meet, rows counted in `[h, w, n]`.

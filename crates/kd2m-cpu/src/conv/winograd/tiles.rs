@@ -2,7 +2,7 @@
 //! A row of the panels is one tile of one sample, samples innermost; what lies outside the map reads a row of zeros and is not stored.
 //! Read next: `products.rs`, what happens between the two.
 
-use std::ops::Range;
+use std::{marker::PhantomData, ops::Range};
 
 use super::{
     panels::Panels,
@@ -52,7 +52,7 @@ impl Tiling {
 
 /// Transforms tiles of a map into panels: patches of 6×6 by Bᵀ, or tiles of 4×4 of a gradient by A.
 pub(super) struct Gather<'a, T> {
-    pub transform: T,
+    pub transform: PhantomData<T>,
     pub tiling: Tiling,
     pub map: &'a [f32],
     pub channels: usize,

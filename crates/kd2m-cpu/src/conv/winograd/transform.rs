@@ -66,7 +66,6 @@ pub(super) unsafe fn both_ways<T, S: Lanes, const FROM: usize, const TO: usize>(
 /// 0  2 −1 −2  1  0
 /// 0  4  0 −5  0  1
 /// ```
-#[derive(Clone, Copy)]
 pub(super) struct Input;
 
 impl Transform<6, 6> for Input {
@@ -114,7 +113,6 @@ impl Transform<6, 4> for Output {
 }
 
 /// A, the transpose of [`Output`]: the gradient of a tile of the output spread over the products.
-#[derive(Clone, Copy)]
 pub(super) struct OutputGradient;
 
 impl Transform<4, 6> for OutputGradient {

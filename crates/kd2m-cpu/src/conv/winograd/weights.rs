@@ -110,7 +110,6 @@ impl Weights {
 fn check(pack: &Pack, layout: PointLayout, length: usize) {
     assert_eq!((pack.groups, pack.taps), (1, TAPS), "Winograd convolution takes 3×3 kernels of one group");
     assert_eq!((pack.inputs, pack.outputs), (layout.inputs, layout.outputs), "the pack of another layer");
-    assert!(pack.blocks() == 1 || pack.block % LINE == 0, "blocks of {} are no whole vectors", pack.block);
     assert!(length >= pack.len(), "{length} weights in place of {}", pack.len());
 }
 
@@ -120,12 +119,21 @@ fn for_each_vector_task(layout: PointLayout, task: impl Fn(usize, Range<usize>) 
     for_each(layout.panels() * parts, |i| task(i / parts, part(layout.inputs, i % parts, parts)));
 }
 
-/// Where a vector of outputs, for input 0 and tap 0, lies in a pack: the offset, its distance between inputs and how many are there.
+/// A vector of outputs, for input 0 and tap 0, as it lies in a pack.
+struct Place {
+    start: usize,
+    /// From one input to the next.
+    width: usize,
+    /// Outputs up to the vector's, the panel's or the block's end, whichever comes first.
+    count: usize,
+}
+
+/// Where outputs from `output` to `end` start in a pack.
 #[inline(always)]
-fn place(pack: &Pack, output: usize) -> (usize, usize, usize) {
+fn place(pack: &Pack, output: usize, end: usize, most: usize) -> Place {
     let (block, lane) = (output / pack.block, output % pack.block);
-    let width = pack.width(block);
-    (pack.start(0, block) + lane, width, width - lane)
+    let count = most.min(pack.outputs_of(block).end - output).min(end - output);
+    Place { start: pack.start(0, block) + lane, width: pack.width(block), count }
 }
 
 /// Nine taps, `stride` apart, of up to `count` numbers each.
@@ -165,17 +173,18 @@ impl<S: Lanes> Sink<S> for Taps {
     }
 }
 
-/// The points of one weight, `stride` apart; a vector may be read or written at each.
+/// The points of up to `count` weights, `stride` apart.
 struct WeightPoints {
     at: *mut f32,
     stride: usize,
+    count: usize,
 }
 
 impl<S: Lanes> Sink<S> for WeightPoints {
     #[inline(always)]
     unsafe fn store(&self, lanes: S, row: usize, column: usize, value: S::F32) {
         // SAFETY: the promise of the type.
-        unsafe { lanes.store(self.at.add((6 * row + column) * self.stride), value) }
+        unsafe { lanes.store_first(self.count, self.at.add((6 * row + column) * self.stride), value) }
     }
 }
 
@@ -183,7 +192,7 @@ impl<S: Lanes> Source<S> for WeightPoints {
     #[inline(always)]
     unsafe fn load(&self, lanes: S, row: usize, column: usize) -> S::F32 {
         // SAFETY: the promise of the type.
-        unsafe { lanes.load(self.at.add((6 * row + column) * self.stride)) }
+        unsafe { lanes.load_first(self.count, self.at.add((6 * row + column) * self.stride)) }
     }
 }
 
@@ -204,19 +213,22 @@ impl Kernel for TransformWeights<'_> {
     #[inline(always)]
     fn run<S: Lanes>(self, lanes: S) {
         let outputs = self.layout.outputs_of(self.panel);
-        for (lane, output) in outputs.enumerate().step_by(S::COUNT) {
-            let (start, width, there) = place(self.pack, output);
+        let mut output = outputs.start;
+        while output < outputs.end {
+            let lane = output - outputs.start;
+            let Place { start, width, count } = place(self.pack, output, outputs.end, S::COUNT);
             for input in self.inputs.clone() {
                 // SAFETY: checked lengths; the taps are only read through this pointer.
                 unsafe {
                     let at = self.packed.as_ptr().add(start + input * width).cast_mut();
                     let stride = self.pack.inputs * width;
-                    let from = Taps { at, stride, count: there.min(S::COUNT), turned: self.turned, accumulate: false };
+                    let from = Taps { at, stride, count, turned: self.turned, accumulate: false };
                     let at = self.to.add(input * self.layout.columns + lane);
-                    let to = WeightPoints { at, stride: self.layout.stride() };
+                    let to = WeightPoints { at, stride: self.layout.stride(), count };
                     both_ways::<transform::Weight, S, 3, 6>(lanes, &from, &to);
                 }
             }
+            output += count;
         }
     }
 }
@@ -257,20 +269,22 @@ impl Kernel for TransformGradient<'_> {
     #[inline(always)]
     fn run<S: Lanes>(self, lanes: S) {
         let outputs = self.layout.outputs_of(self.panel);
-        for (lane, output) in outputs.enumerate().step_by(S::COUNT) {
-            let (start, width, there) = place(self.pack, output);
+        let mut output = outputs.start;
+        while output < outputs.end {
+            let lane = output - outputs.start;
+            let Place { start, width, count } = place(self.pack, output, outputs.end, S::COUNT);
             for input in self.inputs.clone() {
                 // SAFETY: checked lengths; other tasks touch other inputs or outputs.
                 unsafe {
                     let at = self.from.add(input * self.layout.columns + lane);
-                    let from = WeightPoints { at, stride: self.layout.stride() };
+                    let from = WeightPoints { at, stride: self.layout.stride(), count };
                     let at = self.to.add(start + input * width);
                     let stride = self.pack.inputs * width;
-                    let to =
-                        Taps { at, stride, count: there.min(S::COUNT), turned: false, accumulate: self.accumulate };
+                    let to = Taps { at, stride, count, turned: false, accumulate: self.accumulate };
                     both_ways::<transform::WeightGradient, S, 6, 3>(lanes, &from, &to);
                 }
             }
+            output += count;
         }
     }
 }
