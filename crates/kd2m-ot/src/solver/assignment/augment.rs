@@ -34,8 +34,8 @@ impl<R: Rows> Kernel for Augment<'_, '_, R> {
                 continue;
             }
             augmentations += 1;
-            let end = tree.grow(simd, state, free);
-            tree.flip(state, free, end);
+            let (end, reached) = tree.grow(simd, state, free);
+            tree.flip(state, free, end, reached);
         }
         augmentations
     }
@@ -61,6 +61,10 @@ struct Tree {
     incomplete: Vec<Incomplete>,
     /// Least key among them.
     pending: i32,
+    /// What maps each scanned row's reduced costs to distances: c_ij − v_j − base_i.
+    base: Vec<i32>,
+    /// Least distance of a free column and that column: it ends the search before any other column as near.
+    exit: (i32, usize),
     /// Final columns with their distance.
     done: Vec<(u32, i32)>,
 }
@@ -74,13 +78,15 @@ impl Tree {
             block: vec![i32::MAX; (columns / BLOCK).next_multiple_of(LANES)],
             incomplete: Vec::with_capacity(n),
             pending: i32::MAX,
+            base: vec![0; n],
+            exit: (i32::MAX, 0),
             done: Vec::with_capacity(n),
         }
     }
 
-    /// Grows the tree until it reaches a free column, moves the potentials, returns the column.
+    /// Grows the tree until it reaches a free column, moves the potentials, returns the column and its distance.
     #[inline(always)]
-    fn grow<S: Simd, R: Rows>(&mut self, simd: S, state: &mut State<R>, free: usize) -> usize {
+    fn grow<S: Simd, R: Rows>(&mut self, simd: S, state: &mut State<R>, free: usize) -> (usize, i32) {
         let n = state.x.len();
         self.reach[..n].fill(FAR);
         self.reach[n..].fill(DONE);
@@ -88,9 +94,10 @@ impl Tree {
         self.incomplete.clear();
         self.pending = i32::MAX;
         self.done.clear();
-        // `base` maps the row's reduced costs to distances: c_ij − v_j − base.
+        self.exit = (i32::MAX, 0);
         let (mut row, mut base, mut reached) = (free, state.best(simd, free).least, 0);
         loop {
+            self.base[row] = base;
             self.relax_list(simd, state, row, base, reached);
             let (column, distance) = self.next(simd, state);
             reached = distance;
@@ -98,12 +105,12 @@ impl Tree {
                 for &(j, distance) in &self.done {
                     state.v[j as usize] += distance - reached;
                 }
-                return column;
+                return (column, reached);
             }
             self.done.push((column as u32, reached));
             row = state.y[column] as usize;
             // The matched pair is tight: its reduced cost is the row's potential.
-            base = state.cost(row, column) - state.v[column] - reached;
+            base = state.matched[row] - state.v[column] - reached;
             self.reach[column] = DONE;
         }
     }
@@ -125,8 +132,12 @@ impl Tree {
                 let through = list.cost[k] - base;
                 self.reach[j] = through;
                 self.from[j] = row as i32;
+                let distance = through - state.v[j];
                 let block = &mut self.block[j / BLOCK];
-                *block = (*block).min(through - state.v[j]);
+                *block = (*block).min(distance);
+                if distance < self.exit.0 && state.y[j] == NONE {
+                    self.exit = (distance, j);
+                }
             }
         }
         if list.bound != i32::MAX {
@@ -141,13 +152,16 @@ impl Tree {
     fn next<S: Simd, R: Rows>(&mut self, simd: S, state: &mut State<R>) -> (usize, i32) {
         loop {
             let least = self.least_block(simd);
+            if self.exit.0 <= least && self.exit.0 <= self.pending {
+                return (self.exit.1, self.exit.0);
+            }
             if self.pending >= least {
                 return (self.take(simd, &state.v, least), least);
             }
             if let Some(at) = self.incomplete.iter().position(|p| p.key == self.pending) {
                 let Incomplete { row, base, .. } = self.incomplete.swap_remove(at);
                 simd.run(RelaxAll { tree: self, state, row, base });
-                state.refill(simd, row as usize);
+                state.refill(simd, &[row]);
             }
             self.pending = self.incomplete.iter().map(|p| p.key).min().unwrap_or(i32::MAX);
         }
@@ -194,11 +208,13 @@ impl Tree {
     }
 
     /// Makes the path to `end` the matching.
-    fn flip<R: Rows>(&self, state: &mut State<R>, free: usize, end: usize) {
+    fn flip<R: Rows>(&self, state: &mut State<R>, free: usize, end: usize, reached: i32) {
         let mut j = end;
         loop {
             let i = self.from[j] as usize;
             state.y[j] = i as u32;
+            // The pair is tight: its distance plus the old potential is what the new one and `reached` add up to.
+            state.matched[i] = state.v[j] + reached + self.base[i];
             let previous = std::mem::replace(&mut state.x[i], j as u32);
             if i == free {
                 return;

@@ -50,10 +50,37 @@ impl<R: Rows> Kernel for Check<'_, R> {
         let mut scratch = Vec::new();
         let block = self.rows.fetch(&numbers, &mut scratch);
         for (k, out) in self.out.iter_mut().enumerate() {
-            let row = block.row(k, numbers[k]);
-            *out = (least_reduced(simd, row, self.v), row[self.columns[self.first + k] as usize].wide());
+            let (i, row) = (self.first + k, block.row(k, numbers[k]));
+            let matched = self.columns[i] as usize;
+            let least = least_reduced(simd, row, self.v);
+            *out = match self.rows.exact(i, matched) {
+                None => (least, row[matched].wide()),
+                Some(cost) => (exact_least(self.rows, i, row, self.v, least), cost),
+            };
         }
     }
+}
+
+/// Entries of a row that are computed again; with more, the rounding bound is taken instead.
+const MOST_CANDIDATES: usize = 64;
+
+/// Least exact `c_j − v_j` of a row of rounded costs: all columns that rounding leaves in question are computed again.
+fn exact_least<R: Rows>(rows: &R, i: usize, row: &[R::Element], v: &[f64], least: f64) -> f64 {
+    let smallest = row.iter().fold(f64::INFINITY, |a, c| a.min(c.wide()));
+    let rounding = rows.rounding(i, smallest);
+    let limit = least + 2.0 * rounding;
+    let mut candidates = 0;
+    let mut exact = f64::INFINITY;
+    for (j, (c, v)) in row.iter().zip(v).enumerate() {
+        if c.wide() - v <= limit {
+            candidates += 1;
+            if candidates > MOST_CANDIDATES {
+                return least - rounding;
+            }
+            exact = exact.min(rows.exact(i, j).map_or(least - rounding, |c| c - v));
+        }
+    }
+    exact
 }
 
 /// Least of `c_j − v_j` in `f64`.

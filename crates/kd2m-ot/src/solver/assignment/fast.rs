@@ -45,8 +45,17 @@ pub fn solve<R: Rows>(isa: Isa, rows: &R, tuning: Tuning) -> Matching {
     let mut v: Vec<i32> = minima.column.iter().map(|m| start(*m, fixed.scale)).collect();
     v.resize(padded(n), 0);
     let lists = lists::build_all(isa, rows, &fixed, &v, parallel);
-    let mut state =
-        State { rows, fixed, v, x: vec![NONE; n], y: vec![NONE; n], lists, scratch: Vec::new(), refills: 0 };
+    let mut state = State {
+        rows,
+        fixed,
+        v,
+        x: vec![NONE; n],
+        y: vec![NONE; n],
+        matched: vec![0; n],
+        lists,
+        scratch: Vec::new(),
+        refills: 0,
+    };
 
     let epsilon = (state.mean_spread() * tuning.epsilon).max(1.0);
     isa.run(Auction { epsilon: (epsilon * tuning.coarse) as i32, steps: tuning.bids * n, state: &mut state });

@@ -16,6 +16,21 @@ pub trait Rows: Sync {
     /// Makes some rows available; sources that compute rows put them into `scratch`. No more than [`Rows::block`] at a time.
     fn fetch<'s>(&'s self, rows: &[u32], scratch: &'s mut Vec<Self::Element>) -> Fetched<'s, Self::Element>;
 
+    /// How far an entry of row `i` may lie from the exact cost, when the least computed entry of the row is `least`.
+    fn rounding(&self, _i: usize, _least: f64) -> f64 {
+        0.0
+    }
+
+    /// The exact cost of a pair in `f64`, where entries are rounded.
+    fn exact(&self, _i: usize, _j: usize) -> Option<f64> {
+        None
+    }
+
+    /// Rows to list anew at a time: one where rows are held, as many as fill a tile where they are computed.
+    fn batch(&self) -> usize {
+        1
+    }
+
     /// How many rows one task should take so that there is work for all threads and a computed block fills its tile.
     fn block(&self) -> usize {
         self.size().div_ceil(8 * rayon::current_num_threads()).max(1)

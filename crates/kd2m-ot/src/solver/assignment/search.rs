@@ -5,7 +5,7 @@ use super::{
     lists::{self, Best, Dense, List, Refill},
     rows::{FAR, FixedPoint, Rows},
 };
-use crate::isa::{Element, Kernel, Simd};
+use crate::isa::{Kernel, Simd};
 
 /// A row without column, or a column without row.
 pub const NONE: u32 = u32::MAX;
@@ -20,6 +20,8 @@ pub struct State<'a, R: Rows> {
     pub x: Vec<u32>,
     /// Row of each column, or [`NONE`].
     pub y: Vec<u32>,
+    /// Cost of each row's pair.
+    pub matched: Vec<i32>,
     pub lists: Vec<List>,
     pub scratch: Vec<R::Element>,
     /// Lists made anew so far.
@@ -27,22 +29,15 @@ pub struct State<'a, R: Rows> {
 }
 
 impl<R: Rows> State<'_, R> {
-    /// The cost of one pair in fixed point.
+    /// Makes the lists of some rows anew.
     #[inline(always)]
-    pub fn cost(&mut self, i: usize, j: usize) -> i32 {
-        let row = self.rows.fetch(&[i as u32], &mut self.scratch).row(0, i as u32);
-        row[j].fixed_one(self.fixed.offsets[i], self.fixed.scale)
-    }
-
-    /// Makes the list of row i anew.
-    #[inline(always)]
-    pub fn refill<S: Simd>(&mut self, simd: S, i: usize) {
-        self.refills += 1;
+    pub fn refill<S: Simd>(&mut self, simd: S, numbers: &[u32]) {
+        self.refills += numbers.len();
         simd.run(Refill {
             rows: self.rows,
             fixed: &self.fixed,
             v: &self.v,
-            numbers: &[i as u32],
+            numbers,
             lists: &mut Dense { first: 0, lists: &mut self.lists },
             scratch: &mut self.scratch,
         });
@@ -55,8 +50,17 @@ impl<R: Rows> State<'_, R> {
         if best.second <= self.lists[i].bound {
             return best;
         }
-        self.refill(simd, i);
+        self.refill(simd, &[i as u32]);
         lists::best(simd, &self.lists[i], &self.v)
+    }
+
+    /// Matches row and column; returns the row that had the column.
+    #[inline(always)]
+    pub fn pair(&mut self, i: usize, best: Best) -> u32 {
+        let loser = std::mem::replace(&mut self.y[best.column], i as u32);
+        self.x[i] = best.column as u32;
+        self.matched[i] = best.least.wrapping_add(self.v[best.column]);
+        loser
     }
 
     /// Forgets the matching, keeps the potentials.
@@ -90,18 +94,36 @@ impl<R: Rows> Kernel for Auction<'_, '_, R> {
         let mut waiting = queue.len();
         queue.resize(n, 0);
         let (mut head, mut tail) = (0, waiting % n);
+        // Rows whose list has run out wait until a batch of them can be listed together.
+        let batch = state.rows.batch();
+        let mut exhausted: Vec<u32> = Vec::with_capacity(batch);
         for _ in 0..steps {
+            if exhausted.len() >= batch || (waiting == 0 && !exhausted.is_empty()) {
+                state.refill(simd, &exhausted);
+                for &i in &exhausted {
+                    queue[tail] = i;
+                    tail = if tail + 1 == n { 0 } else { tail + 1 };
+                }
+                waiting += exhausted.len();
+                exhausted.clear();
+            }
             if waiting == 0 {
                 return;
             }
             let i = queue[head] as usize;
             head = if head + 1 == n { 0 } else { head + 1 };
             waiting -= 1;
-            let Best { least, column, second } = state.best(simd, i);
-            let raise = if second >= FAR / 2 { 0 } else { second - least };
-            state.v[column] -= raise + epsilon;
-            let loser = std::mem::replace(&mut state.y[column], i as u32);
-            state.x[i] = column as u32;
+            let mut best = lists::best(simd, &state.lists[i], &state.v);
+            if best.second > state.lists[i].bound {
+                if batch > 1 {
+                    exhausted.push(i as u32);
+                    continue;
+                }
+                best = state.best(simd, i);
+            }
+            let loser = state.pair(i, best);
+            let raise = if best.second >= FAR / 2 { 0 } else { best.second - best.least };
+            state.v[best.column] -= raise + epsilon;
             if loser != NONE {
                 state.x[loser as usize] = NONE;
                 queue[tail] = loser;
@@ -124,11 +146,20 @@ impl<R: Rows> Kernel for Tighten<'_, '_, R> {
     fn call<S: Simd>(self, simd: S) {
         let state = self.state;
         let n = state.x.len();
+        let mut exhausted: Vec<u32> = Vec::new();
+        for i in 0..n {
+            if lists::best(simd, &state.lists[i], &state.v).second > state.lists[i].bound {
+                exhausted.push(i as u32);
+            }
+        }
+        for numbers in exhausted.chunks(state.rows.batch()) {
+            state.refill(simd, numbers);
+        }
         for i in 0..n {
             let j = state.x[i];
             if j != NONE {
-                let least = state.best(simd, i).least;
-                if state.cost(i, j as usize) - state.v[j as usize] > least {
+                let least = lists::best(simd, &state.lists[i], &state.v).least;
+                if state.matched[i] - state.v[j as usize] > least {
                     state.x[i] = NONE;
                     state.y[j as usize] = NONE;
                 }
@@ -138,10 +169,9 @@ impl<R: Rows> Kernel for Tighten<'_, '_, R> {
         for _ in 0..2 {
             for i in 0..n {
                 if state.x[i] == NONE {
-                    let j = state.best(simd, i).column;
-                    if state.y[j] == NONE {
-                        state.x[i] = j as u32;
-                        state.y[j] = i as u32;
+                    let best = lists::best(simd, &state.lists[i], &state.v);
+                    if state.y[best.column] == NONE {
+                        state.pair(i, best);
                     }
                 }
             }
