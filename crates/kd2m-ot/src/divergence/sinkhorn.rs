@@ -182,19 +182,17 @@ struct Points<T> {
 
 impl<T: Lane> Points<T> {
     fn centred(a: &Cloud<T>, b: &Cloud<T>) -> (Self, Self) {
-        let mut centre = vec![0.0; a.width()];
-        for cloud in [a, b] {
-            for i in 0..cloud.len() {
-                let weight = 0.5 * cloud.weight(i);
-                centre.iter_mut().zip(cloud.row(i)).for_each(|(c, x)| *c += weight * x.wide());
-            }
-        }
+        let mut centre = weighted_mean(a.features(), &a.weights_vec(), a.width());
+        let other = weighted_mean(b.features(), &b.weights_vec(), b.width());
+        centre.iter_mut().zip(other).for_each(|(c, o)| *c = 0.5 * (*c + o));
+        let centre: Vec<T> = centre.into_iter().map(T::of).collect();
         let shifted = |cloud: &Cloud<T>| {
-            let rows: Vec<T> = (cloud.features().chunks_exact(cloud.width()))
-                .flat_map(|row| row.iter().zip(&centre).map(|(x, c)| T::of(x.wide() - c)))
-                .collect();
-            let norm = |row: &[T]| row.iter().map(|x| x.wide() * x.wide()).sum();
-            Self { norms: rows.chunks_exact(cloud.width()).map(norm).collect(), rows, weights: cloud.weights_vec() }
+            let mut rows = cloud.features().to_vec();
+            for row in rows.chunks_exact_mut(cloud.width()) {
+                row.iter_mut().zip(&centre).for_each(|(x, c)| *x -= *c);
+            }
+            let norms = rows.chunks_exact(cloud.width()).map(norm_squared).collect();
+            Self { norms, rows, weights: cloud.weights_vec() }
         };
         (shifted(a), shifted(b))
     }
@@ -206,16 +204,31 @@ impl<T: Lane> Points<T> {
     /// Σ a_i b_j ‖x_i − y_j‖².
     fn mean_cost(&self, other: &Self, d: usize) -> f64 {
         let mean_norm = |p: &Self| p.norms.iter().zip(&p.weights).map(|(r, w)| r * w).sum::<f64>();
-        let mean = |p: &Self| {
-            let mut mean = vec![0.0; d];
-            for (row, w) in p.rows.chunks_exact(d).zip(&p.weights) {
-                mean.iter_mut().zip(row).for_each(|(m, x)| *m += w * x.wide());
-            }
-            mean
-        };
+        let mean = |p: &Self| weighted_mean(&p.rows, &p.weights, d);
         let product: f64 = mean(self).iter().zip(mean(other)).map(|(x, y)| x * y).sum();
         mean_norm(self) + mean_norm(other) - 2.0 * product
     }
+}
+
+/// Σ w_i x_i over rows `[n, d]`.
+fn weighted_mean<T: Real>(rows: &[T], weights: &[f64], d: usize) -> Vec<f64> {
+    let mut mean = vec![0.0; d];
+    for (row, w) in rows.chunks_exact(d).zip(weights) {
+        mean.iter_mut().zip(row).for_each(|(m, x)| *m += w * x.wide());
+    }
+    mean
+}
+
+/// ‖x‖² in `f64`, on several lanes: one running sum would wait for itself.
+fn norm_squared<T: Real>(row: &[T]) -> f64 {
+    let mut sums = [0.0; 8];
+    let (chunks, rest) = row.as_chunks::<8>();
+    for chunk in chunks {
+        for lane in 0..8 {
+            sums[lane] += chunk[lane].wide() * chunk[lane].wide();
+        }
+    }
+    sums.iter().sum::<f64>() + rest.iter().map(|x| x.wide() * x.wide()).sum::<f64>()
 }
 
 /// S_ε from the three duals, potentials of the same sample subtracted before they are summed.
@@ -231,12 +244,14 @@ fn debiased_value(both: &Found, of_a: &Found, of_b: &Found, a: &[f64], b: &[f64]
 
 /// ∂/∂x_i = 2 Σ_j γ_ij (x_i − y_j) − 2 Σ_j γ'_ij (x_i − x_j), plans γ (a to b) and γ' (a to a) held constant.
 fn gradient<T: Real>(x: &[T], d: usize, both: &(Vec<T>, Vec<f64>), own: &(Vec<T>, Vec<f64>)) -> Vec<T> {
-    let mut gradient = Vec::with_capacity(x.len());
-    for (i, x) in x.chunks_exact(d).enumerate() {
+    let two = T::of(2.0);
+    let mut gradient = vec![T::zero(); x.len()];
+    for (i, (gradient, x)) in gradient.chunks_exact_mut(d).zip(x.chunks_exact(d)).enumerate() {
         let mass = T::of(both.1[i] - own.1[i]);
         let (to_b, to_a) = (&both.0[i * d..][..d], &own.0[i * d..][..d]);
-        let two = T::of(2.0);
-        gradient.extend(x.iter().zip(to_a).zip(to_b).map(|((x, q), p)| two * (mass * *x + (*q - *p))));
+        for (((g, x), q), p) in gradient.iter_mut().zip(x).zip(to_a).zip(to_b) {
+            *g = two * (mass * *x + (*q - *p));
+        }
     }
     gradient
 }

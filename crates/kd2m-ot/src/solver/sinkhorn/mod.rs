@@ -3,6 +3,7 @@
 //! Séjourné et al. (2019). Read [`pass`] for the one sweep of an iteration, [`scores`] for costs, [`batched`] for histograms.
 
 mod anderson;
+pub mod batched;
 mod kernel;
 mod pass;
 mod scores;
