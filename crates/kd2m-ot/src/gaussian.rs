@@ -82,7 +82,7 @@ impl Normal {
         let target = s * own.max(least);
         let entry = |i: usize, j: usize| (1.0 - s) * sigma[i * d + j] + if i == j { target } else { 0.0 };
         let covariance = Mat::from_fn(d, d, entry);
-        let cholesky = Cholesky::new(&covariance).ok_or_else(|| OtError::Numeric {
+        let cholesky = Cholesky::new(covariance.as_ref()).ok_or_else(|| OtError::Numeric {
             metric: metric.to_owned(),
             message: format!(
                 "the covariance of {cloud_name} ({} samples, {d} features, shrinkage {s}) is singular: give a larger shrinkage, or auto",

@@ -2,6 +2,7 @@
 //! faer's kernels do the work; next: [`crate::moments`] and [`crate::pairwise`], which use them.
 
 use faer::{Accum, MatMut, MatRef, Par};
+use pulp::Arch;
 
 use crate::real::Real;
 
@@ -33,11 +34,26 @@ pub(crate) fn product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Vec<T> {
 }
 
 /// Σ x_k y_k in `f64`.
-pub(crate) fn dot(x: &[f64], y: &[f64]) -> f64 {
-    x.iter().zip(y).map(|(x, y)| x * y).sum()
+pub(crate) fn dot<T: Real>(x: &[T], y: &[T]) -> f64 {
+    let y = &y[..x.len()];
+    Arch::new().dispatch(|| in_lanes(x.len(), |k| x[k].wide() * y[k].wide()))
 }
 
 /// Σ x_k² in `f64`.
-pub(crate) fn norm_squared(x: &[f64]) -> f64 {
-    dot(x, x)
+pub(crate) fn norm_squared<T: Real>(x: &[T]) -> f64 {
+    Arch::new().dispatch(|| in_lanes(x.len(), |k| x[k].wide() * x[k].wide()))
+}
+
+/// A sum in eight interleaved parts: floating-point addition is not associative, so the compiler cannot split it itself.
+#[inline(always)]
+pub(crate) fn in_lanes(count: usize, term: impl Fn(usize) -> f64) -> f64 {
+    const LANES: usize = 8;
+    let mut lanes = [0.0; LANES];
+    let whole = count - count % LANES;
+    for start in (0..whole).step_by(LANES) {
+        for (lane, total) in lanes.iter_mut().enumerate() {
+            *total += term(start + lane);
+        }
+    }
+    (whole..count).map(term).sum::<f64>() + lanes.iter().sum::<f64>()
 }

@@ -2,6 +2,7 @@
 //! is needed where n is smaller than d. Next: [`crate::divergence::gaussian_w2`].
 
 use faer::MatRef;
+use pulp::Arch;
 
 use crate::{
     cloud::Cloud,
@@ -70,7 +71,7 @@ impl Moments {
     pub fn variances(&self) -> Vec<f64> {
         let mut variances = vec![0.0; self.d];
         for row in self.rows.chunks_exact(self.d) {
-            variances.iter_mut().zip(row).for_each(|(v, r)| *v += r * r);
+            Arch::new().dispatch(|| variances.iter_mut().zip(row).for_each(|(v, r)| *v += r * r));
         }
         variances
     }
@@ -100,9 +101,8 @@ pub(crate) fn mean<T: Real>(cloud: &Cloud<T>) -> Vec<f64> {
     let mut shift = vec![0.0; cloud.width()];
     for i in 0..cloud.len() {
         let a = cloud.weight(i);
-        for ((s, x), o) in shift.iter_mut().zip(cloud.row(i)).zip(origin) {
-            *s += a * (x.wide() - o.wide());
-        }
+        let columns = shift.iter_mut().zip(cloud.row(i)).zip(origin);
+        Arch::new().dispatch(|| columns.for_each(|((s, x), o)| *s += a * (x.wide() - o.wide())));
     }
     shift.iter().zip(origin).map(|(s, o)| o.wide() + s).collect()
 }

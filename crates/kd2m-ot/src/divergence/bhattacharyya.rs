@@ -54,7 +54,7 @@ pub(super) fn distance(metric: &str, pair: &Pair) -> Result<Comparison, OtError>
     let d = pair.delta.len();
     let (s_a, s_b) = (&pair.a.covariance, &pair.b.covariance);
     let between = Mat::from_fn(d, d, |i, j| 0.5 * (s_a[(i, j)] + s_b[(i, j)]));
-    let cholesky = Cholesky::new(&between).ok_or_else(|| OtError::Numeric {
+    let cholesky = Cholesky::new(between.as_ref()).ok_or_else(|| OtError::Numeric {
         metric: metric.to_owned(),
         message: "the mean of the covariances is singular: give a larger shrinkage".to_owned(),
     })?;

@@ -109,7 +109,7 @@ impl<T: Real> Divergence<T> for CharacteristicFunction {
         let (d, count) = (a.width(), self.frequencies);
         // A common shift of both clouds turns the phase of both functions alike: centred, the angles are small.
         let (points_a, points_b) = Points::centred(a, b);
-        let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b) else {
+        let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b, None) else {
             return Ok(
                 Solution::closed(0.0).with_gradient(request.gradient.then(|| vec![T::zero(); a.features().len()]))
             );

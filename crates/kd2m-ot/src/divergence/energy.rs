@@ -37,7 +37,7 @@ impl<T: Real> Divergence<T> for Energy {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let (points_a, points_b) = Points::centred(a, b);
-        let sum = pair_sum(&points_a, &points_b, &Distance, FACTORS, request.gradient);
+        let sum = pair_sum(&points_a, &points_b, &Distance, FACTORS, None, request.gradient);
         Ok(Solution::closed(sum.value.max(0.0)).with_gradient(sum.gradient.map(|g| points_a.scatter(g))))
     }
 }

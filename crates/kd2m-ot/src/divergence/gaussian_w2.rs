@@ -1,5 +1,5 @@
 //! W₂² between the Gaussians fitted to the two clouds: ‖μ − μ'‖² + tr Σ + tr Σ' − 2 tr(Σ^½ Σ' Σ^½)^½, moments with 1/n.
-//! The trace of the root is a nuclear norm ‖F F'ᵀ‖_* for any factors FᵀF = Σ: the centred rows where n < d, else R of their QR.
+//! The trace of the root is a nuclear norm ‖F F'ᵀ‖_* for any factors FᵀF = Σ: the centred rows where n ≤ d, else a triangle.
 //! Next: [`super::fid`], the same with n − 1.
 
 use faer::{Mat, MatRef};
@@ -7,9 +7,9 @@ use faer::{Mat, MatRef};
 use super::{AnyDivergence, Divergence, Request, registry::Entry};
 use crate::{
     cloud::{Cloud, equal_widths},
-    decomposition::{Svd, qr, svd},
+    decomposition::{Cholesky, Svd, qr, svd},
     error::OtError,
-    matrix::{norm_squared, product, view},
+    matrix::{norm_squared, product, view, view_mut},
     moments::{Moments, mean_difference},
     options::Options,
     real::Real,
@@ -74,10 +74,15 @@ pub(super) fn bures<T: Real>(metric: &str, a: &Moments, b: &Moments, request: Re
     Ok(Solution::closed(value).with_gradient(Some(a.gradient(&to_mean, &to_rows))))
 }
 
+/// Above this reciprocal condition a Cholesky factor is good to ten digits or more.
+const WELL_CONDITIONED: f64 = 1e-5;
+
 /// A matrix F with FᵀF = Σ and at most d rows.
 enum Factor<'m> {
     /// The centred rows themselves.
     Rows(&'m Moments),
+    /// Lᵀ of Σ = L Lᵀ: quicker than QR for many rows, but it squares the condition.
+    Root { moments: &'m Moments, cholesky: Cholesky },
     /// The triangle of rows = Q R, with Q `[n, d]` where a gradient will need it.
     Triangle { r: Mat<f64>, q: Option<Mat<f64>> },
 }
@@ -87,6 +92,11 @@ impl<'m> Factor<'m> {
         if moments.n <= moments.d {
             return Factor::Rows(moments);
         }
+        let covariance = moments.covariance();
+        let cholesky = Cholesky::new(view(&covariance, moments.d, moments.d));
+        if let Some(cholesky) = cholesky.filter(|c| c.reciprocal_condition() > WELL_CONDITIONED) {
+            return Factor::Root { moments, cholesky };
+        }
         let (r, q) = qr(moments.matrix(), with_q);
         Factor::Triangle { r, q }
     }
@@ -94,13 +104,19 @@ impl<'m> Factor<'m> {
     fn matrix(&self) -> MatRef<'_, f64> {
         match self {
             Factor::Rows(moments) => moments.matrix(),
+            Factor::Root { cholesky, .. } => cholesky.lower().transpose(),
             Factor::Triangle { r, .. } => r.as_ref(),
         }
     }
 
     /// A gradient with respect to F as one with respect to the centred rows, row-major `[n, d]`.
-    fn expand(&self, gradient: Vec<f64>) -> Vec<f64> {
+    fn expand(&self, mut gradient: Vec<f64>) -> Vec<f64> {
         match self {
+            // Q = rows · L⁻ᵀ
+            Factor::Root { moments, cholesky } => {
+                cholesky.solve_transposed(view_mut(&mut gradient, moments.d, moments.d));
+                product(moments.matrix(), view(&gradient, moments.d, moments.d))
+            }
             Factor::Triangle { r, q: Some(q) } => product(q.as_ref(), view(&gradient, r.nrows(), r.ncols())),
             _ => gradient,
         }
@@ -139,7 +155,7 @@ mod tests {
 
     #[test]
     fn gradients_match_finite_differences_for_every_shape() {
-        for (n, m, d) in [(4, 5, 8), (12, 9, 4), (4, 12, 6), (12, 4, 6), (7, 7, 7), (5, 6, 1)] {
+        for (n, m, d) in [(4, 5, 8), (12, 9, 4), (4, 12, 6), (12, 4, 6), (7, 7, 7), (8, 8, 7), (5, 6, 1)] {
             let (x, y) = (testing::normal(1, n * d), testing::normal(2, m * d));
             testing::check_gradient(&GaussianW2, &x, n, &y, m, d, 1e-6);
         }

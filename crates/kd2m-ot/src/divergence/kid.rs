@@ -81,7 +81,7 @@ impl<T: Real> Divergence<T> for Kid {
             let factors = Estimator::U.factors(ENTRY.name, &part_a, &part_b)?;
             let (points_a, points_b) = (Points::plain(&part_a), Points::plain(&part_b));
             let kernel = Polynomial { d, degree: DEGREE };
-            let sum = pair_sum(&points_a, &points_b, &kernel, factors, request.gradient);
+            let sum = pair_sum(&points_a, &points_b, &kernel, factors, None, request.gradient);
             values.push(sum.value);
             for (row, i) in sum.gradient.iter().flat_map(|g| g.chunks_exact(d)).zip(rows_a.iter()) {
                 gradient[i * d..][..d].iter_mut().zip(row).for_each(|(t, g)| *t += g.wide());

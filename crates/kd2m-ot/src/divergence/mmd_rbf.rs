@@ -9,6 +9,7 @@ use crate::{
     pairwise::{
         ESTIMATOR, Estimator,
         bandwidth::{BANDWIDTH, Bandwidth},
+        distances::Distances,
         kernel::Gaussian,
         pair_sum,
         points::Points,
@@ -47,14 +48,16 @@ impl<T: Real> Divergence<T> for MmdRbf {
         equal_widths(ENTRY.name, a, b)?;
         let factors = self.estimator.factors(ENTRY.name, a, b)?;
         let (points_a, points_b) = Points::centred(a, b);
-        let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b) else {
+        let keep = self.bandwidth.reads_distances();
+        let stored = keep.then(|| Distances::of(&points_a, &points_b, request.gradient)).flatten();
+        let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b, stored.as_ref()) else {
             // All points coincide: every kernel value is 1 and the three means cancel.
             return Ok(
                 Solution::closed(0.0).with_gradient(request.gradient.then(|| vec![T::zero(); a.features().len()]))
             );
         };
         let gammas = self.bandwidth.widths(sigma).iter().map(|s| 0.5 / (s * s)).collect();
-        let sum = pair_sum(&points_a, &points_b, &Gaussian { gammas }, factors, request.gradient);
+        let sum = pair_sum(&points_a, &points_b, &Gaussian { gammas }, factors, stored.as_ref(), request.gradient);
         let value = self.estimator.clamp(sum.value);
         let mut solution = Solution::closed(value).with_gradient(sum.gradient.map(|g| points_a.scatter(g)));
         solution.diagnostics.push(("bandwidth", sigma));
@@ -104,6 +107,19 @@ mod tests {
     }
 
     #[test]
+    fn stored_distances_change_nothing() {
+        let (x, y) = (testing::normal(1, 90 * 3), testing::normal(2, 110 * 3));
+        let (a, b) = (Cloud::new(Side::A, &x, 90, 3).unwrap(), Cloud::new(Side::B, &y, 110, 3).unwrap());
+        let median = with(Options::new("mmd-rbf")).evaluate(&a, &b, Request::GRADIENT).unwrap();
+        let sigma = median.diagnostics[0].1;
+        let fixed = with(Options::new("mmd-rbf").set("bandwidth", sigma)).evaluate(&a, &b, Request::GRADIENT).unwrap();
+        assert!((median.value - fixed.value).abs() < 1e-13);
+        for (g, h) in median.gradient.unwrap().features.iter().zip(fixed.gradient.unwrap().features) {
+            assert!((g - h).abs() < 1e-14);
+        }
+    }
+
+    #[test]
     fn gradients_match_finite_differences() {
         let (x, y) = (testing::normal(1, 8 * 3), testing::normal(2, 6 * 3));
         let (a, b) = ([1.0, 2.0, 0.0, 1.0, 0.5, 3.0, 1.0, 1.0], [1.0, 1.0, 2.0, 0.0, 1.0, 1.0]);
@@ -119,8 +135,8 @@ mod tests {
         let kernel = Gaussian { gammas: fixed.to_vec() };
         let factors = estimator.factors("mmd-rbf", &a, &b).unwrap();
         let (p, q) = Points::centred(&a, &b);
-        let mixed = pair_sum(&p, &q, &kernel, factors, true);
-        let single = fixed.map(|gamma| pair_sum(&p, &q, &Gaussian { gammas: vec![gamma] }, factors, true));
+        let mixed = pair_sum(&p, &q, &kernel, factors, None, true);
+        let single = fixed.map(|gamma| pair_sum(&p, &q, &Gaussian { gammas: vec![gamma] }, factors, None, true));
         assert!((mixed.value - single.iter().map(|s| s.value).sum::<f64>() / 3.0).abs() < 1e-13);
         for (k, g) in mixed.gradient.unwrap().iter().enumerate() {
             let mean = single.iter().map(|s| s.gradient.as_ref().unwrap()[k]).sum::<f64>() / 3.0;

@@ -47,11 +47,12 @@ impl<T: Real> Divergence<T> for Mse {
         }
         let value = (0..a.len()).map(|i| a.weight(i) * squared_distance(a.row(i), b.row(i))).sum();
         let gradient = request.gradient.then(|| {
-            let row = |i: usize| {
+            let mut gradient = Vec::with_capacity(a.features().len());
+            for i in 0..a.len() {
                 let scale = 2.0 * a.weight(i);
-                a.row(i).iter().zip(b.row(i)).map(move |(x, y)| T::of(scale * (x.wide() - y.wide())))
-            };
-            (0..a.len()).flat_map(row).collect()
+                gradient.extend(a.row(i).iter().zip(b.row(i)).map(|(x, y)| T::of(scale * (x.wide() - y.wide()))));
+            }
+            gradient
         });
         Ok(Solution::closed(value).with_gradient(gradient))
     }

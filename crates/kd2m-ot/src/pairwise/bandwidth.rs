@@ -1,14 +1,16 @@
 //! The scale σ of a kernel from the data: median or mean distance of the different points of A ∪ B, held constant for the gradient.
-//! Small clouds keep all distances and select; large ones are read in tiles and only a bracket around the median is kept,
-//! so that memory stays O(n). Next: [`super::kernel::Gaussian`].
+//! Few distances are sorted out directly; of many only those in a bracket around the median are kept, so that memory stays
+//! small. Next: [`super::kernel::Gaussian`].
 
+use std::{cmp::Ordering, ops::Range};
+
+use faer::{Accum, Par};
+use pulp::Arch;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 
-use faer::{Accum, Par};
-
-use super::{kernel, points::Points};
+use super::{distances::Distances, kernel, points::Points};
 use crate::{
     cost::squared_distance,
     error::OtError,
@@ -53,14 +55,19 @@ impl Bandwidth {
     }
 
     /// σ for these points; where it comes out 0 the mean positive distance, and `None` where all points coincide.
-    pub fn sigma<T: Real>(self, a: &Points<T>, b: &Points<T>) -> Option<f64> {
-        let union = Union { parts: [a, b] };
+    pub fn sigma<T: Real>(self, a: &Points<T>, b: &Points<T>, stored: Option<&Distances<T>>) -> Option<f64> {
+        let union = Union { parts: [a, b], stored };
         let sigma = match self {
             Bandwidth::Fixed(sigma) => return Some(sigma),
             Bandwidth::Median | Bandwidth::Multi => union.median(),
             Bandwidth::Mean => union.mean_of_all(),
         };
         if sigma > 0.0 { Some(sigma) } else { union.mean_of_positive() }
+    }
+
+    /// Whether σ has to be read off the distances.
+    pub fn reads_distances(self) -> bool {
+        !matches!(self, Bandwidth::Fixed(_))
     }
 
     /// The kernel widths that go with a σ.
@@ -75,12 +82,16 @@ impl Bandwidth {
 /// All points of both clouds.
 struct Union<'p, 'c, T> {
     parts: [&'p Points<'c, T>; 2],
+    /// Their squared distances, where these are kept.
+    stored: Option<&'p Distances<T>>,
 }
 
-/// Up to this many pairs are kept in memory at once.
-const KEEP: usize = 1 << 24;
-/// Pairs drawn to bracket the median of more.
-const DRAWN: usize = 1 << 16;
+/// Up to this many pairs are sorted out at once; of more only those near the median are looked at.
+const SELECT: usize = 1 << 16;
+/// Pairs drawn to bracket the median.
+const DRAWN: usize = 1 << 12;
+/// The bracket's half-width in quantiles: three standard deviations of a quantile of the drawn pairs.
+const MARGIN: f64 = 0.025;
 /// Rows of a tile.
 const ROWS: usize = 128;
 /// Columns of a tile.
@@ -99,18 +110,19 @@ impl<T: Real> Union<'_, '_, T> {
     fn median(&self) -> f64 {
         let pairs = self.pairs();
         let (low, high) = ((pairs - 1) / 2, pairs / 2);
-        if pairs <= KEEP {
-            return middle(self.collect(|_| true).0, low, high);
+        if pairs <= SELECT {
+            let all = self.fold(|all: &mut Vec<T>, row| all.extend_from_slice(row));
+            return middle(all.concat(), low, high);
         }
-        let mut margin = 0.01;
+        let mut margin = MARGIN;
         loop {
             let (from, to) = self.bracket(margin);
-            let (kept, below) = self.collect_between(from, to);
+            let (kept, below) = self.between(from, to);
             if low >= below && high < below + kept.len() {
                 return middle(kept, low - below, high - below);
             }
             // The draw misled: with the whole range as bracket this ends.
-            margin = if margin < 0.1 { 0.1 } else { 1.0 };
+            margin = if margin < 0.1 { 0.1 } else { 0.5 };
         }
     }
 
@@ -125,32 +137,21 @@ impl<T: Real> Union<'_, '_, T> {
 
     /// Σ of distances, and how many are positive.
     fn total(&self) -> (f64, usize) {
-        self.over_tiles(|row: &[T]| {
-            let distance = |d2: &T| d2.wide().sqrt();
-            (row.iter().map(distance).sum::<f64>(), row.iter().filter(|d2| **d2 > T::zero()).count())
-        })
-        .into_iter()
-        .flatten()
-        .fold((0.0, 0), |(s, c), (x, y)| (s + x, c + y))
-    }
-
-    /// Squared distances that pass, and how many did not.
-    fn collect(&self, keep: impl Fn(T) -> bool + Sync) -> (Vec<T>, usize) {
-        let rows = self.over_tiles(|row: &[T]| row.iter().copied().filter(|d2| keep(*d2)).collect::<Vec<T>>());
-        let mut all = Vec::with_capacity(rows.iter().flatten().map(Vec::len).sum());
-        rows.iter().flatten().for_each(|row| all.extend_from_slice(row));
-        let left_out = self.pairs() - all.len();
-        (all, left_out)
+        let parts = self.fold(|(sum, count): &mut (f64, usize), row| {
+            *sum += row.iter().map(|d2| d2.wide().sqrt()).sum::<f64>();
+            *count += row.iter().filter(|d2| **d2 > T::zero()).count();
+        });
+        parts.iter().fold((0.0, 0), |(s, c), (x, y)| (s + x, c + y))
     }
 
     /// Squared distances in `from..=to`, and how many lie below.
-    fn collect_between(&self, from: T, to: T) -> (Vec<T>, usize) {
-        let rows = self.over_tiles(|row: &[T]| {
-            let kept: Vec<T> = row.iter().copied().filter(|d2| *d2 >= from && *d2 <= to).collect();
-            (kept, row.iter().filter(|d2| **d2 < from).count())
+    fn between(&self, from: T, to: T) -> (Vec<T>, usize) {
+        let parts = self.fold(|(kept, below): &mut (Vec<T>, usize), row| {
+            kept.extend(row.iter().copied().filter(|d2| *d2 >= from && *d2 <= to));
+            *below += Arch::new().dispatch(|| row.iter().map(|d2| u32::from(*d2 < from)).sum::<u32>()) as usize;
         });
-        let below = rows.iter().flatten().map(|(_, below)| below).sum();
-        (rows.into_iter().flatten().flat_map(|(kept, _)| kept).collect(), below)
+        let below = parts.iter().map(|(_, below)| below).sum();
+        (parts.into_iter().flat_map(|(kept, _)| kept).collect(), below)
     }
 
     /// Squared distances that bracket the median of all pairs, by the quantiles ½ ± margin of some drawn ones.
@@ -163,56 +164,75 @@ impl<T: Real> Union<'_, '_, T> {
             .map(|_| {
                 let i = rng.random_range(0..self.len());
                 let j = (i + rng.random_range(1..self.len())) % self.len();
-                T::of(squared_distance(self.original(i), self.original(j)))
+                self.squared_distance(i.min(j), i.max(j))
             })
             .collect();
-        drawn.sort_unstable_by(|x, y| x.wide().total_cmp(&y.wide()));
+        drawn.sort_unstable_by(order);
         let at = |q: f64| drawn[(q * DRAWN as f64) as usize];
         (at(0.5 - margin), at(0.5 + margin))
     }
 
-    fn original(&self, i: usize) -> &[T] {
-        let first = self.parts[0].len();
-        if i < first { self.parts[0].original(i) } else { self.parts[1].original(i - first) }
-    }
-
-    /// Calls `read` on the squared distances of each row of each tile; every pair is seen once.
-    fn over_tiles<R: Send>(&self, read: impl Fn(&[T]) -> R + Sync) -> Vec<Vec<R>> {
+    /// Of two points of the union, i < j.
+    fn squared_distance(&self, i: usize, j: usize) -> T {
         let [a, b] = self.parts;
-        let mut tasks = Vec::new();
-        for (x, y, own) in [(a, a, true), (a, b, false), (b, b, true)] {
-            for start in (0..x.len()).step_by(ROWS) {
-                tasks.push((x, y, start..(start + ROWS).min(x.len()), own));
+        let n = a.len();
+        match self.stored {
+            Some(stored) if i >= n => stored.rows(false, true, &(i - n..i - n + 1))[j - n],
+            Some(stored) if j >= n => stored.rows(true, false, &(i..i + 1))[j - n],
+            Some(stored) => stored.rows(true, true, &(i..i + 1))[j],
+            None => {
+                let original = |i: usize| if i < n { a.original(i) } else { b.original(i - n) };
+                T::of(squared_distance(original(i), original(j)))
             }
         }
-        let run = |(x, y, rows, own): (&Points<T>, &Points<T>, std::ops::Range<usize>, bool)| {
-            let (mut tile, mut results) = (Vec::new(), Vec::new());
-            let first = if own { rows.start } else { 0 };
-            for start in (first..y.len()).step_by(COLUMNS) {
-                let columns = start..(start + COLUMNS).min(y.len());
-                let (height, width, d) = (rows.len(), columns.len(), x.width());
-                tile.resize(height * width, T::zero());
-                let (xs, ys) = (view(x.rows(&rows), height, d), view(y.rows(&columns), width, d));
-                T::multiply(view_mut(&mut tile, height, width), Accum::Replace, xs, ys.transpose(), Par::Seq);
-                for (i, row) in rows.clone().zip(tile.chunks_exact_mut(width)) {
-                    // Within a cloud only the columns after the row count.
-                    let skip = if own { (i + 1).saturating_sub(columns.start).min(width) } else { 0 };
-                    let (row, columns) = (&mut row[skip..], columns.start + skip..columns.end);
-                    kernel::squared_distances(row, x.norm(i), y.norms(&columns));
-                    x.replace_close(i, y, &columns, row, None);
-                    results.push(read(row));
+    }
+
+    /// Folds the squared distances of every pair once, row by row, into one value for each block of rows.
+    fn fold<R: Default + Send>(&self, read: impl Fn(&mut R, &[T]) + Sync) -> Vec<R> {
+        let [a, b] = self.parts;
+        let mut tasks = Vec::new();
+        for (x, y, of_a, own) in [(a, a, true, true), (a, b, true, false), (b, b, false, true)] {
+            tasks.extend((0..x.len()).step_by(ROWS).map(|start| (x, y, start..(start + ROWS).min(x.len()), of_a, own)));
+        }
+        let run = |(x, y, rows, of_a, own): (&Points<T>, &Points<T>, Range<usize>, bool, bool)| {
+            let mut result = R::default();
+            match self.stored {
+                Some(stored) => {
+                    let values = stored.rows(of_a, own, &rows).chunks_exact(y.len());
+                    rows.zip(values).for_each(|(i, row)| read(&mut result, &row[if own { i + 1 } else { 0 }..]));
                 }
+                None => in_tiles(x, y, &rows, own, |row| read(&mut result, row)),
             }
-            results
+            result
         };
-        let work = self.pairs() * a.width();
-        if work < 1 << 21 { tasks.into_iter().map(run).collect() } else { tasks.into_par_iter().map(run).collect() }
+        // Reading a stored distance costs about as much as one multiply–add.
+        let work = self.pairs() * if self.stored.is_some() { 1 } else { a.width() };
+        if work < 1 << 18 { tasks.into_iter().map(run).collect() } else { tasks.into_par_iter().map(run).collect() }
+    }
+}
+
+/// Calls `read` on the squared distances of rows of x from y, tile by tile; within one cloud (`own`) only j > i.
+fn in_tiles<T: Real>(x: &Points<T>, y: &Points<T>, rows: &Range<usize>, own: bool, mut read: impl FnMut(&[T])) {
+    let (height, d) = (rows.len(), x.width());
+    let mut tile = Vec::new();
+    for start in (if own { rows.start } else { 0 }..y.len()).step_by(COLUMNS) {
+        let columns = start..(start + COLUMNS).min(y.len());
+        let width = columns.len();
+        tile.resize(height * width, T::zero());
+        let (xs, ys) = (view(x.rows(rows), height, d), view(y.rows(&columns), width, d));
+        T::multiply(view_mut(&mut tile, height, width), Accum::Replace, xs, ys.transpose(), Par::Seq);
+        for (i, row) in rows.clone().zip(tile.chunks_exact_mut(width)) {
+            let skip = if own { (i + 1).saturating_sub(columns.start).min(width) } else { 0 };
+            let (row, columns) = (&mut row[skip..], columns.start + skip..columns.end);
+            kernel::squared_distances(row, x.norm(i), y.norms(&columns));
+            x.replace_close(i, y, &columns, row, None);
+            read(row);
+        }
     }
 }
 
 /// The mean of the roots of two order statistics of squared distances.
 fn middle<T: Real>(mut squared: Vec<T>, low: usize, high: usize) -> f64 {
-    let order = |x: &T, y: &T| x.wide().total_cmp(&y.wide());
     let (below, at_high, _) = squared.select_nth_unstable_by(high, order);
     let at_high = at_high.wide().sqrt();
     if low == high {
@@ -220,6 +240,11 @@ fn middle<T: Real>(mut squared: Vec<T>, low: usize, high: usize) -> f64 {
     }
     let at_low = below.iter().fold(0.0f64, |m, x| m.max(x.wide())).sqrt();
     0.5 * (at_low + at_high)
+}
+
+/// Distances are never NaN.
+fn order<T: Real>(x: &T, y: &T) -> Ordering {
+    x.partial_cmp(y).unwrap_or(Ordering::Equal)
 }
 
 #[cfg(test)]
@@ -246,23 +271,30 @@ mod tests {
             let all = all_distances(&z, 3);
             let median = 0.5 * (all[(all.len() - 1) / 2] + all[all.len() / 2]);
             let mean = all.iter().sum::<f64>() / all.len() as f64;
-            assert!((Bandwidth::Median.sigma(&a, &b).unwrap() - median).abs() < 1e-12);
-            assert!((Bandwidth::Mean.sigma(&a, &b).unwrap() - mean).abs() < 1e-12);
+            assert!((Bandwidth::Median.sigma(&a, &b, None).unwrap() - median).abs() < 1e-12);
+            assert!((Bandwidth::Mean.sigma(&a, &b, None).unwrap() - mean).abs() < 1e-12);
         }
     }
 
     #[test]
-    fn a_bracket_finds_the_same_median() {
-        let z = testing::normal(8, 200 * 4);
-        let (x, y) = z.split_at(90 * 4);
-        let (a, b) = (Cloud::new(Side::A, x, 90, 4).unwrap(), Cloud::new(Side::B, y, 110, 4).unwrap());
+    fn a_bracket_finds_the_same_median_from_tiles_and_from_stored_distances() {
+        let (n, m) = (190, 210);
+        let z = testing::normal(8, (n + m) * 4);
+        let (x, y) = z.split_at(n * 4);
+        let (a, b) = (Cloud::new(Side::A, x, n, 4).unwrap(), Cloud::new(Side::B, y, m, 4).unwrap());
         let (a, b) = Points::centred(&a, &b);
-        let union = Union { parts: [&a, &b] };
-        let (from, to) = union.bracket(0.02);
-        let (kept, below) = union.collect_between(from, to);
-        assert!(kept.len() < union.pairs() / 10);
-        let (low, high) = ((union.pairs() - 1) / 2 - below, union.pairs() / 2 - below);
-        assert_eq!(middle(kept, low, high), union.median());
+        let all = all_distances(&z, 4);
+        let expected = 0.5 * (all[(all.len() - 1) / 2] + all[all.len() / 2]);
+        let distances = Distances::of(&a, &b, false);
+        for stored in [None, distances.as_ref()] {
+            let union = Union { parts: [&a, &b], stored };
+            assert!(union.pairs() > SELECT);
+            let (from, to) = union.bracket(MARGIN);
+            let (kept, below) = union.between(from, to);
+            assert!(kept.len() < union.pairs() / 10 && below < union.pairs() / 2);
+            assert!((union.median() - expected).abs() < 1e-12);
+            assert!((union.mean_of_all() - all.iter().sum::<f64>() / all.len() as f64).abs() < 1e-12);
+        }
     }
 
     #[test]
@@ -270,9 +302,9 @@ mod tests {
         let (x, y) = ([0.0f64, 0.0, 0.0, 0.0, 3.0], [0.0f64; 2]);
         let (a, b) = (Cloud::new(Side::A, &x, 5, 1).unwrap(), Cloud::new(Side::B, &y, 2, 1).unwrap());
         let (a, b) = Points::centred(&a, &b);
-        assert!((Bandwidth::Median.sigma(&a, &b).unwrap() - 3.0).abs() < 1e-12);
+        assert!((Bandwidth::Median.sigma(&a, &b, None).unwrap() - 3.0).abs() < 1e-12);
         let b2 = Cloud::new(Side::B, &y, 2, 1).unwrap();
         let (a, b) = Points::centred(&b2, &b2);
-        assert_eq!(Bandwidth::Median.sigma(&a, &b), None);
+        assert_eq!(Bandwidth::Median.sigma(&a, &b, None), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use pulp::Arch;
 
-use crate::real::Real;
+use crate::{matrix::in_lanes, real::Real};
 
 /// A kernel that depends on a pair through one number s: ‖x − y‖² or xᵀy.
 pub(crate) trait PairKernel<T: Real>: Sync {
@@ -122,18 +122,4 @@ fn scale<T: Real>(s: &mut [T], by: T) {
 
 fn scale_by_weights<T: Real>(s: &mut [T], weights: &[f64], by: f64) {
     Arch::new().dispatch(|| s.iter_mut().zip(weights).for_each(|(s, b)| *s *= T::of(b * by)));
-}
-
-/// A sum in eight interleaved parts: floating-point addition is not associative, so the compiler cannot split it itself.
-#[inline(always)]
-fn in_lanes(count: usize, term: impl Fn(usize) -> f64) -> f64 {
-    const LANES: usize = 8;
-    let mut lanes = [0.0; LANES];
-    let whole = count - count % LANES;
-    for start in (0..whole).step_by(LANES) {
-        for (lane, total) in lanes.iter_mut().enumerate() {
-            *total += term(start + lane);
-        }
-    }
-    (whole..count).map(term).sum::<f64>() + lanes.iter().sum::<f64>()
 }

@@ -3,6 +3,7 @@
 //! Next: [`points`] for the samples, [`kernel`] for the kernels, [`bandwidth`] for the scale of a kernel.
 
 pub(crate) mod bandwidth;
+pub(crate) mod distances;
 pub(crate) mod kernel;
 pub(crate) mod points;
 
@@ -11,7 +12,7 @@ use std::ops::Range;
 use faer::{Accum, Par};
 use rayon::prelude::*;
 
-use self::{kernel::PairKernel, points::Points};
+use self::{distances::Distances, kernel::PairKernel, points::Points};
 use crate::{
     cloud::Cloud,
     error::OtError,
@@ -91,12 +92,13 @@ enum Task<'g, T> {
     OfB { rows: Range<usize> },
 }
 
-/// factor_aa Σ a_i a_j k + factor_ab Σ a_i b_j k + factor_bb Σ b_i b_j k.
+/// factor_aa Σ a_i a_j k + factor_ab Σ a_i b_j k + factor_bb Σ b_i b_j k; squared distances are taken from `stored` if given.
 pub(crate) fn pair_sum<T: Real, K: PairKernel<T>>(
     a: &Points<T>,
     b: &Points<T>,
     kernel: &K,
     factors: Factors,
+    stored: Option<&Distances<T>>,
     gradient: bool,
 ) -> PairSum<T> {
     let (n, m, d) = (a.len(), b.len(), a.width());
@@ -117,18 +119,20 @@ pub(crate) fn pair_sum<T: Real, K: PairKernel<T>>(
 
     let run = |task: Task<T>| match task {
         Task::OfA { rows, gradient: None } => {
-            let mut tiles = Tiles::new(kernel, a, rows, false);
+            let mut tiles = Tiles::new(kernel, a, rows, stored, true, false);
             let within = tiles.symmetric(a, factors.diagonal);
             factors.aa * within + factors.ab * tiles.all(b, 0.0)
         }
         Task::OfA { rows, gradient: Some(gradient) } => {
-            let mut tiles = Tiles::new(kernel, a, rows, true);
+            let mut tiles = Tiles::new(kernel, a, rows, stored, true, true);
             let within = tiles.within(a, 2.0 * factors.aa, factors.diagonal);
             let across = tiles.all(b, factors.ab);
             tiles.write_gradient(gradient);
             factors.aa * within + factors.ab * across
         }
-        Task::OfB { rows } => factors.bb * Tiles::new(kernel, b, rows, false).symmetric(b, factors.diagonal),
+        Task::OfB { rows } => {
+            factors.bb * Tiles::new(kernel, b, rows, stored, false, false).symmetric(b, factors.diagonal)
+        }
     };
     // Collected before they are added: the order of the sum does not depend on the threads.
     let parts: Vec<f64> =
@@ -141,6 +145,9 @@ struct Tiles<'p, 'c, T: Real, K> {
     kernel: &'p K,
     x: &'p Points<'c, T>,
     rows: Range<usize>,
+    stored: Option<&'p Distances<T>>,
+    /// Whether the rows are of A.
+    of_a: bool,
     tile: Vec<T>,
     /// Σ_j s_ij, where s_ij is the slope of the kernel times weight and factor.
     slopes: Vec<f64>,
@@ -151,9 +158,17 @@ struct Tiles<'p, 'c, T: Real, K> {
 }
 
 impl<'p, 'c, T: Real, K: PairKernel<T>> Tiles<'p, 'c, T, K> {
-    fn new(kernel: &'p K, x: &'p Points<'c, T>, rows: Range<usize>, gradient: bool) -> Self {
+    fn new(
+        kernel: &'p K,
+        x: &'p Points<'c, T>,
+        rows: Range<usize>,
+        stored: Option<&'p Distances<T>>,
+        of_a: bool,
+        gradient: bool,
+    ) -> Self {
         let pull = vec![T::zero(); if gradient { rows.len() * x.width() } else { 0 }];
-        Self { kernel, x, slopes: vec![0.0; rows.len()], rows, tile: Vec::new(), pull, close: Vec::new() }
+        let slopes = vec![0.0; rows.len()];
+        Self { kernel, x, slopes, rows, stored, of_a, tile: Vec::new(), pull, close: Vec::new() }
     }
 
     /// Σ over these rows and all of y.
@@ -186,7 +201,17 @@ impl<'p, 'c, T: Real, K: PairKernel<T>> Tiles<'p, 'c, T, K> {
         let (height, width, d) = (self.rows.len(), columns.len(), self.x.width());
         self.tile.resize(height * width, T::zero());
         let (x_rows, y_rows) = (view(self.x.rows(&self.rows), height, d), view(y.rows(&columns), width, d));
-        T::multiply(view_mut(&mut self.tile, height, width), Accum::Replace, x_rows, y_rows.transpose(), Par::Seq);
+        match self.stored {
+            Some(stored) => {
+                let source = stored.rows(self.of_a, own.is_some(), &self.rows).chunks_exact(y.len());
+                let target = self.tile.chunks_exact_mut(width);
+                target.zip(source).for_each(|(target, source)| target.copy_from_slice(&source[columns.clone()]));
+            }
+            None => {
+                let tile = view_mut(&mut self.tile, height, width);
+                T::multiply(tile, Accum::Replace, x_rows, y_rows.transpose(), Par::Seq);
+            }
+        }
         let mut tile = std::mem::take(&mut self.tile);
         let mut total = 0.0;
         for (local, row) in tile.chunks_exact_mut(width).enumerate() {
@@ -201,7 +226,7 @@ impl<'p, 'c, T: Real, K: PairKernel<T>> Tiles<'p, 'c, T, K> {
         total
     }
 
-    /// Σ_j b_j k(x_i, y_j) over a row of products xᵀy, which become slopes.
+    /// Σ_j b_j k(x_i, y_j) over a row of products xᵀy (or stored squared distances), which become slopes.
     fn one_row(
         &mut self,
         y: &Points<T>,
@@ -213,7 +238,7 @@ impl<'p, 'c, T: Real, K: PairKernel<T>> Tiles<'p, 'c, T, K> {
     ) -> f64 {
         let i = self.rows.start + local;
         let mut close = Vec::new();
-        if K::RADIAL {
+        if K::RADIAL && self.stored.is_none() {
             kernel::squared_distances(row, self.x.norm(i), y.norms(columns));
             if let Some((at, _)) = diagonal {
                 row[at] = T::zero();

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::{cloud::Cloud, cost::squared_distance, moments::mean, real::Real};
+use crate::{cloud::Cloud, cost::squared_distance, matrix::norm_squared, moments::mean, real::Real};
 
 /// The samples with weight above zero.
 pub(crate) struct Points<'c, T> {
@@ -32,8 +32,7 @@ impl<'c, T: Real> Points<'c, T> {
         for &i in &kept {
             rows.extend(cloud.row(i).iter().zip(centre).map(|(x, c)| T::of(x.wide() - c)));
         }
-        let norm = |row: &[T]| T::of(row.iter().map(|x| x.wide() * x.wide()).sum());
-        let norms = rows.chunks_exact(cloud.width()).map(norm).collect();
+        let norms = rows.chunks_exact(cloud.width()).map(|row| T::of(norm_squared(row))).collect();
         let weights = kept.iter().map(|&i| cloud.weight(i)).collect();
         Self { cloud, kept, rows, norms, weights }
     }
