@@ -18,6 +18,10 @@ pub enum Command {
     Train(RunArguments),
     /// Distil students from a teacher and compare them; without --config, the digits demonstration.
     Distill(RunArguments),
+    /// Evaluate the saved students of a run again.
+    Eval(EvalArguments),
+    /// Write report.html of a finished run again.
+    Report(ReportArguments),
     /// Show what there is to choose from.
     List(ListArguments),
 }
@@ -55,8 +59,8 @@ pub struct RunArguments {
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Threads; all cores by default.
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub threads: usize,
     /// Go on where the run folder stands; start when there is none.
     #[arg(long, conflicts_with = "overwrite")]
     pub resume: bool,
@@ -81,11 +85,59 @@ pub struct RunArguments {
 }
 
 #[derive(Args)]
+pub struct EvalArguments {
+    /// A run folder (all its students), or students/ARM/seed-K in one.
+    pub run: PathBuf,
+    /// Which samples.
+    #[arg(long, value_enum, default_value_t = SplitName::Test)]
+    pub split: SplitName,
+    /// Folder of the data sets, in place of the run's.
+    #[arg(long, value_name = "DIR")]
+    pub data_root: Option<PathBuf>,
+    /// Where networks run: cpu, flex, wgpu[:i], vulkan[:i], cuda[:i] or metal.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Threads; all cores by default.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub threads: usize,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum SplitName {
+    Val,
+    Test,
+}
+
+#[derive(Args)]
+pub struct ReportArguments {
+    /// A finished run folder.
+    pub run: PathBuf,
+    /// Folder of the data sets, in place of the run's.
+    #[arg(long, value_name = "DIR")]
+    pub data_root: Option<PathBuf>,
+    /// Where networks run: cpu, flex, wgpu[:i], vulkan[:i], cuda[:i] or metal.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+}
+
+#[derive(Args)]
 pub struct ListArguments {
     pub what: Listed,
     /// Classes that models are built for.
     #[arg(long, default_value_t = 10)]
     pub classes: usize,
+    /// Network whose kernels are listed.
+    #[arg(long, default_value = "resnet18")]
+    pub model: String,
+    /// Batch size that kernels are chosen for.
+    #[arg(long, value_name = "N", default_value_t = 128)]
+    pub batch: usize,
+    /// Stem of --model: imagenet or cifar.
+    #[arg(long, default_value = "imagenet", value_parser = ["imagenet", "cifar"])]
+    pub stem: String,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -97,4 +149,6 @@ pub enum Listed {
     Metrics,
     Models,
     Datasets,
+    /// Which kernel each layer of a network gets on this processor, and why.
+    Kernels,
 }

@@ -15,6 +15,8 @@ fn main() -> ExitCode {
     let outcome = match arguments.command {
         Command::Train(run) => command::run::train(&run),
         Command::Distill(run) => command::run::distill(&run),
+        Command::Eval(eval) => command::eval::eval(&eval),
+        Command::Report(report) => command::report::report(&report),
         Command::List(list) => command::list::list(&list),
     };
     match outcome {

@@ -1,9 +1,13 @@
-//! `kd2m list`: criteria, metrics, models and data sets, each with what a person needs to choose.
+//! `kd2m list`: criteria, metrics, models, data sets and kernels, each with what a person needs to choose.
 
 use std::process::ExitCode;
 
 use kd2m::{Error, criterion::registry};
-use kd2m_nn::zoo::{self, ZooOptions};
+use kd2m_cpu::{KernelChoice, Network, Options};
+use kd2m_nn::{
+    init,
+    zoo::{self, Stem, ZooOptions},
+};
 use kd2m_ot::{divergence::registry as metrics, options::OptionSpec};
 use serde_json::{Value, json};
 
@@ -19,6 +23,7 @@ pub fn list(arguments: &ListArguments) -> Result<ExitCode, Error> {
         Listed::Metrics => metric_rows(),
         Listed::Models => models(arguments.classes)?,
         Listed::Datasets => datasets(),
+        Listed::Kernels => kernels(arguments)?,
     };
     if arguments.json {
         println!("{:#}", Value::Array(rows));
@@ -65,6 +70,19 @@ fn models(classes: usize) -> Result<Vec<Value>, Error> {
             }))
         })
         .collect()
+}
+
+fn kernels(arguments: &ListArguments) -> Result<Vec<Value>, Error> {
+    let stem = if arguments.stem == "cifar" { Stem::Cifar } else { Stem::Imagenet };
+    let graph = zoo::build(&arguments.model, &ZooOptions::new(arguments.classes, 3, 32, 32).stem(stem))?;
+    let weights = init::initialise(&graph, 0);
+    let network = Network::new(&graph, &weights, Options::default()).map_err(|e| Error::Config(e.to_string()))?;
+    let row = |k: KernelChoice| {
+        json!({
+            "name": k.layer, "shape": k.shape, "kernel": k.kernel, "why": k.why, "multiply_adds": k.multiply_adds,
+        })
+    };
+    Ok(network.kernels().into_iter().map(row).collect())
 }
 
 fn datasets() -> Vec<Value> {

@@ -1,4 +1,6 @@
 //! One file a command.
 
+pub mod eval;
 pub mod list;
+pub mod report;
 pub mod run;

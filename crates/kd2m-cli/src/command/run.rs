@@ -76,6 +76,7 @@ fn options(arguments: &RunArguments) -> Result<RunOptions, Error> {
     Ok(RunOptions {
         out: arguments.out.clone(),
         device: DeviceChoice::parse(&arguments.device)?,
+        threads: arguments.threads,
         existing: match (arguments.resume, arguments.overwrite) {
             (true, _) => Existing::Resume,
             (_, true) => Existing::Overwrite,

@@ -1,7 +1,8 @@
 //! A network on some device: the student is trained through it, a teacher only run forward.
-//! [`burn`](self::burn) runs a graph on any Burn device; losses never notice which engine it was.
+//! [`cpu`] is our own engine for processors, [`burn`](self::burn) runs a graph on any Burn device; losses never notice which it was.
 
 pub mod burn;
+pub mod cpu;
 
 use std::sync::Arc;
 

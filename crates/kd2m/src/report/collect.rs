@@ -13,11 +13,16 @@ use super::embedding::Plane;
 use crate::{
     Config, Error,
     batch::{Outputs, host},
-    config::Source,
     device::DeviceChoice,
     engine::{Images, Mode},
     files,
-    train::{EpochRecord, folder::RunFolder, setup::Setup, summary::Summary},
+    train::{
+        EpochRecord,
+        folder::RunFolder,
+        inspect::{read_config, teacher_file},
+        setup::Setup,
+        summary::Summary,
+    },
 };
 
 /// Validation images in the embedding: enough to see ten clusters, few enough to draw.
@@ -80,12 +85,20 @@ pub struct PlanPicture {
 ///
 /// # Errors
 /// A folder that is no finished run, or files that cannot be read.
-pub fn collect(root: &Path, device: DeviceChoice) -> Result<Collected, Error> {
+pub fn collect(
+    root: &Path,
+    data_root: Option<&Path>,
+    device: DeviceChoice,
+    threads: usize,
+) -> Result<Collected, Error> {
     let folder = RunFolder::open(root)?;
     let text = files::read_text(&folder.config())?;
-    let config = Source::parse(&folder.config().display().to_string(), &text)?.resolve()?;
+    let mut config = read_config(&folder)?;
+    if let Some(root) = data_root {
+        config.data.root = Some(root.to_owned());
+    }
     let summary: Summary = files::read_json(&folder.summary())?;
-    let setup = Setup::new(&config, device)?;
+    let setup = Setup::new(&config, device, threads)?;
     let histories = histories(&folder, &summary)?;
     let mut page = Collected {
         class_names: setup.dataset.class_names.clone(),
@@ -126,8 +139,7 @@ fn picture(page: &mut Collected, folder: &RunFolder, config: &Config, setup: &Se
     }
     let shown: Vec<u32> = setup.val.iter().copied().take(SHOWN).collect();
     let labels: Vec<u32> = shown.iter().map(|i| setup.dataset.train.labels[*i as usize]).collect();
-    let teacher_file = config.teacher.weights.clone().unwrap_or_else(|| folder.teacher().join("teacher.safetensors"));
-    let teacher = features(setup, &setup.teacher, &teacher_file, &shown)?;
+    let teacher = features(setup, &setup.teacher, &teacher_file(config, folder), &shown)?;
     let mut students = Vec::new();
     let Some(seed) = page.summary.seeds.first() else { return Ok(()) };
     for arm in &page.summary.students {

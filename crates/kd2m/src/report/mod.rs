@@ -5,10 +5,22 @@ pub mod collect;
 pub mod embedding;
 pub mod figure;
 
+use std::path::{Path, PathBuf};
+
 use minijinja::{Environment, context};
 
-use crate::Error;
+use crate::{Error, device::DeviceChoice, files, train::folder::RunFolder};
 pub use collect::{Collected, collect};
+
+/// Writes `report.html` of a finished run and returns its path; `data_root` in place of the configuration's.
+///
+/// # Errors
+/// A folder that is no finished run, or files that cannot be read or written.
+pub fn write(root: &Path, data_root: Option<&Path>, device: DeviceChoice, threads: usize) -> Result<PathBuf, Error> {
+    let path = RunFolder::open(root)?.report();
+    files::write(&path, page(&collect(root, data_root, device, threads)?)?.as_bytes())?;
+    Ok(path)
+}
 
 /// The page of a run; every text is escaped by the template engine.
 ///

@@ -22,6 +22,7 @@ use crate::{
     device::DeviceChoice,
     files,
     objective::Objective,
+    report,
     teacher::{NetworkTeacher, Teacher},
 };
 
@@ -30,6 +31,8 @@ use crate::{
 pub struct RunOptions {
     pub out: Option<PathBuf>,
     pub device: DeviceChoice,
+    /// 0: one a core.
+    pub threads: usize,
     pub existing: Existing,
     pub allow_weak_teacher: bool,
     /// Leave the arm `none` out.
@@ -49,7 +52,7 @@ pub struct Finished {
 /// # Errors
 /// Bad input, or a loss that is no longer finite.
 pub fn train_teacher(config: &Config, options: &RunOptions, observer: &mut dyn Observer) -> Result<Finished, Error> {
-    let setup = Setup::new(config, options.device)?;
+    let setup = Setup::new(config, options.device, options.threads)?;
     let folder = open_folder(config, options)?;
     let (_, teacher) = prepare_teacher(config, &setup, &folder, observer)?;
     let summary = Summary {
@@ -70,7 +73,7 @@ pub fn train_teacher(config: &Config, options: &RunOptions, observer: &mut dyn O
 pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observer) -> Result<Finished, Error> {
     let arms = arms(config, options.no_baseline);
     arms.iter().try_for_each(|arm| check_arm(config, arm))?;
-    let setup = Setup::new(config, options.device)?;
+    let setup = Setup::new(config, options.device, options.threads)?;
     for arm in &arms {
         Objective::new(config, arm)?.prepare(&setup.shapes(), &options.device.burn()?, 0)?;
     }
@@ -106,6 +109,7 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
     }
     .compare();
     files::write_json(&folder.summary(), &summary)?;
+    report::write(folder.root(), None, options.device, options.threads)?;
     Ok(Finished { folder, summary })
 }
 

@@ -6,6 +6,7 @@ pub mod distill;
 pub mod evaluate;
 pub mod fit;
 pub mod folder;
+pub mod inspect;
 pub mod observer;
 pub mod record;
 pub mod schedule;

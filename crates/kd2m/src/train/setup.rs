@@ -13,7 +13,7 @@ use crate::{
     config::Config,
     criterion::{NetworkShapes, Shapes},
     device::DeviceChoice,
-    engine::{Engine, burn::BurnEngine},
+    engine::{Engine, burn::BurnEngine, cpu::CpuEngine},
 };
 
 /// Data and networks of a run.
@@ -29,6 +29,8 @@ pub struct Setup {
     pub teacher: Graph,
     pub student: Graph,
     pub device: DeviceChoice,
+    /// Of the CPU engine; 0: one a core.
+    pub threads: usize,
 }
 
 impl Setup {
@@ -36,7 +38,7 @@ impl Setup {
     ///
     /// # Errors
     /// Data that is not there or broken, an unknown model, images that a model cannot take.
-    pub fn new(config: &Config, device: DeviceChoice) -> Result<Self, Error> {
+    pub fn new(config: &Config, device: DeviceChoice, threads: usize) -> Result<Self, Error> {
         let data = &config.data;
         let dataset = kd2m_data::load(&data.dataset, data.root.as_deref())?;
         let fraction = data.val_fraction.unwrap_or(dataset.val_fraction);
@@ -77,6 +79,7 @@ impl Setup {
             augment,
             dataset: Arc::new(dataset),
             device,
+            threads,
         })
     }
 
@@ -99,9 +102,12 @@ impl Setup {
         graph: &Graph,
         weights: &Weights,
         stages: &[String],
-        _trainable: bool,
+        trainable: bool,
     ) -> Result<Box<dyn Engine>, Error> {
-        Ok(Box::new(BurnEngine::new(graph, weights, stages, &self.device.burn()?)?))
+        Ok(match self.device {
+            DeviceChoice::Cpu => Box::new(CpuEngine::new(graph, weights, stages, trainable, self.threads)?),
+            other => Box::new(BurnEngine::new(graph, weights, stages, &other.burn()?)?),
+        })
     }
 
     /// The weights that every arm of a seed starts from.

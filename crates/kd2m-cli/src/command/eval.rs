@@ -1,0 +1,34 @@
+//! `kd2m eval`: saved students again.
+
+use std::process::ExitCode;
+
+use kd2m::{
+    Error,
+    device::DeviceChoice,
+    train::inspect::{On, evaluate_saved},
+};
+
+use crate::arguments::{EvalArguments, SplitName};
+
+/// Evaluates and prints.
+///
+/// # Errors
+/// A folder that is no run, or files that cannot be read.
+pub fn eval(arguments: &EvalArguments) -> Result<ExitCode, Error> {
+    let on = match arguments.split {
+        SplitName::Val => On::Validation,
+        SplitName::Test => On::Test,
+    };
+    let device = DeviceChoice::parse(&arguments.device)?;
+    let found = evaluate_saved(&arguments.run, on, arguments.data_root.as_deref(), device, arguments.threads)?;
+    if arguments.json {
+        println!("{}", serde_json::to_string_pretty(&found).map_err(|e| Error::Config(e.to_string()))?);
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("{:<20} {:>5}  {:>10}  {:>10}  {:>14}", "arm", "seed", "accuracy %", "ce", "W₂² to teacher");
+    for row in found {
+        let w2 = row.w2_to_teacher.map_or("–".to_owned(), |w| format!("{w:.4}"));
+        println!("{:<20} {:>5}  {:>10.2}  {:>10.4}  {:>14}", row.arm, row.seed, row.accuracy, row.ce, w2);
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,142 @@
+//! Our own CPU engine: `kd2m-cpu`'s plain slices as tensors on Burn's flex device, where the (small) losses are computed.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use kd2m_cpu::{CpuError, Network, Options};
+use kd2m_nn::{Graph, Shape, Weights};
+
+use super::{Engine, EngineError, Images, Mode, OutputGradients, Rule, Then, Update};
+use crate::batch::{Outputs, host};
+
+/// A compiled network on this machine's processor.
+pub struct CpuEngine {
+    network: Network,
+    /// Stages to hand out, with their `[c, h, w]`.
+    stages: Vec<(Arc<str>, [usize; 3])>,
+    features: usize,
+    classes: usize,
+    device: Device,
+}
+
+impl From<CpuError> for EngineError {
+    fn from(error: CpuError) -> Self {
+        EngineError::Other(error.to_string())
+    }
+}
+
+impl CpuEngine {
+    /// Compiles a graph; `threads` 0: one a core.
+    ///
+    /// # Errors
+    /// Weights that do not fit, a stage that the graph lacks, or a layer that the engine cannot run.
+    pub fn new(
+        graph: &Graph,
+        weights: &Weights,
+        stages: &[String],
+        trainable: bool,
+        threads: usize,
+    ) -> Result<Self, EngineError> {
+        let options = Options { threads, trainable, stages: stages.to_vec(), isa: None };
+        let stages = stages
+            .iter()
+            .map(|name| match graph.stage(name).map(|id| graph.node(id).shape) {
+                Some(Shape::Map { channels, height, width }) => {
+                    Ok((Arc::from(name.as_str()), [channels, height, width]))
+                }
+                _ => Err(EngineError::Other(format!("{} has no stage `{name}`", graph.name))),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            network: Network::new(graph, weights, options)?,
+            stages,
+            features: graph.feature_width(),
+            classes: graph.classes(),
+            device: Device::flex(),
+        })
+    }
+}
+
+fn rule(rule: Rule) -> kd2m_cpu::Rule {
+    match rule {
+        Rule::Sgd { momentum, nesterov } => kd2m_cpu::Rule::Sgd { momentum: momentum as f32, nesterov },
+        Rule::AdamW { beta1, beta2, eps } => {
+            kd2m_cpu::Rule::AdamW { beta1: beta1 as f32, beta2: beta2 as f32, eps: eps as f32 }
+        }
+    }
+}
+
+fn convert(update: &Update) -> kd2m_cpu::Update {
+    kd2m_cpu::Update {
+        lr: update.lr as f32,
+        weight_decay: update.weight_decay as f32,
+        gradient_scale: update.gradient_scale as f32,
+        rule: rule(update.rule),
+    }
+}
+
+impl Engine for CpuEngine {
+    fn forward(&mut self, images: Images, mode: Mode) -> Result<Outputs, EngineError> {
+        let mode = match mode {
+            Mode::Train => kd2m_cpu::Mode::Train,
+            Mode::Evaluate => kd2m_cpu::Mode::Evaluate,
+        };
+        self.network.forward(images.pixels, images.n, mode)?;
+        let vector = |values: &[f32], width: usize| {
+            Tensor::<2>::from_data(TensorData::new(values.to_vec(), [images.n, width]), &self.device)
+        };
+        let maps = self.stages.iter().map(|(name, [c, h, w])| {
+            let data = TensorData::new(self.network.map(name)?, [images.n, *c, *h, *w]);
+            Ok((name.clone(), Tensor::<4>::from_data(data, &self.device)))
+        });
+        Ok(Outputs {
+            features: vector(self.network.features(), self.features),
+            logits: vector(self.network.logits(), self.classes),
+            maps: maps.collect::<Result<_, EngineError>>()?,
+        })
+    }
+
+    fn backward(&mut self, gradients: &OutputGradients, then: Then) -> Result<(), EngineError> {
+        let features = gradients.features.as_ref().map(host);
+        let logits = gradients.logits.as_ref().map(host);
+        let maps: Vec<(&str, Vec<f32>)> = gradients.maps.iter().map(|(name, g)| (name.as_ref(), host(g))).collect();
+        let maps: Vec<(&str, &[f32])> = maps.iter().map(|(name, g)| (*name, g.as_slice())).collect();
+        let then = match then {
+            Then::Accumulate => kd2m_cpu::Then::Accumulate,
+            Then::Step(update) => kd2m_cpu::Then::Step(convert(&update)),
+        };
+        Ok(self.network.backward(features.as_deref(), logits.as_deref(), &maps, then)?)
+    }
+
+    fn gradient_norm_squared(&self) -> f64 {
+        self.network.gradient_norm_squared()
+    }
+
+    fn step(&mut self, update: &Update) -> Result<(), EngineError> {
+        Ok(self.network.step(&convert(update))?)
+    }
+
+    fn network_state(&self) -> Weights {
+        self.network.weights()
+    }
+
+    fn optimizer_state(&self) -> Weights {
+        self.network.optimizer_state()
+    }
+
+    fn load_network(&mut self, weights: &Weights) -> Result<(), EngineError> {
+        Ok(self.network.load(weights)?)
+    }
+
+    fn load_optimizer(&mut self, state: &Weights) -> Result<(), EngineError> {
+        Ok(self.network.load_optimizer_state(state)?)
+    }
+
+    fn gradients(&self) -> Weights {
+        self.network.gradients()
+    }
+
+    fn device(&self) -> Device {
+        self.device.clone()
+    }
+}
