@@ -18,6 +18,8 @@ pub enum DataError {
     RootMissing { root: PathBuf, expected: &'static str },
     #[error("cannot read {place}: {source}")]
     Io { place: String, source: std::io::Error },
+    #[error("cannot write {place}: {source}")]
+    Write { place: String, source: std::io::Error },
     /// A file, or a file in an archive, that breaks its format.
     #[error("{place}: {problem}")]
     Format { place: String, problem: String },

@@ -1,6 +1,7 @@
 //! Data sets on disk, the sampler and augmentation, on plain `u8` and `f32` buffers; no tensors, no losses.
 //! The order of samples and every augmentation are functions of (seed, epoch, index), whatever the number of threads.
-//! Read next: [`Dataset`], then [`split`] and [`epoch_order`], then [`Loader`], which yields the batches of an epoch.
+//! Read next: [`Dataset`], then [`split`] and [`epoch_order`], then [`Loader`], which yields the batches of an epoch;
+//! [`features`] reads arrays that others have saved.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -23,6 +24,7 @@
 mod augment;
 mod dataset;
 mod error;
+pub mod features;
 mod fill;
 mod loader;
 mod order;

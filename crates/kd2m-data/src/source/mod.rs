@@ -4,7 +4,7 @@
 mod archive;
 pub(crate) mod cifar;
 pub(crate) mod digits;
-mod files;
+pub(crate) mod files;
 pub(crate) mod folder;
 mod idx;
 mod mat5;
