@@ -24,7 +24,7 @@ impl Lane for f32 {
     fn power_of_two(t: f32) -> f32 {
         // Adding 1.5 · 2²³ rounds to a whole number, which then stands in the low bits.
         const ROUND: f32 = 12_582_912.0;
-        let cut = t.max(SMALLEST_EXPONENT as f32).min(LARGEST_EXPONENT as f32);
+        let cut = t.clamp(SMALLEST_EXPONENT as f32, LARGEST_EXPONENT as f32);
         let shifted = cut + ROUND;
         let r = cut - (shifted - ROUND);
         let mut p = 1.540_353e-4;
@@ -42,7 +42,7 @@ impl Lane for f64 {
         const ROUND: f64 = 6_755_399_441_055_744.0;
         // ln(2)ᵏ / k! for k = 12 … 0.
         const TAYLOR: [f64; 13] = taylor();
-        let cut = t.max(SMALLEST_EXPONENT).min(LARGEST_EXPONENT);
+        let cut = t.clamp(SMALLEST_EXPONENT, LARGEST_EXPONENT);
         let shifted = cut + ROUND;
         let r = cut - (shifted - ROUND);
         let mut p = TAYLOR[0];
