@@ -1,6 +1,9 @@
 //! The divergences, one file each, behind one trait and one registry.
 //! A file holds formula, source, cost in n and d, when to choose it, the code and its tests; [`registry`] holds one line for each.
 
+mod exact;
+#[cfg(test)]
+mod exact_tests;
 pub mod bhattacharyya;
 pub mod cf;
 pub mod coral;
@@ -25,6 +28,7 @@ pub mod registry;
 pub mod sinkhorn;
 pub mod sliced;
 pub mod unbalanced;
+pub mod w1;
 pub mod w2;
 
 use crate::{

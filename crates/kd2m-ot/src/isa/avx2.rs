@@ -50,6 +50,8 @@ impl Simd for Avx2 {
     type D = [__m256d; 4];
     type M = [__m256i; 2];
     const NAME: &'static str = "avx2";
+    const SPLIT: usize = 2;
+    const REGISTERS: usize = 16;
 
     #[inline]
     fn run<K: Kernel>(self, kernel: K) -> K::Output {
@@ -228,6 +230,14 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn max_d(self, a: Self::D, b: Self::D) -> Self::D {
         four!(_mm256_max_pd, a, b)
+    }
+    #[inline(always)]
+    fn fma_d(self, a: Self::D, b: Self::D, c: Self::D) -> Self::D {
+        four!(_mm256_fmadd_pd, a, b, c)
+    }
+    #[inline(always)]
+    fn add_d(self, a: Self::D, b: Self::D) -> Self::D {
+        four!(_mm256_add_pd, a, b)
     }
     #[inline(always)]
     fn less_d(self, a: Self::D, b: Self::D) -> Self::M {

@@ -35,6 +35,8 @@ impl Simd for Avx512 {
     type D = [__m512d; 2];
     type M = __mmask16;
     const NAME: &'static str = "avx512";
+    const SPLIT: usize = 1;
+    const REGISTERS: usize = 32;
 
     #[inline]
     fn run<K: Kernel>(self, kernel: K) -> K::Output {
@@ -181,6 +183,14 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn max_d(self, a: Self::D, b: Self::D) -> Self::D {
         both!(_mm512_max_pd, a, b)
+    }
+    #[inline(always)]
+    fn fma_d(self, a: Self::D, b: Self::D, c: Self::D) -> Self::D {
+        both!(_mm512_fmadd_pd, a, b, c)
+    }
+    #[inline(always)]
+    fn add_d(self, a: Self::D, b: Self::D) -> Self::D {
+        both!(_mm512_add_pd, a, b)
     }
     #[inline(always)]
     fn less_d(self, a: Self::D, b: Self::D) -> Self::M {

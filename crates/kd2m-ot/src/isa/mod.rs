@@ -31,6 +31,10 @@ pub trait Simd: Copy + Send + Sync + 'static {
     type M: Copy;
     /// The name that `KD2M_ISA` knows.
     const NAME: &'static str;
+    /// Registers that sixteen `f32` take.
+    const SPLIT: usize;
+    /// Vector registers that the set has.
+    const REGISTERS: usize;
 
     /// Runs a kernel compiled for this instruction set.
     fn run<K: Kernel>(self, kernel: K) -> K::Output;
@@ -81,6 +85,9 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn mul_d(self, a: Self::D, b: Self::D) -> Self::D;
     fn min_d(self, a: Self::D, b: Self::D) -> Self::D;
     fn max_d(self, a: Self::D, b: Self::D) -> Self::D;
+    /// `a·b + c`, fused where the set can.
+    fn fma_d(self, a: Self::D, b: Self::D, c: Self::D) -> Self::D;
+    fn add_d(self, a: Self::D, b: Self::D) -> Self::D;
     fn less_d(self, a: Self::D, b: Self::D) -> Self::M;
     fn equal_d(self, a: Self::D, b: Self::D) -> Self::M;
     /// Sixteen `f32` as doubles, exactly.
@@ -106,6 +113,9 @@ pub trait Element: Copy + PartialOrd + Send + Sync + 'static {
     fn vload<S: Simd>(simd: S, from: &[Self; LANES]) -> Self::Vector<S>;
     fn vstore<S: Simd>(simd: S, value: Self::Vector<S>, to: &mut [Self; LANES]);
     fn vsub<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    fn vadd<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// `a·b + c`, fused where the set can.
+    fn vfma<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
     fn vmin<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     fn vmax<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     fn vless<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> S::M;
@@ -119,7 +129,7 @@ pub trait Element: Copy + PartialOrd + Send + Sync + 'static {
 }
 
 macro_rules! element {
-    ($t:ty, $vector:ident, $splat:ident, $load:ident, $store:ident, $sub:ident, $mul:ident, $min:ident, $max:ident,
+    ($t:ty, $vector:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $fma:ident, $min:ident, $max:ident,
      $less:ident, $equal:ident, $widen:ident, $truncate:ident) => {
         impl Element for $t {
             type Vector<S: Simd> = S::$vector;
@@ -140,6 +150,14 @@ macro_rules! element {
             #[inline(always)]
             fn vsub<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
                 simd.$sub(a, b)
+            }
+            #[inline(always)]
+            fn vadd<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
+                simd.$add(a, b)
+            }
+            #[inline(always)]
+            fn vfma<S: Simd>(simd: S, a: S::$vector, b: S::$vector, c: S::$vector) -> S::$vector {
+                simd.$fma(a, b, c)
             }
             #[inline(always)]
             fn vmin<S: Simd>(simd: S, a: S::$vector, b: S::$vector) -> S::$vector {
@@ -173,8 +191,10 @@ macro_rules! element {
         }
     };
 }
-element!(f32, F, splat_f, load_f, store_f, sub_f, mul_f, min_f, max_f, less_f, equal_f, widen, truncate);
-element!(f64, D, splat_d, load_d, store_d, sub_d, mul_d, min_d, max_d, less_d, equal_d, load_d, truncate_d);
+element!(f32, F, splat_f, load_f, store_f, add_f, sub_f, mul_f, fma_f, min_f, max_f, less_f, equal_f, widen, truncate);
+element!(
+    f64, D, splat_d, load_d, store_d, add_d, sub_d, mul_d, fma_d, min_d, max_d, less_d, equal_d, load_d, truncate_d
+);
 
 /// An instruction set that this processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

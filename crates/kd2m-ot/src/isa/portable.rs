@@ -24,6 +24,8 @@ impl Simd for Portable {
     type D = [f64; LANES];
     type M = [bool; LANES];
     const NAME: &'static str = "portable";
+    const SPLIT: usize = 4;
+    const REGISTERS: usize = 16;
 
     fn run<K: Kernel>(self, kernel: K) -> K::Output {
         kernel.call(self)
@@ -173,6 +175,14 @@ impl Simd for Portable {
     #[inline(always)]
     fn max_d(self, a: Self::D, b: Self::D) -> Self::D {
         lanes!(k => if a[k] > b[k] { a[k] } else { b[k] })
+    }
+    #[inline(always)]
+    fn fma_d(self, a: Self::D, b: Self::D, c: Self::D) -> Self::D {
+        lanes!(k => a[k] * b[k] + c[k])
+    }
+    #[inline(always)]
+    fn add_d(self, a: Self::D, b: Self::D) -> Self::D {
+        lanes!(k => a[k] + b[k])
     }
     #[inline(always)]
     fn less_d(self, a: Self::D, b: Self::D) -> Self::M {

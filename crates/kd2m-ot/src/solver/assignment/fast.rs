@@ -2,11 +2,11 @@
 //! Its answer is optimal for the matrix rounded to 27 bits; [`super::certificate`] says what that means for the matrix itself.
 
 use super::{
-    Matching,
+    Matching, PARALLEL_FROM,
     augment::Augment,
     lists,
     minima::Minima,
-    rows::{FixedPoint, Rows, padded},
+    rows::{BITS, FixedPoint, Rows, padded},
     search::{Auction, NONE, State, Tighten},
 };
 use crate::{
@@ -23,26 +23,27 @@ pub struct Tuning {
     pub coarse: f64,
     /// Cap on the bids of a phase, in units of n: near ties must not end in a price war.
     pub bids: usize,
-    /// From this size on the passes over the matrix are shared among threads; below, waking them costs more than they save.
-    pub parallel_from: usize,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { epsilon: 0.002, coarse: 10.0, bids: 16, parallel_from: 384 }
+        Self { epsilon: 0.002, coarse: 10.0, bids: 16 }
     }
 }
 
 /// The optimal matching of the matrix in fixed point.
-pub fn solve<R: Rows>(isa: Isa, rows: &R, tuning: Tuning) -> Matching {
+pub fn solve<R: Rows>(isa: Isa, rows: &R, start: Option<&[f64]>, tuning: Tuning) -> Matching {
     let n = rows.size();
-    let parallel = n >= tuning.parallel_from;
+    let parallel = n >= PARALLEL_FROM;
     let minima = Minima::of(isa, rows, parallel);
     if super::certificate::is_permutation(&minima.nearest) {
         return Matching { columns: minima.nearest, v: vec![0.0; n], iterations: 0 };
     }
     let fixed = FixedPoint::new(minima.row, minima.range);
-    let mut v: Vec<i32> = minima.column.iter().map(|m| start(*m, fixed.scale)).collect();
+    let mut v: Vec<i32> = match start.filter(|v| v.len() == n) {
+        Some(v) => carried(v, fixed.scale.wide()),
+        None => minima.column.iter().map(|m| minimum(*m, fixed.scale)).collect(),
+    };
     v.resize(padded(n), 0);
     let lists = lists::build_all(isa, rows, &fixed, &v, parallel);
     let mut state = State {
@@ -58,10 +59,16 @@ pub fn solve<R: Rows>(isa: Isa, rows: &R, tuning: Tuning) -> Matching {
     };
 
     let epsilon = (state.mean_spread() * tuning.epsilon).max(1.0);
-    isa.run(Auction { epsilon: (epsilon * tuning.coarse) as i32, steps: tuning.bids * n, state: &mut state });
-    state.clear();
-    isa.run(Auction { epsilon: epsilon as i32, steps: tuning.bids * n, state: &mut state });
+    // What the potentials of the start match without any bid.
     isa.run(Tighten { state: &mut state });
+    let skip = start.is_some() || state.tied() > n / 16;
+    if !skip {
+        for epsilon in [epsilon * tuning.coarse, epsilon] {
+            state.clear();
+            isa.run(Auction { epsilon: epsilon as i32, steps: tuning.bids * n, state: &mut state });
+        }
+        isa.run(Tighten { state: &mut state });
+    }
     isa.run(Auction { epsilon: 0, steps: n, state: &mut state });
     let iterations = isa.run(Augment { state: &mut state });
 
@@ -70,6 +77,13 @@ pub fn solve<R: Rows>(isa: Isa, rows: &R, tuning: Tuning) -> Matching {
     Matching { columns: state.x, v, iterations }
 }
 
-fn start<T: Element + Real>(minimum: T, scale: T) -> i32 {
+fn minimum<T: Element + Real>(minimum: T, scale: T) -> i32 {
     if minimum < T::INFINITE { minimum.fixed_one(T::of(0.0), scale) } else { 0 }
+}
+
+/// Potentials of an earlier problem; what does not fit the range of this one is cut off: any start is allowed.
+fn carried(v: &[f64], scale: f64) -> Vec<i32> {
+    let highest = v.iter().copied().filter(|v| v.is_finite()).fold(f64::NEG_INFINITY, f64::max);
+    let limit = f64::from(1 << BITS);
+    v.iter().map(|v| if v.is_finite() { ((v - highest) * scale).max(-limit) as i32 } else { 0 }).collect()
 }

@@ -22,10 +22,12 @@ pub struct List {
     pub bound: i32,
     /// Bound minus least reduced cost when the list was made: the scale on which this row's candidates differ.
     pub spread: i32,
+    /// Whether more columns have the least reduced cost than column minima explain (those meet in a row by twos and threes).
+    pub tied: bool,
 }
 
 impl List {
-    const EMPTY: List = List { cost: [FAR; CAPACITY], column: [0; CAPACITY], bound: i32::MIN, spread: 0 };
+    const EMPTY: List = List { cost: [FAR; CAPACITY], column: [0; CAPACITY], bound: i32::MIN, spread: 0, tied: false };
 }
 
 /// Least and second least reduced cost of a row, and the column of the least.
@@ -81,14 +83,22 @@ impl<R: Rows> Kernel for Refill<'_, '_, R> {
     #[inline(always)]
     fn call<S: Simd>(self, simd: S) {
         let (v, _) = self.v.as_chunks::<LANES>();
-        let mut found = Vec::with_capacity(self.rows.size() + 64);
+        let mut scratch = Scratch::default();
         let block = self.rows.fetch(self.numbers, self.scratch);
         for (k, &i) in self.numbers.iter().enumerate() {
             let (row, i) = (block.row(k, i), i as usize);
             let list = &mut self.lists.lists[i - self.lists.first];
-            fill(simd, row, self.fixed.offsets[i], self.fixed.scale, v, &mut found, list);
+            fill(simd, row, self.fixed.offsets[i], self.fixed.scale, v, &mut scratch, list);
         }
     }
+}
+
+/// Buffers of [`fill`]: columns below the threshold, their reduced costs, and those in another order.
+#[derive(Default)]
+struct Scratch {
+    found: Vec<i32>,
+    values: Vec<i32>,
+    order: Vec<i32>,
 }
 
 /// One row's list. The threshold is the largest of eight minima over every eighth column, which some 22 entries lie below.
@@ -99,9 +109,10 @@ fn fill<S: Simd, T: Element + Real>(
     offset: T,
     scale: T,
     v: &[[i32; LANES]],
-    found: &mut Vec<i32>,
+    scratch: &mut Scratch,
     list: &mut List,
 ) {
+    let found = &mut scratch.found;
     let (full, tail) = row.as_chunks::<LANES>();
     let last = simd.sub(fixed_tail(simd, tail, offset, scale), simd.load(&v[full.len()]));
     let (mut even, mut odd) = (last, simd.splat(FAR));
@@ -148,25 +159,37 @@ fn fill<S: Simd, T: Element + Real>(
     let reduced_of = |j: i32| row[j as usize].fixed_one(offset, scale) - v[j as usize / LANES][j as usize % LANES];
     let mut bound = if found.len() == row.len() { i32::MAX } else { threshold };
     if found.len() > CAPACITY {
-        let mut values: Vec<i32> = found.iter().map(|&j| reduced_of(j)).collect();
-        bound = *values.select_nth_unstable(CAPACITY).1;
+        let values = &mut scratch.values;
+        values.clear();
+        values.extend(found.iter().map(|&j| reduced_of(j)));
+        scratch.order.clone_from(values);
+        bound = *scratch.order.select_nth_unstable(CAPACITY).1;
         // All below the 33rd, then as many equal to it as there is room for.
-        let mut room = CAPACITY - found.iter().filter(|&&j| reduced_of(j) < bound).count();
-        found.retain(|&j| {
-            let r = reduced_of(j);
-            let equal = r == bound && room > 0;
+        let mut room = CAPACITY - values.iter().filter(|&&r| r < bound).count();
+        let mut kept = 0;
+        for k in 0..found.len() {
+            let equal = values[k] == bound && room > 0;
             room -= usize::from(equal);
-            r < bound || equal
-        });
+            if values[k] < bound || equal {
+                found[kept] = found[k];
+                kept += 1;
+            }
+        }
+        found.truncate(kept);
     }
     let dummy = row.len() as i32;
+    let mut at_least = 0;
     for k in 0..CAPACITY {
         (list.cost[k], list.column[k]) = match found.get(k) {
-            Some(&j) => (row[j as usize].fixed_one(offset, scale), j),
+            Some(&j) => {
+                at_least += usize::from(reduced_of(j) == least);
+                (row[j as usize].fixed_one(offset, scale), j)
+            }
             None => (FAR, dummy),
         };
     }
     list.bound = bound;
+    list.tied = at_least > 5;
     list.spread = if bound == i32::MAX { 0 } else { bound - least };
 }
 

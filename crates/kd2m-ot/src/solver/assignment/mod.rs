@@ -14,6 +14,8 @@ mod search;
 #[cfg(test)]
 mod tests;
 
+use rows::Rows;
+
 use crate::{isa::Isa, real::Real, solution::Potentials};
 
 /// An optimal assignment and the proof of it.
@@ -37,12 +39,28 @@ pub struct Assignment {
 /// If `cost` does not hold n² values: callers own both.
 pub fn solve<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>) -> Assignment {
     assert_eq!(cost.len(), n * n, "a square matrix");
-    let _ = start;
-    let (isa, rows) = (Isa::detect(), rows::Matrix::new(cost, n));
-    let tuning = fast::Tuning::default();
-    let matching = fast::solve(isa, &rows, tuning);
-    certificate::certify(isa, &rows, matching, n >= tuning.parallel_from)
+    let found = solve_rows(&rows::Matrix::new(cost, n), start);
+    // Fixed point holds 27 bits: a matrix in double precision, or one of a very wide range, is finished in `f64`.
+    let largest = found.potentials.u.iter().fold(found.value.abs(), |most, u| most.max(u.abs()));
+    if found.gap <= largest * T::epsilon().wide() {
+        return found;
+    }
+    let iterations = found.iterations;
+    let polished = dense::solve(cost, n, Some(&found.potentials.v));
+    let polished = Matching { iterations: iterations + polished.iterations, ..polished };
+    let polished = certificate::certify(Isa::detect(), &rows::Matrix::new(cost, n), polished, n >= PARALLEL_FROM);
+    if polished.gap < found.gap { polished } else { found }
 }
+
+/// The same for any source of rows, without the finish in `f64`: the gap tells what fixed point left open.
+pub fn solve_rows<R: Rows>(rows: &R, start: Option<&[f64]>) -> Assignment {
+    let isa = Isa::detect();
+    let matching = fast::solve(isa, rows, start, fast::Tuning::default());
+    certificate::certify(isa, rows, matching, rows.size() >= PARALLEL_FROM)
+}
+
+/// From this size on the passes over the matrix are shared among threads; below, waking them costs more than they save.
+pub const PARALLEL_FROM: usize = 384;
 
 /// What a solver claims: nobody trusts it before [`certificate::certify`] has seen it.
 #[derive(Debug, Clone, PartialEq)]

@@ -61,7 +61,7 @@ impl<T: Real> Rows for Matrix<'_, T> {
 
     #[inline(always)]
     fn fetch<'s>(&'s self, _: &[u32], _: &'s mut Vec<T>) -> Fetched<'s, T> {
-        Fetched { values: self.cost, n: self.n, held: true }
+        Fetched::held(self.cost, self.n)
     }
 }
 
@@ -75,6 +75,16 @@ pub struct Fetched<'a, T> {
 }
 
 impl<'a, T> Fetched<'a, T> {
+    /// Of a whole matrix with n columns.
+    pub fn held(values: &'a [T], n: usize) -> Self {
+        Self { values, n, held: true }
+    }
+
+    /// Only the rows that were asked for.
+    pub fn only(values: &'a [T], n: usize) -> Self {
+        Self { values, n, held: false }
+    }
+
     /// Row `i`, the `k`-th of those asked for.
     #[inline(always)]
     pub fn row(&self, k: usize, i: u32) -> &'a [T] {
@@ -87,7 +97,7 @@ impl<'a, T> Fetched<'a, T> {
 pub const FAR: i32 = 0x2fff_ffff;
 
 /// Bits of the largest reduced cost. Four times as much, the largest potential after three auctions and the search, still fits.
-const BITS: i32 = 27;
+pub const BITS: i32 = 27;
 
 /// Row i in fixed point is `trunc((c_ij − offset_i) · scale)`, with the row's minimum as offset: that spends the bits on what differs.
 #[derive(Debug, Clone)]

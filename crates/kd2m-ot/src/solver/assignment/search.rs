@@ -2,7 +2,7 @@
 //! Its two coarse phases place the potentials near their optimum; what it leaves unmatched, [`super::augment`] ends exactly.
 
 use super::{
-    lists::{self, Best, Dense, List, Refill},
+    lists::{self, Best, CAPACITY, Dense, List, Refill},
     rows::{FAR, FixedPoint, Rows},
 };
 use crate::isa::{Kernel, Simd};
@@ -54,6 +54,20 @@ impl<R: Rows> State<'_, R> {
         lists::best(simd, &self.lists[i], &self.v)
     }
 
+    /// A free column among the best of row i: where costs are tied, there is a choice.
+    #[inline(always)]
+    fn free_among_best(&self, i: usize, best: Best) -> Option<usize> {
+        if self.y[best.column] == NONE {
+            return Some(best.column);
+        }
+        if best.second > best.least {
+            return None;
+        }
+        let list = &self.lists[i];
+        let is_best = |&k: &usize| list.cost[k] - self.v[list.column[k] as usize] == best.least;
+        (0..CAPACITY).filter(is_best).map(|k| list.column[k] as usize).find(|&j| j < self.x.len() && self.y[j] == NONE)
+    }
+
     /// Matches row and column; returns the row that had the column.
     #[inline(always)]
     pub fn pair(&mut self, i: usize, best: Best) -> u32 {
@@ -67,6 +81,16 @@ impl<R: Rows> State<'_, R> {
     pub fn clear(&mut self) {
         self.x.fill(NONE);
         self.y.fill(NONE);
+    }
+
+    /// Rows without a column.
+    pub fn free(&self) -> usize {
+        self.x.iter().filter(|&&j| j == NONE).count()
+    }
+
+    /// Rows with more than one best column: rare among distances of features, the rule among small whole numbers.
+    pub fn tied(&self) -> usize {
+        self.lists.iter().filter(|l| l.tied).count()
     }
 
     /// Mean spread of the lists: the scale for ε.
@@ -97,7 +121,12 @@ impl<R: Rows> Kernel for Auction<'_, '_, R> {
         // Rows whose list has run out wait until a batch of them can be listed together.
         let batch = state.rows.batch();
         let mut exhausted: Vec<u32> = Vec::with_capacity(batch);
+        let most_refills = state.refills + 2 * n;
         for _ in 0..steps {
+            // Lists that run out again and again are the mark of a price war over ties.
+            if state.refills > most_refills {
+                break;
+            }
             if exhausted.len() >= batch || (waiting == 0 && !exhausted.is_empty()) {
                 state.refill(simd, &exhausted);
                 for &i in &exhausted {
@@ -120,6 +149,13 @@ impl<R: Rows> Kernel for Auction<'_, '_, R> {
                     continue;
                 }
                 best = state.best(simd, i);
+            }
+            if best.second == best.least && epsilon == 0 {
+                // A bid that raises nothing only moves the lack elsewhere: left to the search for paths.
+                if let Some(column) = state.free_among_best(i, best) {
+                    state.pair(i, Best { column, ..best });
+                }
+                continue;
             }
             let loser = state.pair(i, best);
             let raise = if best.second >= FAR / 2 { 0 } else { best.second - best.least };
@@ -170,8 +206,8 @@ impl<R: Rows> Kernel for Tighten<'_, '_, R> {
             for i in 0..n {
                 if state.x[i] == NONE {
                     let best = lists::best(simd, &state.lists[i], &state.v);
-                    if state.y[best.column] == NONE {
-                        state.pair(i, best);
+                    if let Some(column) = state.free_among_best(i, best) {
+                        state.pair(i, Best { column, ..best });
                     }
                 }
             }

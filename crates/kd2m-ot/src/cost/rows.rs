@@ -1,0 +1,113 @@
+//! What the assignment solver sees of two clouds: costs held as a matrix, or computed again in tiles whenever rows are read.
+//! Both know how far an entry can lie from the exact cost and can compute single pairs exactly, for the certificate.
+
+use super::pairwise::{Centring, Pairwise};
+use crate::{
+    cloud::Cloud,
+    real::Real,
+    solver::assignment::rows::{Fetched, Rows},
+};
+
+/// The cost of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ground {
+    /// ‖x − y‖², less what [`Centring::Each`] takes away.
+    Squared,
+    /// ‖x − y‖.
+    Distance,
+}
+
+/// Costs of two clouds of equal size.
+pub struct CloudRows<'a, T> {
+    a: &'a Cloud<'a, T>,
+    b: &'a Cloud<'a, T>,
+    pairs: Pairwise<T>,
+    ground: Ground,
+    /// All costs, when they are held.
+    matrix: Option<Vec<T>>,
+}
+
+impl<'a, T: Real> CloudRows<'a, T> {
+    /// Costs between two clouds; the matrix is held if it takes at most `memory` bytes.
+    pub fn new(a: &'a Cloud<'a, T>, b: &'a Cloud<'a, T>, ground: Ground, memory: usize) -> Self {
+        let centring = match ground {
+            Ground::Squared => Centring::Each,
+            Ground::Distance => Centring::Common,
+        };
+        let pairs = Pairwise::new(a, b, centring);
+        let bytes = a.len().saturating_mul(b.len()).saturating_mul(size_of::<T>());
+        let matrix = (bytes <= memory).then(|| {
+            let mut cost = pairs.matrix();
+            if ground == Ground::Distance {
+                cost.iter_mut().for_each(|c| *c = c.sqrt());
+            }
+            cost
+        });
+        Self { a, b, pairs, ground, matrix }
+    }
+
+    /// The products behind the costs.
+    pub fn pairs(&self) -> &Pairwise<T> {
+        &self.pairs
+    }
+
+    /// What one unit of these costs is in the features' units.
+    pub fn unit(&self) -> f64 {
+        match self.ground {
+            Ground::Squared => 1.0 / (self.pairs.scale * self.pairs.scale),
+            Ground::Distance => 1.0 / self.pairs.scale,
+        }
+    }
+}
+
+impl<T: Real> Rows for CloudRows<'_, T> {
+    type Element = T;
+
+    fn size(&self) -> usize {
+        self.a.len()
+    }
+
+    #[inline(always)]
+    fn fetch<'s>(&'s self, rows: &[u32], scratch: &'s mut Vec<T>) -> Fetched<'s, T> {
+        match &self.matrix {
+            Some(cost) => Fetched::held(cost, self.b.len()),
+            None => {
+                scratch.resize(rows.len() * self.b.len(), T::zero());
+                self.pairs.fill(rows, scratch);
+                if self.ground == Ground::Distance {
+                    scratch.iter_mut().for_each(|c| *c = c.sqrt());
+                }
+                Fetched::only(scratch, self.b.len())
+            }
+        }
+    }
+
+    fn rounding(&self, i: usize, least: f64) -> f64 {
+        let squared = self.pairs.rounding(i);
+        match self.ground {
+            Ground::Squared => squared,
+            // |√p − √q| is at most √|p − q|, and |p − q| / √p where that is less; one more rounding for the root itself.
+            Ground::Distance => {
+                let root = squared.sqrt().min(squared / least.max(f64::MIN_POSITIVE));
+                root + 2.0 * self.pairs.largest_norm() * T::epsilon().wide()
+            }
+        }
+    }
+
+    fn exact(&self, i: usize, j: usize) -> Option<f64> {
+        let squared = self.pairs.exact(self.a.row(i), self.b.row(j));
+        Some(match self.ground {
+            Ground::Squared => squared,
+            Ground::Distance => squared.sqrt(),
+        })
+    }
+
+    fn batch(&self) -> usize {
+        if self.matrix.is_some() { 1 } else { 48 }
+    }
+
+    fn block(&self) -> usize {
+        let shared = self.size().div_ceil(8 * rayon::current_num_threads()).max(1);
+        if self.matrix.is_some() { shared } else { shared.min(self.pairs.block()) }
+    }
+}

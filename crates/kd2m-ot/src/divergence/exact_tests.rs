@@ -1,0 +1,185 @@
+//! `w1` and `w2` against closed forms, brute force, and finite differences; every certificate is checked on the way.
+
+use crate::{
+    Cloud, Options, Plan, Side, cost,
+    divergence::{AnyDivergence, Request, registry},
+};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+
+fn metric(name: &str, memory: f64) -> Box<dyn AnyDivergence> {
+    registry::build(&Options::new(name).set("memory", memory)).unwrap()
+}
+
+fn numbers(count: usize, seed: u64) -> Vec<f64> {
+    let mut random = Pcg64::seed_from_u64(seed);
+    (0..count).map(|_| random.random_range(-1.0..1.0)).collect()
+}
+
+fn clouds<'a>(x: &'a [f64], y: &'a [f64], d: usize) -> (Cloud<'a, f64>, Cloud<'a, f64>) {
+    let cloud = |side, values: &'a [f64]| Cloud::new(side, values, values.len() / d, d).unwrap();
+    (cloud(Side::A, x), cloud(Side::B, y))
+}
+
+/// Strong duality and complementary slackness against costs recomputed here, pair by pair.
+fn assert_certified(name: &str, a: &Cloud<f64>, b: &Cloud<f64>) -> f64 {
+    let cost = |i: usize, j: usize| {
+        let squared = cost::squared_distance(a.row(i), b.row(j));
+        if name == "w1" { squared.sqrt() } else { squared }
+    };
+    let largest =
+        (0..a.len()).flat_map(|i| (0..b.len()).map(move |j| (i, j))).map(|(i, j)| cost(i, j)).fold(0.0, f64::max);
+    let mut values = Vec::new();
+    // Rows held, and rows computed again.
+    for memory in [1.0, 0.0] {
+        let found = metric(name, memory).evaluate(a, b, Request::ALL).unwrap();
+        let (gap, potentials, plan) = (found.gap.unwrap(), found.potentials.unwrap(), found.plan.unwrap());
+        let tolerance = largest * 1e-6 + 1e-300;
+        assert!(gap <= tolerance, "{name}, n = {}: gap {gap}", a.len());
+        let dual: f64 = potentials.u.iter().enumerate().map(|(i, u)| a.weight(i) * u).sum::<f64>()
+            + potentials.v.iter().enumerate().map(|(j, v)| b.weight(j) * v).sum::<f64>();
+        assert!((found.value - dual).abs() <= gap.max(0.0) + largest * 1e-9 + 1e-300, "{} {dual} {gap}", found.value);
+        for i in 0..a.len() {
+            for j in 0..b.len() {
+                assert!(potentials.u[i] + potentials.v[j] <= cost(i, j) + largest * 1e-9);
+            }
+        }
+        for (i, j, mass) in plan.entries() {
+            let slack = cost(i, j) - potentials.u[i] - potentials.v[j];
+            assert!(slack * mass <= gap.max(0.0) + largest * 1e-9 + 1e-300);
+        }
+        values.push(found.value);
+    }
+    assert!((values[0] - values[1]).abs() <= largest * 1e-6);
+    values[0]
+}
+
+#[test]
+fn certified_over_sizes_ties_duplicates_and_scales() {
+    for (seed, n) in [1, 2, 3, 5, 8, 15, 16, 17, 31, 33, 64, 65, 97, 128, 200].into_iter().enumerate() {
+        for d in [1, 3, 20] {
+            let (x, y) = (numbers(n * d, seed as u64), numbers(n * d, 1000 + seed as u64));
+            let rounded = |v: &[f64]| v.iter().map(|x| (x * 1.5).round()).collect::<Vec<_>>();
+            let constant = vec![2.5; n * d];
+            let (tied_x, tied_y) = (rounded(&x), rounded(&y));
+            for (x, y) in [(&x, &y), (&tied_x, &tied_y), (&x, &constant), (&constant, &constant), (&x, &x)] {
+                for name in ["w1", "w2"] {
+                    let (a, b) = clouds(x, y, d);
+                    assert_certified(name, &a, &b);
+                }
+            }
+            for scale in [1e-25, 1e25] {
+                let by = |v: &[f64]| v.iter().map(|x| x * scale).collect::<Vec<_>>();
+                let (x, y) = (by(&x), by(&y));
+                let (a, b) = clouds(&x, &y, d);
+                assert_certified("w2", &a, &b);
+            }
+        }
+    }
+}
+
+#[test]
+fn other_marginals_are_certified_too() {
+    for (n, m) in [(1, 4), (7, 3), (20, 31)] {
+        let (x, y) = (numbers(n * 2, 7), numbers(m * 2, 8));
+        let (a, b) = clouds(&x, &y, 2);
+        let weights: Vec<f64> = (0..n).map(|i| (i % 3) as f64 + if n == 1 { 1.0 } else { 0.0 }).collect();
+        let a = a.with_weights(&weights).unwrap();
+        for name in ["w1", "w2"] {
+            assert_certified(name, &a, &b);
+        }
+    }
+}
+
+#[test]
+fn on_a_line_sorted_samples_are_matched() {
+    let (x, y) = (numbers(101, 3), numbers(101, 4));
+    let (a, b) = clouds(&x, &y, 1);
+    let sorted = |v: &[f64]| {
+        let mut v = v.to_vec();
+        v.sort_by(f64::total_cmp);
+        v
+    };
+    let pairs: Vec<f64> = sorted(&x).iter().zip(sorted(&y)).map(|(x, y)| (x - y).abs()).collect();
+    let w1 = pairs.iter().sum::<f64>() / 101.0;
+    let w2 = pairs.iter().map(|p| p * p).sum::<f64>() / 101.0;
+    assert!((assert_certified("w1", &a, &b) - w1).abs() < 1e-9);
+    assert!((assert_certified("w2", &a, &b) - w2).abs() < 1e-9);
+}
+
+#[test]
+fn a_translation_moves_every_sample_by_it_and_a_permutation_costs_nothing() {
+    let (n, d) = (60, 3);
+    let x = numbers(n * d, 11);
+    let by = [1.0, -2.0, 0.5];
+    let y: Vec<f64> = x.iter().enumerate().map(|(k, x)| x + by[k % 3]).collect();
+    let (a, b) = clouds(&x, &y, d);
+    let found = metric("w2", 1.0).evaluate(&a, &b, Request::ALL).unwrap();
+    assert!((found.value - 5.25).abs() < 1e-12);
+    assert_eq!(found.plan, Some(Plan::Permutation((0..n as u32).collect())));
+    let gradient = found.gradient.unwrap().features;
+    assert!(gradient.iter().enumerate().all(|(k, g)| (g + 2.0 * by[k % 3] / n as f64).abs() < 1e-12));
+
+    let order: Vec<usize> = (0..n).map(|i| (i * 7 + 3) % n).collect();
+    let y: Vec<f64> = order.iter().flat_map(|&i| x[i * d..(i + 1) * d].to_vec()).collect();
+    let (a, b) = clouds(&x, &y, d);
+    for name in ["w1", "w2"] {
+        let found = metric(name, 1.0).evaluate(&a, &b, Request::ALL).unwrap();
+        assert_eq!(found.value, 0.0);
+        // Coincident points: the kink of w1 included.
+        assert!(found.gradient.unwrap().features.iter().all(|g| *g == 0.0));
+    }
+}
+
+#[test]
+fn gradients_match_finite_differences() {
+    let (n, d, h) = (12, 4, 1e-6);
+    let (x, y) = (numbers(n * d, 21), numbers(n * d, 22));
+    for name in ["w1", "w2"] {
+        let value = |x: &[f64]| {
+            let (a, b) = clouds(x, &y, d);
+            metric(name, 1.0).evaluate(&a, &b, Request::VALUE).unwrap().value
+        };
+        let (a, b) = clouds(&x, &y, d);
+        let gradient = metric(name, 1.0).evaluate(&a, &b, Request::GRADIENT).unwrap().gradient.unwrap().features;
+        for k in 0..n * d {
+            let mut moved = x.clone();
+            moved[k] += h;
+            let up = value(&moved);
+            moved[k] -= 2.0 * h;
+            let slope = (up - value(&moved)) / (2.0 * h);
+            assert!((slope - gradient[k]).abs() < 1e-7, "{name} {k}: {slope} {}", gradient[k]);
+        }
+    }
+}
+
+#[test]
+fn the_last_potentials_as_start_give_the_same_answer() {
+    let (n, d) = (150, 6);
+    let (x, y) = (numbers(n * d, 31), numbers(n * d, 32));
+    let (a, b) = clouds(&x, &y, d);
+    for name in ["w1", "w2"] {
+        let cold = metric(name, 1.0).evaluate(&a, &b, Request::ALL).unwrap();
+        let start = cold.potentials.clone();
+        let warm = metric(name, 1.0).evaluate(&a, &b, Request { start: start.as_ref(), ..Request::ALL }).unwrap();
+        assert_eq!(warm.plan, cold.plan);
+        assert!(warm.iterations <= n / 8, "{} paths from optimal potentials", warm.iterations);
+    }
+}
+
+#[test]
+fn single_precision_agrees_with_double() {
+    let (n, d) = (140, 30);
+    let x: Vec<f32> = numbers(n * d, 41).iter().map(|x| *x as f32).collect();
+    let y: Vec<f32> = numbers(n * d, 42).iter().map(|x| *x as f32).collect();
+    let wide = |v: &[f32]| v.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
+    let (wx, wy) = (wide(&x), wide(&y));
+    for name in ["w1", "w2"] {
+        let (a, b) = (Cloud::new(Side::A, &x, n, d).unwrap(), Cloud::new(Side::B, &y, n, d).unwrap());
+        let single = metric(name, 1.0).evaluate(&a, &b, Request::ALL).unwrap();
+        let (a, b) = clouds(&wx, &wy, d);
+        let double = metric(name, 1.0).evaluate(&a, &b, Request::ALL).unwrap();
+        assert!((single.value - double.value).abs() < 1e-6 * double.value);
+        assert!(single.gap.unwrap() < 1e-6 * double.value);
+    }
+}
