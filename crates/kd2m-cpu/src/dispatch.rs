@@ -1,45 +1,66 @@
-//! Which kernel a convolution gets, and why: one ordered table, the first line that fits wins.
+//! Which kernel a convolution gets, and why: one ordered table, the first line that fits wins. Read by the engine and by its listing.
 
-use crate::{conv::ConvShape, isa::Isa};
+use crate::{
+    conv::{ConvShape, direct::register_tile, winograd::Winograd},
+    isa::Isa,
+};
 
 /// A way to compute a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kernel {
     Depthwise,
+    Winograd,
+    Direct,
     Gemm,
 }
 
-impl Kernel {
-    /// Width of a block of packed outputs (0: all of a group) and of the vectors it is cut to.
-    pub fn block(self) -> (usize, usize) {
-        match self {
-            Kernel::Depthwise | Kernel::Gemm => (0, 1),
-        }
-    }
+/// What is asked of a kernel.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    pub shape: &'a ConvShape,
+    pub isa: Isa,
+    /// Samples.
+    pub n: usize,
+    /// The weights stay as they are, so that what is derived from them is computed once.
+    pub frozen: bool,
 }
 
 /// A line of the table.
-#[derive(Clone, Copy)]
 pub struct Rule {
     pub kernel: Kernel,
     /// What the kernel is called in listings.
     pub name: &'static str,
     pub why: &'static str,
-    fits: fn(&ConvShape, Isa) -> bool,
+    fits: fn(&Request) -> bool,
 }
+
+/// Tiles × samples that pay for transforming weights which change with every step: 36 values are written for 9.
+const ROWS_THAT_PAY: usize = 64;
 
 const TABLE: &[Rule] = &[
     Rule {
         kernel: Kernel::Depthwise,
         name: "depthwise",
         why: "one input for each output: nothing to multiply densely",
-        fits: |shape, _| shape.is_depthwise(),
+        fits: |r| r.shape.is_depthwise(),
     },
-    Rule { kernel: Kernel::Gemm, name: "gemm", why: "fits everything", fits: |_, _| true },
+    Rule {
+        kernel: Kernel::Winograd,
+        name: "winograd 4×4",
+        why: "3×3 of stride 1 on a map of 4×4 or more: a quarter of the products",
+        fits: |r| Winograd::fits(r.shape) && (r.frozen || r.shape.tiles() * r.n >= ROWS_THAT_PAY),
+    },
+    Rule {
+        kernel: Kernel::Direct,
+        name: "direct",
+        why: "the processor has a register tile: sums stay in registers over all live taps",
+        fits: |r| register_tile(r.isa).is_some(),
+    },
+    Rule { kernel: Kernel::Gemm, name: "gemm", why: "works everywhere", fits: |_| true },
 ];
 
 /// The first line that fits.
-pub fn choose(shape: &ConvShape, isa: Isa) -> &'static Rule {
+pub fn choose(request: &Request) -> &'static Rule {
     // The last line fits everything.
-    TABLE.iter().find(|rule| (rule.fits)(shape, isa)).unwrap_or(&TABLE[TABLE.len() - 1])
+    TABLE.iter().find(|rule| (rule.fits)(request)).unwrap_or(&TABLE[TABLE.len() - 1])
 }

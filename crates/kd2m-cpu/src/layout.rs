@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use crate::{
     buffers::Buffer,
+    isa::{Isa, Kernel, Lanes},
     threads::{Shared, for_each, for_each_piece},
 };
 
@@ -183,7 +184,7 @@ impl Pack {
     }
 
     /// Writes the transposed pack (see [`transposed`](Self::transposed)) of these weights.
-    pub fn transpose(&self, packed: &[f32], to: &mut [f32]) {
+    pub fn transpose(&self, isa: Isa, packed: &[f32], to: &mut [f32]) {
         let back = self.transposed();
         let shared = Shared::new(to);
         let per_group = back.blocks();
@@ -196,15 +197,45 @@ impl Pack {
             let target = unsafe { shared.slice(start..start + back.inputs * width) };
             for from_block in 0..self.blocks() {
                 let from_width = self.width(from_block);
-                let from = self.start(group, from_block) + tap * self.inputs * from_width;
-                for (lane, input) in back.outputs_of(block).enumerate() {
-                    let row = &packed[from + input * from_width..][..from_width];
-                    for (output, value) in self.outputs_of(from_block).zip(row) {
-                        target[output * width + lane] = *value;
-                    }
-                }
+                let from = &packed[self.start(group, from_block) + tap * self.inputs * from_width..];
+                let (outputs, inputs) = (self.outputs_of(from_block), back.outputs_of(block));
+                isa.run(Transpose { from, from_width, inputs, outputs, target, width });
             }
         });
+    }
+}
+
+/// A block of a pack into the transposed block: `target[output][input in the block] = from[input][output in the block]`.
+struct Transpose<'a> {
+    from: &'a [f32],
+    from_width: usize,
+    inputs: Range<usize>,
+    outputs: Range<usize>,
+    target: &'a mut [f32],
+    width: usize,
+}
+
+impl Kernel for Transpose<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Lanes>(self, lanes: S) {
+        let Self { from, from_width, inputs, outputs, target, width } = self;
+        let whole = |length: usize| length - length % S::COUNT;
+        let (whole_inputs, whole_outputs) = (whole(inputs.len()), whole(outputs.len()));
+        for i in (0..whole_inputs).step_by(S::COUNT) {
+            for o in (0..whole_outputs).step_by(S::COUNT) {
+                let from = &from[(inputs.start + i) * from_width + o..][..(S::COUNT - 1) * from_width + S::COUNT];
+                let to = &mut target[(outputs.start + o) * width + i..][..(S::COUNT - 1) * width + S::COUNT];
+                // SAFETY: COUNT rows of COUNT numbers are inside both slices.
+                unsafe { lanes.transpose(from.as_ptr(), from_width, to.as_mut_ptr(), width) };
+            }
+        }
+        for i in 0..inputs.len() {
+            let first = if i < whole_inputs { whole_outputs } else { 0 };
+            for o in first..outputs.len() {
+                target[(outputs.start + o) * width + i] = from[(inputs.start + i) * from_width + o];
+            }
+        }
     }
 }
 
@@ -233,20 +264,23 @@ mod tests {
 
     #[test]
     fn packs_are_inverted_by_unpacking_and_transposing_twice() {
-        for (groups, outputs, inputs, taps, block, granule) in [
-            (1, 70, 5, 9, 32, 16),
+        let packs = [
+            (1, 70, 35, 9, 32, 16),
             (2, 3, 4, 1, 32, 16),
             (3, 33, 2, 4, 32, 16),
             (1, 6, 7, 3, 6, 1),
             (1, 40, 33, 2, 16, 8),
-        ] {
+        ];
+        for (isa, (groups, outputs, inputs, taps, block, granule)) in
+            Isa::available().flat_map(|isa| packs.map(|pack| (isa, pack)))
+        {
             let pack = Pack { groups, outputs, inputs, taps, block, granule };
             let torch = counting(groups * outputs * inputs * taps);
             let packed = pack.packed(&torch);
             assert_eq!(pack.unpacked(&packed), torch);
             let back = pack.transposed();
             let mut transposed = vec![0.0; back.len()];
-            pack.transpose(&packed, &mut transposed);
+            pack.transpose(isa, &packed, &mut transposed);
             let swapped = back.unpacked(&transposed);
             for g in 0..groups {
                 for o in 0..outputs {
@@ -259,7 +293,7 @@ mod tests {
                 }
             }
             let mut twice = vec![0.0; pack.len()];
-            back.transpose(&transposed, &mut twice);
+            back.transpose(isa, &transposed, &mut twice);
             assert_eq!(twice, packed[..]);
         }
     }

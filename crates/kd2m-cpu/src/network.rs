@@ -1,10 +1,11 @@
 //! The engine's face: a graph with its weights that runs, learns and is saved.
 
+use std::collections::BTreeMap;
+
 use kd2m_nn::{Graph, Layer, Weights};
 
 use crate::{
     conv::{ConvShape, Source},
-    dispatch,
     error::CpuError,
     geometry::Window,
     isa::Isa,
@@ -92,7 +93,7 @@ impl Network {
         let parameters = Parameters::new(graph, weights, options.trainable, pack_of)?;
         let program = |purpose| {
             let plan = compile(graph, &options.stages, purpose, isa)?;
-            Ok::<_, CpuError>(Program::new(plan, purpose, isa))
+            Ok::<_, CpuError>(Program::new(plan, purpose, isa, !options.trainable))
         };
         let training = if options.trainable { Some(program(Purpose::Training)?) } else { None };
         let evaluation = program(Purpose::Evaluation)?;
@@ -272,20 +273,41 @@ impl Network {
         self.parameters.load_optimizer_state(state)
     }
 
-    /// Which kernel each convolution and linear layer gets in evaluation and why, in order.
-    pub fn kernels(&self) -> Vec<KernelChoice> {
+    /// Which kernel each convolution and linear layer gets for batches of n images and why, in order.
+    pub fn kernels(&self, n: usize) -> Vec<KernelChoice> {
+        let frozen = self.training.is_none();
         let steps = self.evaluation.plan.steps.iter();
         let choices = steps.filter_map(|step| match &step.operation {
-            Operation::Convolution { conv, .. } => Some(KernelChoice {
-                layer: step.name.clone(),
-                shape: conv.shape.to_string(),
-                kernel: conv.rule.name,
-                why: conv.rule.why,
-                multiply_adds: conv.multiply_adds(),
-            }),
+            Operation::Convolution { conv, .. } => {
+                let rule = conv.rule(n, frozen);
+                Some(KernelChoice {
+                    layer: step.name.clone(),
+                    shape: conv.shape.to_string(),
+                    kernel: rule.name,
+                    why: rule.why,
+                    multiply_adds: conv.multiply_adds(),
+                })
+            }
             _ => None,
         });
         choices.collect()
+    }
+
+    /// Seconds spent in each kind of work since the network was made or [`reset_profile`](Self::reset_profile).
+    pub fn profile(&self) -> BTreeMap<&'static str, f64> {
+        let mut total = self.evaluation.profile.clone();
+        for (part, seconds) in self.training.iter().flat_map(|p| &p.profile) {
+            *total.entry(part).or_default() += seconds;
+        }
+        total
+    }
+
+    /// Sets all times to zero.
+    pub fn reset_profile(&mut self) {
+        self.evaluation.profile.clear();
+        if let Some(training) = &mut self.training {
+            training.profile.clear();
+        }
     }
 
     /// Bytes of weights, gradients, moments and buffers that the network holds now.
@@ -316,6 +338,5 @@ fn weight_pack(graph: &Graph, node: usize, isa: Isa) -> Option<Pack> {
         _ => return None,
     };
     let shape = ConvShape { window, groups, input, output: Extent::of(node.shape), source: Source::Maps };
-    let (block, granule) = dispatch::choose(&shape, isa).kernel.block();
-    Some(shape.pack(block, granule))
+    Some(shape.pack_on(isa))
 }

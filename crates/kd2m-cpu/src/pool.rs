@@ -1,109 +1,175 @@
-//! Max, average and global pooling on `[h][w][n][c]`, forward and backward: every output position is a few contiguous slabs of n·c values.
+//! Max, average and global pooling on `[h][w][n][c]`, forward and backward: every position is a contiguous slab of n·c values.
 
 use crate::{
-    geometry::Geometry,
+    geometry::{Geometry, Run},
+    isa::{Isa, Kernel, Lanes},
     threads::{Shared, for_each, for_each_piece},
 };
 
-/// Maxima over windows; `winners` gets the tap of each (the first one, as in PyTorch).
-pub fn max_forward(geometry: &Geometry, x: &[f32], y: &mut [f32], winners: Option<&mut [u16]>, slab: usize) {
-    let positions = expand(geometry);
-    let winners = winners.map(SharedTaps::new);
-    for_each_piece(y, slab, |position, y| {
-        let taps = &positions[position];
-        let mut none = Vec::new();
-        let winners = match &winners {
-            // SAFETY: each position has its own winners.
-            Some(winners) => unsafe { winners.slice(position * slab, slab) },
-            None => {
-                none.resize(slab, 0);
-                &mut none[..]
-            }
+/// The live (partner's position, tap) of each position, from outputs and from inputs.
+pub struct Windows {
+    taps: usize,
+    outputs: Vec<Vec<(usize, usize)>>,
+    inputs: Vec<Vec<(usize, usize)>>,
+}
+
+impl Windows {
+    pub fn new(geometry: &Geometry) -> Self {
+        let expand = |runs: &[Run], step: usize| {
+            let each = |run: &Run, i: usize| run.taps.iter().map(|(p, t)| (p + i * step, *t)).collect();
+            runs.iter().flat_map(|run| (0..run.length).map(move |i| each(run, i))).collect()
         };
-        y.fill(f32::NEG_INFINITY);
-        // The first live tap wins at once: a window of NaN or −∞ still has a winner that is not padding.
-        if let Some((_, tap)) = taps.first() {
-            winners.fill(*tap as u16);
-        }
-        for (from, tap) in taps {
-            let x = &x[from * slab..][..slab];
-            for ((y, winner), x) in y.iter_mut().zip(winners.iter_mut()).zip(x) {
-                let better = *x > *y || x.is_nan();
-                *y = if better { *x } else { *y };
-                *winner = if better { *tap as u16 } else { *winner };
-            }
-        }
-    });
-}
-
-/// Each input position collects from the windows that it won.
-pub fn max_backward(geometry: &Geometry, dy: &[f32], winners: &[u16], dx: &mut [f32], slab: usize, add: bool) {
-    let mut incoming = vec![&[][..]; dx.len() / slab];
-    for run in &geometry.backward {
-        for i in 0..run.length {
-            incoming[run.first + i] = &run.taps;
+        Self {
+            taps: geometry.taps,
+            outputs: expand(&geometry.forward, geometry.step),
+            inputs: expand(&geometry.backward, 1),
         }
     }
-    let offsets = offsets(geometry, dx.len() / slab);
-    for_each_piece(dx, slab, |position, dx| {
-        if !add {
-            dx.fill(0.0);
-        }
-        for (from, tap) in incoming[position] {
-            let from = (from + offsets[position]) * slab;
-            let tap = *tap as u16;
-            for ((dx, dy), winner) in dx.iter_mut().zip(&dy[from..from + slab]).zip(&winners[from..from + slab]) {
-                *dx += if *winner == tap { *dy } else { 0.0 };
+
+    /// Maxima over windows; `winners` gets the tap of each (the first one, as in PyTorch).
+    pub fn max_forward(&self, isa: Isa, x: &[f32], y: &mut [f32], winners: Option<&mut [u16]>, slab: usize) {
+        let winners = winners.map(SharedTaps::new);
+        for_each_piece(y, slab, |position, y| {
+            // SAFETY: each position has its own winners.
+            let winners = winners.as_ref().map(|winners| unsafe { winners.slice(position * slab, slab) });
+            isa.run(Maxima { taps: &self.outputs[position], x, y, winners });
+        });
+    }
+
+    /// Each input position collects from the windows that it won.
+    pub fn max_backward(&self, isa: Isa, dy: &[f32], winners: &[u16], dx: &mut [f32], slab: usize, add: bool) {
+        for_each_piece(dx, slab, |position, dx| {
+            isa.run(Won { taps: &self.inputs[position], dy, winners, dx, add });
+        });
+    }
+
+    /// Means over windows; padding counts as zeros, as PyTorch does by default.
+    pub fn average_forward(&self, isa: Isa, x: &[f32], y: &mut [f32], slab: usize) {
+        let share = 1.0 / self.taps as f32;
+        for_each_piece(y, slab, |position, y| {
+            isa.run(Sum { taps: &self.outputs[position], x, y, share, add: false });
+        });
+    }
+
+    pub fn average_backward(&self, isa: Isa, dy: &[f32], dx: &mut [f32], slab: usize, add: bool) {
+        let share = 1.0 / self.taps as f32;
+        for_each_piece(dx, slab, |position, dx| {
+            isa.run(Sum { taps: &self.inputs[position], x: dy, y: dx, share, add });
+        });
+    }
+}
+
+struct Maxima<'a> {
+    taps: &'a [(usize, usize)],
+    x: &'a [f32],
+    y: &'a mut [f32],
+    winners: Option<&'a mut [u16]>,
+}
+
+impl Kernel for Maxima<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Lanes>(self, _: S) {
+        let slab = self.y.len();
+        // The first live tap wins at once: a window of −∞ still has a winner that is not padding.
+        let Some(((from, tap), rest)) = self.taps.split_first() else { return self.y.fill(f32::NEG_INFINITY) };
+        self.y.copy_from_slice(&self.x[from * slab..][..slab]);
+        let slabs = rest.iter().map(|(from, tap)| (&self.x[from * slab..][..slab], *tap as u16));
+        match self.winners {
+            None => {
+                for (x, _) in slabs {
+                    for (y, x) in self.y.iter_mut().zip(x) {
+                        *y = if *x > *y || x.is_nan() { *x } else { *y };
+                    }
+                }
+            }
+            Some(winners) => {
+                winners.fill(*tap as u16);
+                for (x, tap) in slabs {
+                    for ((y, winner), x) in self.y.iter_mut().zip(winners.iter_mut()).zip(x) {
+                        let better = *x > *y || x.is_nan();
+                        *y = if better { *x } else { *y };
+                        *winner = if better { tap } else { *winner };
+                    }
+                }
             }
         }
-    });
+    }
 }
 
-/// Means over windows; padding counts as zeros, as PyTorch does by default.
-pub fn average_forward(geometry: &Geometry, x: &[f32], y: &mut [f32], slab: usize) {
-    let positions = expand(geometry);
-    let share = 1.0 / geometry.taps as f32;
-    for_each_piece(y, slab, |position, y| {
-        y.fill(0.0);
-        for (from, _) in &positions[position] {
-            y.iter_mut().zip(&x[from * slab..]).for_each(|(y, x)| *y += x);
+struct Won<'a> {
+    taps: &'a [(usize, usize)],
+    dy: &'a [f32],
+    winners: &'a [u16],
+    dx: &'a mut [f32],
+    add: bool,
+}
+
+impl Kernel for Won<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Lanes>(self, _: S) {
+        let slab = self.dx.len();
+        if !self.add {
+            self.dx.fill(0.0);
         }
-        y.iter_mut().for_each(|y| *y *= share);
-    });
-}
-
-pub fn average_backward(geometry: &Geometry, dy: &[f32], dx: &mut [f32], slab: usize, add: bool) {
-    let mut incoming = vec![&[][..]; dx.len() / slab];
-    for run in &geometry.backward {
-        for i in 0..run.length {
-            incoming[run.first + i] = &run.taps;
+        for (from, tap) in self.taps {
+            let (dy, winners) = (&self.dy[from * slab..][..slab], &self.winners[from * slab..][..slab]);
+            for ((dx, dy), winner) in self.dx.iter_mut().zip(dy).zip(winners) {
+                *dx += if *winner == *tap as u16 { *dy } else { 0.0 };
+            }
         }
     }
-    let offsets = offsets(geometry, dx.len() / slab);
-    let share = 1.0 / geometry.taps as f32;
-    for_each_piece(dx, slab, |position, dx| {
-        if !add {
-            dx.fill(0.0);
+}
+
+/// `y (+)= share · Σ over taps x`.
+struct Sum<'a> {
+    taps: &'a [(usize, usize)],
+    x: &'a [f32],
+    y: &'a mut [f32],
+    share: f32,
+    add: bool,
+}
+
+impl Kernel for Sum<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Lanes>(self, _: S) {
+        let slab = self.y.len();
+        if !self.add {
+            self.y.fill(0.0);
         }
-        for (from, _) in incoming[position] {
-            let from = (from + offsets[position]) * slab;
-            dx.iter_mut().zip(&dy[from..from + slab]).for_each(|(dx, dy)| *dx += dy * share);
+        for (from, _) in self.taps {
+            self.y.iter_mut().zip(&self.x[from * slab..][..slab]).for_each(|(y, x)| *y += self.share * x);
         }
-    });
+    }
 }
 
 /// The mean over all positions.
-pub fn global_forward(x: &[f32], y: &mut [f32]) {
+pub fn global_forward(isa: Isa, x: &[f32], y: &mut [f32]) {
+    const PIECE: usize = 4096;
     let slab = y.len();
-    let share = 1.0 / (x.len() / slab) as f32;
-    for_each_piece(y, slab.div_ceil(16).max(256), |i, y| {
-        let start = i * slab.div_ceil(16).max(256);
-        y.fill(0.0);
-        for x in x.chunks_exact(slab) {
-            y.iter_mut().zip(&x[start..]).for_each(|(y, x)| *y += x);
+    for_each_piece(y, PIECE, |i, y| isa.run(Mean { x, slab, first: i * PIECE, y }));
+}
+
+struct Mean<'a> {
+    x: &'a [f32],
+    slab: usize,
+    first: usize,
+    y: &'a mut [f32],
+}
+
+impl Kernel for Mean<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Lanes>(self, _: S) {
+        let share = 1.0 / (self.x.len() / self.slab) as f32;
+        self.y.fill(0.0);
+        for x in self.x.chunks_exact(self.slab) {
+            self.y.iter_mut().zip(&x[self.first..]).for_each(|(y, x)| *y += x);
         }
-        y.iter_mut().for_each(|y| *y *= share);
-    });
+        self.y.iter_mut().for_each(|y| *y *= share);
+    }
 }
 
 pub fn global_backward(dy: &[f32], dx: &mut [f32], add: bool) {
@@ -113,26 +179,6 @@ pub fn global_backward(dy: &[f32], dx: &mut [f32], add: bool) {
             *dx = if add { *dx } else { 0.0 } + dy * share;
         }
     });
-}
-
-/// The live (input position, tap) of each output position.
-fn expand(geometry: &Geometry) -> Vec<Vec<(usize, usize)>> {
-    let runs = geometry.forward.iter();
-    runs.flat_map(|run| {
-        (0..run.length).map(move |i| run.taps.iter().map(|(p, t)| (p + i * geometry.step, *t)).collect())
-    })
-    .collect()
-}
-
-/// How far each input position is into its run.
-fn offsets(geometry: &Geometry, positions: usize) -> Vec<usize> {
-    let mut offsets = vec![0; positions];
-    for run in &geometry.backward {
-        for i in 0..run.length {
-            offsets[run.first + i] = i;
-        }
-    }
-    offsets
 }
 
 /// [`Shared`] for winners.

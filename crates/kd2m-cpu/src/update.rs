@@ -1,7 +1,10 @@
 //! Optimizer steps with PyTorch's meaning: SGD with L2 decay in the gradient and dampening 0; AdamW (Loshchilov & Hutter 2019),
 //! decoupled decay and bias correction.
 
-use crate::threads::{Shared, for_each, part};
+use crate::{
+    conv::Sgd,
+    threads::{Shared, for_each, part},
+};
 
 /// How gradients become a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,6 +29,15 @@ impl Update {
     /// Plain or momentum SGD, gradients taken as they are.
     pub fn sgd(lr: f32, momentum: f32) -> Self {
         Self { lr, weight_decay: 0.0, gradient_scale: 1.0, rule: Rule::Sgd { momentum, nesterov: false } }
+    }
+
+    /// The form that kernels fuse, if it is SGD.
+    pub(crate) fn as_sgd(&self) -> Option<Sgd> {
+        let Update { lr, weight_decay, gradient_scale, rule } = *self;
+        match rule {
+            Rule::Sgd { momentum, nesterov } => Some(Sgd { lr, weight_decay, gradient_scale, momentum, nesterov }),
+            Rule::AdamW { .. } => None,
+        }
     }
 }
 

@@ -1,20 +1,28 @@
 //! Convolution on `[h][w][n][c]`: what every kernel needs to know of a layer, and the three products it does.
 //!
-//! A linear layer is the convolution of a map of one position. Kernels: [`gemm`] everywhere, [`depthwise`]; which one a shape gets
-//! is decided in [`dispatch`](crate::dispatch).
+//! A linear layer is the convolution of a map of one position. Kernels: [`winograd`], [`direct`], [`depthwise`], and [`gemm`] for all
+//! else; which one a shape gets is decided in [`dispatch`](crate::dispatch).
+
+// Register tiles are arrays that loops of known length index: iterators over them hide which registers are meant.
+#![allow(clippy::needless_range_loop)]
 
 pub mod depthwise;
+pub mod direct;
 pub mod gemm;
 pub mod rows;
+pub mod winograd;
 
 use std::fmt;
 
 use crate::{
-    dispatch::{self, Kernel, Rule},
+    buffers::Buffer,
+    dispatch::{self, Kernel, Request, Rule},
     geometry::{Geometry, Window},
     isa::Isa,
     layout::{Extent, Pack},
 };
+pub use direct::Sgd;
+use winograd::{Direction, Winograd};
 
 /// How the input lies in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -60,7 +68,21 @@ impl ConvShape {
         self.groups > 1 && self.groups == self.input.channels && self.groups == self.output.channels
     }
 
-    /// The weights as PyTorch counts them, in the order of memory that a kernel of this block width reads.
+    /// Tiles of Winograd's F(4×4, 3×3) on a map.
+    pub fn tiles(&self) -> usize {
+        self.output.height.div_ceil(4) * self.output.width.div_ceil(4)
+    }
+
+    /// The weights as PyTorch counts them, in the order of memory that the instruction set's kernels read.
+    pub fn pack_on(&self, isa: Isa) -> Pack {
+        match direct::register_tile(isa) {
+            Some(tile) => self.pack(tile.columns, tile.register),
+            // The gemm crate takes all outputs at once.
+            None => self.pack(0, 1),
+        }
+    }
+
+    /// The same with blocks of this width (0: all outputs of a group), the last one of whole `granule`s.
     pub fn pack(&self, block: usize, granule: usize) -> Pack {
         let (groups, outputs) = (self.groups, self.output.channels);
         if self.is_depthwise() {
@@ -96,7 +118,32 @@ impl Epilogue<'_> {
     }
 }
 
-/// A convolution with its lists of pairs and the kernel that was chosen for it.
+/// A step of SGD that the gradient to the weights may end in, instead of storing the gradient.
+pub struct FusedStep<'a> {
+    pub sgd: Sgd,
+    /// In the order of [`Convolution::pack`], as is the momentum.
+    pub weight: &'a mut [f32],
+    pub moment: &'a mut [f32],
+}
+
+/// Scratch memory that all layers of a network share.
+#[derive(Default)]
+pub struct Workspace {
+    transposed: Buffer,
+    tiles: winograd::Workspace,
+    /// Transformed weights that live as long as one product; layers with the same widths share them.
+    points: Vec<((usize, usize, Direction), winograd::Weights)>,
+}
+
+impl Workspace {
+    /// Bytes held.
+    pub fn bytes(&self) -> usize {
+        size_of::<f32>()
+            * (self.transposed.len() + self.tiles.len() + self.points.iter().map(|(_, w)| w.len()).sum::<usize>())
+    }
+}
+
+/// A convolution with its lists of pairs.
 pub struct Convolution {
     pub shape: ConvShape,
     pub geometry: Geometry,
@@ -104,15 +151,13 @@ pub struct Convolution {
     pub pack: Pack,
     /// The same memory as the kernels read it: over padded images, a kernel row is one tap of `kw · c` inputs.
     pub view: Pack,
-    pub rule: &'static Rule,
     pub isa: Isa,
+    winograd: Option<Winograd>,
 }
 
 impl Convolution {
     pub fn new(shape: ConvShape, isa: Isa) -> Self {
-        let rule = dispatch::choose(&shape, isa);
-        let (block, granule) = rule.kernel.block();
-        let pack = shape.pack(block, granule);
+        let pack = shape.pack_on(isa);
         let (geometry, view) = match shape.source {
             Source::Maps => (Geometry::new(&shape.window, shape.input, shape.output), pack),
             Source::PaddedImages { border } => {
@@ -121,30 +166,111 @@ impl Convolution {
                 (rows, Pack { taps: height, inputs: width * pack.inputs, ..pack })
             }
         };
-        Self { shape, geometry, pack, view, rule, isa }
+        Self { shape, geometry, pack, view, isa, winograd: Winograd::new(isa, &shape) }
     }
 
-    /// `y = epilogue(x ∗ weight)` for n samples; `weight` in the order of [`pack`](Self::pack).
-    pub fn forward(&self, x: &[f32], weight: &[f32], y: &mut [f32], n: usize, epilogue: Epilogue) {
-        match self.rule.kernel {
-            Kernel::Depthwise => depthwise::forward(self, x, weight, y, n, epilogue),
-            Kernel::Gemm => gemm::forward(self, x, weight, y, n, epilogue),
+    /// The kernel for n samples.
+    pub fn rule(&self, n: usize, frozen: bool) -> &'static Rule {
+        dispatch::choose(&Request { shape: &self.shape, isa: self.isa, n, frozen })
+    }
+
+    /// Weights that stay as they are, transformed once; none where no kernel wants that.
+    pub fn prepare(&self, weight: &[f32]) -> Option<winograd::Weights> {
+        let winograd = self.winograd.as_ref().filter(|_| self.rule(1, true).kernel == Kernel::Winograd)?;
+        let mut points = winograd.weights(Direction::Forward);
+        points.transform(&self.pack, weight);
+        Some(points)
+    }
+
+    /// `y = epilogue(x ∗ weight)` for n samples; `weight` in the order of [`pack`](Self::pack), `prepared` what
+    /// [`prepare`](Self::prepare) made of it.
+    #[expect(clippy::too_many_arguments, reason = "a product with all that it fuses")]
+    pub fn forward(
+        &self,
+        x: &[f32],
+        weight: &[f32],
+        prepared: Option<&winograd::Weights>,
+        y: &mut [f32],
+        n: usize,
+        epilogue: Epilogue,
+        workspace: &mut Workspace,
+    ) {
+        match (self.rule(n, prepared.is_some()).kernel, &self.winograd) {
+            (Kernel::Winograd, Some(winograd)) => match prepared {
+                Some(points) => winograd.forward(x, points, y, n, epilogue, &mut workspace.tiles),
+                None => {
+                    let points = transformed(winograd, &mut workspace.points, &self.pack, weight, Direction::Forward);
+                    winograd.forward(x, points, y, n, epilogue, &mut workspace.tiles);
+                }
+            },
+            (Kernel::Depthwise, _) => depthwise::forward(self, x, weight, y, n, epilogue),
+            (Kernel::Direct, _) => direct::forward(self, x, weight, y, n, epilogue),
+            _ => gemm::forward(self, x, weight, y, n, epilogue),
         }
     }
 
     /// The gradient to the input, stored or added to `dx`.
-    pub fn input_gradient(&self, dy: &[f32], weight: &[f32], dx: &mut [f32], n: usize, accumulate: bool) {
-        match self.rule.kernel {
-            Kernel::Depthwise => depthwise::input_gradient(self, dy, weight, dx, n, accumulate),
-            Kernel::Gemm => gemm::input_gradient(self, dy, weight, dx, n, accumulate),
+    pub fn input_gradient(
+        &self,
+        dy: &[f32],
+        weight: &[f32],
+        dx: &mut [f32],
+        n: usize,
+        accumulate: bool,
+        workspace: &mut Workspace,
+    ) {
+        let kernel = self.rule(n, false).kernel;
+        match (kernel, &self.winograd) {
+            (Kernel::Depthwise, _) => depthwise::input_gradient(self, dy, weight, dx, n, accumulate),
+            (Kernel::Gemm, _) => gemm::input_gradient(self, dy, weight, dx, n, accumulate),
+            (_, winograd) => {
+                let back = self.pack.transposed();
+                workspace.transposed.reserve(back.len());
+                let transposed = &mut workspace.transposed[..back.len()];
+                self.pack.transpose(self.isa, weight, transposed);
+                match winograd.as_ref().filter(|_| kernel == Kernel::Winograd) {
+                    Some(winograd) => {
+                        let direction = Direction::InputGradient;
+                        let points = transformed(winograd, &mut workspace.points, &back, transposed, direction);
+                        winograd.input_gradient(dy, points, dx, n, accumulate, &mut workspace.tiles);
+                    }
+                    None => direct::input_gradient(self, dy, transposed, dx, n, accumulate),
+                }
+            }
         }
     }
 
-    /// The gradient to the weights, stored or added to `dw`.
-    pub fn weight_gradient(&self, x: &[f32], dy: &[f32], dw: &mut [f32], n: usize, accumulate: bool) {
-        match self.rule.kernel {
-            Kernel::Depthwise => depthwise::weight_gradient(self, x, dy, dw, n, accumulate),
-            Kernel::Gemm => gemm::weight_gradient(self, x, dy, dw, n, accumulate),
+    /// The gradient to the weights, stored or added to `dw`; or, with `step`, the stepped weights, if the kernel can: then `dw` is
+    /// undefined and the answer is true.
+    #[expect(clippy::too_many_arguments, reason = "a product with all that it fuses")]
+    pub fn weight_gradient(
+        &self,
+        x: &[f32],
+        dy: &[f32],
+        dw: &mut [f32],
+        n: usize,
+        accumulate: bool,
+        step: Option<FusedStep>,
+        workspace: &mut Workspace,
+    ) -> bool {
+        match (self.rule(n, false).kernel, &self.winograd) {
+            (Kernel::Winograd, Some(winograd)) => {
+                winograd.weight_gradient(x, dy, &self.pack, dw, n, accumulate, &mut workspace.tiles);
+                false
+            }
+            (Kernel::Depthwise, _) => {
+                depthwise::weight_gradient(self, x, dy, dw, n, accumulate);
+                false
+            }
+            (Kernel::Direct, _) => {
+                let stepped = step.is_some();
+                direct::weight_gradient(self, x, dy, dw, n, accumulate, step);
+                stepped
+            }
+            _ => {
+                gemm::weight_gradient(self, x, dy, dw, n, accumulate);
+                false
+            }
         }
     }
 
@@ -164,4 +290,22 @@ impl Convolution {
     pub fn multiply_adds(&self) -> u64 {
         (self.geometry.pairs() * self.view.inputs * self.view.outputs * self.view.groups) as u64
     }
+}
+
+/// The weights at Winograd's points, in room that layers of the same widths share.
+fn transformed<'a>(
+    winograd: &Winograd,
+    rooms: &'a mut Vec<((usize, usize, Direction), winograd::Weights)>,
+    pack: &Pack,
+    weight: &[f32],
+    direction: Direction,
+) -> &'a winograd::Weights {
+    let key = (pack.inputs, pack.outputs, direction);
+    let at = rooms.iter().position(|(k, _)| *k == key).unwrap_or_else(|| {
+        rooms.push((key, winograd.weights(direction)));
+        rooms.len() - 1
+    });
+    let points = &mut rooms[at].1;
+    points.transform(pack, weight);
+    points
 }

@@ -54,6 +54,19 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     /// # Safety
     /// `target` is valid for writes of `count` numbers.
     unsafe fn store_first(self, count: usize, target: *mut f32, value: Self::F32);
+    /// Writes a block of `COUNT × COUNT` numbers transposed; rows are so many numbers apart.
+    ///
+    /// # Safety
+    /// The rows of both blocks are valid, and the blocks do not overlap.
+    #[inline(always)]
+    unsafe fn transpose(self, source: *const f32, source_row: usize, target: *mut f32, target_row: usize) {
+        for i in 0..Self::COUNT {
+            for j in 0..Self::COUNT {
+                // SAFETY: the caller's promise.
+                unsafe { *target.add(j * target_row + i) = *source.add(i * source_row + j) };
+            }
+        }
+    }
 }
 
 /// What `pulp` calls inside a function compiled for the set `S`.
@@ -166,6 +179,40 @@ impl Lanes for super::Avx512 {
         let mask = ((1u32 << count) - 1) as u16;
         // SAFETY: lanes that the mask leaves out are not touched.
         unsafe { self.avx512f._mm512_mask_storeu_ps(target, mask, pulp::cast(value)) }
+    }
+    /// Pairs of rows, then of pairs, inside the quarters of a register; then the quarters change places.
+    #[inline(always)]
+    unsafe fn transpose(self, source: *const f32, source_row: usize, target: *mut f32, target_row: usize) {
+        use std::arch::x86_64::__m512;
+        let f = self.avx512f;
+        // SAFETY: the caller's promise.
+        let rows: [__m512; 16] = std::array::from_fn(|i| unsafe { f._mm512_loadu_ps(source.add(i * source_row)) });
+        let pairs: [__m512; 16] = std::array::from_fn(|i| {
+            let (a, b) = (rows[i & !1], rows[i | 1]);
+            if i & 1 == 0 { f._mm512_unpacklo_ps(a, b) } else { f._mm512_unpackhi_ps(a, b) }
+        });
+        // fours[4 i + q]: quarter l holds column 4 l + q of rows 4 i…4 i + 3.
+        let fours: [__m512; 16] = std::array::from_fn(|k| {
+            let (i, q) = (k & !3, k & 3);
+            let (a, b) = (f._mm512_castps_pd(pairs[i + q / 2]), f._mm512_castps_pd(pairs[i + 2 + q / 2]));
+            let both = if q & 1 == 0 { f._mm512_unpacklo_pd(a, b) } else { f._mm512_unpackhi_pd(a, b) };
+            f._mm512_castpd_ps(both)
+        });
+        for q in 0..4 {
+            let (a, b, c, d) = (fours[q], fours[4 + q], fours[8 + q], fours[12 + q]);
+            let even = (f._mm512_shuffle_f32x4::<0x88>(a, b), f._mm512_shuffle_f32x4::<0x88>(c, d));
+            let odd = (f._mm512_shuffle_f32x4::<0xdd>(a, b), f._mm512_shuffle_f32x4::<0xdd>(c, d));
+            let columns = [
+                (q, f._mm512_shuffle_f32x4::<0x88>(even.0, even.1)),
+                (4 + q, f._mm512_shuffle_f32x4::<0x88>(odd.0, odd.1)),
+                (8 + q, f._mm512_shuffle_f32x4::<0xdd>(even.0, even.1)),
+                (12 + q, f._mm512_shuffle_f32x4::<0xdd>(odd.0, odd.1)),
+            ];
+            for (column, value) in columns {
+                // SAFETY: the caller's promise.
+                unsafe { f._mm512_storeu_ps(target.add(column * target_row), value) };
+            }
+        }
     }
 }
 
@@ -294,6 +341,16 @@ mod tests {
             let nan = lanes.splat(f32::NAN);
             assert!(read(lanes.max(lanes.zero(), nan)).iter().all(|v| v.is_nan()));
             assert!(read(lanes.min(lanes.zero(), nan)).iter().all(|v| v.is_nan()));
+            let (rows, columns) = (S::COUNT + 3, S::COUNT + 1);
+            let block: Vec<f32> = (0..S::COUNT * rows).map(|i| i as f32).collect();
+            let mut turned = vec![0.0f32; S::COUNT * columns];
+            // SAFETY: both hold COUNT rows.
+            unsafe { lanes.transpose(block.as_ptr(), rows, turned.as_mut_ptr(), columns) };
+            for i in 0..S::COUNT {
+                for j in 0..S::COUNT {
+                    assert_eq!(turned[j * columns + i], block[i * rows + j]);
+                }
+            }
             for count in 0..=S::COUNT {
                 let mut out = vec![9.0f32; S::COUNT];
                 // SAFETY: both slices hold `count` numbers; the exact boxes let a sanitizer see more.

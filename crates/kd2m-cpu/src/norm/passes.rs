@@ -1,5 +1,7 @@
 //! The loops over rows × channels that batch normalisation consists of, a few registers of channels at a time.
 
+#![allow(clippy::needless_range_loop)] // As in `conv`: registers.
+
 use crate::isa::{Kernel, Lanes};
 
 /// Registers of channels that are walked down the rows together: enough sums in flight to hide an addition's latency.

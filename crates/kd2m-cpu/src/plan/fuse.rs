@@ -14,6 +14,7 @@ use crate::{
     geometry::{Geometry, Window},
     isa::Isa,
     layout::Extent,
+    pool::Windows,
 };
 
 /// First layers with so few channels read images with a border (see [`Source::PaddedImages`]).
@@ -142,12 +143,12 @@ impl Compiler<'_> {
             Layer::Concat => self.plain(i, Operation::Concat),
             Layer::Slice { start, .. } => self.plain(i, Operation::Slice { start: *start }),
             Layer::MaxPool(pool) => {
-                let geometry = self.pool_geometry(i, pool);
-                self.plain(i, Operation::MaxPool(geometry))
+                let windows = self.windows(i, pool);
+                self.plain(i, Operation::MaxPool(windows))
             }
             Layer::AvgPool(pool) => {
-                let geometry = self.pool_geometry(i, pool);
-                self.plain(i, Operation::AveragePool(geometry))
+                let windows = self.windows(i, pool);
+                self.plain(i, Operation::AveragePool(windows))
             }
             Layer::ChannelShuffle { groups } => self.plain(i, Operation::Shuffle { groups: *groups }),
         };
@@ -308,11 +309,11 @@ impl Compiler<'_> {
         })
     }
 
-    fn pool_geometry(&self, i: usize, pool: &Pool) -> Geometry {
+    fn windows(&self, i: usize, pool: &Pool) -> Windows {
         let node = &self.graph.nodes()[i];
         let window = Window { kernel: pool.kernel, stride: pool.stride, padding: pool.padding, dilation: [1; 2] };
         let input = Extent::of(self.graph.nodes()[node.inputs[0].0].shape);
-        Geometry::new(&window, input, Extent::of(node.shape))
+        Windows::new(&Geometry::new(&window, input, Extent::of(node.shape)))
     }
 
     /// The border that suits all readers of the images, if all are convolutions over few channels.

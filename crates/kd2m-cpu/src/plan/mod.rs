@@ -11,7 +11,7 @@ pub use backward::{BackwardStep, GradientTarget, backward};
 pub use fuse::compile;
 pub use slots::forward_slots;
 
-use crate::{conv::Convolution, epilogue::Activation, geometry::Geometry, layout::Extent};
+use crate::{conv::Convolution, epilogue::Activation, layout::Extent, pool::Windows};
 
 /// Index of a value: an activation that is stored.
 pub type ValueId = usize;
@@ -78,14 +78,28 @@ pub enum Operation {
     Slice {
         start: usize,
     },
-    MaxPool(Geometry),
-    AveragePool(Geometry),
+    MaxPool(Windows),
+    AveragePool(Windows),
     GlobalAveragePool,
     /// `[h][w][n][c]` to vectors with channels outermost.
     Flatten,
     Shuffle {
         groups: usize,
     },
+}
+
+impl Operation {
+    /// The kind of work, for profiles.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Operation::Images { .. } | Operation::Normalise { .. } => "images",
+            Operation::Convolution { .. } => "convolution",
+            Operation::BatchNorm(_) => "batch norm",
+            Operation::Identity => "addition, activation",
+            Operation::MaxPool(_) | Operation::AveragePool(_) | Operation::GlobalAveragePool => "pooling",
+            Operation::Concat | Operation::Slice { .. } | Operation::Flatten | Operation::Shuffle { .. } => "moving",
+        }
+    }
 }
 
 /// `output = activation(operation(inputs) + residual)`

@@ -1,7 +1,10 @@
 //! The backward pass: gradients of values from output to input, gradients of parameters into the parameters or at once into a step.
 
-use super::{Program, StepState};
+use std::{collections::BTreeMap, time::Instant};
+
+use super::{Program, StepState, clock};
 use crate::{
+    conv::{FusedStep, Workspace},
     epilogue::{Activation, mask},
     layout::{Extent, add_nchw, from_nchw_into},
     norm::{NormGradients, Target, add_column_sums, affine},
@@ -95,7 +98,13 @@ impl Program {
                 None => Dx::None,
             };
             present[*value] |= *target != GradientTarget::None;
-            self.through(&self.plan.steps[step_index], i, &mut state, parameters, dy, dx);
+            let mut workspace = std::mem::take(&mut self.workspace);
+            let mut profile = std::mem::take(&mut self.profile);
+            let context =
+                Context { state: &mut state, parameters, workspace: &mut workspace, sink, profile: &mut profile };
+            self.through(&self.plan.steps[step_index], i, context, dy, dx);
+            self.workspace = workspace;
+            self.profile = profile;
             if let (Some(slot), Some(buffer)) = (slot, buffer) {
                 self.gradients[slot] = buffer;
             }
@@ -111,20 +120,16 @@ impl Program {
         self.gradients[own] = buffer;
         self.states[step_index] = state;
         if let Sink::Step(update) = sink {
+            let start = Instant::now();
             tensors(&self.plan.steps[step_index]).for_each(|id| parameters.step(id, update));
+            clock(&mut self.profile, "optimizer", start);
         }
     }
 
     /// The gradient to input `i` of a step, and (with its first input) to its parameters.
-    fn through(
-        &self,
-        step: &Step,
-        i: usize,
-        state: &mut StepState,
-        parameters: &mut Parameters,
-        dy: &mut [f32],
-        dx: Dx,
-    ) {
+    fn through(&self, step: &Step, i: usize, context: Context, dy: &mut [f32], dx: Dx) {
+        let Context { state, parameters, workspace, sink, profile } = context;
+        let start = Instant::now();
         let n = self.n;
         let input = step.inputs[i];
         let x = self.value(input);
@@ -153,14 +158,25 @@ impl Program {
             }
             Operation::Convolution { weight, bias, conv, .. } => {
                 if let Dx::Own { values, add } = dx {
-                    conv.input_gradient(dy, parameters.values(*weight), values, n, add);
+                    conv.input_gradient(dy, parameters.values(*weight), values, n, add, workspace);
                 }
+                clock(profile, "gradient to inputs", start);
+                let start = Instant::now();
                 if let Some(bias) = bias {
                     add_column_sums(self.isa, dy, parameters.gradient_to_add(*bias));
                 }
-                let weight = &mut parameters.list[*weight];
-                let add = std::mem::replace(&mut weight.has_gradient, true);
-                conv.weight_gradient(x, dy, &mut weight.gradient, n, add);
+                let tensor = &mut parameters.list[*weight];
+                let add = std::mem::replace(&mut tensor.has_gradient, true);
+                let step = match sink {
+                    Sink::Step(update) => update.as_sgd(),
+                    Sink::Accumulate => None,
+                };
+                let (weight, moment) = (&mut tensor.value[..], &mut tensor.first[..]);
+                let step = step.map(|sgd| FusedStep { sgd, weight, moment });
+                if conv.weight_gradient(x, dy, &mut tensor.gradient, n, add, step, workspace) {
+                    tensor.has_gradient = false;
+                }
+                clock(profile, "gradient to weights", start);
             }
             Operation::BatchNorm(norm) => {
                 let StepState::Norm(state) = state else { return };
@@ -175,11 +191,13 @@ impl Program {
                 state.backward(self.isa, x, y, dy, step.activation, target, &mut gradients);
                 add_to(parameters.gradient_to_add(norm.gamma), &gradients.gamma);
                 add_to(parameters.gradient_to_add(norm.beta), &gradients.beta);
+                clock(profile, "batch norm backward", start);
             }
             _ => {
                 if let Dx::Own { values, add } = dx {
                     self.through_plain(step, i, state, dy, values, add, (from, to));
                 }
+                clock(profile, "other backward", start);
             }
         }
     }
@@ -209,10 +227,10 @@ impl Program {
                 }
                 pool::copy_channels((dy, to.channels, 0), (dx, from.channels, *start), to.channels, true);
             }
-            (Operation::MaxPool(geometry), StepState::Winners(winners)) => {
-                pool::max_backward(geometry, dy, &winners[..dy.len()], dx, slab, add);
+            (Operation::MaxPool(windows), StepState::Winners(winners)) => {
+                windows.max_backward(self.isa, dy, &winners[..dy.len()], dx, slab, add);
             }
-            (Operation::AveragePool(geometry), _) => pool::average_backward(geometry, dy, dx, slab, add),
+            (Operation::AveragePool(windows), _) => windows.average_backward(self.isa, dy, dx, slab, add),
             (Operation::GlobalAveragePool, _) => pool::global_backward(dy, dx, add),
             (Operation::Flatten, _) if add => add_nchw(dy, dx, self.n, from),
             (Operation::Flatten, _) => from_nchw_into(dy, dx, self.n, from),
@@ -222,6 +240,15 @@ impl Program {
             _ => {}
         }
     }
+}
+
+/// What a step needs beside its gradients.
+struct Context<'a> {
+    state: &'a mut StepState,
+    parameters: &'a mut Parameters,
+    workspace: &'a mut Workspace,
+    sink: Sink<'a>,
+    profile: &'a mut BTreeMap<&'static str, f64>,
 }
 
 /// Where the gradient to an input goes.

@@ -3,6 +3,7 @@
 use super::Program;
 use crate::{
     buffers::Buffer,
+    conv::winograd,
     layout::Pack,
     parameters::Parameters,
     plan::{Norm, Operation},
@@ -12,6 +13,8 @@ use crate::{
 pub struct Folded {
     pub weight: Buffer,
     pub bias: Vec<f32>,
+    /// For a frozen network: what the kernels derive from the weights.
+    pub prepared: Option<winograd::Weights>,
 }
 
 /// Factor and summand of each channel in evaluation: γ/√(var + eps), β − mean·factor.
@@ -48,7 +51,11 @@ impl Program {
             let Operation::Convolution { weight, bias, folded: Some(norm), conv } = &step.operation else { continue };
             let (factors, mut summands) = running_affine(parameters, norm);
             let weight = parameters.values(*weight);
-            let into = folded.get_or_insert_with(|| Folded { weight: Buffer::zeros(weight.len()), bias: Vec::new() });
+            let into = folded.get_or_insert_with(|| Folded {
+                weight: Buffer::zeros(weight.len()),
+                bias: Vec::new(),
+                prepared: None,
+            });
             into.weight.copy_from_slice(weight);
             scale_outputs(&conv.pack, &mut into.weight, &factors);
             if let Some(bias) = bias {
@@ -56,6 +63,9 @@ impl Program {
                 summands.iter_mut().zip(bias).zip(&factors).for_each(|((s, b), f)| *s += b * f);
             }
             into.bias = summands;
+            if self.frozen {
+                into.prepared = conv.prepare(&into.weight);
+            }
         }
         self.folded_version = Some(parameters.version);
     }

@@ -1,6 +1,8 @@
 //! The forward pass.
 
-use super::{Program, StepState, fold::running_affine};
+use std::time::Instant;
+
+use super::{Program, StepState, clock, fold::running_affine};
 use crate::{
     conv::Epilogue,
     error::CpuError,
@@ -24,7 +26,9 @@ impl Program {
             buffer.reserve(n * size);
         }
         for index in 0..self.plan.steps.len() {
+            let start = Instant::now();
             self.forward_step(index, parameters, images);
+            clock(&mut self.profile, self.plan.steps[index].operation.kind(), start);
         }
         Ok(())
     }
@@ -49,6 +53,7 @@ impl Program {
         let slot = self.slots[output];
         let mut buffer = std::mem::take(&mut self.buffers[slot]);
         let mut state = std::mem::replace(&mut self.states[index], StepState::None);
+        let mut workspace = std::mem::take(&mut self.workspace);
         let y = &mut buffer[..length];
         let step = &self.plan.steps[index];
         let inputs: Vec<&[f32]> = step.inputs.iter().map(|v| self.value(*v)).collect();
@@ -68,12 +73,12 @@ impl Program {
                 affine(isa, (scale, shift), inputs[0], y, residual, step.activation);
             }
             Operation::Convolution { weight, bias, conv, .. } => {
-                let (weight, bias) = match &self.folded[index] {
-                    Some(folded) => (&folded.weight[..], Some(&folded.bias[..])),
-                    None => (parameters.values(*weight), bias.map(|bias| parameters.values(bias))),
+                let (weight, bias, prepared) = match &self.folded[index] {
+                    Some(folded) => (&folded.weight[..], Some(&folded.bias[..]), folded.prepared.as_ref()),
+                    None => (parameters.values(*weight), bias.map(|bias| parameters.values(bias)), None),
                 };
                 let epilogue = Epilogue { accumulate: false, bias, residual, limits: step.activation.limits() };
-                conv.forward(inputs[0], weight, y, n, epilogue);
+                conv.forward(inputs[0], weight, prepared, y, n, epilogue, &mut workspace);
             }
             Operation::BatchNorm(norm) => match &mut state {
                 StepState::Norm(state) => {
@@ -103,7 +108,7 @@ impl Program {
                 let width = self.plan.values[step.inputs[0]].extent.channels;
                 pool::copy_channels((inputs[0], width, *start), (y, channels, 0), channels, false);
             }
-            Operation::MaxPool(geometry) => {
+            Operation::MaxPool(windows) => {
                 let winners = match &mut state {
                     StepState::Winners(winners) => {
                         winners.resize(winners.len().max(length), 0);
@@ -111,10 +116,10 @@ impl Program {
                     }
                     _ => None,
                 };
-                pool::max_forward(geometry, inputs[0], y, winners, n * channels);
+                windows.max_forward(isa, inputs[0], y, winners, n * channels);
             }
-            Operation::AveragePool(geometry) => pool::average_forward(geometry, inputs[0], y, n * channels),
-            Operation::GlobalAveragePool => pool::global_forward(inputs[0], y),
+            Operation::AveragePool(windows) => windows.average_forward(isa, inputs[0], y, n * channels),
+            Operation::GlobalAveragePool => pool::global_forward(isa, inputs[0], y),
             Operation::Flatten => {
                 let from = self.plan.values[step.inputs[0]].extent;
                 crate::layout::to_nchw(inputs[0], y, n, from);
@@ -122,6 +127,7 @@ impl Program {
             Operation::Shuffle { groups } => pool::shuffle(inputs[0], y, channels, *groups, false),
         }
         self.states[index] = state;
+        self.workspace = workspace;
         self.buffers[slot] = buffer;
     }
 }

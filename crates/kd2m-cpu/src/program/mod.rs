@@ -4,8 +4,11 @@ mod backward;
 mod fold;
 mod forward;
 
+use std::{collections::BTreeMap, time::Instant};
+
 use crate::{
     buffers::Buffer,
+    conv::Workspace,
     isa::Isa,
     norm::NormState,
     plan::{BackwardStep, Operation, Plan, Purpose, ValueId, backward as plan_backward, forward_slots},
@@ -27,6 +30,9 @@ pub struct Program {
     pub plan: Plan,
     purpose: Purpose,
     isa: Isa,
+    /// The parameters never change.
+    frozen: bool,
+    workspace: Workspace,
     slots: Vec<usize>,
     sizes: Vec<usize>,
     buffers: Vec<Buffer>,
@@ -40,10 +46,17 @@ pub struct Program {
     folded_version: Option<u64>,
     /// Samples of the last forward pass.
     pub n: usize,
+    /// Seconds by kind of work.
+    pub profile: BTreeMap<&'static str, f64>,
+}
+
+/// Adds the seconds since `start` to a kind of work.
+fn clock(profile: &mut BTreeMap<&'static str, f64>, part: &'static str, start: Instant) {
+    *profile.entry(part).or_default() += start.elapsed().as_secs_f64();
 }
 
 impl Program {
-    pub fn new(plan: Plan, purpose: Purpose, isa: Isa) -> Self {
+    pub fn new(plan: Plan, purpose: Purpose, isa: Isa, frozen: bool) -> Self {
         let keep = purpose == Purpose::Training;
         let (slots, sizes) = forward_slots(&plan, keep);
         let (backward_steps, gradient_slots, gradient_sizes) =
@@ -62,12 +75,15 @@ impl Program {
             plan,
             purpose,
             isa,
+            frozen,
+            workspace: Workspace::default(),
             slots,
             sizes,
             backward_steps,
             gradient_slots,
             gradient_sizes,
             n: 0,
+            profile: BTreeMap::new(),
         }
     }
 
@@ -82,8 +98,9 @@ impl Program {
 
     /// Memory of activations, gradients and folded weights in bytes.
     pub fn bytes(&self) -> usize {
-        let folded = self.folded.iter().flatten().map(|f| f.weight.len() + f.bias.len());
+        let prepared = |f: &Folded| f.prepared.as_ref().map_or(0, |p| p.len());
+        let folded = self.folded.iter().flatten().map(|f| f.weight.len() + f.bias.len() + prepared(f));
         let buffers = self.buffers.iter().chain(&self.gradients).map(|b| b.len());
-        size_of::<f32>() * folded.chain(buffers).sum::<usize>()
+        size_of::<f32>() * folded.chain(buffers).sum::<usize>() + self.workspace.bytes()
     }
 }

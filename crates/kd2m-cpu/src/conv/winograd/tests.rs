@@ -187,7 +187,7 @@ fn input_gradient_agrees(isa: Isa, case: Case) {
     let (dy, torch, layer) = (case.map(case.outputs, 2), case.torch_weights(), case.layer(isa));
     let pack = case.packs()[0];
     let mut transposed = vec![0.0; pack.transposed().len()];
-    pack.transpose(&pack.packed(&torch), &mut transposed);
+    pack.transpose(Isa::Portable, &pack.packed(&torch), &mut transposed);
     let mut weights = layer.weights(Direction::InputGradient);
     weights.transform(&pack.transposed(), &transposed);
     let mut expected = case.naive_input_gradient(&dy, &torch);

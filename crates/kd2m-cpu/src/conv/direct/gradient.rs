@@ -1,0 +1,289 @@
+//! The gradient to the weights: `dw[tap][input × output] = Σ over rows xᵀ · dy`, in tiles of inputs × outputs that run down the rows.
+//! Rows go in chunks that stay in L2 while all taps pass over them; SGD can be done on the finished tile, before it leaves the registers.
+
+use super::{
+    register_tile,
+    tile::{ROWS_OF_16, ROWS_OF_32},
+};
+use crate::{
+    conv::{
+        Convolution, FusedStep,
+        rows::{self, Strip},
+    },
+    isa::{Isa, Kernel, Lanes},
+    layout::Pack,
+    threads::{Shared, for_each, part},
+};
+
+/// Rows of a chunk. Taps outermost would stream x and dy from L3 once a tap: 15 % slower with large maps.
+const CHUNK: usize = 512;
+
+/// Adds to (or stores in) `dw` in the order of `conv.view`; with `step`, steps the weights instead and leaves `dw` undefined.
+pub fn weight_gradient(
+    conv: &Convolution,
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+    n: usize,
+    accumulate: bool,
+    step: Option<FusedStep>,
+) {
+    let Some(tile) = register_tile(conv.isa) else { return };
+    let (pack, side) = (&conv.view, conv.source_rows(n));
+    let strips: Vec<Vec<Strip>> =
+        conv.geometry.meetings.iter().map(|m| rows::strips(m, n, conv.geometry.step, side)).collect();
+    check(pack, &strips, x.len(), dy.len());
+    assert!(dw.len() >= pack.len());
+    let pieces = pack.inputs.div_ceil(tile.rows);
+    let columns = pack.groups * pack.blocks();
+    let (input_parts, tap_parts) = parts(columns, pieces, pack.taps);
+    let dw = Shared::new(dw);
+    let step = step.map(|step| {
+        assert!(step.weight.len() >= pack.len() && step.moment.len() >= pack.len());
+        (step.sgd, Shared::new(step.weight), Shared::new(step.moment))
+    });
+    for_each(columns * input_parts * tap_parts, |task| {
+        let (column, rest) = (task / (input_parts * tap_parts), task % (input_parts * tap_parts));
+        let (input_part, tap_part) = (rest / tap_parts, rest % tap_parts);
+        let (group, block) = (column / pack.blocks(), column % pack.blocks());
+        let inputs = part(pack.inputs, input_part, input_parts);
+        let taps = part(pack.taps, tap_part, tap_parts);
+        let (outputs, width) = (pack.outputs_of(block), pack.width(block));
+        let channels = pack.groups * pack.outputs;
+        let total = conv.shape.output.positions() * n;
+        let mut cursors = vec![Cursor::default(); pack.taps];
+        let mut pairs = Vec::new();
+        for chunk in (0..total).step_by(CHUNK).map(|start| start..total.min(start + CHUNK)) {
+            for tap in taps.clone() {
+                let fresh = cursors[tap] == Cursor::default();
+                cursors[tap].advance(&strips[tap], chunk.end, &mut pairs);
+                let done = cursors[tap].next == strips[tap].len();
+                // Nothing more comes for a finished tap; one without any rows still has a gradient (of zero) and a step.
+                if pairs.is_empty() && !(done && fresh && chunk.start == 0) {
+                    continue;
+                }
+                let at = pack.start(group, block) + (tap * pack.inputs + inputs.start) * width;
+                // SAFETY: `check` has seen that all strips lie in their slices; each (inputs, outputs, tap) is one task's.
+                unsafe {
+                    OuterProduct {
+                        pairs: &pairs,
+                        x: x.as_ptr().add(group * pack.inputs + inputs.start),
+                        dy: dy.as_ptr().add(group * pack.outputs + outputs.start),
+                        row: channels,
+                        inputs: inputs.len(),
+                        columns: outputs.len(),
+                        to: dw.pointer(at),
+                        accumulate: accumulate || !fresh,
+                        step: step
+                            .filter(|_| done)
+                            .map(|(sgd, weight, moment)| (sgd, weight.pointer(at), moment.pointer(at))),
+                    }
+                    .run_on(conv.isa);
+                }
+            }
+        }
+    });
+}
+
+/// Into how many parts inputs and taps are cut so that the threads have even work: sums are not cut, so the bits stay.
+fn parts(columns: usize, pieces: usize, taps: usize) -> (usize, usize) {
+    let threads = rayon::current_num_threads();
+    if threads == 1 || columns.is_multiple_of(threads) || columns >= 4 * threads {
+        return (1, 1);
+    }
+    let wanted = (4 * threads).div_ceil(columns);
+    let inputs = wanted.min(pieces);
+    (inputs, wanted.div_ceil(inputs).min(taps))
+}
+
+/// Everything that the tiles reach through pointers is inside the slices.
+fn check(pack: &Pack, strips: &[Vec<Strip>], x: usize, dy: usize) {
+    assert_eq!(strips.len(), pack.taps);
+    for strip in strips.iter().flatten().filter(|strip| strip.rows > 0) {
+        assert!(strip.input + (strip.rows - 1) * strip.stride + pack.groups * pack.inputs <= x);
+        assert!((strip.output + strip.rows) * pack.groups * pack.outputs <= dy);
+    }
+}
+
+/// How far a tap's strips are worked off.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+struct Cursor {
+    next: usize,
+    /// Rows of the next strip that are done.
+    rows: usize,
+}
+
+impl Cursor {
+    /// The parts of strips before output row `end`, which has not been reached before.
+    fn advance(&mut self, strips: &[Strip], end: usize, pairs: &mut Vec<Strip>) {
+        pairs.clear();
+        while let Some(strip) = strips.get(self.next) {
+            let start = strip.output + self.rows;
+            if start >= end {
+                break;
+            }
+            let rows = (strip.rows - self.rows).min(end - start);
+            pairs.push(Strip { input: strip.input + self.rows * strip.stride, output: start, rows, ..*strip });
+            self.rows += rows;
+            if self.rows == strip.rows {
+                *self = Self { next: self.next + 1, rows: 0 };
+            }
+        }
+    }
+}
+
+/// Stochastic gradient descent on a tile, with the gradient still in registers.
+#[derive(Clone, Copy)]
+pub struct Sgd {
+    pub lr: f32,
+    pub weight_decay: f32,
+    pub gradient_scale: f32,
+    pub momentum: f32,
+    pub nesterov: bool,
+}
+
+#[derive(Clone, Copy)]
+struct OuterProduct<'a> {
+    pairs: &'a [Strip],
+    x: *const f32,
+    dy: *const f32,
+    /// Values from a row of dy to the next.
+    row: usize,
+    inputs: usize,
+    columns: usize,
+    /// `[inputs][whole registers of columns]`
+    to: *mut f32,
+    accumulate: bool,
+    /// Weights and momentum, laid out as `to`.
+    step: Option<(Sgd, *mut f32, *mut f32)>,
+}
+
+impl OuterProduct<'_> {
+    /// # Safety
+    /// The pointers hold what the fields say; no one else touches `to` and the step's tensors there.
+    unsafe fn run_on(self, isa: Isa) {
+        match isa {
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512(token) if self.columns > 16 => token.vectorized(Tall::<2>(self)),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx512(token) => token.vectorized(Tall::<1>(self)),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2(token) if self.columns > 8 => token.vectorized(Short::<2>(self)),
+            #[cfg(target_arch = "x86_64")]
+            Isa::Avx2(token) => token.vectorized(Short::<1>(self)),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon(token) if self.columns > 4 => token.vectorized(Short::<2>(self)),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon(token) => token.vectorized(Short::<1>(self)),
+            Isa::Portable => {}
+        }
+    }
+
+    /// Inputs `start…start + M`, V registers of columns of which the last has `last` real ones.
+    ///
+    /// # Safety
+    /// As for [`run_on`](Self::run_on).
+    #[inline(always)]
+    unsafe fn tile<S: Lanes, const M: usize, const V: usize, const WHOLE: bool>(&self, lanes: S, start: usize) {
+        let last = self.columns - (V - 1) * S::COUNT;
+        // SAFETY: the caller's promise; only real columns of dy are read.
+        unsafe {
+            let to = |m: usize, v: usize| ((start + m) * V + v) * S::COUNT;
+            let mut sums = [[lanes.zero(); V]; M];
+            if self.accumulate {
+                for m in 0..M {
+                    for v in 0..V {
+                        sums[m][v] = lanes.load(self.to.add(to(m, v)));
+                    }
+                }
+            }
+            for pair in self.pairs {
+                let mut x = self.x.add(pair.input + start);
+                let mut dy = self.dy.add(pair.output * self.row);
+                for _ in 0..pair.rows {
+                    let mut columns = [lanes.zero(); V];
+                    for v in 0..V {
+                        let from = dy.add(v * S::COUNT);
+                        columns[v] = if WHOLE || v + 1 < V { lanes.load(from) } else { lanes.load_first(last, from) };
+                    }
+                    for m in 0..M {
+                        let value = lanes.splat(*x.add(m));
+                        for v in 0..V {
+                            sums[m][v] = lanes.mul_add(value, columns[v], sums[m][v]);
+                        }
+                    }
+                    x = x.wrapping_add(pair.stride);
+                    dy = dy.wrapping_add(self.row);
+                }
+            }
+            for m in 0..M {
+                for v in 0..V {
+                    match self.step {
+                        None => lanes.store(self.to.add(to(m, v)), sums[m][v]),
+                        Some((sgd, weight, moment)) => {
+                            step(lanes, &sgd, weight.add(to(m, v)), moment.add(to(m, v)), sums[m][v]);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// One register of SGD, as [`update`](crate::update) has it.
+///
+/// # Safety
+/// Both pointers hold a register.
+#[inline(always)]
+unsafe fn step<S: Lanes>(lanes: S, sgd: &Sgd, weight: *mut f32, moment: *mut f32, gradient: S::F32) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let w = lanes.load(weight);
+        let g = lanes.mul_add(gradient, lanes.splat(sgd.gradient_scale), lanes.mul(w, lanes.splat(sgd.weight_decay)));
+        let momentum = lanes.splat(sgd.momentum);
+        let v = lanes.mul_add(momentum, lanes.load(moment), g);
+        let direction = if sgd.nesterov { lanes.mul_add(momentum, v, g) } else { v };
+        lanes.store(moment, v);
+        lanes.store(weight, lanes.mul_add(lanes.splat(-sgd.lr), direction, w));
+    }
+}
+
+/// As in `tile.rs`, over inputs.
+macro_rules! input_tiles {
+    ($(#[$doc:meta])* $name:ident, $most:expr, $($m:literal)*) => {
+        $(#[$doc])*
+        struct $name<'a, const V: usize>(OuterProduct<'a>);
+
+        impl<const V: usize> Kernel for $name<'_, V> {
+            type Output = ();
+            #[inline(always)]
+            fn run<S: Lanes>(self, lanes: S) {
+                let whole = self.0.columns == V * S::COUNT;
+                let pieces = self.0.inputs.div_ceil($most);
+                let mut start = 0;
+                for i in 0..pieces {
+                    let inputs = (self.0.inputs - start).div_ceil(pieces - i);
+                    match (inputs, whole) {
+                        $(
+                            // SAFETY: start…start + inputs are inside the product.
+                            ($m, true) => unsafe { self.0.tile::<S, $m, V, true>(lanes, start) },
+                            // SAFETY: as above.
+                            ($m, false) => unsafe { self.0.tile::<S, $m, V, false>(lanes, start) },
+                        )*
+                        _ => unreachable!("pieces have at most as many inputs as the tile"),
+                    }
+                    start += inputs;
+                }
+            }
+        }
+    };
+}
+
+input_tiles! {
+    /// For 32 registers.
+    Tall, ROWS_OF_32, 1 2 3 4 5 6 7 8 9 10 11 12 13 14
+}
+input_tiles! {
+    /// For 16 registers.
+    Short, ROWS_OF_16, 1 2 3 4 5 6
+}
