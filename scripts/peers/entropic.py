@@ -74,16 +74,16 @@ def geomloss(x, y, blur, scaling):
 
 
 def exact_gradient(x, y, epsilon):
-    """Converged in f64 with torch alone: plain log-domain iterations, gradient by the envelope theorem."""
+    """Converged in f64 (potentials to 1e-5 of epsilon) with torch alone: plain log-domain iterations, gradient by the envelope theorem."""
     x, y = (torch.from_numpy(t).double() for t in (x, y))
 
     def plan(u, v):
         cost = torch.cdist(u, v, compute_mode="donot_use_mm_for_euclid_dist") ** 2
         f, g = torch.zeros(len(u), dtype=torch.float64), torch.zeros(len(v), dtype=torch.float64)
-        for _ in range(5000):
+        for _ in range(2000):
             f = -epsilon * torch.logsumexp((g[None] - cost) / epsilon - np.log(len(v)), 1)
             new = -epsilon * torch.logsumexp((f[:, None] - cost) / epsilon - np.log(len(u)), 0)
-            done = (new - g).abs().max() < 1e-9 * epsilon
+            done = (new - g).abs().max() < 1e-5 * epsilon
             g = new
             if done:
                 break

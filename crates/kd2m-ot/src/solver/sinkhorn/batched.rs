@@ -4,7 +4,7 @@
 
 use rayon::prelude::*;
 
-use super::{Scores, Settings};
+use super::{Scores, Settings, anderson::Anderson};
 use crate::{
     matrix::{self, view},
     real::Real,
@@ -15,8 +15,11 @@ use crate::{
 const LARGEST_EXPONENT: f64 = 300.0;
 /// Pairs that are solved together.
 const PIECE: usize = 32;
-/// Sweeps between two looks at the marginals.
-const CHECK_EVERY: usize = 4;
+/// Sweeps between two extrapolations: logarithms cost more than products (Pratapa, Suryanarayana and Pask 2016 found the pause to
+/// help convergence, too).
+const SWEEPS_A_STEP: usize = 4;
+/// Rounding of a dual value in units of ε, below [`LARGEST_EXPONENT`].
+const MERIT_NOISE: f64 = 1e-12;
 
 /// Entropic costs of a batch and their gradients.
 #[derive(Debug, Clone)]
@@ -120,45 +123,147 @@ impl Kernel {
         matrix::product(view(x, x.len() / c, c), view(&self.values, c, c))
     }
 
-    /// Scalings u and v multiply p and q, so that bins without mass cost nothing and divide nothing.
+    /// Scalings u and v multiply p and q, so that bins without mass cost nothing and divide nothing. A pair leaves as soon as its
+    /// marginals are met; the others go on in smaller products, extrapolated after every few sweeps.
     fn solve<T: Real>(&self, p: &[f64], q: &[f64], settings: Settings) -> Batch<T> {
         let classes = self.classes;
-        let times = |x: &[f64], y: &[f64]| -> Vec<f64> { x.iter().zip(y).map(|(x, y)| x * y).collect() };
-        let mut found = Batch::empty();
-        let mut qv = q.to_vec();
-        let (u, pu, mass) = loop {
-            let mut u = self.over_q(&self.values, &qv);
-            u.iter_mut().for_each(|u| *u = 1.0 / *u);
-            let pu = times(p, &u);
-            let columns = self.over_p(&pu);
-            found.iterations += 1;
-            let is_last = found.iterations >= settings.max_iterations;
-            if found.iterations % CHECK_EVERY == 0 || is_last {
-                let masses = times(&qv, &columns);
-                let pairs = masses.chunks_exact(classes).zip(q.chunks_exact(classes));
-                let off = pairs.map(|(mass, q)| mass.iter().zip(q).map(|(m, q)| (m - q).abs()).sum());
-                found.error = off.fold(0.0, f64::max);
-                if found.error <= settings.tolerance || is_last {
-                    break (u, pu, masses);
-                }
+        let mut answers: Vec<Option<Answer>> = p.chunks_exact(classes).map(|_| None).collect();
+        let mut active: Vec<Pair> = (p.chunks_exact(classes).zip(q.chunks_exact(classes)).enumerate())
+            .map(|(index, (p, q))| Pair { index, p, q, anderson: Anderson::new(q) })
+            .collect();
+        let mut v = vec![1.0; p.len()];
+        let (mut error, mut iterations) = (0.0, 0);
+        while !active.is_empty() {
+            let (u, columns) = self.sweep(&active, &v);
+            iterations += 1;
+            let is_last = iterations >= settings.max_iterations;
+            let looks: Vec<Look> = rows(&u, &v, &columns, classes).zip(&active).map(|(x, pair)| pair.look(x)).collect();
+            let is_done = |look: &Look| look.error <= settings.tolerance || is_last;
+            for (row, (pair, look)) in active.iter().zip(&looks).enumerate().filter(|(_, (_, look))| is_done(look)) {
+                let at = row * classes..(row + 1) * classes;
+                error = f64::max(error, look.error);
+                answers[pair.index] = Some(Answer { u: u[at.clone()].to_vec(), v: v[at].to_vec(), mass: look.mass });
             }
-            qv.iter_mut().zip(q).zip(columns).for_each(|((qv, q), column)| *qv = q / column);
-        };
-        let linear = times(&pu, &self.over_q(&self.times_cost, &qv));
-        let epsilon = settings.epsilon;
-        for (k, (p, q)) in p.chunks_exact(classes).zip(q.chunks_exact(classes)).enumerate() {
-            let row = k * classes..(k + 1) * classes;
-            let f: Vec<f64> = u[row.clone()].iter().map(|u| epsilon * u.ln()).collect();
-            let g: Vec<f64> = qv[row.clone()]
-                .iter()
-                .zip(q)
-                .map(|(qv, q)| if *q > 0.0 { epsilon * (qv / q).ln() } else { 0.0 })
-                .collect();
-            let (linear, mass) = (linear[row.clone()].iter().sum(), mass[row].iter().sum());
-            found.push((p, &f), (q, &g), linear, mass, epsilon);
+            let stay: Vec<bool> = looks.iter().map(|look| !is_done(look)).collect();
+            let mut next = keep_rows(&columns, &stay, classes);
+            next.iter_mut().for_each(|x| *x = 1.0 / *x);
+            let before = keep_rows(&v, &stay, classes);
+            let looks: Vec<Look> =
+                looks.into_iter().zip(&stay).filter(|(_, stay)| **stay).map(|(look, _)| look).collect();
+            let mut stays = stay.iter();
+            active.retain(|_| stays.next() == Some(&true));
+            for _ in 1..SWEEPS_A_STEP.min(settings.max_iterations.saturating_sub(iterations)) {
+                if active.is_empty() {
+                    break;
+                }
+                next = self.sweep(&active, &next).1;
+                next.iter_mut().for_each(|x| *x = 1.0 / *x);
+                iterations += 1;
+            }
+            v = next;
+            let pairs =
+                active.iter_mut().zip(&looks).zip(v.chunks_exact_mut(classes).zip(before.chunks_exact(classes)));
+            pairs.for_each(|((pair, look), (v, before))| pair.extrapolate(look, before, v));
+        }
+        self.finish(answers, p, q, settings.epsilon, error, iterations)
+    }
+
+    /// u = 1/K(q v) and the column sums Kᵀ(p u) of all active pairs.
+    fn sweep(&self, active: &[Pair], v: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let classes = self.classes;
+        let mut qv = v.to_vec();
+        for (row, pair) in qv.chunks_exact_mut(classes).zip(active) {
+            row.iter_mut().zip(pair.q).for_each(|(x, q)| *x *= q);
+        }
+        let mut u = self.over_q(&self.values, &qv);
+        u.iter_mut().for_each(|u| *u = 1.0 / *u);
+        let mut pu = u.clone();
+        for (row, pair) in pu.chunks_exact_mut(classes).zip(active) {
+            row.iter_mut().zip(pair.p).for_each(|(x, p)| *x *= p);
+        }
+        let columns = self.over_p(&pu);
+        (u, columns)
+    }
+
+    fn finish<T: Real>(
+        &self,
+        answers: Vec<Option<Answer>>,
+        p: &[f64],
+        q: &[f64],
+        epsilon: f64,
+        error: f64,
+        iterations: usize,
+    ) -> Batch<T> {
+        let classes = self.classes;
+        let mut found = Batch { error, iterations, ..Batch::empty() };
+        let pairs = p.chunks_exact(classes).zip(q.chunks_exact(classes));
+        for (answer, (p, q)) in answers.into_iter().flatten().zip(pairs) {
+            let qv: Vec<f64> = answer.v.iter().zip(q).map(|(v, q)| v * q).collect();
+            let costs = self.over_q(&self.times_cost, &qv);
+            let linear = costs.iter().zip(p).zip(&answer.u).map(|((c, p), u)| c * p * u).sum();
+            let log = |x: Vec<f64>| x.into_iter().map(|x| epsilon * x.ln()).collect::<Vec<f64>>();
+            found.push((p, &log(answer.u)), (q, &log(answer.v)), linear, answer.mass, epsilon);
         }
         found
     }
+}
+
+/// A pair on its way.
+struct Pair<'a> {
+    index: usize,
+    p: &'a [f64],
+    q: &'a [f64],
+    anderson: Anderson<'a>,
+}
+
+/// What one sweep shows of a pair: its marginal error, its dual value in units of ε, the mass of its plan.
+struct Look {
+    error: f64,
+    merit: f64,
+    mass: f64,
+}
+
+/// Scalings of a finished pair.
+struct Answer {
+    u: Vec<f64>,
+    v: Vec<f64>,
+    mass: f64,
+}
+
+impl Pair<'_> {
+    fn look(&self, (u, v, columns): (&[f64], &[f64], &[f64])) -> Look {
+        let log_mean = |x: &[f64], w: &[f64]| -> f64 {
+            x.iter().zip(w).map(|(x, w)| if *w > 0.0 { w * x.ln() } else { 0.0 }).sum()
+        };
+        let sums = || v.iter().zip(columns).map(|(v, c)| v * c).zip(self.q);
+        Look {
+            error: sums().map(|(sum, q)| q * (sum - 1.0).abs()).sum(),
+            merit: log_mean(u, self.p) + log_mean(v, self.q),
+            mass: sums().map(|(sum, q)| q * sum).sum(),
+        }
+    }
+
+    /// From v before a few sweeps and after them to the v to go on with.
+    fn extrapolate(&mut self, look: &Look, before: &[f64], v: &mut [f64]) {
+        let x: Vec<f64> = before.iter().map(|v| v.ln()).collect();
+        let step: Vec<f64> = v.iter().zip(&x).map(|(v, x)| v.ln() - x).collect();
+        let next = self.anderson.next(&x, &step, look.merit, MERIT_NOISE, look.error);
+        v.iter_mut().zip(next).for_each(|(v, x)| *v = x.exp());
+    }
+}
+
+/// The rows of three matrices side by side.
+fn rows<'a>(
+    x: &'a [f64],
+    y: &'a [f64],
+    z: &'a [f64],
+    width: usize,
+) -> impl Iterator<Item = (&'a [f64], &'a [f64], &'a [f64])> {
+    x.chunks_exact(width).zip(y.chunks_exact(width)).zip(z.chunks_exact(width)).map(|((x, y), z)| (x, y, z))
+}
+
+fn keep_rows(x: &[f64], stay: &[bool], width: usize) -> Vec<f64> {
+    x.chunks_exact(width).zip(stay).filter(|(_, stay)| **stay).flat_map(|(row, _)| row).copied().collect()
 }
 
 fn one_by_one<T: Real>(cost: &[f64], p: &[f64], q: &[f64], classes: usize, settings: Settings, from: f64) -> Batch<T> {
