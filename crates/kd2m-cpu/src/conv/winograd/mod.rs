@@ -3,6 +3,7 @@
 //! Read next: `transform.rs` (the maths), `tiles.rs` (memory in and out), `products.rs` (where the time goes).
 
 mod fused;
+mod gradient;
 mod panels;
 mod products;
 mod split;
@@ -155,7 +156,7 @@ impl Winograd {
         assert!(x.len() >= positions * self.inputs && dy.len() >= positions * self.outputs, "maps are too short");
         let layout = self.layout(self.inputs, self.outputs);
         let gradient =
-            split::WeightGradient { isa: self.isa, tiling: self.tiling(n), zeros: &self.zeros, x, dy, layout };
+            gradient::WeightGradient { isa: self.isa, tiling: self.tiling(n), zeros: &self.zeros, x, dy, layout };
         let points = gradient.run(workspace);
         weights::gradient_to_taps(self.isa, layout, points, pack, dw, accumulate);
     }

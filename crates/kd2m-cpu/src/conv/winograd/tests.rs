@@ -27,7 +27,7 @@ const fn case(height: usize, width: usize, n: usize, inputs: usize, outputs: usi
 }
 
 /// Whole and ragged tiles, one and many samples, fewer and more channels than a vector, a panel, a block in cache.
-const CASES: [Case; 11] = [
+const CASES: [Case; 12] = [
     case(4, 4, 1, 1, 1),
     case(5, 7, 3, 3, 17),
     case(8, 8, 2, 16, 32),
@@ -39,6 +39,7 @@ const CASES: [Case; 11] = [
     case(4, 4, 3, 300, 33),
     case(5, 4, 30, 270, 96),
     case(16, 16, 37, 8, 6),
+    case(15, 17, 41, 37, 61),
 ];
 
 /// Numbers of a standard normal distribution, the same in every run.
