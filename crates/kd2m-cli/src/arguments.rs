@@ -22,6 +22,8 @@ pub enum Command {
     Eval(EvalArguments),
     /// Write report.html of a finished run again.
     Report(ReportArguments),
+    /// Compare two sets of features by any metric: value, certificate, gradient, coupling.
+    Distance(DistanceArguments),
     /// Show what there is to choose from.
     List(ListArguments),
 }
@@ -73,6 +75,9 @@ pub struct RunArguments {
     /// Compute the teacher's outputs in every step, even where they could be remembered.
     #[arg(long)]
     pub no_teacher_cache: bool,
+    /// Least seconds between two checkpoints of a network.
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    pub checkpoint_seconds: u64,
     /// Print the resolved configuration and stop.
     #[arg(long)]
     pub print_config: bool,
@@ -121,6 +126,48 @@ pub struct ReportArguments {
     /// Where networks run: cpu, flex, wgpu[:i], vulkan[:i], cuda[:i] or metal.
     #[arg(long, default_value = "cpu")]
     pub device: String,
+}
+
+/// Files are .npy, .npz or .safetensors; file.npz:key names one array of several.
+#[derive(Args)]
+pub struct DistanceArguments {
+    /// Features of A, n × d, f32 or f64: file.npy, file.npz[:key] or file.safetensors[:key].
+    pub a: String,
+    /// Features of B, m × d.
+    pub b: String,
+    /// A name of `kd2m list metrics`, class-NAME for it within classes, or all.
+    #[arg(long, value_name = "NAME")]
+    pub metric: String,
+    /// Set an option of the metric, e.g. --set directions=512 (`kd2m list metrics` shows them).
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Class of each sample of A: whole numbers as an array, or as text with one a line.
+    #[arg(long, value_name = "FILE")]
+    pub labels_a: Option<String>,
+    /// Class of each sample of B.
+    #[arg(long, value_name = "FILE")]
+    pub labels_b: Option<String>,
+    /// Weight of each sample of A, normalised to sum to one; uniform by default.
+    #[arg(long, value_name = "FILE")]
+    pub weights_a: Option<String>,
+    /// Weight of each sample of B.
+    #[arg(long, value_name = "FILE")]
+    pub weights_b: Option<String>,
+    /// Write the gradient with respect to A, n × d, as .npy.
+    #[arg(long, value_name = "FILE")]
+    pub grad_out: Option<PathBuf>,
+    /// Write the coupling: .npy dense n × m, or .npz sparse for scipy.sparse.load_npz.
+    #[arg(long, value_name = "FILE")]
+    pub plan_out: Option<PathBuf>,
+    /// Exit with 1 when a solver stopped before it converged, or a class occurs on one side only.
+    #[arg(long)]
+    pub strict: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Threads; all cores by default.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub threads: usize,
 }
 
 #[derive(Args)]

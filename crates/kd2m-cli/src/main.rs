@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Command::Distill(run) => command::run::distill(&run),
         Command::Eval(eval) => command::eval::eval(&eval),
         Command::Report(report) => command::report::report(&report),
+        Command::Distance(distance) => command::distance::distance(&distance),
         Command::List(list) => command::list::list(&list),
     };
     match outcome {

@@ -82,7 +82,7 @@ fn kernels(arguments: &ListArguments) -> Result<Vec<Value>, Error> {
             "name": k.layer, "shape": k.shape, "kernel": k.kernel, "why": k.why, "multiply_adds": k.multiply_adds,
         })
     };
-    Ok(network.kernels().into_iter().map(row).collect())
+    Ok(network.kernels(arguments.batch).into_iter().map(row).collect())
 }
 
 fn datasets() -> Vec<Value> {

@@ -89,6 +89,8 @@ fn each<const K: usize, T>(bytes: &[u8], of: impl Fn([u8; K]) -> T, out: &mut Ve
 
 /// A number type that results are written in.
 pub trait Number: Copy {
+    /// Its short name, as `f32`.
+    const NAME: &'static str;
     /// NumPy's name of the type.
     const DESCR: &'static str;
     /// Appends its little-endian bytes.
@@ -98,6 +100,7 @@ pub trait Number: Copy {
 macro_rules! number {
     ($($t:ty = $descr:literal),*) => {$(
         impl Number for $t {
+            const NAME: &'static str = stringify!($t);
             const DESCR: &'static str = $descr;
             fn put(self, out: &mut Vec<u8>) {
                 out.extend_from_slice(&self.to_le_bytes());

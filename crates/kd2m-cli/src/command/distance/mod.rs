@@ -1,0 +1,124 @@
+//! `kd2m distance`: two sets of features from files, one metric or all of them, with gradient and coupling on request.
+//! Metrics are those of [`kd2m_ot::divergence::registry`]; nothing here knows any of them by name but for how values are shown.
+//! `inputs.rs` reads, `metrics.rs` builds, `outputs.rs` writes files, `show.rs` prints.
+
+mod inputs;
+mod metrics;
+mod outputs;
+mod show;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use kd2m::Error;
+use kd2m_data::features::Number;
+use kd2m_ot::{
+    Cloud, OtError, Real, Solution,
+    divergence::{AnyDivergence, Divergence, Request},
+};
+
+use crate::arguments::DistanceArguments;
+use inputs::{Pair, Sample};
+use metrics::{Metric, Metrics};
+use outputs::Outputs;
+
+/// Compares two sets of features.
+///
+/// # Errors
+/// Bad input. What `--strict` asks to know and went wrong is exit code 1.
+pub fn distance(arguments: &DistanceArguments) -> Result<ExitCode, Error> {
+    // Names, options and places are checked before large files are read.
+    let metrics = Metrics::parse(arguments)?;
+    let outputs = Outputs::parse(arguments)?;
+    use_threads(arguments.threads)?;
+    match inputs::read(arguments)? {
+        Pair::F32(a, b) => compare(arguments, &metrics, &outputs, &a, &b),
+        Pair::F64(a, b) => compare(arguments, &metrics, &outputs, &a, &b),
+    }
+}
+
+fn use_threads(threads: usize) -> Result<(), Error> {
+    if threads == 0 {
+        return Ok(());
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    pool.map_err(|e| Error::Config(format!("cannot start {threads} threads: {e}")))
+}
+
+/// One metric's answer, and how long it took.
+struct Answer<T> {
+    solution: Solution<T>,
+    seconds: f64,
+}
+
+fn compare<T>(
+    arguments: &DistanceArguments,
+    metrics: &Metrics,
+    outputs: &Outputs,
+    a: &Sample<T>,
+    b: &Sample<T>,
+) -> Result<ExitCode, Error>
+where
+    T: Real + Number,
+    dyn AnyDivergence: Divergence<T>,
+{
+    let (cloud_a, cloud_b) = (a.cloud()?, b.cloud()?);
+    outputs.check_size(a.n, b.n)?;
+    let request = outputs.request();
+    let sizes = show::Sizes { n: a.n, m: b.n, d: [a.d, b.d], precision: T::NAME };
+    match metrics {
+        Metrics::One(metric) => {
+            let answer = match evaluate(metric, &cloud_a, &cloud_b, request) {
+                // What is a note without --strict is a failure that the user asked to know.
+                Err(error @ OtError::ClassOnOneSide { .. }) if arguments.strict => return Ok(fail(&error.to_string())),
+                answer => answer.map_err(|e| metric.explain(e))?,
+            };
+            show::one(metric, &answer, &sizes, arguments.json)?;
+            show::notes(metric, &answer, a, b);
+            outputs.write(metric, &answer.solution, &sizes)?;
+            Ok(verdict(arguments, answer.solution.status.is_trusted()))
+        }
+        Metrics::All(metrics) => {
+            let labelled = a.labels.is_some() && b.labels.is_some();
+            let mut table = show::Table::new(metrics, labelled, &sizes, arguments.json);
+            let mut trusted = true;
+            for metric in metrics.iter().filter(|metric| labelled || !metric.within_classes) {
+                let answer = evaluate(metric, &cloud_a, &cloud_b, request);
+                trusted &= answer.as_ref().map_or(true, |answer| answer.solution.status.is_trusted());
+                table.add(metric, answer)?;
+            }
+            table.finish()?;
+            Ok(verdict(arguments, trusted))
+        }
+    }
+}
+
+fn evaluate<T: Real>(metric: &Metric, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Answer<T>, OtError>
+where
+    dyn AnyDivergence: Divergence<T>,
+{
+    let start = Instant::now();
+    let solution = Divergence::<T>::evaluate(&*metric.divergence, a, b, request)?;
+    let seconds = start.elapsed().as_secs_f64();
+    if !solution.value.is_finite() {
+        let message = format!(
+            "the value is {}: the features are too large for its arithmetic, scale both sets down",
+            solution.value
+        );
+        return Err(OtError::Numeric { metric: metric.name.clone(), message });
+    }
+    Ok(Answer { solution, seconds })
+}
+
+/// 1 where `--strict` was asked for and something was not solved.
+fn verdict(arguments: &DistanceArguments, trusted: bool) -> ExitCode {
+    match arguments.strict && !trusted {
+        true => fail("not everything converged"),
+        false => ExitCode::SUCCESS,
+    }
+}
+
+fn fail(what: &str) -> ExitCode {
+    eprintln!("error: {what} (an error because of --strict)");
+    ExitCode::from(1)
+}

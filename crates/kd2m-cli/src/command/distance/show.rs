@@ -1,0 +1,233 @@
+//! What a person sees (a card for one metric, a table for all) and what a script reads (`--json`): results on stdout, notes on stderr.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::Path;
+
+use kd2m::Error;
+use kd2m_ot::{OtError, Solution, Status};
+use serde_json::{Map, Value, json};
+
+use super::{Answer, inputs::Sample, metrics::Metric};
+
+/// Metrics whose value is the square of a distance in the units of the features, so that its root says something.
+const SQUARED: &[&str] = &[
+    "w2",
+    "jw2",
+    "bounds",
+    "sw2",
+    "max-sw2",
+    "gaussian-w2",
+    "gaussian-w2-diag",
+    "mmd-linear",
+    "mmd-rbf",
+    "mmd-poly",
+    "mse",
+];
+
+/// What was compared.
+pub struct Sizes {
+    pub n: usize,
+    pub m: usize,
+    /// Widths of A and B, equal but for `gw`.
+    pub d: [usize; 2],
+    pub precision: &'static str,
+}
+
+/// Prints one metric's answer.
+///
+/// # Errors
+/// stdout is closed.
+pub fn one<T>(metric: &Metric, answer: &Answer<T>, sizes: &Sizes, as_json: bool) -> Result<(), Error> {
+    let text = match as_json {
+        true => format!("{:#}\n", json_of(metric, answer, sizes)),
+        false => card(metric, answer, sizes),
+    };
+    print(&text)
+}
+
+/// Says on stderr what a person should know beside the value.
+pub fn notes<T, U>(metric: &Metric, answer: &Answer<T>, a: &Sample<U>, b: &Sample<U>) {
+    if let Status::Stopped { error } = answer.solution.status {
+        let name = &metric.name;
+        eprintln!(
+            "warning: {name} stopped at its cap before it converged (error {error:.1e}): the value is an estimate"
+        );
+    }
+    let diagnostic = |name: &str| answer.solution.diagnostics.iter().find(|(k, _)| *k == name).map_or(0.0, |(_, v)| *v);
+    if diagnostic("saturated") > 0.0 {
+        eprintln!(
+            "warning: {} is saturated at its largest value, where its gradient is 0: it tells nothing more",
+            metric.name
+        );
+    }
+    if !metric.within_classes {
+        return;
+    }
+    let too_small = diagnostic("classes_too_small");
+    if too_small > 0.0 {
+        eprintln!("note: {too_small} classes have too few samples for {} and are left out", metric.base);
+    }
+    if diagnostic("classes_on_one_side") == 0.0 {
+        return;
+    }
+    let classes = |s: &Sample<U>| s.labels.iter().flatten().copied().collect::<BTreeSet<u32>>();
+    let (of_a, of_b) = (classes(a), classes(b));
+    for (side, only) in [("A", of_a.difference(&of_b)), ("B", of_b.difference(&of_a))] {
+        let only: Vec<String> = only.map(u32::to_string).collect();
+        if !only.is_empty() {
+            eprintln!("note: left out, as they occur in {side} only: classes {}", only.join(", "));
+        }
+    }
+}
+
+fn card<T>(metric: &Metric, Answer { solution, seconds }: &Answer<T>, sizes: &Sizes) -> String {
+    let mut rows = vec![("metric".to_owned(), metric.name.clone()), ("value".to_owned(), number(solution.value))];
+    let mut row = |name: &str, text: String| rows.push((name.to_owned(), text));
+    if let Some(root) = root(metric, solution) {
+        row("root", number(root));
+    }
+    row("status", status(&solution.status));
+    if let Some(gap) = solution.gap {
+        row("gap", format!("{gap:.2e}"));
+    }
+    if solution.iterations > 0 {
+        row("iterations", solution.iterations.to_string());
+    }
+    for (name, value) in &solution.diagnostics {
+        row(&name.replace('_', " "), number(*value));
+    }
+    row("time", format!("{seconds:.3} s"));
+    row("A", format!("{} × {}, {}", sizes.n, sizes.d[0], sizes.precision));
+    row("B", format!("{} × {}, {}", sizes.m, sizes.d[1], sizes.precision));
+    let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
+    rows.into_iter().map(|(name, text)| format!("{name:<width$}  {text}\n")).collect()
+}
+
+fn status(status: &Status) -> String {
+    match status {
+        Status::Stopped { error } => format!("stopped at the cap, error {error:.1e}"),
+        status => status.word().to_owned(),
+    }
+}
+
+fn root<T>(metric: &Metric, solution: &Solution<T>) -> Option<f64> {
+    (SQUARED.contains(&metric.base) && solution.value >= 0.0).then(|| solution.value.sqrt())
+}
+
+/// Nine digits, as many as a value from f32 features can be worth, without trailing zeros.
+fn number(x: f64) -> String {
+    if x == 0.0 || !(1e-4..1e9).contains(&x.abs()) {
+        return if x == 0.0 { "0".into() } else { format!("{x:.8e}") };
+    }
+    let decimals = (8 - x.abs().log10().floor() as i32).clamp(0, 12) as usize;
+    let text = format!("{x:.decimals$}");
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
+}
+
+fn json_of<T>(metric: &Metric, Answer { solution, seconds }: &Answer<T>, sizes: &Sizes) -> Value {
+    let mut object = json!({
+        "metric": metric.name, "value": solution.value, "status": solution.status.word(),
+        "iterations": solution.iterations, "seconds": seconds, "n": sizes.n, "m": sizes.m, "d": sizes.d[0],
+        "precision": sizes.precision,
+    });
+    let diagnostics: Map<String, Value> =
+        solution.diagnostics.iter().map(|(k, v)| ((*k).to_owned(), json!(v))).collect();
+    object["diagnostics"] = Value::Object(diagnostics);
+    if let Some(gap) = solution.gap {
+        object["gap"] = json!(gap);
+    }
+    if let Status::Stopped { error } = solution.status {
+        object["error"] = json!(error);
+    }
+    if sizes.d[0] != sizes.d[1] {
+        object["d_b"] = json!(sizes.d[1]);
+    }
+    object
+}
+
+/// The answers of all metrics: lines as they come, or one JSON array at the end.
+pub struct Table<'s> {
+    sizes: &'s Sizes,
+    labelled: bool,
+    width: usize,
+    json: Option<Vec<Value>>,
+    begun: bool,
+}
+
+impl<'s> Table<'s> {
+    /// An empty table for these metrics.
+    pub fn new(metrics: &[Metric], labelled: bool, sizes: &'s Sizes, as_json: bool) -> Self {
+        let shown = metrics.iter().filter(|m| labelled || !m.within_classes);
+        let width = shown.map(|m| m.name.len()).max().unwrap_or(0);
+        Self { sizes, labelled, width, json: as_json.then(Vec::new), begun: false }
+    }
+
+    /// Adds an answer, or why there is none.
+    ///
+    /// # Errors
+    /// stdout is closed.
+    pub fn add<T>(&mut self, metric: &Metric, answer: Result<Answer<T>, OtError>) -> Result<(), Error> {
+        if let Some(rows) = &mut self.json {
+            rows.push(match answer {
+                Ok(answer) => json_of(metric, &answer, self.sizes),
+                Err(error) => json!({ "metric": metric.name, "value": null, "status": "not applicable", "reason": error.to_string() }),
+            });
+            return Ok(());
+        }
+        if !self.begun {
+            self.begun = true;
+            let Sizes { n, m, d, precision } = self.sizes;
+            eprintln!("A {n} × {}, B {m} × {}, {precision}", d[0], d[1]);
+            self.line("metric", ["value", "root", "gap", "time / s"].map(str::to_owned), "status")?;
+        }
+        match answer {
+            Ok(answer) => {
+                let Answer { solution, seconds } = &answer;
+                let dash = || "–".to_owned();
+                let cells = [
+                    number(solution.value),
+                    root(metric, solution).map_or_else(dash, number),
+                    solution.gap.map_or_else(dash, |gap| format!("{gap:.1e}")),
+                    format!("{seconds:.3}"),
+                ];
+                self.line(&metric.name, cells, &status(&solution.status))
+            }
+            Err(error) => {
+                let width = self.width;
+                print(&format!("{:<width$}  {:>16}  {error}\n", metric.name, "–"))
+            }
+        }
+    }
+
+    fn line(&self, name: &str, [value, root, gap, seconds]: [String; 4], status: &str) -> Result<(), Error> {
+        let width = self.width;
+        print(&format!("{name:<width$}  {value:>16}  {root:>14}  {gap:>8}  {seconds:>9}  {status}\n"))
+    }
+
+    /// Ends the table.
+    ///
+    /// # Errors
+    /// stdout is closed.
+    pub fn finish(self) -> Result<(), Error> {
+        if let Some(rows) = self.json {
+            return print(&format!("{:#}\n", Value::Array(rows)));
+        }
+        if !self.labelled {
+            eprintln!(
+                "note: with --labels-a and --labels-b the table also holds each metric within classes (class-NAME)"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Prints at once, so that a long table is seen to grow.
+fn print(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    printed.map_err(|source| Error::io("write", Path::new("to stdout"), source))
+}
