@@ -49,7 +49,7 @@ pub fn page(run: &Collected) -> Result<String, Error> {
                 name => name.clone(), color => figure::color(i),
             }).collect::<Vec<_>>(),
             plans => run.plans.iter().map(|p| context! {
-                arm => p.arm.clone(), figure => figure::plan(p), within => format!("{:.0}", 100.0 * p.within_class),
+                arm => p.arm.clone(), figure => figure::plan(p), within => format!("{:.0}", (100.0 * p.within_class).max(0.0)),
             }).collect::<Vec<_>>(),
             config => run.config.clone(),
         })
@@ -67,7 +67,7 @@ fn rows(run: &Collected) -> Vec<minijinja::Value> {
         });
         context! {
             arm => arm.arm.clone(),
-            criterion => arm.criterion.clone(),
+            criterion => if arm.criterion == arm.arm { String::new() } else { arm.criterion.clone() },
             weight => none(arm.weight.map(|w| w.to_string())),
             accuracy => format!("{:.2} ± {:.2}", arm.test_accuracy_mean, arm.test_accuracy_std),
             best => format!("{:.2} ± {:.2}", arm.best_val.test_accuracy_mean, arm.best_val.test_accuracy_std),
