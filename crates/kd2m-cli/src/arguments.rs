@@ -24,6 +24,8 @@ pub enum Command {
     Report(ReportArguments),
     /// Compare two sets of features by any metric: value, certificate, gradient, coupling.
     Distance(DistanceArguments),
+    /// Run a grid: data sets × networks × arms × seeds; finished runs are skipped.
+    Bench(BenchArguments),
     /// Show what there is to choose from.
     List(ListArguments),
 }
@@ -168,6 +170,57 @@ pub struct DistanceArguments {
     /// Threads; all cores by default.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub threads: usize,
+}
+
+#[derive(Args)]
+pub struct BenchArguments {
+    /// The grid, e.g. configs/bench-digits.toml (keys: docs/benchmark.md).
+    pub grid: PathBuf,
+    /// Folder of tables and runs; bench/NAME by default. What is finished in it is not run again.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Runs at once; by default as many as the cores allow with the grid's threads.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub jobs: usize,
+    /// Threads of one run; the grid's by default, or else all cores over the runs at once.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub threads: usize,
+    /// Do the k-th of n parts (k from 1); parts share OUT, on one machine or several.
+    #[arg(long, value_name = "k/n")]
+    pub shard: Option<String>,
+    /// Print the plan with the estimated time and stop.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Count the summaries.json of another grid's folder as done (repeatable).
+    #[arg(long, value_name = "DIR")]
+    pub reuse: Vec<PathBuf>,
+    /// Training protocol in place of the grid's: paper, paper-code or repdistiller.
+    #[arg(long, value_name = "NAME")]
+    pub protocol: Option<String>,
+    /// Override a key of the grid, e.g. --set optim.lr=0.05 --set select.seeds=[101].
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Folder of the data sets (data.root).
+    #[arg(long, value_name = "DIR")]
+    pub data_root: Option<PathBuf>,
+    /// Random seeds (train.seeds), e.g. 1,2,3.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub seeds: Vec<u64>,
+    /// Epochs (train.epochs).
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+    /// Where networks run: cpu, flex, wgpu[:i], vulkan[:i], cuda[:i] or metal.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Distil from teachers that are no better than chance.
+    #[arg(long)]
+    pub allow_weak_teacher: bool,
+    /// Print the results as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// No progress.
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 #[derive(Args)]

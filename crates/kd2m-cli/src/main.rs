@@ -1,6 +1,7 @@
 //! The `kd2m` program: parse, call, show. stdout holds results, stderr everything else.
 
 mod arguments;
+mod bench_progress;
 mod command;
 mod progress;
 mod table;
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         Command::Eval(eval) => command::eval::eval(&eval),
         Command::Report(report) => command::report::report(&report),
         Command::Distance(distance) => command::distance::distance(&distance),
+        Command::Bench(bench) => command::bench::bench(&bench),
         Command::List(list) => command::list::list(&list),
     };
     match outcome {

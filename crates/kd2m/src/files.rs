@@ -6,6 +6,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::error::Error;
 
+/// How the names of files begin that are not whole yet.
+pub const TEMPORARY: &str = ".kd2m-";
+
 /// Writes a file whole.
 ///
 /// # Errors
@@ -13,7 +16,7 @@ use crate::error::Error;
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let attempt = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let mut file = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|e| e.error)?;

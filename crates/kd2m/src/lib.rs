@@ -5,6 +5,7 @@
 //! Burn users take a [`criterion::Criterion`] into their own loop; everyone else reads [`train::distill`] first.
 
 pub mod batch;
+pub mod bench;
 pub mod config;
 pub mod criterion;
 pub mod device;

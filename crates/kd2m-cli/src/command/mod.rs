@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod bench;
 pub mod distance;
 pub mod eval;
 pub mod list;

@@ -1,6 +1,6 @@
 //! `kd2m train` and `kd2m distill`: the configuration from file and flags, the run, its table.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use kd2m::{
     Config, Error,
@@ -85,5 +85,6 @@ fn options(arguments: &RunArguments) -> Result<RunOptions, Error> {
         allow_weak_teacher: arguments.allow_weak_teacher,
         no_baseline: arguments.no_baseline,
         no_teacher_cache: arguments.no_teacher_cache,
+        checkpoint_interval: Duration::from_secs(arguments.checkpoint_seconds),
     })
 }

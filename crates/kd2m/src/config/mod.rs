@@ -201,6 +201,9 @@ pub struct ArmConfig {
     /// In place of `train.ce_weight`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ce_weight: Option<f64>,
+    /// In place of `optim.schedule`: shows what a schedule of its own does to a baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleKind>,
     #[serde(default, rename = "loss", skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<LossConfig>,
 }
@@ -236,7 +239,7 @@ fn default_on() -> String {
 impl ArmConfig {
     /// The arm λ = 0.
     pub fn none() -> Self {
-        Self { name: "none".to_owned(), ce_weight: None, losses: Vec::new() }
+        Self { name: "none".to_owned(), ce_weight: None, schedule: None, losses: Vec::new() }
     }
 
     /// An arm with one criterion on the features.
@@ -250,7 +253,19 @@ impl ArmConfig {
             memory: 0,
             options: BTreeMap::new(),
         };
-        Self { name: criterion.to_owned(), ce_weight: None, losses: vec![loss] }
+        Self { name: criterion.to_owned(), ce_weight: None, schedule: None, losses: vec![loss] }
+    }
+
+    /// λ = 0 with everything else as in the other arms: what they are compared with.
+    pub fn is_none(&self) -> bool {
+        self.losses.is_empty() && self.ce_weight.is_none() && self.schedule.is_none()
+    }
+
+    /// The configuration as this arm trains by it.
+    pub fn configured(&self, config: &Config) -> Config {
+        let mut own = config.clone();
+        own.optim.schedule = self.schedule.unwrap_or(own.optim.schedule);
+        own
     }
 
     /// `none`, or the criteria joined by `+`.

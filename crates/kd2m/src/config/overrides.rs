@@ -13,6 +13,7 @@ use crate::{Error, files};
 const DIGITS_DEMO: &str = include_str!("../../../../configs/digits-demo.toml");
 
 /// A configuration before its types are known.
+#[derive(Clone)]
 pub struct Source {
     /// What error messages call it.
     label: String,
@@ -75,6 +76,21 @@ impl Source {
         self.put(key, path.display().to_string())
     }
 
+    /// Removes a key that is no part of a run's configuration and returns its value.
+    pub fn take(&mut self, key: &str) -> Option<Value> {
+        self.table.remove(key)
+    }
+
+    /// Puts the keys of a table over the present ones, or with `keep` only those that are missing.
+    pub fn merge(&mut self, keys: Table, keep: bool) {
+        merge(&mut self.table, keys, keep);
+    }
+
+    /// What error messages call it.
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+
     /// Replaces all arms by one for each criterion.
     ///
     /// # Errors
@@ -104,6 +120,18 @@ fn parse_value(text: &str) -> Value {
     match document.parse::<Table>() {
         Ok(mut table) => table.remove("value").unwrap_or_else(|| Value::String(text.to_owned())),
         Err(_) => Value::String(text.to_owned()),
+    }
+}
+
+fn merge(table: &mut Table, keys: Table, keep: bool) {
+    for (key, value) in keys {
+        match (table.get_mut(&key), value) {
+            (Some(Value::Table(inner)), Value::Table(deeper)) => merge(inner, deeper, keep),
+            (Some(_), _) if keep => {}
+            (_, value) => {
+                table.insert(key, value);
+            }
+        }
     }
 }
 

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::record::EpochRecord;
 use crate::{Error, files};
 
-/// At most so often is a checkpoint written: repeating half a minute costs less than writing each epoch of a small network.
-const INTERVAL: Duration = Duration::from_secs(30);
+/// At most so often is a checkpoint written by default: repeating half a minute costs less than writing each epoch of a small
+/// network.
+pub const INTERVAL: Duration = Duration::from_secs(30);
 
 /// Where training stands, beside the engine's own state.
 #[derive(Debug, Default)]
@@ -60,18 +61,19 @@ struct Progress {
 /// Reads and writes one network's files in its folder.
 pub struct Checkpoints {
     folder: PathBuf,
+    interval: Duration,
     last: std::cell::Cell<Instant>,
 }
 
 impl Checkpoints {
-    /// In the folder of one network.
-    pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_owned(), last: Instant::now().into() }
+    /// In the folder of one network, after every epoch that ends an interval.
+    pub fn new(folder: &Path, interval: Duration) -> Self {
+        Self { folder: folder.to_owned(), interval, last: Instant::now().into() }
     }
 
     /// True when the last checkpoint is old enough.
     pub fn due(&self) -> bool {
-        self.last.get().elapsed() >= INTERVAL
+        self.last.get().elapsed() >= self.interval
     }
 
     /// Rewrites `metrics.jsonl`: one object an epoch.

@@ -22,6 +22,8 @@ use crate::{
 pub struct Tally {
     samples: f64,
     correct: f64,
+    /// Samples whose label is among the five largest logits.
+    correct5: f64,
     sums: SplitRecord,
 }
 
@@ -31,6 +33,7 @@ impl Tally {
         let n = labels.len().max(1) as f64;
         self.samples += n;
         self.correct += correct(logits, labels) as f64;
+        self.correct5 += correct_among(5, logits, labels) as f64;
         self.sums.loss += n * value.value;
         self.sums.ce += n * value.ce;
         for term in &value.terms {
@@ -42,6 +45,11 @@ impl Tally {
                 *sum.diagnostics.entry(name.clone()).or_default() += n * number;
             }
         }
+    }
+
+    /// Percent of the samples whose label is among the five largest logits.
+    pub fn top5(&self) -> f64 {
+        100.0 * self.correct5 / self.samples.max(1.0)
     }
 
     /// Means over the samples; `seconds` is the time of which each term's share is taken.
@@ -68,6 +76,13 @@ pub fn correct(logits: &[f32], labels: &[u32]) -> usize {
     logits.chunks_exact(classes.max(1)).zip(labels).filter(|(row, label)| best(row) == **label as usize).count()
 }
 
+/// How many samples have fewer than `k` logits above that of their label.
+fn correct_among(k: usize, logits: &[f32], labels: &[u32]) -> usize {
+    let classes = (logits.len() / labels.len().max(1)).max(1);
+    let above = |row: &[f32], label: u32| row.iter().filter(|x| **x > row[label as usize]).count();
+    logits.chunks_exact(classes).zip(labels).filter(|(row, label)| above(row, **label) < k).count()
+}
+
 /// A part of a data set to evaluate on.
 #[derive(Clone, Copy)]
 pub struct Split<'a> {
@@ -81,6 +96,8 @@ pub struct Split<'a> {
 #[derive(Debug, Clone)]
 pub struct Evaluation {
     pub record: SplitRecord,
+    /// The label is among the five largest logits, percent.
+    pub top5: f64,
     pub w2_to_teacher: Option<f64>,
 }
 
@@ -124,7 +141,8 @@ pub fn evaluate(
         }
         loader.recycle(data);
     }
-    Ok(Evaluation { record: tally.record(0.0), w2_to_teacher: distance.mean() })
+    let top5 = tally.top5();
+    Ok(Evaluation { top5, record: tally.record(0.0), w2_to_teacher: distance.mean() })
 }
 
 /// Mean W₂² over full batches, through a projector where there is one.

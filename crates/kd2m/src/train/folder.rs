@@ -87,6 +87,14 @@ impl RunFolder {
         }
     }
 
+    /// Replaces the configuration by one that adds to it; whoever calls has checked that it does.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn rewrite(&self, config: &Config) -> Result<(), Error> {
+        files::write(&self.config(), format!("{MARK}\n{}", config.to_toml()?).as_bytes())
+    }
+
     fn is_run(&self) -> bool {
         fs::read_to_string(self.config()).is_ok_and(|text| text.starts_with(MARK))
     }
@@ -116,8 +124,12 @@ impl RunFolder {
     }
 }
 
+/// Nothing in it but what a process that was killed while writing may leave.
 fn is_empty(folder: &Path) -> bool {
-    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
+    let left = |entry: std::io::Result<fs::DirEntry>| {
+        entry.is_ok_and(|e| e.file_name().to_string_lossy().starts_with(files::TEMPORARY))
+    };
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.all(left))
 }
 
 fn first_difference(old: &str, new: &str) -> String {

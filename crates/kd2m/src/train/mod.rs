@@ -12,8 +12,10 @@ pub mod record;
 pub mod schedule;
 pub mod setup;
 pub mod statistics;
+pub mod student;
 pub mod summary;
+pub mod teach;
 
-pub use distill::{RunOptions, distill, train_teacher};
+pub use distill::{Run, RunOptions, distill, train_teacher};
 pub use observer::{Event, Observer, Silent};
 pub use record::{EpochRecord, SplitRecord, TermRecord};

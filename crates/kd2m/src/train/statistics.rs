@@ -35,6 +35,19 @@ pub fn paired(a: &[f64], b: &[f64]) -> Option<Paired> {
     Some(Paired { mean: centre, half_width: error * t.inverse_cdf(0.975), p })
 }
 
+/// Holm's step-down correction: p values that bound the chance of any false claim among all of them.
+pub fn holm(p: &[f64]) -> Vec<f64> {
+    let mut order: Vec<usize> = (0..p.len()).collect();
+    order.sort_by(|a, b| p[*a].total_cmp(&p[*b]));
+    let mut adjusted = vec![0.0; p.len()];
+    let mut largest: f64 = 0.0;
+    for (rank, index) in order.into_iter().enumerate() {
+        largest = largest.max(((p.len() - rank) as f64 * p[index]).min(1.0));
+        adjusted[index] = largest;
+    }
+    adjusted
+}
+
 /// A paired difference.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Paired {
@@ -56,5 +69,16 @@ mod tests {
         assert!((found.mean - 2.25).abs() < 1e-12);
         assert!((found.p - 0.037_391).abs() < 2e-4, "{}", found.p);
         assert!(paired(&[1.0], &[2.0]).is_none());
+    }
+
+    #[test]
+    fn holm_is_rs_p_adjust() {
+        // R: p.adjust(c(0.01, 0.04, 0.03, 0.005, 0.6), "holm") = 0.04 0.09 0.09 0.025 0.6
+        let found = holm(&[0.01, 0.04, 0.03, 0.005, 0.6]);
+        for (a, b) in found.iter().zip([0.04, 0.09, 0.09, 0.025, 0.6]) {
+            assert!((a - b).abs() < 1e-12, "{found:?}");
+        }
+        assert!(holm(&[]).is_empty());
+        assert_eq!(holm(&[0.7, 0.8]), [1.0, 1.0]);
     }
 }

@@ -1,5 +1,7 @@
 //! `summary.json`: what a run found, over seeds. Accuracies in percent; deviations with n − 1.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::statistics::{deviation, mean, paired};
@@ -30,6 +32,9 @@ pub struct StudentSummary {
     pub arm: String,
     pub seed: u64,
     pub test_accuracy: f64,
+    /// The label is among the five largest logits, percent; null with fewer than ten classes.
+    #[serde(default)]
+    pub test_top5: Option<f64>,
     pub val_accuracy: f64,
     /// Test accuracy of the epoch that was best on validation.
     pub best_val_test_accuracy: f64,
@@ -37,6 +42,15 @@ pub struct StudentSummary {
     pub best_val_epoch: usize,
     pub w2_to_teacher: Option<f64>,
     pub images_per_second: f64,
+    /// Wall time of the training parts of all epochs.
+    #[serde(default)]
+    pub seconds: f64,
+    /// Wall time of a training step.
+    #[serde(default)]
+    pub step_ms: f64,
+    /// What each criterion takes of it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub criteria_ms: BTreeMap<String, f64>,
 }
 
 /// One arm over its seeds.

@@ -1,0 +1,87 @@
+//! Progress of a grid on stderr: one redrawn line on a terminal, a line every few seconds elsewhere; failures always.
+
+use std::{
+    io::IsTerminal,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use kd2m::bench::{Progress, estimate::clock};
+
+/// How often a line is printed where nothing can be redrawn.
+const LINE_EVERY: Duration = Duration::from_secs(5);
+
+/// Hears all workers.
+pub struct BenchProgress {
+    bar: ProgressBar,
+    quiet: bool,
+    terminal: bool,
+    state: Mutex<State>,
+}
+
+struct State {
+    started: Instant,
+    printed: Instant,
+    done: usize,
+    ahead: usize,
+}
+
+impl BenchProgress {
+    /// `quiet`: only failures.
+    pub fn new(quiet: bool) -> Self {
+        let terminal = std::io::stderr().is_terminal();
+        let target =
+            if quiet || !terminal { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
+        let bar = ProgressBar::with_draw_target(Some(0), target);
+        if let Ok(style) = ProgressStyle::with_template("{pos}/{len} {wide_bar} {eta} {msg}") {
+            bar.set_style(style.progress_chars("━╸ "));
+        }
+        let now = Instant::now();
+        let state = Mutex::new(State { started: now, printed: now, done: 0, ahead: 0 });
+        Self { bar, quiet, terminal, state }
+    }
+
+    /// Shows an event.
+    pub fn hear(&self, event: &Progress) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Progress::Planned { ahead, of, jobs, threads } => {
+                state.ahead = *ahead;
+                self.bar.set_length(*ahead as u64);
+                self.say(&format!("{ahead} of {of} units ahead, {jobs} at once with {threads} thread(s) each"));
+            }
+            Progress::Started { .. } => {}
+            Progress::Finished { unit, text } => {
+                state.done += 1;
+                self.bar.inc(1);
+                self.bar.set_message(format!("{unit}: {text}"));
+                let last = state.done == state.ahead;
+                if !self.terminal && (last || state.printed.elapsed() >= LINE_EVERY) {
+                    state.printed = Instant::now();
+                    let each = state.started.elapsed().as_secs_f64() / state.done as f64;
+                    let left = clock(each * state.ahead.saturating_sub(state.done) as f64);
+                    self.say(&format!("[{}/{}] {unit}: {text}; about {left} left", state.done, state.ahead));
+                }
+            }
+            Progress::Failed { unit, why } => {
+                state.done += 1;
+                self.bar.inc(1);
+                self.bar.suspend(|| eprintln!("failed: {unit}: {why}"));
+            }
+            Progress::Waiting => self.say("waiting for what other processes have claimed"),
+            Progress::Note(text) => self.say(text),
+        }
+    }
+
+    /// Clears the line.
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    fn say(&self, text: &str) {
+        if !self.quiet {
+            self.bar.suspend(|| eprintln!("{text}"));
+        }
+    }
+}

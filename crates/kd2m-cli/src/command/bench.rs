@@ -1,0 +1,74 @@
+//! `kd2m bench`: a grid of runs, its plan, its tables.
+
+use std::{path::Path, process::ExitCode};
+
+use kd2m::{
+    Error,
+    bench::{self, BenchOptions, Grid, Protocol, Shard, estimate, table},
+    config::Source,
+    device::DeviceChoice,
+};
+
+use crate::{arguments::BenchArguments, bench_progress::BenchProgress};
+
+/// Runs a grid, or says what it would run.
+///
+/// # Errors
+/// Bad input; a run that fails is reported and gives exit code 1.
+pub fn bench(arguments: &BenchArguments) -> Result<ExitCode, Error> {
+    let grid = grid(arguments)?;
+    let options = BenchOptions {
+        out: arguments.out.clone().unwrap_or_else(|| Path::new("bench").join(&grid.name)),
+        jobs: arguments.jobs,
+        threads: arguments.threads,
+        device: DeviceChoice::parse(&arguments.device)?,
+        shard: arguments.shard.as_deref().map_or(Ok(Shard::WHOLE), Shard::parse)?,
+        reuse: arguments.reuse.clone(),
+        allow_weak_teacher: arguments.allow_weak_teacher,
+    };
+    if arguments.dry_run {
+        let found = estimate::estimate(&grid, &options)?;
+        if arguments.json {
+            println!("{}", json(&found)?);
+        } else {
+            print!("{}", found.text(options.shard));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let progress = BenchProgress::new(arguments.quiet);
+    let outcome = bench::run(&grid, &options, &|event| progress.hear(&event))?;
+    progress.end();
+    if arguments.json {
+        println!("{}", json(&outcome)?);
+    } else {
+        print!("{}", table::markdown(&outcome.name, &outcome.cells));
+    }
+    for (unit, why) in &outcome.failed {
+        eprintln!("failed: {unit}: {why}");
+    }
+    if outcome.failed.is_empty() && outcome.missing > 0 {
+        eprintln!("{} run(s) are left to other shards; the last one to end writes the whole table", outcome.missing);
+    }
+    eprintln!("tables, summaries and report: {}", options.out.display());
+    Ok(if outcome.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn json(value: &impl serde::Serialize) -> Result<String, Error> {
+    serde_json::to_string_pretty(value).map_err(|e| Error::Config(e.to_string()))
+}
+
+fn grid(arguments: &BenchArguments) -> Result<Grid, Error> {
+    let mut source = Source::file(&arguments.grid)?;
+    if let Some(root) = &arguments.data_root {
+        source.put_path("data.root", root)?;
+    }
+    if !arguments.seeds.is_empty() {
+        source.set(&format!("train.seeds={:?}", arguments.seeds))?;
+    }
+    if let Some(epochs) = arguments.epochs {
+        source.set(&format!("train.epochs={epochs}"))?;
+    }
+    arguments.sets.iter().try_for_each(|set| source.set(set))?;
+    let protocol = arguments.protocol.as_deref().map(Protocol::parse).transpose()?;
+    Grid::resolve(source, protocol)
+}

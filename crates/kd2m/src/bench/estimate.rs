@@ -1,0 +1,217 @@
+//! How long a grid would take: steps of each arm are timed on random weights, or read from runs that are finished.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::{
+    grid::{Cell, Grid},
+    plan::{Plan, Shard, Stage, Task},
+    results::{Chosen, chosen},
+    store::{Found, Store},
+    work::BenchOptions,
+};
+use crate::{
+    Error,
+    config::ArmConfig,
+    objective::Objective,
+    teacher::{NetworkTeacher, Teacher},
+    train::{Silent, checkpoint::Checkpoints, fit::Fit, setup::Setup},
+};
+use kd2m_data::training_batches;
+use kd2m_nn::init;
+
+/// A validation batch takes about half as long as a training step: forward passes and criteria, no backward.
+const VALIDATION: f64 = 0.5;
+
+/// The plan of a grid with its time.
+#[derive(Debug, Serialize)]
+pub struct Estimate {
+    pub cells: Vec<CellEstimate>,
+    pub units: usize,
+    pub finished: usize,
+    /// Runs at once, and threads of each.
+    pub jobs: usize,
+    pub threads: usize,
+    /// Of everything unfinished in this shard, on this machine.
+    pub seconds: f64,
+}
+
+/// One cell of it.
+#[derive(Debug, Serialize)]
+pub struct CellEstimate {
+    pub cell: String,
+    pub arms: Vec<String>,
+    pub candidates: usize,
+    pub students: usize,
+    pub finished: usize,
+    /// Of what is unfinished, one run at a time; the teacher where this cell trains it.
+    pub seconds: f64,
+}
+
+/// Estimates without training anything for good.
+///
+/// # Errors
+/// As the grid itself would fail before its first step.
+pub fn estimate(grid: &Grid, options: &BenchOptions) -> Result<Estimate, Error> {
+    let plan = Plan::new(grid);
+    let (jobs, threads) = options.parallel(grid);
+    // OUT may not be there yet, and a plan leaves nothing behind.
+    let scratch = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), e))?;
+    let out = if options.out.is_dir() { options.out.as_path() } else { scratch.path() };
+    let store = Store::open(out, &options.reuse)?;
+    let finished: Vec<bool> = plan.units.iter().map(|unit| is_finished(grid, &store, &unit.task)).collect();
+    let needed = plan.needed(options.shard, |unit| finished[unit]);
+    let mut cells = Vec::new();
+    for (index, cell) in grid.cells.iter().enumerate() {
+        let of = |task: &Task| match *task {
+            Task::Teacher { cell } | Task::Student { cell, .. } => cell == index,
+        };
+        let own: Vec<usize> = (0..plan.units.len()).filter(|u| of(&plan.units[*u].task)).collect();
+        let open: Vec<&Task> = own.iter().filter(|u| needed.contains(u)).map(|u| &plan.units[*u].task).collect();
+        let count = |stage: Stage| {
+            let is = |u: &&usize| matches!(plan.units[**u].task, Task::Student { stage: s, .. } if s == stage);
+            own.iter().filter(is).count()
+        };
+        cells.push(CellEstimate {
+            cell: cell.name.clone(),
+            arms: cell.config.arms.iter().map(|a| a.name.clone()).collect(),
+            candidates: count(Stage::Select),
+            students: count(Stage::Runs),
+            finished: own.iter().filter(|u| finished[**u]).count(),
+            seconds: if open.is_empty() { 0.0 } else { seconds(cell, &store, &open, options, threads)? },
+        });
+    }
+    let parallel = jobs.min(needed.len().max(1)) as f64;
+    Ok(Estimate {
+        seconds: cells.iter().map(|c| c.seconds).sum::<f64>() / parallel,
+        units: plan.units.len(),
+        finished: finished.iter().filter(|f| **f).count(),
+        cells,
+        jobs,
+        threads,
+    })
+}
+
+impl Estimate {
+    /// For a person.
+    pub fn text(&self, shard: Shard) -> String {
+        let mut out = String::new();
+        for cell in &self.cells {
+            out += &format!(
+                "{}: {} arms ({}), {} candidate runs, {} reported runs, {} finished, {}\n",
+                cell.cell,
+                cell.arms.len(),
+                cell.arms.join(", "),
+                cell.candidates,
+                cell.students,
+                cell.finished,
+                clock(cell.seconds)
+            );
+        }
+        let part = if shard == Shard::WHOLE { String::new() } else { format!(", shard {}/{}", shard.index, shard.of) };
+        out + &format!(
+            "{} of {} units finished{part}; about {} for the rest with {} run(s) at once of {} thread(s)\n",
+            self.finished,
+            self.units,
+            clock(self.seconds),
+            self.jobs,
+            self.threads
+        )
+    }
+}
+
+/// Seconds as a person says them.
+pub fn clock(seconds: f64) -> String {
+    match seconds {
+        s if s < 90.0 => format!("{s:.0} s"),
+        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
+        s => format!("{:.1} h", s / 3600.0),
+    }
+}
+
+fn is_finished(grid: &Grid, store: &Store, task: &Task) -> bool {
+    match *task {
+        Task::Teacher { cell } => store.teacher(&grid.cells[cell]).is_some(),
+        Task::Student { cell, arm, stage, candidate, seed } => {
+            let at = &grid.cells[cell];
+            let config = match (stage, &grid.select) {
+                (Stage::Select, Some(select)) => Some(select.candidates(&at.config.arms[arm]).swap_remove(candidate)),
+                _ => match chosen(store, grid.select.as_ref(), at, &at.config.arms[arm]) {
+                    Chosen::Weights(arm, _) => Some(arm),
+                    Chosen::Open | Chosen::Impossible => None,
+                },
+            };
+            config.is_some_and(|arm| store.student(stage, at, &arm, seed).is_some())
+        }
+    }
+}
+
+/// Time of the open units of a cell, one at a time.
+fn seconds(cell: &Cell, store: &Store, open: &[&Task], options: &BenchOptions, threads: usize) -> Result<f64, Error> {
+    let config = &cell.config;
+    let setup = Setup::new(config, options.device, threads)?;
+    let batches = |n: usize| n.div_ceil(config.train.batch_size) as f64;
+    let epoch = |train: usize, step: f64| step * (batches(train) + VALIDATION * batches(setup.val.len()));
+    let test = |step: f64| 2.0 * VALIDATION * step * batches(setup.dataset.test.len());
+    let mut all = 0.0;
+    if open.iter().any(|task| matches!(task, Task::Teacher { .. })) {
+        let epochs = config.teacher.epochs.unwrap_or(config.train.epochs) as f64;
+        let step = step_seconds(cell, &setup, None)?;
+        all += epochs * epoch(setup.teacher_train.len(), step) + test(step);
+    }
+    for (index, arm) in config.arms.iter().enumerate() {
+        let runs = open.iter().filter(|t| matches!(t, Task::Student { arm, .. } if *arm == index)).count();
+        if runs > 0 {
+            let known = config.train.seeds.iter().find_map(|seed| match store.student(Stage::Runs, cell, arm, *seed) {
+                Some(Found::Finished(summary)) if summary.step_ms > 0.0 => Some(summary.step_ms / 1e3),
+                _ => None,
+            });
+            let step = known.map_or_else(|| step_seconds(cell, &setup, Some(arm)), Ok)?;
+            let run = config.train.epochs as f64 * epoch(setup.train.len(), step) + test(step);
+            all += runs as f64 * run;
+        }
+    }
+    Ok(all)
+}
+
+/// The second of two epochs of two batches, with random weights; of the teacher when no arm is given.
+fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f64, Error> {
+    let scratch = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), e))?;
+    let config = &cell.config;
+    let size = config.train.batch_size;
+    let few = |indices: &[u32], n: usize| indices.iter().copied().take(n).collect::<Vec<u32>>();
+    let source = if arm.is_some() { &setup.train } else { &setup.teacher_train };
+    let (train, val) = (few(source, 2 * size), few(&setup.val, size));
+    let teacher_weights = init::initialise(&setup.teacher, 0);
+    let mut teacher: Option<Box<dyn Teacher>> = None;
+    let (engine, objective) = match arm {
+        None => (setup.engine(&setup.teacher, &teacher_weights, &[], true)?, Objective::cross_entropy(0.0)),
+        Some(arm) => {
+            let mut objective = Objective::new(config, arm)?;
+            objective.prepare(&setup.shapes(), &setup.device.burn()?, 0)?;
+            let needs = objective.needs();
+            let frozen = setup.engine(&setup.teacher, &teacher_weights, &needs.teacher_maps, false)?;
+            teacher = Some(Box::new(NetworkTeacher::new(frozen, config.teacher.cache)));
+            let start = init::initialise(&setup.student, 0);
+            (setup.engine(&setup.student, &start, &needs.student_maps, true)?, objective)
+        }
+    };
+    let fit = Fit {
+        config,
+        dataset: &setup.dataset,
+        train: &train,
+        val: &val,
+        augment: setup.augment,
+        epochs: 2,
+        seed: 0,
+        arm: "timing",
+        engine,
+        teacher: teacher.as_deref_mut().map(|t| t as &mut dyn Teacher),
+        objective,
+        checkpoints: Checkpoints::new(scratch.path(), Duration::MAX),
+    };
+    let history = fit.run(&mut Silent)?.history;
+    let steps = training_batches(&train, size).len() as f64;
+    Ok(history.last().map_or(0.0, |r| r.seconds / steps))
+}

@@ -1,0 +1,254 @@
+//! A grid file: the keys of a configuration and what is varied. Every data set with every pair of networks is a cell, and a
+//! cell is an ordinary run folder. The keys are documented in `docs/benchmark.md`.
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use toml::{Table, Value};
+
+use super::{protocol::Protocol, select::Select};
+use crate::{
+    Config, Error,
+    config::{ArmConfig, Source},
+    train::distill::arms,
+};
+
+/// A grid as it was resolved.
+#[derive(Debug, Clone)]
+pub struct Grid {
+    pub name: String,
+    pub cells: Vec<Cell>,
+    /// How each arm's λ is chosen; none: the weights are as they stand in the file.
+    pub select: Option<Select>,
+    /// Threads of one run; 0: all cores over the runs at work.
+    pub threads: usize,
+}
+
+/// One data set with one pair of networks.
+#[derive(Debug, Clone)]
+pub struct Cell {
+    pub name: String,
+    /// All arms, `none` first, weights written out.
+    pub config: Config,
+    /// Checksum of everything that decides the teacher's weights: cells with the same one share a teacher.
+    pub teacher: String,
+}
+
+/// What a grid file holds beside a configuration.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Varied {
+    /// Names, or tables of keys of `[data]`.
+    #[serde(default)]
+    datasets: Vec<Value>,
+    /// `{ teacher, student }`, each a model's name or a table of its section's keys.
+    #[serde(default)]
+    pairs: Vec<Table>,
+}
+
+impl Grid {
+    /// Types and checks a grid; `protocol` of a command line replaces the file's, and the keys that both decide.
+    ///
+    /// # Errors
+    /// Unknown keys, values out of range, cells of one name.
+    pub fn resolve(mut source: Source, protocol: Option<Protocol>) -> Result<Self, Error> {
+        let written: Option<String> = section(&mut source, "protocol")?;
+        let own = written.as_deref().map(Protocol::parse).transpose()?;
+        if let Some(protocol) = protocol.or(own) {
+            source.merge(protocol.keys()?, own == Some(protocol));
+        }
+        let mistakes = Protocol::mistakes(protocol.or(own), section(&mut source, "mistakes")?)?;
+        let select: Option<Select> = section(&mut source, "select")?;
+        select.as_ref().map_or(Ok(()), Select::check)?;
+        let threads = section(&mut source, "threads")?.unwrap_or(0);
+        let varied = section(&mut source, "grid")?.unwrap_or(Varied { datasets: Vec::new(), pairs: Vec::new() });
+        let mut cells = Vec::new();
+        let mut name = None;
+        for dataset in or_one(varied.datasets) {
+            for pair in or_one(varied.pairs.iter().cloned().map(Value::Table).collect()) {
+                let mut own = source.clone();
+                let labels = [vary_data(&mut own, dataset.clone())?, vary_pair(&mut own, pair)?];
+                let mut config = own.resolve()?;
+                name.get_or_insert_with(|| config.name.clone());
+                config.name = cell_name(&config, labels);
+                config.arms = written_out(&config, &mistakes);
+                config.check()?;
+                cells.push(Cell { name: config.name.clone(), teacher: teacher_key(&config), config });
+            }
+        }
+        let mut names = HashSet::new();
+        if let Some(twice) = cells.iter().find(|c| !names.insert(c.name.as_str())) {
+            return Err(Error::Config(format!(
+                "two cells of the grid are called {}: give their data sets or pairs a `name`",
+                twice.name
+            )));
+        }
+        Ok(Self { name: name.unwrap_or_default(), cells, select, threads })
+    }
+}
+
+/// Takes a section out of the source and types it.
+fn section<T: for<'a> Deserialize<'a>>(source: &mut Source, key: &str) -> Result<Option<T>, Error> {
+    let Some(value) = source.take(key) else { return Ok(None) };
+    value.try_into().map(Some).map_err(|e| {
+        Error::Config(format!("{}: {key}: {}", source.label(), e.message().lines().next().unwrap_or_default()))
+    })
+}
+
+/// The entries, or one that varies nothing.
+fn or_one(entries: Vec<Value>) -> Vec<Option<Value>> {
+    if entries.is_empty() { vec![None] } else { entries.into_iter().map(Some).collect() }
+}
+
+/// Lays a data set's keys over `[data]`; returns its label, if it has one.
+fn vary_data(source: &mut Source, entry: Option<Value>) -> Result<Option<String>, Error> {
+    let Some(entry) = entry else { return Ok(None) };
+    let mut keys = as_table(entry, "dataset", "grid.datasets")?;
+    let label = take_name(&mut keys)?;
+    source.merge(Table::from_iter([("data".to_owned(), Value::Table(keys))]), false);
+    Ok(label)
+}
+
+/// Lays a pair's keys over `[teacher]` and `[student]`; returns its label, if it has one.
+fn vary_pair(source: &mut Source, entry: Option<Value>) -> Result<Option<String>, Error> {
+    let Some(Value::Table(mut pair)) = entry else { return Ok(None) };
+    let label = take_name(&mut pair)?;
+    for (key, value) in pair {
+        if key != "teacher" && key != "student" {
+            return Err(Error::Config(format!(
+                "grid.pairs: unknown key `{key}`: a pair has teacher, student and name"
+            )));
+        }
+        let keys = as_table(value, "model", "grid.pairs")?;
+        source.merge(Table::from_iter([(key, Value::Table(keys))]), false);
+    }
+    Ok(label)
+}
+
+/// A name alone stands for a table with one key.
+fn as_table(value: Value, key: &str, place: &str) -> Result<Table, Error> {
+    match value {
+        Value::Table(keys) => Ok(keys),
+        Value::String(name) => Ok(Table::from_iter([(key.to_owned(), Value::String(name))])),
+        other => Err(Error::Config(format!("{place}: {other} is neither a name nor a table"))),
+    }
+}
+
+fn take_name(keys: &mut Table) -> Result<Option<String>, Error> {
+    match keys.remove("name") {
+        None => Ok(None),
+        Some(Value::String(name)) => Ok(Some(name)),
+        Some(other) => Err(Error::Config(format!("grid: name = {other} is no text"))),
+    }
+}
+
+fn cell_name(config: &Config, [data, pair]: [Option<String>; 2]) -> String {
+    let data = data.unwrap_or_else(|| config.data.dataset.clone());
+    let pair = pair.unwrap_or_else(|| format!("{}-{}", config.teacher.model, config.student.model));
+    format!("{data}-{pair}")
+}
+
+/// All arms of a cell: `none`, the mistakes, the file's, with every default weight as a number.
+fn written_out(config: &Config, mistakes: &[ArmConfig]) -> Vec<ArmConfig> {
+    let mut all = arms(config, false);
+    let after_none = all.iter().position(ArmConfig::is_none).map_or(0, |i| i + 1);
+    all.splice(after_none..after_none, mistakes.iter().cloned());
+    for loss in all.iter_mut().flat_map(|arm| &mut arm.losses) {
+        loss.weight = Some(loss.resolved_weight());
+    }
+    all
+}
+
+/// The checksum of what decides a teacher.
+fn teacher_key(config: &Config) -> String {
+    let mut own = config.clone();
+    own.name.clear();
+    own.arms.clear();
+    own.data.root = None;
+    own.data.train_limit = own.teacher.train_limit.unwrap_or(own.data.train_limit);
+    own.train.epochs = own.teacher.epochs.unwrap_or(own.train.epochs);
+    (own.teacher.train_limit, own.teacher.epochs) = (None, None);
+    (own.train.seeds, own.train.ce_weight) = (Vec::new(), 1.0);
+    own.teacher.cache = true;
+    own.student = crate::config::StudentConfig { model: String::new(), ..own.student };
+    (own.student.stem, own.student.weights) = (Default::default(), None);
+    let text = own.to_toml().unwrap_or_default();
+    Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"
+        name = "tiny"
+        threads = 1
+        [data]
+        dataset = "digits"
+        train_limit = 60
+        [teacher]
+        model = "digits-cnn-teacher"
+        epochs = 2
+        train_limit = 0
+        [student]
+        model = "digits-cnn-student"
+        [train]
+        seeds = [1, 2]
+        [[arm]]
+        name = "w2"
+        [[arm.loss]]
+        criterion = "w2"
+        [select]
+        factors = [0.1, 1]
+        seeds = [101]
+    "#;
+
+    fn grid(more: &str, protocol: Option<Protocol>) -> Result<Grid, Error> {
+        Grid::resolve(Source::parse("test", &format!("{more}\n{FILE}")).unwrap(), protocol)
+    }
+
+    #[test]
+    fn a_file_without_lists_is_one_cell_with_none_first() {
+        let grid = grid("", None).unwrap();
+        assert_eq!((grid.cells.len(), grid.threads), (1, 1));
+        let cell = &grid.cells[0];
+        assert_eq!(cell.name, "digits-digits-cnn-teacher-digits-cnn-student");
+        let names: Vec<&str> = cell.config.arms.iter().map(|a| a.name.as_str()).collect();
+        assert_eq!(names, ["none", "w2"]);
+        assert_eq!(cell.config.arms[1].losses[0].weight, Some(1.0));
+    }
+
+    #[test]
+    fn cells_share_a_teacher_when_nothing_that_decides_it_differs() {
+        let lists = r#"grid.datasets = [{ dataset = "digits", train_limit = 30, name = "few" }, "digits"]
+            grid.pairs = [{ teacher = "digits-cnn-teacher", student = "digits-cnn-student" },
+                          { teacher = { seed = 7 }, student = "digits-cnn-student", name = "other" }]"#;
+        let grid = grid(lists, None).unwrap();
+        let keys: Vec<&str> = grid.cells.iter().map(|c| c.teacher.as_str()).collect();
+        assert_eq!(grid.cells[0].name, "few-digits-cnn-teacher-digits-cnn-student");
+        assert!(keys[0] == keys[2] && keys[1] == keys[3] && keys[0] != keys[1], "{keys:?}");
+    }
+
+    #[test]
+    fn a_protocol_fills_what_the_file_leaves_open_and_the_command_line_overrides() {
+        let file = "train.epochs = 3\nprotocol = \"paper-code\"";
+        let text = FILE.replace("[train]", "[train]\nepochs = 3");
+        let parse = |head: &str| Source::parse("test", &format!("{head}\n{text}")).unwrap();
+        let filled = Grid::resolve(parse("protocol = \"paper-code\""), None).unwrap();
+        let config = &filled.cells[0].config;
+        assert_eq!((config.train.epochs, config.train.batch_size), (3, 128), "{file}");
+        assert_eq!(config.arms[1].name, "none-constant-lr");
+        let over = Grid::resolve(parse(""), Some(Protocol::RepDistiller)).unwrap();
+        assert_eq!((over.cells[0].config.train.epochs, over.cells[0].config.optim.lr), (240, 0.05));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let fails = |more: &str| grid(more, None).unwrap_err().to_string();
+        assert!(fails("grid.pears = []").contains("pears"));
+        assert!(fails("protocol = \"papper\"").contains("did you mean paper?"));
+        assert!(fails("grid.datasets = [\"digits\", \"digits\"]").contains("two cells"));
+        assert!(fails("mistakes = []").contains("paper-code"));
+    }
+}

@@ -1,0 +1,263 @@
+//! What the finished runs of a grid say: per cell and arm mean and deviation over seeds, the paired difference to λ = 0 with its
+//! t interval, p values after Holm over the arms of the cell, and costs. What is missing is named, never filled in.
+
+use serde::Serialize;
+
+use super::{
+    grid::{Cell, Grid},
+    plan::Stage,
+    select::{Choice, Select, choose, scaled, score},
+    store::{Found, Record, Store},
+};
+use crate::{
+    Config,
+    config::ArmConfig,
+    train::{
+        statistics::{deviation, holm, mean, paired},
+        summary::{StudentSummary, TeacherSummary},
+    },
+};
+
+/// A cell.
+#[derive(Debug, Clone, Serialize)]
+pub struct CellResults {
+    pub cell: String,
+    pub dataset: String,
+    pub teacher: Option<TeacherSummary>,
+    pub student: String,
+    pub seeds: Vec<u64>,
+    /// How each λ was chosen; null: as it stands in the file.
+    pub select: Option<Select>,
+    pub arms: Vec<ArmResults>,
+}
+
+/// An arm of a cell, over its finished seeds.
+#[derive(Debug, Clone, Serialize)]
+pub struct ArmResults {
+    pub arm: String,
+    pub criterion: String,
+    /// λ of each loss, as trained.
+    pub weights: Vec<f64>,
+    pub choice: Option<Choice>,
+    pub seeds: Vec<u64>,
+    /// Seeds without a result.
+    pub missing: Vec<u64>,
+    /// Percent, one a seed, after the last epoch.
+    pub test_accuracy: Vec<f64>,
+    pub test_accuracy_mean: f64,
+    pub test_accuracy_std: f64,
+    pub best_val_mean: f64,
+    pub best_val_std: f64,
+    pub test_top5: Option<f64>,
+    pub w2_to_teacher: Option<f64>,
+    pub versus_none: Option<Versus>,
+    pub cost: Cost,
+}
+
+/// Against λ = 0, over the seeds that both have; points of test accuracy.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Versus {
+    pub mean: f64,
+    /// Half width of the 95 % t interval, for this arm alone.
+    pub half_width: f64,
+    pub p: f64,
+    /// After Holm over the arms of the cell.
+    pub p_holm: f64,
+}
+
+impl Versus {
+    /// At five percent after Holm.
+    pub fn verdict(&self) -> &'static str {
+        match (self.p_holm < 0.05, self.mean > 0.0) {
+            (true, true) => "better",
+            (true, false) => "worse",
+            (false, _) => "not told apart",
+        }
+    }
+}
+
+/// Times; what killed, resumed and sharded grids may differ in.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Cost {
+    pub step_ms: f64,
+    /// All criteria of the arm together.
+    pub criterion_ms: f64,
+    pub criterion_percent: f64,
+    pub images_per_second: f64,
+    pub seconds: f64,
+}
+
+/// The choice for one arm of a cell.
+pub enum Chosen {
+    /// Some of its candidates have no result yet.
+    Open,
+    /// Every candidate diverged.
+    Impossible,
+    Weights(ArmConfig, Option<Choice>),
+}
+
+/// Looks up or makes the choice of an arm's weights.
+pub fn chosen(store: &Store, select: Option<&Select>, cell: &Cell, arm: &ArmConfig) -> Chosen {
+    let Some(select) = select.filter(|_| !arm.losses.is_empty()) else { return Chosen::Weights(arm.clone(), None) };
+    let mut candidates = Vec::new();
+    for (factor, candidate) in select.factors.iter().zip(select.candidates(arm)) {
+        let found: Option<Vec<Found>> =
+            select.seeds.iter().map(|seed| store.student(Stage::Select, cell, &candidate, *seed)).collect();
+        let Some(found) = found else { return Chosen::Open };
+        let runs = found.iter().map(|f| match f {
+            Found::Finished(s) => Some((s.val_accuracy, s.w2_to_teacher)),
+            Found::Diverged(_) => None,
+        });
+        candidates.push(score(*factor, &runs.collect::<Vec<_>>()));
+    }
+    match choose(candidates) {
+        Some(choice) => Chosen::Weights(scaled(arm, choice.factor), Some(choice)),
+        None => Chosen::Impossible,
+    }
+}
+
+/// The configuration of a cell's reported runs: arms whose weights are chosen. `None` while one that `wait_for` names is open.
+pub fn reported(store: &Store, grid: &Grid, cell: &Cell, wait_for: impl Fn(usize) -> bool) -> Option<Config> {
+    let mut config = cell.config.clone();
+    config.arms.clear();
+    for (index, arm) in cell.config.arms.iter().enumerate() {
+        match chosen(store, grid.select.as_ref(), cell, arm) {
+            Chosen::Weights(arm, _) => config.arms.push(arm),
+            Chosen::Open if wait_for(index) => return None,
+            Chosen::Open | Chosen::Impossible => {}
+        }
+    }
+    Some(config)
+}
+
+/// The configuration of a cell's candidates.
+pub fn candidates(select: &Select, cell: &Cell) -> Config {
+    let mut config = cell.config.clone();
+    config.train.seeds.clone_from(&select.seeds);
+    config.arms = cell.config.arms.iter().flat_map(|arm| select.candidates(arm)).collect();
+    config
+}
+
+/// Counts what is there.
+pub fn collect(grid: &Grid, store: &Store) -> Vec<CellResults> {
+    grid.cells.iter().map(|cell| cell_results(grid, store, cell)).collect()
+}
+
+fn cell_results(grid: &Grid, store: &Store, cell: &Cell) -> CellResults {
+    let seeds = &cell.config.train.seeds;
+    let mut found = Vec::new();
+    for arm in &cell.config.arms {
+        let (config, choice) = match chosen(store, grid.select.as_ref(), cell, arm) {
+            Chosen::Weights(config, choice) => (config, choice),
+            Chosen::Open | Chosen::Impossible => {
+                found.push((arm.clone(), None, Vec::new()));
+                continue;
+            }
+        };
+        let student = |seed: &u64| match store.student(Stage::Runs, cell, &config, *seed) {
+            Some(Found::Finished(summary)) => Some(summary),
+            _ => None,
+        };
+        let students: Vec<StudentSummary> = seeds.iter().filter_map(student).collect();
+        found.push((config, choice, students));
+    }
+    let none: Vec<StudentSummary> =
+        found.iter().find(|(arm, ..)| arm.is_none()).map(|f| f.2.clone()).unwrap_or_default();
+    let mut arms: Vec<ArmResults> = found
+        .into_iter()
+        .map(|(arm, choice, students)| {
+            let versus = if arm.is_none() { None } else { versus(&students, &none) };
+            arm_results(arm, choice, &students, seeds, versus)
+        })
+        .collect();
+    let adjusted = holm(&arms.iter().filter_map(|a| a.versus_none.map(|v| v.p)).collect::<Vec<_>>());
+    arms.iter_mut().filter_map(|a| a.versus_none.as_mut()).zip(adjusted).for_each(|(v, p)| v.p_holm = p);
+    CellResults {
+        cell: cell.name.clone(),
+        dataset: cell.config.data.dataset.clone(),
+        teacher: store.teacher(cell),
+        student: cell.config.student.model.clone(),
+        seeds: seeds.clone(),
+        select: grid.select.clone(),
+        arms,
+    }
+}
+
+fn versus(students: &[StudentSummary], none: &[StudentSummary]) -> Option<Versus> {
+    let pairs = students.iter().filter_map(|s| Some((s, none.iter().find(|n| n.seed == s.seed)?)));
+    let (a, b): (Vec<f64>, Vec<f64>) = pairs.map(|(s, n)| (s.test_accuracy, n.test_accuracy)).unzip();
+    paired(&a, &b).map(|d| Versus { mean: d.mean, half_width: d.half_width, p: d.p, p_holm: d.p })
+}
+
+fn arm_results(
+    arm: ArmConfig,
+    choice: Option<Choice>,
+    students: &[StudentSummary],
+    seeds: &[u64],
+    versus_none: Option<Versus>,
+) -> ArmResults {
+    let pick = |f: fn(&StudentSummary) -> f64| students.iter().map(f).collect::<Vec<f64>>();
+    let optional = |f: fn(&StudentSummary) -> Option<f64>| {
+        let all: Option<Vec<f64>> = students.iter().map(f).collect();
+        all.filter(|v| !v.is_empty()).map(|v| mean(&v))
+    };
+    let (test, best) = (pick(|s| s.test_accuracy), pick(|s| s.best_val_test_accuracy));
+    let step_ms = mean(&pick(|s| s.step_ms));
+    let criterion_ms = mean(&pick(|s| s.criteria_ms.values().sum()));
+    ArmResults {
+        criterion: arm.criterion(),
+        weights: arm.losses.iter().map(|l| l.resolved_weight()).collect(),
+        arm: arm.name,
+        choice,
+        seeds: students.iter().map(|s| s.seed).collect(),
+        missing: seeds.iter().copied().filter(|seed| students.iter().all(|s| s.seed != *seed)).collect(),
+        test_accuracy_mean: mean(&test),
+        test_accuracy_std: deviation(&test),
+        test_accuracy: test,
+        best_val_mean: mean(&best),
+        best_val_std: deviation(&best),
+        test_top5: optional(|s| s.test_top5),
+        w2_to_teacher: optional(|s| s.w2_to_teacher),
+        versus_none,
+        cost: Cost {
+            step_ms,
+            criterion_ms,
+            criterion_percent: 100.0 * criterion_ms / step_ms,
+            images_per_second: mean(&pick(|s| s.images_per_second)),
+            seconds: mean(&pick(|s| s.seconds)),
+        },
+    }
+}
+
+/// Every summary of a grid, to be kept and counted again.
+pub fn records(grid: &Grid, store: &Store) -> Vec<Record> {
+    let mut records = Vec::new();
+    for cell in &grid.cells {
+        let selection = grid.select.as_ref().map(|select| (Stage::Select, candidates(select, cell)));
+        let runs = reported(store, grid, cell, |_| false).map(|config| (Stage::Runs, config));
+        for (stage, config) in selection.into_iter().chain(runs) {
+            let (mut students, mut diverged) = (Vec::new(), Vec::new());
+            for arm in &config.arms {
+                for seed in &config.train.seeds {
+                    match store.student(stage, cell, arm, *seed) {
+                        Some(Found::Finished(summary)) => students.push(summary),
+                        Some(Found::Diverged(_)) => diverged.push((arm.name.clone(), *seed)),
+                        None => {}
+                    }
+                }
+            }
+            let mut config = config;
+            // Where this machine keeps its data is nobody else's business.
+            config.data.root = None;
+            records.push(Record {
+                stage: stage.folder().to_owned(),
+                cell: cell.name.clone(),
+                config,
+                teacher: store.teacher(cell),
+                students,
+                diverged,
+            });
+        }
+    }
+    records
+}

@@ -1,0 +1,214 @@
+//! The output folder of a grid: teachers by checksum, run folders of candidates and of what is reported, and summaries of other
+//! grids that are counted again. A folder may grow by seeds and arms; nothing finished in it may have been trained otherwise.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{grid::Cell, plan::Stage};
+use crate::{
+    Config, Error,
+    config::ArmConfig,
+    files,
+    train::{
+        folder::{Existing, RunFolder},
+        inspect::read_config,
+        summary::{StudentSummary, TeacherSummary},
+    },
+};
+
+/// What a unit found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Found {
+    Finished(StudentSummary),
+    /// A candidate whose loss was no longer finite: a result, the weight is too large.
+    Diverged(String),
+}
+
+/// Everything that was found in one run folder: an entry of `summaries.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Record {
+    pub stage: String,
+    pub cell: String,
+    pub config: Config,
+    pub teacher: Option<TeacherSummary>,
+    pub students: Vec<StudentSummary>,
+    /// `ARM` and seed of candidates that diverged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub diverged: Vec<(String, u64)>,
+}
+
+/// Where results are found and put.
+pub struct Store {
+    out: PathBuf,
+    reused: Vec<Record>,
+}
+
+impl Store {
+    /// Opens OUT, made when missing, with the summaries of other folders beside it.
+    ///
+    /// # Errors
+    /// A folder of something else, or summaries that cannot be read.
+    pub fn open(out: &Path, reuse: &[PathBuf]) -> Result<Self, Error> {
+        files::make_folder(out)?;
+        let known = ["runs", "select", "teachers", "claims", "summaries.json"];
+        let foreign = |name: &str| !known.contains(&name) && !name.starts_with("table.") && !name.starts_with('.');
+        let names = fs::read_dir(out).map_err(|source| Error::io("read", out, source))?;
+        let names: Vec<String> = names.flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+        let ours = names.iter().any(|n| n == "claims");
+        if let Some(name) = names.iter().find(|n| !ours && foreign(n)) {
+            return Err(Error::RunFolder(format!(
+                "{} holds {name} and is no folder of a grid: choose another --out",
+                out.display()
+            )));
+        }
+        let mut reused = Vec::new();
+        for folder in reuse {
+            reused.extend(files::read_json::<Vec<Record>>(&folder.join("summaries.json"))?);
+        }
+        Ok(Self { out: out.to_owned(), reused })
+    }
+
+    pub fn out(&self) -> &Path {
+        &self.out
+    }
+
+    /// The run folder of a cell in a stage.
+    pub fn place(&self, stage: Stage, cell: &Cell) -> PathBuf {
+        self.out.join(stage.folder()).join(&cell.name)
+    }
+
+    /// The run folder of a teacher.
+    pub fn teacher_place(&self, cell: &Cell) -> PathBuf {
+        self.out.join("teachers").join(&cell.teacher)
+    }
+
+    /// What is known of a cell's teacher.
+    pub fn teacher(&self, cell: &Cell) -> Option<TeacherSummary> {
+        let own = files::read_json(&self.teacher_place(cell).join("teacher").join("summary.json")).ok();
+        let reused = || self.matching(Stage::Runs, cell).find_map(|r| r.teacher.clone());
+        own.or_else(reused)
+    }
+
+    /// What is known of a student.
+    pub fn student(&self, stage: Stage, cell: &Cell, arm: &ArmConfig, seed: u64) -> Option<Found> {
+        let place = self.student_place(stage, cell, arm, seed);
+        if let Ok(summary) = files::read_json(&place.join("summary.json")) {
+            return Some(Found::Finished(summary));
+        }
+        if let Ok(why) = files::read_text(&place.join("diverged.txt")) {
+            return Some(Found::Diverged(why));
+        }
+        let has_arm = |r: &&Record| r.config.arms.iter().any(|a| same_arm(a, arm));
+        self.matching(stage, cell).filter(has_arm).find_map(|r| {
+            let finished = r.students.iter().find(|s| s.arm == arm.name && s.seed == seed);
+            let diverged = r.diverged.iter().any(|(name, s)| (name, *s) == (&arm.name, seed));
+            finished.cloned().map(Found::Finished).or_else(|| diverged.then(|| Found::Diverged("reused".to_owned())))
+        })
+    }
+
+    fn matching(&self, stage: Stage, cell: &Cell) -> impl Iterator<Item = &Record> {
+        self.reused.iter().filter(move |r| {
+            r.stage == stage.folder() && base(&r.config).name == cell.name && base(&r.config) == base(&cell.config)
+        })
+    }
+
+    fn student_place(&self, stage: Stage, cell: &Cell, arm: &ArmConfig, seed: u64) -> PathBuf {
+        self.place(stage, cell).join("students").join(&arm.name).join(format!("seed-{seed}"))
+    }
+
+    /// Notes that a candidate diverged.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn diverged(&self, cell: &Cell, arm: &ArmConfig, seed: u64, why: &str) -> Result<(), Error> {
+        let place = self.student_place(Stage::Select, cell, arm, seed);
+        files::make_folder(&place)?;
+        files::write(&place.join("diverged.txt"), why.as_bytes())
+    }
+
+    /// Refuses a folder in which something was trained otherwise than `config` says.
+    ///
+    /// # Errors
+    /// The first arm or section that differs.
+    pub fn check(&self, stage: Stage, cell: &Cell, config: &Config) -> Result<(), Error> {
+        let place = self.place(stage, cell);
+        let Ok(folder) = RunFolder::open(&place) else { return Ok(()) };
+        let old = read_config(&folder)?;
+        let other = |what: &str| {
+            Err(Error::RunFolder(format!(
+                "{} was trained with another {what}: choose another --out, or remove that folder",
+                place.display()
+            )))
+        };
+        let (a, b) = (base(&old), base(config));
+        if a != b {
+            return other(&format!("configuration ({})", first_difference(&a, &b)));
+        }
+        let changed = config.arms.iter().find(|arm| old.arms.iter().any(|o| o.name == arm.name && !same_arm(o, arm)));
+        match changed {
+            Some(arm) => other(&format!("weight or option of arm {}", arm.name)),
+            None => Ok(()),
+        }
+    }
+
+    /// Opens or makes the run folder of a cell, its configuration as it now is, its teacher in place.
+    ///
+    /// # Errors
+    /// As [`check`](Self::check), and the disk.
+    pub fn run_folder(&self, stage: Stage, cell: &Cell, config: &Config) -> Result<RunFolder, Error> {
+        self.check(stage, cell, config)?;
+        let place = self.place(stage, cell);
+        if let Ok(folder) = RunFolder::open(&place) {
+            if read_config(&folder)? != *config {
+                folder.rewrite(config)?;
+            }
+            self.install_teacher(cell, &folder)?;
+            return Ok(folder);
+        }
+        let folder = RunFolder::create(&place, config, Existing::Resume)?;
+        self.install_teacher(cell, &folder)?;
+        Ok(folder)
+    }
+
+    /// Links (or copies) the shared teacher's files into a run folder; `summary.json`, which marks it complete, last.
+    fn install_teacher(&self, cell: &Cell, folder: &RunFolder) -> Result<(), Error> {
+        let (from, to) = (self.teacher_place(cell).join("teacher"), folder.teacher());
+        files::make_folder(&to)?;
+        for name in ["teacher.safetensors", "metrics.jsonl", "summary.json"] {
+            let (source, target) = (from.join(name), to.join(name));
+            if !source.is_file() || target.is_file() || fs::hard_link(&source, &target).is_ok() {
+                continue;
+            }
+            let bytes = fs::read(&source).map_err(|e| Error::io("read", &source, e))?;
+            files::write(&target, &bytes)?;
+        }
+        Ok(())
+    }
+}
+
+/// A configuration without what may differ within a folder: arms, seeds, and where the data lie.
+fn base(config: &Config) -> Config {
+    let mut own = config.clone();
+    own.arms.clear();
+    own.train.seeds.clear();
+    own.data.root = None;
+    own
+}
+
+/// Equal, default weights written out.
+fn same_arm(a: &ArmConfig, b: &ArmConfig) -> bool {
+    let explicit = |arm: &ArmConfig| super::select::scaled(arm, 1.0);
+    explicit(a) == explicit(b)
+}
+
+fn first_difference(a: &Config, b: &Config) -> String {
+    let text = |c: &Config| c.to_toml().unwrap_or_default();
+    let (a, b) = (text(a), text(b));
+    let found = a.lines().zip(b.lines()).find(|(x, y)| x != y);
+    found.map_or("its length".to_owned(), |(x, y)| format!("`{x}` there, `{y}` now"))
+}

@@ -1,0 +1,541 @@
+//! Workers: each takes the next unit that is ready and unclaimed, does it, gives it back. What failed is noted and the rest goes
+//! on; what another process does is waited for. When nothing is left, the tables are written from what is there.
+
+use std::{
+    any::Any,
+    collections::{BTreeMap, BTreeSet, HashSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::PathBuf,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
+    time::Duration,
+};
+
+use serde::Serialize;
+
+use super::{
+    claim::Claims,
+    grid::Grid,
+    page,
+    plan::{Plan, Shard, Stage, Task},
+    results::{self, CellResults},
+    select::Select,
+    store::{Found, Store},
+    table,
+};
+use crate::{
+    Config, Error,
+    config::ArmConfig,
+    device::DeviceChoice,
+    files, report,
+    train::{
+        Run, RunOptions, Silent,
+        distill::check_arms,
+        folder::{Existing, RunFolder},
+        setup::Setup,
+        summary::{ArmSummary, StudentSummary, Summary},
+    },
+};
+
+/// How often other processes' progress is looked at.
+const LOOK: Duration = Duration::from_millis(500);
+/// A worker's stack: backward passes recurse through the tape.
+const STACK: usize = 32 << 20;
+
+/// What a command line says beside the grid.
+#[derive(Debug, Clone)]
+pub struct BenchOptions {
+    pub out: PathBuf,
+    /// Runs at once; 0: as many as cores allow with the grid's threads.
+    pub jobs: usize,
+    /// Threads of one run; 0: the grid's.
+    pub threads: usize,
+    pub device: DeviceChoice,
+    pub shard: Shard,
+    /// Folders whose `summaries.json` counts as done.
+    pub reuse: Vec<PathBuf>,
+    pub allow_weak_teacher: bool,
+}
+
+impl BenchOptions {
+    /// (runs at once, threads of each).
+    pub fn parallel(&self, grid: &Grid) -> (usize, usize) {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let threads = [self.threads, grid.threads].into_iter().find(|t| *t > 0);
+        let jobs = match (self.jobs, threads) {
+            (0, None) => 1,
+            (0, Some(threads)) => (cores / threads).max(1),
+            (jobs, _) => jobs,
+        };
+        (jobs, threads.unwrap_or((cores / jobs).max(1)))
+    }
+
+    fn run_options(&self, threads: usize) -> RunOptions {
+        RunOptions {
+            device: self.device,
+            threads,
+            existing: Existing::Resume,
+            allow_weak_teacher: self.allow_weak_teacher,
+            ..RunOptions::default()
+        }
+    }
+}
+
+/// What happens.
+#[derive(Debug, Clone)]
+pub enum Progress<'a> {
+    /// So many units are ahead of this process, of so many in the grid.
+    Planned {
+        ahead: usize,
+        of: usize,
+        jobs: usize,
+        threads: usize,
+    },
+    Started {
+        unit: &'a str,
+    },
+    Finished {
+        unit: &'a str,
+        text: String,
+    },
+    Failed {
+        unit: &'a str,
+        why: &'a str,
+    },
+    /// Nothing to do here until another process ends a unit.
+    Waiting,
+    Note(String),
+}
+
+/// Hears progress from all workers.
+pub type Listener<'a> = &'a (dyn Fn(Progress) + Sync);
+
+/// How a grid ended.
+#[derive(Debug, Serialize)]
+pub struct Outcome {
+    pub name: String,
+    pub cells: Vec<CellResults>,
+    /// Units that failed here, with why.
+    pub failed: BTreeMap<String, String>,
+    /// Runs without a result: failed here, or left to other shards.
+    pub missing: usize,
+}
+
+/// Runs a grid, or one shard of it, and writes the tables.
+///
+/// # Errors
+/// A folder that holds something else, criteria that do not fit the networks, or a disk that fails; a run that fails is no error.
+pub fn run(grid: &Grid, options: &BenchOptions, listen: Listener) -> Result<Outcome, Error> {
+    let store = Store::open(&options.out, &options.reuse)?;
+    let plan = Plan::new(grid);
+    for cell in &grid.cells {
+        if let Some(select) = &grid.select {
+            store.check(Stage::Select, cell, &results::candidates(select, cell))?;
+        }
+        store.check(Stage::Runs, cell, &Config { arms: Vec::new(), ..cell.config.clone() })?;
+    }
+    let claims = Claims::open(&options.out.join("claims"))?;
+    let (jobs, threads) = options.parallel(grid);
+    let board = Board::new(grid, &plan, &store, &claims, options.shard)?;
+    listen(Progress::Planned { ahead: board.needed.len(), of: plan.units.len(), jobs, threads });
+    check_criteria(&board, options.device)?;
+    let ran = thread::scope(|scope| {
+        scope.spawn(|| claims.beat());
+        let work = || Worker { board: &board, options: options.run_options(threads), setup: None, listen }.work();
+        let spawn = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
+        let workers: Vec<_> = (0..jobs.min(board.needed.len())).map(spawn).collect();
+        let ends: Vec<Result<(), Error>> = workers
+            .into_iter()
+            .map(|worker| match worker.map(thread::ScopedJoinHandle::join) {
+                Ok(Ok(end)) => end,
+                Ok(Err(panic)) => Err(Error::Config(format!("a worker ended early: {}", said(&*panic)))),
+                Err(e) => Err(Error::Config(format!("cannot start a thread: {e}"))),
+            })
+            .collect();
+        claims.stop();
+        ends.into_iter().collect::<Result<(), Error>>()
+    });
+    ran?;
+    let state = board.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    finish(grid, &store, options, &state, listen)?;
+    let cells = results::collect(grid, &store);
+    write_tables(grid, &store, &cells)?;
+    let missing = cells.iter().flat_map(|c| &c.arms).map(|a| a.missing.len()).sum();
+    let failed = state.failed.into_iter().map(|(unit, why)| (plan.units[unit].id.clone(), why)).collect();
+    Ok(Outcome { name: grid.name.clone(), cells, failed, missing })
+}
+
+/// Every cell that has work: its criteria must fit its networks before hours are spent.
+fn check_criteria(board: &Board, device: DeviceChoice) -> Result<(), Error> {
+    let cell_of = |unit: &usize| match board.plan.units[*unit].task {
+        Task::Teacher { cell } | Task::Student { cell, .. } => cell,
+    };
+    let cells: BTreeSet<usize> = board.needed.iter().map(cell_of).collect();
+    for cell in cells {
+        let config = &board.grid.cells[cell].config;
+        check_arms(config, &Setup::new(config, device, 1)?, &config.arms)?;
+    }
+    Ok(())
+}
+
+/// What a worker may do next.
+enum Next {
+    Unit(usize),
+    Wait,
+    End,
+}
+
+/// Who is where, shared by the workers of this process.
+struct Board<'a> {
+    grid: &'a Grid,
+    plan: &'a Plan,
+    store: &'a Store,
+    claims: &'a Claims,
+    /// Units that this process has to see finished.
+    needed: BTreeSet<usize>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    finished: HashSet<usize>,
+    failed: BTreeMap<usize, String>,
+    /// Under way in this process.
+    here: HashSet<usize>,
+    /// Trained by this process, by cell.
+    touched: HashSet<usize>,
+    /// Configuration of the reported runs, once every λ of the cell is chosen.
+    reported: Vec<Option<Arc<Config>>>,
+}
+
+impl<'a> Board<'a> {
+    fn new(grid: &'a Grid, plan: &'a Plan, store: &'a Store, claims: &'a Claims, shard: Shard) -> Result<Self, Error> {
+        let state = State { reported: vec![None; grid.cells.len()], ..State::default() };
+        let mut board = Self {
+            grid,
+            plan,
+            store,
+            claims,
+            needed: BTreeSet::new(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        };
+        let state = Mutex::new(state);
+        let needed = {
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut found = Vec::new();
+            for unit in 0..plan.units.len() {
+                found.push(board.finished(unit, &mut state)?);
+            }
+            plan.needed(shard, |unit| found[unit])
+        };
+        // A teacher is trained for those who need it, not for its own sake.
+        let wanted: HashSet<usize> = needed.iter().flat_map(|unit| plan.units[*unit].needs.iter().copied()).collect();
+        let own_sake = |unit: &usize| matches!(plan.units[*unit].task, Task::Teacher { .. }) && !wanted.contains(unit);
+        board.needed = needed.into_iter().filter(|unit| !own_sake(unit)).collect();
+        board.state = state;
+        Ok(board)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a unit's result is there.
+    fn finished(&self, unit: usize, state: &mut State) -> Result<bool, Error> {
+        if state.finished.contains(&unit) {
+            return Ok(true);
+        }
+        let there = match &self.plan.units[unit].task {
+            Task::Teacher { cell } => {
+                self.store.teacher_place(&self.grid.cells[*cell]).join("teacher").join("summary.json").is_file()
+            }
+            Task::Student { cell, arm, stage: Stage::Select, candidate, seed } => {
+                let (cell, Some(select)) = (&self.grid.cells[*cell], &self.grid.select) else { return Ok(false) };
+                let candidates = select.candidates(&cell.config.arms[*arm]);
+                self.store.student(Stage::Select, cell, &candidates[*candidate], *seed).is_some()
+            }
+            Task::Student { cell, arm, stage: Stage::Runs, seed, .. } => {
+                let Some(config) = self.reported(*cell, state)? else { return Ok(false) };
+                let cell = &self.grid.cells[*cell];
+                let arm = config.arms.iter().find(|a| a.name == cell.config.arms[*arm].name);
+                arm.is_some_and(|arm| self.store.student(Stage::Runs, cell, arm, *seed).is_some())
+            }
+        };
+        if there {
+            state.finished.insert(unit);
+        }
+        Ok(there)
+    }
+
+    /// The cell's configuration with chosen weights; `None` while candidates are open.
+    fn reported(&self, cell: usize, state: &mut State) -> Result<Option<Arc<Config>>, Error> {
+        if let Some(config) = &state.reported[cell] {
+            return Ok(Some(config.clone()));
+        }
+        for (index, unit) in self.plan.units.iter().enumerate() {
+            let candidate = matches!(unit.task, Task::Student { cell: c, stage: Stage::Select, .. } if c == cell);
+            if candidate && !state.failed.contains_key(&index) && !self.finished(index, state)? {
+                return Ok(None);
+            }
+        }
+        let at = &self.grid.cells[cell];
+        let Some(config) = results::reported(self.store, self.grid, at, |_| false) else { return Ok(None) };
+        self.store.check(Stage::Runs, at, &config)?;
+        let config = Arc::new(config);
+        state.reported[cell] = Some(config.clone());
+        Ok(Some(config))
+    }
+
+    /// The next unit for a worker; claims it.
+    fn next(&self, listen: Listener) -> Result<Next, Error> {
+        let mut state = self.lock();
+        let mut open = false;
+        for &unit in &self.needed {
+            if state.failed.contains_key(&unit) || self.finished(unit, &mut state)? {
+                continue;
+            }
+            open = true;
+            if state.here.contains(&unit) || !self.ready(unit, &mut state, listen)? {
+                continue;
+            }
+            let id = &self.plan.units[unit].id;
+            if !self.claims.take(id)? {
+                continue;
+            }
+            // Another process may have ended it between the look and the claim.
+            if self.finished(unit, &mut state)? {
+                self.claims.release(id);
+                continue;
+            }
+            state.here.insert(unit);
+            return Ok(Next::Unit(unit));
+        }
+        Ok(if open { Next::Wait } else { Next::End })
+    }
+
+    /// Whether everything that a unit needs is there; a unit whose needs failed fails.
+    fn ready(&self, unit: usize, state: &mut State, listen: Listener) -> Result<bool, Error> {
+        let it = &self.plan.units[unit];
+        for need in &it.needs {
+            let teacher = matches!(self.plan.units[*need].task, Task::Teacher { .. });
+            if teacher && state.failed.contains_key(need) {
+                self.fail(unit, "its teacher failed".to_owned(), state, listen);
+                return Ok(false);
+            }
+            if !state.failed.contains_key(need) && !self.finished(*need, state)? {
+                return Ok(false);
+            }
+        }
+        let Task::Student { cell, arm, stage: Stage::Runs, .. } = it.task else { return Ok(true) };
+        let Some(config) = self.reported(cell, state)? else { return Ok(false) };
+        let name = &self.grid.cells[cell].config.arms[arm].name;
+        if config.arms.iter().all(|a| a.name != *name) {
+            self.fail(
+                unit,
+                "no weight could be chosen: all candidates diverged, or some failed".to_owned(),
+                state,
+                listen,
+            );
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn fail(&self, unit: usize, why: String, state: &mut State, listen: Listener) {
+        listen(Progress::Failed { unit: &self.plan.units[unit].id, why: &why });
+        state.failed.insert(unit, why);
+    }
+
+    fn settle(&self, unit: usize, end: Result<String, String>, listen: Listener) {
+        let mut state = self.lock();
+        state.here.remove(&unit);
+        if let Task::Student { cell, .. } = self.plan.units[unit].task {
+            state.touched.insert(cell);
+        }
+        match end {
+            Ok(text) => {
+                state.finished.insert(unit);
+                listen(Progress::Finished { unit: &self.plan.units[unit].id, text });
+            }
+            Err(why) => self.fail(unit, why, &mut state, listen),
+        }
+        drop(state);
+        self.claims.release(&self.plan.units[unit].id);
+        self.changed.notify_all();
+    }
+}
+
+/// One worker with the data of the cell that it was last in.
+struct Worker<'a, 'b> {
+    board: &'b Board<'a>,
+    options: RunOptions,
+    setup: Option<(usize, Setup)>,
+    listen: Listener<'b>,
+}
+
+impl Worker<'_, '_> {
+    fn work(mut self) -> Result<(), Error> {
+        let mut told = false;
+        loop {
+            match self.board.next(self.listen)? {
+                Next::End => return Ok(()),
+                Next::Wait => {
+                    let state = self.board.lock();
+                    if state.here.is_empty() && !std::mem::replace(&mut told, true) {
+                        (self.listen)(Progress::Waiting);
+                    }
+                    drop(self.board.changed.wait_timeout(state, LOOK));
+                }
+                Next::Unit(unit) => {
+                    (self.listen)(Progress::Started { unit: &self.board.plan.units[unit].id });
+                    let task = self.board.plan.units[unit].task.clone();
+                    let end = match catch_unwind(AssertUnwindSafe(|| self.perform(&task))) {
+                        Ok(end) => end.map_err(|e| e.to_string()),
+                        Err(panic) => {
+                            self.setup = None;
+                            Err(format!("the program broke: {}", said(&*panic)))
+                        }
+                    };
+                    self.board.settle(unit, end, self.listen);
+                }
+            }
+        }
+    }
+
+    /// Does a unit and says what came out.
+    fn perform(&mut self, task: &Task) -> Result<String, Error> {
+        match task {
+            Task::Teacher { cell } => self.teacher(*cell),
+            Task::Student { cell, arm, stage, candidate, seed } => {
+                let at = &self.board.grid.cells[*cell];
+                let (config, arm) = match (stage, &self.board.grid.select) {
+                    (Stage::Select, Some(select)) => candidate_of(select, &at.config, *arm, *candidate),
+                    _ => {
+                        let config = self.board.reported(*cell, &mut self.board.lock())?;
+                        let config = config.map_or_else(|| at.config.clone(), |c| (*c).clone());
+                        let name = &at.config.arms[*arm].name;
+                        let arm = config.arms.iter().find(|a| a.name == *name).unwrap_or(&at.config.arms[*arm]).clone();
+                        (config, arm)
+                    }
+                };
+                let trained = self.student(*cell, *stage, &config, &arm, *seed);
+                match trained {
+                    Err(why @ Error::NotFinite { .. }) if *stage == Stage::Select => {
+                        self.board.store.diverged(at, &arm, *seed, &why.to_string())?;
+                        Ok("diverged".to_owned())
+                    }
+                    Err(e) => Err(e),
+                    Ok(summary) if *stage == Stage::Select => {
+                        Ok(format!("{:.2} % on validation", summary.val_accuracy))
+                    }
+                    Ok(summary) => Ok(format!("{:.2} % on test", summary.test_accuracy)),
+                }
+            }
+        }
+    }
+
+    fn setup(&mut self, cell: usize) -> Result<(), Error> {
+        if self.setup.as_ref().is_none_or(|(at, _)| *at != cell) {
+            self.setup = None;
+            let config = &self.board.grid.cells[cell].config;
+            self.setup = Some((cell, Setup::new(config, self.options.device, self.options.threads)?));
+        }
+        Ok(())
+    }
+
+    fn teacher(&mut self, cell: usize) -> Result<String, Error> {
+        self.setup(cell)?;
+        let Some((_, setup)) = &self.setup else { return Ok(String::new()) };
+        let at = &self.board.grid.cells[cell];
+        let mut config = at.config.clone();
+        config.name = format!("teacher-{}", at.teacher);
+        config.arms.clear();
+        config.train.seeds = vec![config.teacher.seed];
+        let place = self.board.store.teacher_place(at);
+        let folder = RunFolder::open(&place).or_else(|_| RunFolder::create(&place, &config, Existing::Resume))?;
+        let run = Run { config: &config, setup, folder: &folder, options: &self.options };
+        let (_, teacher) = run.teacher(&mut Silent)?;
+        run.refuse_weak(&teacher, &mut Silent)?;
+        Ok(format!("{:.2} % on test", teacher.test_accuracy))
+    }
+
+    fn student(
+        &mut self,
+        cell: usize,
+        stage: Stage,
+        config: &Config,
+        arm: &ArmConfig,
+        seed: u64,
+    ) -> Result<StudentSummary, Error> {
+        self.setup(cell)?;
+        let Some((_, setup)) = &self.setup else { return Err(Error::Config("no data".to_owned())) };
+        let folder = self.board.store.run_folder(stage, &self.board.grid.cells[cell], config)?;
+        let run = Run { config, setup, folder: &folder, options: &self.options };
+        let (weights, teacher) = run.teacher(&mut Silent)?;
+        run.refuse_weak(&teacher, &mut Silent)?;
+        run.student(arm, seed, &weights, &mut Silent)
+    }
+}
+
+fn candidate_of(select: &Select, config: &Config, arm: usize, candidate: usize) -> (Config, ArmConfig) {
+    let mut own = config.clone();
+    own.train.seeds.clone_from(&select.seeds);
+    own.arms = config.arms.iter().flat_map(|a| select.candidates(a)).collect();
+    (own, select.candidates(&config.arms[arm]).swap_remove(candidate))
+}
+
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
+
+/// Completes the run folders of cells that are whole: `summary.json` and `report.html`, as after `kd2m distill`.
+fn finish(grid: &Grid, store: &Store, options: &BenchOptions, state: &State, listen: Listener) -> Result<(), Error> {
+    for (index, cell) in grid.cells.iter().enumerate() {
+        let Some(config) = results::reported(store, grid, cell, |_| true) else { continue };
+        let Ok(folder) = RunFolder::open(&store.place(Stage::Runs, cell)) else { continue };
+        if folder.report().is_file() && !state.touched.contains(&index) {
+            continue;
+        }
+        let whole = |arm: &ArmConfig| {
+            let found = config.train.seeds.iter().map(|seed| {
+                let weights = folder.student(&arm.name, *seed).join("student.safetensors").is_file();
+                match store.student(Stage::Runs, cell, arm, *seed) {
+                    Some(Found::Finished(summary)) if weights => Some(summary),
+                    _ => None,
+                }
+            });
+            found.collect::<Option<Vec<StudentSummary>>>()
+        };
+        let students: Option<Vec<_>> = config.arms.iter().map(|arm| Some((arm, whole(arm)?))).collect();
+        let (Some(students), Some(teacher)) = (students, store.teacher(cell)) else { continue };
+        let setup = Setup::new(&config, options.device, 1)?;
+        let parameters = setup.student.parameter_count();
+        let summary = Summary {
+            name: config.name.clone(),
+            dataset: config.data.dataset.clone(),
+            seeds: config.train.seeds.clone(),
+            teacher,
+            students: students
+                .iter()
+                .map(|(arm, found)| ArmSummary::new(arm, &config.student.model, parameters, found))
+                .collect(),
+        };
+        files::write_json(&folder.summary(), &summary.compare())?;
+        if let Err(e) = report::write(folder.root(), None, options.device, 1) {
+            listen(Progress::Note(format!("{}: no report: {e}", cell.name)));
+        }
+    }
+    Ok(())
+}
+
+fn write_tables(grid: &Grid, store: &Store, cells: &[CellResults]) -> Result<(), Error> {
+    let out = store.out();
+    files::write_json(&out.join("summaries.json"), &results::records(grid, store))?;
+    files::write(&out.join("table.md"), table::markdown(&grid.name, cells).as_bytes())?;
+    files::write(&out.join("table.tex"), table::latex(cells).as_bytes())?;
+    files::write(&out.join("table.csv"), table::csv(cells).as_bytes())?;
+    files::write(&out.join("report.html"), page::page(grid, store, cells)?.as_bytes())
+}

@@ -1,0 +1,123 @@
+//! One student of a run: an arm, a seed, a teacher. A finished student is read again, a half-trained one goes on.
+
+use std::{collections::BTreeMap, path::Path};
+
+use kd2m_data::{Part, training_batches};
+use kd2m_nn::{Weights, weights};
+
+use super::{
+    checkpoint::Checkpoints,
+    distill::Run,
+    evaluate::{Evaluation, Split, evaluate},
+    fit::{Fit, Fitted},
+    observer::Observer,
+    record::EpochRecord,
+    summary::StudentSummary,
+};
+use crate::{Error, config::ArmConfig, files, objective::Objective, teacher::NetworkTeacher};
+
+impl Run<'_> {
+    /// Trains one student and leaves its files in `students/ARM/seed-K`.
+    ///
+    /// # Errors
+    /// A criterion that does not fit the networks, a loss that is no longer finite, or the disk.
+    pub fn student(
+        &self,
+        arm: &ArmConfig,
+        seed: u64,
+        teacher: &Weights,
+        observer: &mut dyn Observer,
+    ) -> Result<StudentSummary, Error> {
+        let Run { config, setup, folder, options } = self;
+        let place = folder.student(&arm.name, seed);
+        let summary_file = place.join("summary.json");
+        if summary_file.is_file() {
+            return files::read_json(&summary_file);
+        }
+        files::make_folder(&place)?;
+        let mut objective = Objective::new(config, arm)?;
+        objective.prepare(&setup.shapes(), &setup.device.burn()?, seed)?;
+        let needs = objective.needs();
+        let engine = setup.engine(&setup.teacher, teacher, &needs.teacher_maps, false)?;
+        let mut teacher = NetworkTeacher::new(engine, config.teacher.cache && !options.no_teacher_cache);
+        let start = setup.student_start(config, seed)?;
+        let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
+        let own = arm.configured(config);
+        let fit = Fit {
+            config: &own,
+            dataset: &setup.dataset,
+            train: &setup.train,
+            val: &setup.val,
+            augment: setup.augment,
+            epochs: config.train.epochs,
+            seed,
+            arm: &arm.name,
+            engine: setup.engine(&setup.student, &start, &needs.student_maps, true)?,
+            teacher: Some(&mut teacher),
+            objective,
+            checkpoints: checkpoints(),
+        };
+        let mut fitted = fit.run(observer)?;
+        self.save_student(&place, &mut fitted)?;
+        let best = self.test(&mut fitted, true)?.record.accuracy;
+        let last = self.test(&mut fitted, false)?;
+        let steps = training_batches(&setup.train, config.train.batch_size).len() as f64;
+        let (record, top) = (&fitted.history[fitted.history.len() - 1], &fitted.history[fitted.best_epoch - 1]);
+        let summary = StudentSummary {
+            arm: arm.name.clone(),
+            seed,
+            test_accuracy: last.record.accuracy,
+            test_top5: (setup.dataset.classes >= 10).then_some(last.top5),
+            val_accuracy: record.val.accuracy,
+            best_val_test_accuracy: best,
+            best_val_accuracy: top.val.accuracy,
+            best_val_epoch: fitted.best_epoch,
+            w2_to_teacher: record.w2_to_teacher,
+            images_per_second: median(&fitted.history, |r| r.images_per_second),
+            seconds: fitted.history.iter().map(|r| r.seconds).sum(),
+            step_ms: median(&fitted.history, |r| 1e3 * r.seconds / steps),
+            criteria_ms: criteria_ms(&fitted.history, steps),
+        };
+        files::write_json(&summary_file, &summary)?;
+        checkpoints().clear()?;
+        Ok(summary)
+    }
+
+    fn save_student(&self, place: &Path, fitted: &mut Fitted) -> Result<(), Error> {
+        let metadata = self.metadata(false);
+        weights::write(&place.join("student.safetensors"), &fitted.last, Some(&metadata))?;
+        weights::write(&place.join("best.safetensors"), &fitted.best, Some(&metadata))?;
+        let mut learned = Weights::new();
+        for (name, part) in fitted.objective.learned() {
+            learned.extend(part.values().into_iter().map(|(key, tensor)| (format!("{name}.{key}"), tensor)));
+        }
+        if !learned.is_empty() {
+            weights::write(&place.join("learned.safetensors"), &learned, None)?;
+        }
+        Ok(())
+    }
+
+    fn test(&self, fitted: &mut Fitted, best: bool) -> Result<Evaluation, Error> {
+        let Run { config, setup, .. } = self;
+        fitted.engine.load_network(if best { &fitted.best } else { &fitted.last })?;
+        let all: Vec<u32> = (0..setup.dataset.test.len() as u32).collect();
+        let split =
+            Split { dataset: &setup.dataset, part: Part::Test, indices: &all, batch_size: config.train.batch_size };
+        evaluate(fitted.engine.as_mut(), None, &mut Objective::cross_entropy(0.0), split, 0)
+    }
+}
+
+/// The middle over epochs: the first epoch also warms caches.
+fn median(history: &[EpochRecord], pick: impl Fn(&EpochRecord) -> f64) -> f64 {
+    let mut values: Vec<f64> = history.iter().map(pick).collect();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// Milliseconds of a step that each criterion takes, forward and the gradient that it computes with it.
+fn criteria_ms(history: &[EpochRecord], steps: f64) -> BTreeMap<String, f64> {
+    let Some(first) = history.first() else { return BTreeMap::new() };
+    let share = |r: &EpochRecord, name: &str| r.train.terms.get(name).map_or(0.0, |t| t.share_of_step);
+    let milliseconds = |name: &String| median(history, |r| 1e3 * share(r, name) * r.seconds / steps);
+    first.train.terms.keys().map(|name| (name.clone(), milliseconds(name))).collect()
+}

@@ -1,0 +1,110 @@
+//! The teacher of a run: read from a file or trained, evaluated once, refused when it knows nothing.
+
+use kd2m_data::Part;
+use kd2m_nn::{Weights, init, weights};
+
+use super::{
+    checkpoint::Checkpoints,
+    distill::Run,
+    evaluate::{Split, evaluate},
+    fit::Fit,
+    observer::{Event, Observer},
+    summary::TeacherSummary,
+};
+use crate::{Error, files, objective::Objective};
+
+impl Run<'_> {
+    /// Loads or trains the teacher, evaluates it, and leaves its files in the run folder.
+    ///
+    /// # Errors
+    /// Weights that cannot be read, or a loss that is no longer finite.
+    pub fn teacher(&self, observer: &mut dyn Observer) -> Result<(Weights, TeacherSummary), Error> {
+        let Run { config, setup, folder, options } = self;
+        let place = folder.teacher();
+        let saved = place.join("teacher.safetensors");
+        let summary_file = place.join("summary.json");
+        files::make_folder(&place)?;
+        if summary_file.is_file() {
+            let path = config.teacher.weights.as_deref().unwrap_or(&saved);
+            return Ok((weights::read(path, &setup.teacher)?, files::read_json(&summary_file)?));
+        }
+        let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
+        let weights = match &config.teacher.weights {
+            Some(path) => weights::read(path, &setup.teacher)?,
+            None => {
+                let start = init::initialise(&setup.teacher, config.teacher.seed);
+                let fit = Fit {
+                    config,
+                    dataset: &setup.dataset,
+                    train: &setup.teacher_train,
+                    val: &setup.val,
+                    augment: setup.augment,
+                    epochs: config.teacher.epochs.unwrap_or(config.train.epochs),
+                    seed: config.teacher.seed,
+                    arm: "teacher",
+                    engine: setup.engine(&setup.teacher, &start, &[], true)?,
+                    teacher: None,
+                    objective: Objective::cross_entropy(config.optim.label_smoothing),
+                    checkpoints: checkpoints(),
+                };
+                let fitted = fit.run(observer)?;
+                weights::write(&saved, &fitted.last, Some(&self.metadata(true)))?;
+                fitted.last
+            }
+        };
+        let summary = self.evaluate_teacher(&weights)?;
+        files::write_json(&summary_file, &summary)?;
+        checkpoints().clear()?;
+        Ok((weights, summary))
+    }
+
+    fn evaluate_teacher(&self, weights: &Weights) -> Result<TeacherSummary, Error> {
+        let Run { config, setup, .. } = self;
+        let mut engine = setup.engine(&setup.teacher, weights, &[], false)?;
+        let mut accuracy = |part, indices: &[u32]| {
+            let split = Split { dataset: &setup.dataset, part, indices, batch_size: config.train.batch_size };
+            let mut objective = Objective::cross_entropy(0.0);
+            Ok::<_, Error>(evaluate(engine.as_mut(), None, &mut objective, split, 0)?.record.accuracy)
+        };
+        let all: Vec<u32> = (0..setup.dataset.test.len() as u32).collect();
+        Ok(TeacherSummary {
+            model: config.teacher.model.clone(),
+            parameters: setup.teacher.parameter_count(),
+            val_accuracy: accuracy(Part::Train, &setup.val)?,
+            test_accuracy: accuracy(Part::Test, &all)?,
+        })
+    }
+
+    /// Refuses a teacher within three standard errors of chance on validation, unless the options allow it.
+    ///
+    /// # Errors
+    /// [`Error::WeakTeacher`].
+    pub fn refuse_weak(&self, teacher: &TeacherSummary, observer: &mut dyn Observer) -> Result<(), Error> {
+        let classes = self.setup.dataset.classes;
+        let chance = 1.0 / classes as f64;
+        let error = (chance * (1.0 - chance) / self.setup.val.len() as f64).sqrt();
+        if teacher.val_accuracy > 100.0 * (chance + 3.0 * error) {
+            return Ok(());
+        }
+        if !self.options.allow_weak_teacher {
+            return Err(Error::WeakTeacher { accuracy: teacher.val_accuracy, classes });
+        }
+        observer.event(Event::Note(format!("weak teacher allowed: {:.2} % on validation", teacher.val_accuracy)));
+        Ok(())
+    }
+
+    /// What a reader of the weights needs to build the network again, as one JSON text.
+    pub(super) fn metadata(&self, teacher: bool) -> String {
+        let Run { config, setup, .. } = self;
+        let (graph, stem) = match teacher {
+            true => (&setup.teacher, config.teacher.stem),
+            false => (&setup.student, config.student.stem),
+        };
+        let data = &setup.dataset;
+        serde_json::json!({
+            "model": graph.name, "stem": stem, "classes": data.classes,
+            "input": [data.channels, data.height, data.width], "mean": data.mean, "std": data.std,
+        })
+        .to_string()
+    }
+}
