@@ -1,6 +1,6 @@
-//! Hinton's knowledge distillation: T² · KL(softmax(teacher / T) ‖ softmax(student / T)), mean over the batch.
-//! Hinton, Vinyals and Dean 2015, "Distilling the knowledge in a neural network"; with `standardise`, logits are first brought to
-//! zero mean and unit deviation per sample (Sun et al. 2024, "Logit standardization in knowledge distillation").
+//! Hinton's knowledge distillation: T² · KL(softmax(teacher / T) ‖ softmax(student / T)), mean over the batch. Hinton,
+//! Vinyals and Dean 2015, "Distilling the knowledge in a neural network"; with `standardise`, logits are first brought
+//! to zero mean and unit deviation per sample (Sun et al. 2024, "Logit standardization in knowledge distillation").
 
 use burn::tensor::{
     Device, Tensor,
@@ -39,8 +39,9 @@ impl Criterion for Hinton {
     }
 }
 
-/// (z − mean) / (deviation + 1e-7) per sample; the deviation with n − 1, as in the authors' code.
+/// (z − mean) / (deviation + 1e-7) per sample; the deviation with n − 1, as in the authors' code. The floor keeps the
+/// gradient of the root finite where all logits of a sample are equal.
 fn standardise(logits: Tensor<2>) -> Tensor<2> {
     let (variance, mean) = logits.clone().var_mean(1);
-    (logits - mean) / (variance.sqrt() + 1e-7)
+    (logits - mean) / (variance.clamp_min(1e-14).sqrt() + 1e-7)
 }

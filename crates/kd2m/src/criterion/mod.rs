@@ -1,10 +1,31 @@
-//! Terms of the distillation objective: what the student is asked beside its labels.
-//! [`matching`] makes one of any divergence of `kd2m-ot`; every other file is a baseline of the field. [`registry`] lists all.
+//! Terms of the distillation objective: what the student is asked beside its labels. [`matching`] makes one of any
+//! divergence of `kd2m-ot`; the field's methods, one a file, are listed in [`baselines`]. [`registry`] knows all.
 
+pub mod at;
+pub mod baselines;
+pub mod cc;
+mod class_cost;
+pub mod crd;
+pub mod dist;
+pub mod dkd;
+mod embedding;
+pub mod fitnet;
 pub mod hinton;
+pub mod ickd;
 pub mod matching;
+pub mod nst;
+pub mod pkt;
 pub mod projector;
 pub mod registry;
+mod regressor;
+pub mod rkd;
+pub mod sinkd;
+pub mod sp;
+pub mod stages;
+mod unit;
+pub mod vid;
+pub mod wkd_f;
+pub mod wkd_l;
 
 use burn::tensor::{Device, Tensor};
 use thiserror::Error;
@@ -72,6 +93,14 @@ impl Term {
     pub fn new(loss: Tensor<1>) -> Self {
         Self { loss, diagnostics: Vec::new() }
     }
+
+    /// The sum of a loss over stages.
+    ///
+    /// # Errors
+    /// No stages: `prepare` was not called.
+    pub fn sum(losses: impl Iterator<Item = Tensor<1>>) -> Result<Self, CriterionError> {
+        losses.reduce(|a, b| a + b).map(Self::new).ok_or(CriterionError::Unprepared)
+    }
 }
 
 /// Why a criterion cannot be built or evaluated.
@@ -79,13 +108,15 @@ impl Term {
 pub enum CriterionError {
     #[error("{0}")]
     Config(String),
+    #[error("a criterion was evaluated before `prepare` made it for the networks' sizes")]
+    Unprepared,
     #[error(transparent)]
     Distance(#[from] kd2m_ot::OtError),
 }
 
 /// One term of the objective. The teacher's outputs carry no gradient.
 pub trait Criterion: Send {
-    /// What it reads.
+    /// What it reads; default stages are known after `prepare`.
     fn needs(&self) -> Needs;
 
     /// Makes learned parts (projectors and the like) for these sizes; called once before training.

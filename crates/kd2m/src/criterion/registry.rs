@@ -4,52 +4,9 @@ use kd2m_ot::{Options, divergence::registry as metrics, error::nearest_names, op
 
 use super::{
     Criterion, CriterionError,
-    hinton::Hinton,
+    baselines::{BASELINES, Baseline},
     matching::{Matching, On},
 };
-
-/// One criterion that is not a divergence of `kd2m-ot`.
-pub struct Baseline {
-    pub name: &'static str,
-    pub aliases: &'static [&'static str],
-    pub formula: &'static str,
-    pub source: &'static str,
-    pub cost: &'static str,
-    pub when: &'static str,
-    /// The weight of its authors, used when none is given.
-    pub weight: f64,
-    pub options: &'static [OptionSpec],
-    pub build: fn(&Options) -> Result<Box<dyn Criterion>, CriterionError>,
-}
-
-const TEMPERATURE: OptionSpec =
-    OptionSpec { name: "temperature", default: "4", help: "softens both distributions; above 0" };
-
-/// The baselines, in the order in which tables show them.
-pub const BASELINES: &[Baseline] = &[
-    Baseline {
-        name: "hinton",
-        aliases: &["kd"],
-        formula: "T² · KL(softmax(t/T) ‖ softmax(s/T)), mean over samples",
-        source: "Hinton, Vinyals, Dean 2015",
-        cost: "O(n·classes)",
-        when: "the reference point of every comparison; logits only",
-        weight: 0.9,
-        options: &[TEMPERATURE],
-        build: |o| Ok(Box::new(Hinton { temperature: o.positive("temperature")?.unwrap_or(4.0), standardise: false })),
-    },
-    Baseline {
-        name: "hinton-std",
-        aliases: &["kd-std"],
-        formula: "hinton on logits with zero mean and unit deviation per sample",
-        source: "Sun et al. 2024, Logit standardization",
-        cost: "O(n·classes)",
-        when: "teacher and student logits of very different scale",
-        weight: 9.0,
-        options: &[OptionSpec { default: "2", ..TEMPERATURE }],
-        build: |o| Ok(Box::new(Hinton { temperature: o.positive("temperature")?.unwrap_or(2.0), standardise: true })),
-    },
-];
 
 /// What a person needs to choose a criterion.
 pub struct Card {

@@ -1,0 +1,76 @@
+//! Correlation congruence. `code`: mean over neighbours i of Σ_d |e_S − e_T|_i |e_S − e_T|_{i+1}, the authors' code in
+//! RepDistiller. `paper`: ‖K_S − K_T‖²_F / n², K = e^{−2γ} Σ_{p ≤ 2} (2γ)^p / p! · (e eᵀ)^p, γ = 0.4, unit e. Peng et
+//! al. 2019, "Correlation congruence".
+
+use burn::tensor::{Device, Tensor};
+
+use super::{Criterion, CriterionError, Needs, Shapes, Term, embedding::Embeddings, unit::unit};
+use crate::{batch::Batch, parameters::ParameterSet};
+
+/// γ of the Gaussian kernel, and the weights of its series to the second order.
+const GAMMA: f64 = 0.4;
+const LINEAR: f64 = 2.0 * GAMMA;
+const QUADRATIC: f64 = LINEAR * LINEAR / 2.0;
+
+/// Which of the two published losses is taken; they share little but the name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Code,
+    Paper,
+}
+
+/// Cost O(n · d · width), and O(n² · width) in the paper's form. Choose it to compare with published tables, which use
+/// the code's form.
+pub struct Cc {
+    form: Form,
+    width: usize,
+    embeddings: Option<Embeddings>,
+}
+
+impl Cc {
+    /// Embeds both networks' features to `width`.
+    pub fn new(form: Form, width: usize) -> Self {
+        Self { form, width, embeddings: None }
+    }
+}
+
+/// Products of the differences of samples that are neighbours in the batch.
+fn neighbours(student: Tensor<2>, teacher: Tensor<2>) -> Tensor<1> {
+    let n = student.dims()[0];
+    let delta = (student - teacher).abs();
+    if n < 2 {
+        return delta.sum() * 0.0;
+    }
+    let (one, next) = (delta.clone().narrow(0, 0, n - 1), delta.narrow(0, 1, n - 1));
+    (one * next).sum() / (n - 1) as f64
+}
+
+fn kernel(embedded: Tensor<2>) -> Tensor<2> {
+    let e = unit(embedded, 1);
+    let cosine = e.clone().matmul(e.transpose());
+    (cosine.clone() * LINEAR + cosine.square() * QUADRATIC + 1.0) * (-2.0 * GAMMA).exp()
+}
+
+impl Criterion for Cc {
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    fn prepare(&mut self, shapes: &Shapes, device: &Device, seed: u64) -> Result<(), CriterionError> {
+        self.embeddings = Some(Embeddings::new(shapes, self.width, device, seed));
+        Ok(())
+    }
+
+    fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {
+        let embeddings = self.embeddings.as_ref().ok_or(CriterionError::Unprepared)?;
+        let [student, teacher] = embeddings.forward(batch);
+        Ok(Term::new(match self.form {
+            Form::Code => neighbours(student, teacher),
+            Form::Paper => (kernel(student) - kernel(teacher)).square().mean(),
+        }))
+    }
+
+    fn learned(&mut self) -> Option<&mut ParameterSet> {
+        self.embeddings.as_mut().map(Embeddings::parameters)
+    }
+}

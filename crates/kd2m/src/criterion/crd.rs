@@ -1,0 +1,206 @@
+//! Contrastive representation distillation: noise contrastive estimation, both ways, between embedded features and a
+//! memory of the other network's embeddings: −mean [log p/(p + K/N) + Σ over K negatives of log (K/N)/(p + K/N)] with
+//! p = exp(e·m / τ) / Z. Tian, Krishnan and Isola 2020, "Contrastive representation distillation".
+
+use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
+use kd2m_nn::{NamedTensor, Weights, init::uniform};
+use rand::RngExt;
+use rand_pcg::Pcg64;
+
+use super::{Criterion, CriterionError, Needs, Shapes, Term, embedding::Embeddings, unit::unit};
+use crate::{
+    batch::{Batch, host},
+    engine::Mode,
+    parameters::{ParameterSet, fitting},
+};
+
+const EPS: f64 = 1e-7;
+
+/// Options of [`Crd`].
+#[derive(Debug, Clone, Copy)]
+pub struct CrdOptions {
+    /// Width of both embeddings.
+    pub width: usize,
+    /// K. Drawn once a step for the whole batch (RepDistiller draws K for each sample): each sample's loss has the same
+    /// expectation, and memory traffic falls n-fold.
+    pub negatives: usize,
+    pub temperature: f64,
+    /// How much of the old entry a memory keeps.
+    pub momentum: f64,
+}
+
+/// Cost O((n + K) · width) of memory traffic and O(n · K · width) products, 2 · samples · width numbers of memory.
+/// Choose it for long training on many samples: it is among the strongest on features and widths may differ, but
+/// memories need a few epochs to fill.
+pub struct Crd {
+    options: CrdOptions,
+    ready: Option<Ready>,
+}
+
+/// What `prepare` makes.
+struct Ready {
+    embeddings: Embeddings,
+    /// Unit embeddings by sample `[samples, width]`: student's, teacher's. Validation samples keep their random start.
+    memories: [Tensor<2>; 2],
+    /// Z of the student's and of the teacher's scores, set by the first training batch; 0 before.
+    constants: [f64; 2],
+    samples: usize,
+    seed: u64,
+}
+
+impl Crd {
+    /// Without memories yet.
+    pub fn new(options: CrdOptions) -> Self {
+        Self { options, ready: None }
+    }
+
+    /// The negatives of a step: uniform over all samples, with replacement, a function of (seed, step) alone.
+    pub fn negatives(&self, seed: u64, step: usize, samples: usize) -> Vec<u32> {
+        let mut rng = Pcg64::new(u128::from(seed), step as u128);
+        (0..self.options.negatives).map(|_| rng.random_range(0..samples as u32)).collect()
+    }
+}
+
+fn rows(indices: &[u32], device: &Device) -> Tensor<1, Int> {
+    let indices: Vec<i32> = indices.iter().map(|i| *i as i32).collect();
+    let n = indices.len();
+    Tensor::from_data(TensorData::new(indices, [n]), device)
+}
+
+/// Scores e·m / τ through exp: of the positives `[n, 1]` and of the negatives `[n, K]`.
+struct Scores {
+    positive: Tensor<2>,
+    negative: Tensor<2>,
+}
+
+impl Scores {
+    fn new(embedded: Tensor<2>, positives: Tensor<2>, negatives: Tensor<2>, temperature: f64) -> Self {
+        let positive = (embedded.clone() * positives).sum_dim(1) / temperature;
+        let negative = embedded.matmul(negatives.transpose()) / temperature;
+        Self { positive: positive.exp(), negative: negative.exp() }
+    }
+
+    /// Mean score times the number of samples: Z, so that p sums to about 1 over all samples.
+    fn constant(&self, samples: usize) -> f64 {
+        let all = host(&self.positive).into_iter().chain(host(&self.negative));
+        let (sum, count) = all.fold((0.0, 0usize), |(sum, count), s| (sum + f64::from(s), count + 1));
+        sum / count as f64 * samples as f64
+    }
+
+    /// The loss of one direction.
+    fn contrast(self, constant: f64, samples: usize) -> Tensor<1> {
+        let [n, k] = self.negative.dims();
+        let noise = k as f64 / samples as f64;
+        let positive = self.positive / constant;
+        let hit = positive.clone().log() - (positive + (noise + EPS)).log();
+        let missed = noise.ln() - (self.negative / constant + (noise + EPS)).log();
+        -(hit.sum() + missed.sum()) / n as f64
+    }
+}
+
+impl Criterion for Crd {
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    fn prepare(&mut self, shapes: &Shapes, device: &Device, seed: u64) -> Result<(), CriterionError> {
+        let (samples, width) = (shapes.samples, self.options.width);
+        let bound = (3.0 / width as f32).sqrt();
+        let memory = |key: &str| {
+            let values = uniform(seed, key, samples * width, bound);
+            Tensor::from_data(TensorData::new(values, [samples, width]), &device.clone().without_autodiff())
+        };
+        self.ready = Some(Ready {
+            embeddings: Embeddings::new(shapes, width, device, seed),
+            memories: [memory("memory.student"), memory("memory.teacher")],
+            constants: [0.0; 2],
+            samples,
+            seed,
+        });
+        Ok(())
+    }
+
+    /// In evaluation a sample's positive is the other network's embedding of it: held-out samples have no entry in the
+    /// memories.
+    fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {
+        let Some((seed, samples)) = self.ready.as_ref().map(|r| (r.seed, r.samples)) else {
+            return Err(CriterionError::Unprepared);
+        };
+        let drawn = self.negatives(seed, batch.step, samples);
+        let options = self.options;
+        let ready = self.ready.as_mut().ok_or(CriterionError::Unprepared)?;
+        let train = batch.mode == Mode::Train;
+        if let Some(index) = batch.indices.iter().find(|i| train && **i as usize >= samples) {
+            let message = format!("criterion crd: sample {index} is outside of its memory of {samples} samples");
+            return Err(CriterionError::Config(message));
+        }
+        let embedded = ready.embeddings.forward(batch).map(|e| unit(e, 1));
+        let device = batch.student.features.device().without_autodiff();
+        let (own, drawn) = (rows(batch.indices, &device), rows(&drawn, &device));
+        let entries = ready.memories.clone().map(|memory| memory.select(0, drawn.clone()));
+        let constants_of_batch = embedded.clone().map(|e| e.inner());
+        let positives = match train {
+            true => ready.memories.clone().map(|memory| memory.select(0, own.clone())),
+            false => constants_of_batch.clone(),
+        };
+        // Each network is compared with the other's memory.
+        let [student, teacher] = embedded;
+        let ([by_student, by_teacher], [drawn_student, drawn_teacher]) = (positives, entries);
+        let scores = [
+            Scores::new(student, by_teacher, drawn_teacher, options.temperature),
+            Scores::new(teacher, by_student, drawn_student, options.temperature),
+        ];
+        let mut constants = ready.constants;
+        for (constant, scores) in constants.iter_mut().zip(&scores) {
+            if *constant == 0.0 {
+                // As it is saved, so that a resumed run goes on alike.
+                *constant = f64::from(scores.constant(samples) as f32);
+            }
+        }
+        if train {
+            ready.constants = constants;
+            for (memory, new) in ready.memories.iter_mut().zip(constants_of_batch) {
+                *memory = blend(memory.clone(), own.clone(), new, options.momentum);
+            }
+        }
+        let [student, teacher] = scores;
+        Ok(Term::new(student.contrast(constants[0], samples) + teacher.contrast(constants[1], samples)))
+    }
+
+    fn learned(&mut self) -> Option<&mut ParameterSet> {
+        self.ready.as_mut().map(|r| r.embeddings.parameters())
+    }
+
+    fn state(&self) -> Weights {
+        let Some(ready) = &self.ready else { return Weights::new() };
+        let [student, teacher] = &ready.memories;
+        let shape = student.dims().to_vec();
+        let constants = ready.constants.iter().map(|z| *z as f32).collect();
+        Weights::from([
+            ("memory.student".to_owned(), NamedTensor { shape: shape.clone(), values: host(student) }),
+            ("memory.teacher".to_owned(), NamedTensor { shape, values: host(teacher) }),
+            ("constants".to_owned(), NamedTensor { shape: vec![2], values: constants }),
+        ])
+    }
+
+    fn load_state(&mut self, state: &Weights) -> Result<(), CriterionError> {
+        let ready = self.ready.as_mut().ok_or(CriterionError::Unprepared)?;
+        let wrong = |m: String| CriterionError::Config(format!("saved memory of crd: {m}"));
+        for (memory, key) in ready.memories.iter_mut().zip(["memory.student", "memory.teacher"]) {
+            let shape = memory.dims();
+            let saved = fitting(state, key, &shape).map_err(wrong)?;
+            *memory = Tensor::from_data(TensorData::new(saved.values.clone(), shape), &memory.device());
+        }
+        let constants = fitting(state, "constants", &[2]).map_err(wrong)?;
+        ready.constants = [f64::from(constants.values[0]), f64::from(constants.values[1])];
+        Ok(())
+    }
+}
+
+/// The memory with unit(momentum · old + (1 − momentum) · new) in these rows; the sum of old and difference works on
+/// every device.
+fn blend(memory: Tensor<2>, own: Tensor<1, Int>, new: Tensor<2>, momentum: f64) -> Tensor<2> {
+    let old = memory.clone().select(0, own.clone());
+    let next = unit(old.clone() * momentum + new * (1.0 - momentum), 1);
+    memory.select_assign(0, own, next - old, IndexingUpdateOp::Add)
+}

@@ -1,0 +1,254 @@
+//! Which stages' maps a criterion compares, by names that both networks use or by pairs.
+//! Maps of unequal height × width are averaged to the smaller of each (adaptive average pooling), as RepDistiller does.
+
+use burn::tensor::{Tensor, module::adaptive_avg_pool2d};
+use kd2m_ot::{Options, options::OptionSpec};
+
+use super::{CriterionError, Needs, NetworkShapes, Shapes};
+use crate::batch::{Batch, Outputs};
+
+/// Which of the common stages are compared when no names are given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Choice {
+    /// The deepest.
+    Last,
+    /// The second block, or the only one: the usual hint layer.
+    Second,
+    /// All blocks.
+    All,
+}
+
+impl Choice {
+    /// The option `stages` with this default.
+    pub const fn option(self) -> OptionSpec {
+        let default = match self {
+            Choice::Last => "last",
+            Choice::Second => "second",
+            Choice::All => "all",
+        };
+        OptionSpec { name: "stages", default, help: "last | second | all, or names: layer2,layer3 or student:teacher" }
+    }
+}
+
+/// A student's stage and the teacher's stage it is compared with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pair {
+    pub student: String,
+    pub teacher: String,
+}
+
+/// Sizes of a pair once both maps have the same height and width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PairShape {
+    pub student_channels: usize,
+    pub teacher_channels: usize,
+    pub height: usize,
+    pub width: usize,
+}
+
+/// The compared stages of one criterion; a default is resolved by [`Stages::prepare`].
+pub struct Stages {
+    criterion: String,
+    choice: Option<Choice>,
+    pairs: Vec<Pair>,
+}
+
+impl Stages {
+    /// Reads the option `stages`.
+    ///
+    /// # Errors
+    /// An empty name.
+    pub fn parse(options: &Options, default: Choice) -> Result<Self, CriterionError> {
+        let criterion = options.metric().to_owned();
+        let by_choice = |choice| Self { criterion: criterion.clone(), choice: Some(choice), pairs: Vec::new() };
+        // A TOML list arrives as `["a", "b"]`.
+        let text = options.text("stages").unwrap_or_default().trim_matches(['[', ']']);
+        match text {
+            "" => return Ok(by_choice(default)),
+            "last" => return Ok(by_choice(Choice::Last)),
+            "second" => return Ok(by_choice(Choice::Second)),
+            "all" => return Ok(by_choice(Choice::All)),
+            _ => {}
+        }
+        let pairs = text.split(',').map(|name| {
+            let name = name.trim().trim_matches('"');
+            let (student, teacher) = name.split_once(':').unwrap_or((name, name));
+            match student.is_empty() || teacher.is_empty() {
+                true => Err(options.bad("stages", text, "stage names as in layer2,layer3 or student:teacher").into()),
+                false => Ok(Pair { student: student.to_owned(), teacher: teacher.to_owned() }),
+            }
+        });
+        Ok(Self { pairs: pairs.collect::<Result<_, CriterionError>>()?, choice: None, criterion })
+    }
+
+    /// Maps to hand out; of a default only after [`Stages::prepare`].
+    pub fn needs(&self) -> Needs {
+        Needs {
+            student_maps: self.pairs.iter().map(|p| p.student.clone()).collect(),
+            teacher_maps: self.pairs.iter().map(|p| p.teacher.clone()).collect(),
+            labels: false,
+        }
+    }
+
+    /// The compared pairs.
+    pub fn pairs(&self) -> &[Pair] {
+        &self.pairs
+    }
+
+    /// Resolves a default and gives every pair's sizes.
+    ///
+    /// # Errors
+    /// Networks without a common stage, or a name that a network lacks; its stages are named.
+    pub fn prepare(&mut self, shapes: &Shapes) -> Result<Vec<PairShape>, CriterionError> {
+        if let Some(choice) = self.choice {
+            self.pairs = common(&self.criterion, shapes, choice)?;
+        }
+        let find = |network: &NetworkShapes, stage: &str, who: &str| {
+            network.map(stage).ok_or_else(|| {
+                CriterionError::Config(format!(
+                    "criterion {}: the {who} has no map `{stage}`; it has {}",
+                    self.criterion,
+                    names(network)
+                ))
+            })
+        };
+        let sizes = self.pairs.iter().map(|pair| {
+            let [student_channels, h, w] = find(&shapes.student, &pair.student, "student")?;
+            let [teacher_channels, height, width] = find(&shapes.teacher, &pair.teacher, "teacher")?;
+            Ok(PairShape { student_channels, teacher_channels, height: h.min(height), width: w.min(width) })
+        });
+        sizes.collect()
+    }
+
+    /// The maps of every pair as they are, student's first.
+    ///
+    /// # Errors
+    /// Outputs that lack a map.
+    pub fn maps(&self, batch: &Batch) -> Result<Vec<[Tensor<4>; 2]>, CriterionError> {
+        let find = |outputs: &Outputs, stage: &str, who: &str| {
+            outputs.map(stage).cloned().ok_or_else(|| {
+                CriterionError::Config(format!("criterion {}: the {who} gave no map `{stage}`", self.criterion))
+            })
+        };
+        let pairs = self.pairs.iter();
+        pairs
+            .map(|p| Ok([find(batch.student, &p.student, "student")?, find(batch.teacher, &p.teacher, "teacher")?]))
+            .collect()
+    }
+
+    /// The maps of every pair at the same height and width, student's first.
+    ///
+    /// # Errors
+    /// Outputs that lack a map.
+    pub fn pooled(&self, batch: &Batch) -> Result<Vec<[Tensor<4>; 2]>, CriterionError> {
+        Ok(self.maps(batch)?.into_iter().map(|[student, teacher]| same_size(student, teacher)).collect())
+    }
+}
+
+fn same_size(student: Tensor<4>, teacher: Tensor<4>) -> [Tensor<4>; 2] {
+    let ([_, _, h, w], [_, _, height, width]) = (student.dims(), teacher.dims());
+    let size = [h.min(height), w.min(width)];
+    let pool = |map: Tensor<4>| {
+        let [_, _, h, w] = map.dims();
+        if [h, w] == size { map } else { adaptive_avg_pool2d(map, size) }
+    };
+    [pool(student), pool(teacher)]
+}
+
+/// Blocks that both networks name alike, in the student's order. The stem is before the first block and left out.
+fn common(criterion: &str, shapes: &Shapes, choice: Choice) -> Result<Vec<Pair>, CriterionError> {
+    let shared = shapes.student.maps.iter().map(|(name, _)| name).filter(|name| shapes.teacher.map(name).is_some());
+    let blocks: Vec<&String> = shared.filter(|name| *name != "stem").collect();
+    let chosen = match (choice, blocks.as_slice()) {
+        (_, []) => {
+            return Err(CriterionError::Config(format!(
+                "criterion {criterion} compares maps, but student and teacher share no stage with a map: the student has \
+                 {}, the teacher {}. Pair two by hand with stages = \"student:teacher\", or choose a criterion on \
+                 features or logits",
+                names(&shapes.student),
+                names(&shapes.teacher)
+            )));
+        }
+        (Choice::All, all) => all,
+        (Choice::Second, [_, second, ..]) => std::slice::from_ref(second),
+        (_, [.., last]) => std::slice::from_ref(last),
+    };
+    Ok(chosen.iter().map(|name| Pair { student: (*name).clone(), teacher: (*name).clone() }).collect())
+}
+
+fn names(network: &NetworkShapes) -> String {
+    match network.maps.as_slice() {
+        [] => "none".to_owned(),
+        maps => maps.iter().map(|(name, [c, h, w])| format!("{name} {c}×{h}×{w}")).collect::<Vec<_>>().join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(maps: &[(&str, [usize; 3])]) -> NetworkShapes {
+        NetworkShapes { features: 4, maps: maps.iter().map(|(n, s)| ((*n).to_owned(), *s)).collect() }
+    }
+
+    fn shapes() -> Shapes {
+        Shapes {
+            student: network(&[
+                ("stem", [2, 8, 8]),
+                ("layer1", [3, 8, 8]),
+                ("layer2", [4, 4, 4]),
+                ("layer3", [5, 2, 2]),
+            ]),
+            teacher: network(&[("stem", [4, 8, 8]), ("layer1", [6, 4, 8]), ("layer2", [7, 4, 4]), ("last", [8, 1, 1])]),
+            classes: 2,
+            samples: 8,
+        }
+    }
+
+    fn chosen(text: &str, default: Choice) -> Result<Vec<(String, String)>, String> {
+        let mut options = Options::new("at");
+        if !text.is_empty() {
+            options = options.set("stages", text);
+        }
+        let mut stages = Stages::parse(&options, default).map_err(|e| e.to_string())?;
+        stages.prepare(&shapes()).map_err(|e| e.to_string())?;
+        Ok(stages.pairs().iter().map(|p| (p.student.clone(), p.teacher.clone())).collect())
+    }
+
+    fn same(names: &[&str]) -> Result<Vec<(String, String)>, String> {
+        Ok(names.iter().map(|n| ((*n).to_owned(), (*n).to_owned())).collect())
+    }
+
+    #[test]
+    fn defaults_are_common_blocks_without_the_stem() {
+        assert_eq!(chosen("", Choice::All), same(&["layer1", "layer2"]));
+        assert_eq!(chosen("", Choice::Last), same(&["layer2"]));
+        assert_eq!(chosen("second", Choice::All), same(&["layer2"]));
+    }
+
+    #[test]
+    fn names_and_pairs_are_taken_as_given() {
+        assert_eq!(chosen("stem", Choice::Last), same(&["stem"]));
+        assert_eq!(chosen("[\"layer1\", \"layer2\"]", Choice::Last), same(&["layer1", "layer2"]));
+        assert_eq!(chosen("layer3:last", Choice::Last), Ok(vec![("layer3".to_owned(), "last".to_owned())]));
+    }
+
+    #[test]
+    fn errors_name_what_there_is() {
+        let missing = chosen("layer3", Choice::Last).unwrap_err();
+        assert!(missing.contains("the teacher has no map `layer3`") && missing.contains("layer1 6×4×8"), "{missing}");
+        let empty = chosen("layer1,,layer2", Choice::Last).unwrap_err();
+        assert!(empty.contains("student:teacher"), "{empty}");
+        let vectors = Shapes { student: network(&[]), ..shapes() };
+        let none = common("at", &vectors, Choice::All).unwrap_err().to_string();
+        assert!(none.contains("the student has none") && none.contains("features or logits"), "{none}");
+    }
+
+    #[test]
+    fn sizes_are_the_smaller_of_each() {
+        let mut stages = Stages::parse(&Options::new("at"), Choice::All).unwrap();
+        let sizes = stages.prepare(&shapes()).unwrap();
+        assert_eq!(sizes[0], PairShape { student_channels: 3, teacher_channels: 6, height: 4, width: 8 });
+        assert_eq!(stages.needs().teacher_maps, ["layer1", "layer2"]);
+    }
+}
