@@ -176,7 +176,7 @@ pub struct DistanceArguments {
 pub struct BenchArguments {
     /// The grid, e.g. configs/bench-digits.toml (keys: docs/benchmark.md).
     pub grid: PathBuf,
-    /// Folder of tables and runs; bench/NAME by default. What is finished in it is not run again.
+    /// Folder of tables and runs; runs/NAME by default. What is finished in it is not run again.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Runs at once; by default as many as the cores allow with the grid's threads.

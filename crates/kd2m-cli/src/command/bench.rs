@@ -18,7 +18,7 @@ use crate::{arguments::BenchArguments, bench_progress::BenchProgress};
 pub fn bench(arguments: &BenchArguments) -> Result<ExitCode, Error> {
     let grid = grid(arguments)?;
     let options = BenchOptions {
-        out: arguments.out.clone().unwrap_or_else(|| Path::new("bench").join(&grid.name)),
+        out: arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(&grid.name)),
         jobs: arguments.jobs,
         threads: arguments.threads,
         device: DeviceChoice::parse(&arguments.device)?,

@@ -1,8 +1,11 @@
 //! The benchmark: data sets × networks × arms × seeds, many workers on one folder, one table at the end.
 //! [`grid`] reads the file, [`plan`] lists the work, [`work`] does it under [`claim`]s, [`results`] counts, [`table`] and [`page`] show.
 
+mod board;
 pub mod claim;
 pub mod estimate;
+mod export;
+mod finish;
 pub mod grid;
 pub mod page;
 pub mod plan;

@@ -203,7 +203,8 @@ fn arm_results(
     };
     let (test, best) = (pick(|s| s.test_accuracy), pick(|s| s.best_val_test_accuracy));
     let step_ms = mean(&pick(|s| s.step_ms));
-    let criterion_ms = mean(&pick(|s| s.criteria_ms.values().sum()));
+    // An empty sum is −0 and would be shown so.
+    let criterion_ms = mean(&pick(|s| s.criteria_ms.values().sum::<f64>() + 0.0));
     ArmResults {
         criterion: arm.criterion(),
         weights: arm.losses.iter().map(|l| l.resolved_weight()).collect(),

@@ -170,7 +170,9 @@ impl Store {
             self.install_teacher(cell, &folder)?;
             return Ok(folder);
         }
-        let folder = RunFolder::create(&place, config, Existing::Resume)?;
+        // Another worker may make it at the same moment: then it is there.
+        let made = RunFolder::create(&place, config, Existing::Resume);
+        let folder = made.or_else(|why| RunFolder::open(&place).map_err(|_| why))?;
         self.install_teacher(cell, &folder)?;
         Ok(folder)
     }

@@ -1,5 +1,5 @@
-//! The results as Markdown, LaTeX and CSV. Times stand apart (a table of their own, or the last columns whose names begin with
-//! `time_`): everything else is the same however often a grid was killed or split.
+//! The results as Markdown. Times stand apart, in tables of their own at the end: everything else is the same however often a
+//! grid was killed or split.
 
 use std::fmt::Write;
 
@@ -114,14 +114,14 @@ fn dash() -> String {
     "–".to_owned()
 }
 
-fn weights(arm: &ArmResults) -> String {
+pub(super) fn weights(arm: &ArmResults) -> String {
     match arm.weights.as_slice() {
         [] => "0".to_owned(),
         weights => weights.iter().map(f64::to_string).collect::<Vec<_>>().join(" + "),
     }
 }
 
-fn p_value(p: f64) -> String {
+pub(super) fn p_value(p: f64) -> String {
     if p < 1e-4 { "< 0.0001".to_owned() } else { format!("{p:.4}") }
 }
 
@@ -197,85 +197,114 @@ fn costs(cell: &CellResults) -> Vec<Vec<String>> {
     rows
 }
 
-/// `table.tex`: one tabular a cell, for `booktabs`.
-pub fn latex(cells: &[CellResults]) -> String {
-    let mut out = "% Needs \\usepackage{booktabs}.\n".to_owned();
-    for cell in cells {
-        let _ = writeln!(out, "% {}\n\\begin{{tabular}}{{lrrrrr}}\n\\toprule", escape(&cell.cell));
-        out += "Arm & $\\lambda$ & Test (\\%) & $\\Delta$ to $\\lambda = 0$ & $p$ (Holm) & Best on val (\\%) \\\\\n\\midrule\n";
-        for arm in &cell.arms {
-            let pm = |mean: f64, std: f64| {
-                if mean.is_nan() { "--".to_owned() } else { format!("${mean:.2} \\pm {std:.2}$") }
-            };
-            let versus = arm.versus_none.as_ref();
-            let row = [
-                escape(&arm.arm),
-                weights(arm),
-                pm(arm.test_accuracy_mean, arm.test_accuracy_std),
-                versus.map_or("--".to_owned(), |v| format!("${:+.2} \\pm {:.2}$", v.mean, v.half_width)),
-                versus.map_or("--".to_owned(), |v| p_value(v.p_holm).replace("< ", "$<$ ")),
-                pm(arm.best_val_mean, arm.best_val_std),
-            ];
-            let _ = writeln!(out, "{} \\\\", row.join(" & "));
-        }
-        out += "\\bottomrule\n\\end{tabular}\n";
-    }
-    out
-}
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::{
+        bench::{
+            results::{Cost, Versus},
+            select::{Candidate, Choice, Select},
+        },
+        train::{
+            statistics::{deviation, mean},
+            summary::TeacherSummary,
+        },
+    };
 
-fn escape(text: &str) -> String {
-    text.replace('_', "\\_").replace('%', "\\%").replace('&', "\\&")
-}
-
-/// `table.csv`: one line an arm of a cell.
-pub fn csv(cells: &[CellResults]) -> String {
-    let mut out =
-        "cell,dataset,teacher,student,teacher_test,arm,criterion,weights,factor,seeds,missing,test_mean,test_std,\
-                   best_val_mean,best_val_std,top5_mean,vs_none,vs_none_half_width,p,p_holm,verdict,w2_to_teacher,test,\
-                   time_step_ms,time_criterion_ms,time_criterion_percent,time_images_per_second\n"
-            .to_owned();
-    for cell in cells {
-        for arm in &cell.arms {
-            out += &csv_row(cell, arm).join(",");
-            out.push('\n');
+    fn arm(name: &str, weight: Option<f64>, test: &[f64], versus: Option<(f64, f64, f64)>) -> ArmResults {
+        let candidate = |factor, score| Candidate { factor, val_accuracy: score, w2_to_teacher: None };
+        let candidates = vec![candidate(0.1, Some(90.0)), candidate(1.0, Some(91.5)), candidate(10.0, None)];
+        ArmResults {
+            arm: name.to_owned(),
+            criterion: name.to_owned(),
+            weights: weight.into_iter().collect(),
+            choice: weight.map(|_| Choice { factor: 1.0, at_edge: false, candidates }),
+            seeds: (1..=test.len() as u64).collect(),
+            missing: (test.len() as u64 + 1..=3).collect(),
+            test_accuracy: test.to_vec(),
+            test_accuracy_mean: mean(test),
+            test_accuracy_std: deviation(test),
+            best_val_mean: mean(test),
+            best_val_std: deviation(test),
+            test_top5: Some(99.5),
+            w2_to_teacher: None,
+            versus_none: versus.map(|(mean, half_width, p_holm)| Versus { mean, half_width, p: p_holm / 2.0, p_holm }),
+            cost: Cost {
+                step_ms: 2.0,
+                criterion_ms: 0.25,
+                criterion_percent: 12.5,
+                images_per_second: 16000.0,
+                seconds: 1.5,
+            },
         }
     }
-    out
-}
 
-fn csv_row(cell: &CellResults, arm: &ArmResults) -> Vec<String> {
-    let number = |x: f64| if x.is_finite() { format!("{x:.6}") } else { String::new() };
-    let maybe = |x: Option<f64>| x.map_or(String::new(), number);
-    let versus = arm.versus_none.as_ref();
-    let list =
-        |values: &[f64], digits: usize| values.iter().map(|v| format!("{v:.digits$}")).collect::<Vec<_>>().join(" ");
-    vec![
-        cell.cell.clone(),
-        cell.dataset.clone(),
-        cell.teacher.as_ref().map_or(String::new(), |t| t.model.clone()),
-        cell.student.clone(),
-        maybe(cell.teacher.as_ref().map(|t| t.test_accuracy)),
-        arm.arm.clone(),
-        arm.criterion.clone(),
-        arm.weights.iter().map(f64::to_string).collect::<Vec<_>>().join(" "),
-        arm.choice.as_ref().map_or(String::new(), |c| c.factor.to_string()),
-        arm.seeds.len().to_string(),
-        arm.missing.len().to_string(),
-        number(arm.test_accuracy_mean),
-        number(arm.test_accuracy_std),
-        number(arm.best_val_mean),
-        number(arm.best_val_std),
-        maybe(arm.test_top5),
-        maybe(versus.map(|v| v.mean)),
-        maybe(versus.map(|v| v.half_width)),
-        versus.map_or(String::new(), |v| format!("{:.3e}", v.p)),
-        versus.map_or(String::new(), |v| format!("{:.3e}", v.p_holm)),
-        versus.map_or(String::new(), |v| v.verdict().to_owned()),
-        maybe(arm.w2_to_teacher),
-        list(&arm.test_accuracy, 4),
-        number(arm.cost.step_ms),
-        number(arm.cost.criterion_ms),
-        number(arm.cost.criterion_percent),
-        number(arm.cost.images_per_second),
-    ]
+    /// A made-up cell.
+    pub fn cell() -> CellResults {
+        let teacher =
+            TeacherSummary { model: "big".to_owned(), parameters: 9, val_accuracy: 98.0, test_accuracy: 97.5 };
+        CellResults {
+            cell: "digits-big-small".to_owned(),
+            dataset: "digits".to_owned(),
+            teacher: Some(teacher),
+            student: "small".to_owned(),
+            seeds: vec![1, 2, 3],
+            select: Some(Select { factors: vec![0.1, 1.0, 10.0], seeds: vec![101] }),
+            arms: vec![
+                arm("none", None, &[90.0, 91.0, 92.0], None),
+                arm("w2", Some(0.1), &[93.0, 94.0, 95.0], Some((3.0, 0.5, 0.00002))),
+                arm("a_b", Some(0.03), &[90.0, 90.0], Some((-0.5, 6.35, 0.5))),
+            ],
+        }
+    }
+
+    #[test]
+    fn markdown_says_what_is_there_what_is_missing_and_what_can_be_told() {
+        let text = markdown("tiny", &[cell()]);
+        let expected = "# tiny
+
+## digits-big-small
+
+Teacher big: 97.50 % on test, 98.00 % on validation. Student small, 3 seed(s). λ chosen on validation among 3 candidates for each arm over 1 other seed(s).
+
+| arm | λ | test % | vs none | p (Holm) | verdict | best on val % | top-5 % | W₂² to teacher |
+|---|--:|--:|--:|--:|--:|--:|--:|--:|
+| none | 0 | 91.00 ± 1.00 | – | – | – | 91.00 ± 1.00 | 99.50 | – |
+| w2 | 0.1 | 94.00 ± 1.00 | +3.00 ± 0.50 | < 0.0001 | better | 94.00 ± 1.00 | 99.50 | – |
+| a_b | 0.03 | 90.00 ± 0.00 (1 missing) | -0.50 ± 6.35 | 0.5000 | not told apart | 90.00 ± 0.00 | 99.50 | – |
+
+vs none: paired difference to λ = 0 in points ± half of its 95 % t interval; verdict at 5 % after Holm over the arms of this table.
+
+- better than λ = 0: w2
+
+- not told apart from λ = 0: a_b
+
+Few seeds describe; a claim that one criterion beats another needs ten or more.
+
+- no result: a_b, seed 3
+
+### Choice of λ
+
+Mean validation accuracy, %, by multiple of the weight in the file; chosen in bold.
+
+| arm | × 0.1 | × 1 | × 10 |
+|---|--:|--:|--:|
+| w2 | 90.00 | **91.50** | diverged |
+| a_b | 90.00 | **91.50** | diverged |
+
+## Cost
+
+Means over seeds of the median epoch; measured while the grid ran, so other runs shared the machine.
+
+### digits-big-small
+
+| arm | ms a step | criterion, ms | % of the step | images/s | s a run |
+|---|--:|--:|--:|--:|--:|
+| none | 2.00 | 0.250 | 12.5 | 16000 | 1.5 |
+| w2 | 2.00 | 0.250 | 12.5 | 16000 | 1.5 |
+| a_b | 2.00 | 0.250 | 12.5 | 16000 | 1.5 |
+";
+        assert_eq!(text, expected);
+        assert!(markdown("two", &[cell(), cell()]).contains("| w2 | 94.00 ± 1.00 | 94.00 ± 1.00 |"));
+    }
 }

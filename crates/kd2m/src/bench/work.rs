@@ -1,12 +1,12 @@
 //! Workers: each takes the next unit that is ready and unclaimed, does it, gives it back. What failed is noted and the rest goes
-//! on; what another process does is waited for. When nothing is left, the tables are written from what is there.
+//! on; what another process does is waited for. [`board`](super::board) knows what comes next.
 
 use std::{
     any::Any,
-    collections::{BTreeMap, BTreeSet, HashSet},
+    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::PoisonError,
     thread,
     time::Duration,
 };
@@ -14,26 +14,25 @@ use std::{
 use serde::Serialize;
 
 use super::{
+    board::{Board, Next},
     claim::Claims,
+    finish::{complete, write_tables},
     grid::Grid,
-    page,
     plan::{Plan, Shard, Stage, Task},
     results::{self, CellResults},
     select::Select,
-    store::{Found, Store},
-    table,
+    store::Store,
 };
 use crate::{
     Config, Error,
     config::ArmConfig,
     device::DeviceChoice,
-    files, report,
     train::{
         Run, RunOptions, Silent,
         distill::check_arms,
         folder::{Existing, RunFolder},
         setup::Setup,
-        summary::{ArmSummary, StudentSummary, Summary},
+        summary::StudentSummary,
     },
 };
 
@@ -157,7 +156,7 @@ pub fn run(grid: &Grid, options: &BenchOptions, listen: Listener) -> Result<Outc
     });
     ran?;
     let state = board.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-    finish(grid, &store, options, &state, listen)?;
+    complete(grid, &store, options, &state, listen)?;
     let cells = results::collect(grid, &store);
     write_tables(grid, &store, &cells)?;
     let missing = cells.iter().flat_map(|c| &c.arms).map(|a| a.missing.len()).sum();
@@ -176,195 +175,6 @@ fn check_criteria(board: &Board, device: DeviceChoice) -> Result<(), Error> {
         check_arms(config, &Setup::new(config, device, 1)?, &config.arms)?;
     }
     Ok(())
-}
-
-/// What a worker may do next.
-enum Next {
-    Unit(usize),
-    Wait,
-    End,
-}
-
-/// Who is where, shared by the workers of this process.
-struct Board<'a> {
-    grid: &'a Grid,
-    plan: &'a Plan,
-    store: &'a Store,
-    claims: &'a Claims,
-    /// Units that this process has to see finished.
-    needed: BTreeSet<usize>,
-    state: Mutex<State>,
-    changed: Condvar,
-}
-
-#[derive(Default)]
-struct State {
-    finished: HashSet<usize>,
-    failed: BTreeMap<usize, String>,
-    /// Under way in this process.
-    here: HashSet<usize>,
-    /// Trained by this process, by cell.
-    touched: HashSet<usize>,
-    /// Configuration of the reported runs, once every λ of the cell is chosen.
-    reported: Vec<Option<Arc<Config>>>,
-}
-
-impl<'a> Board<'a> {
-    fn new(grid: &'a Grid, plan: &'a Plan, store: &'a Store, claims: &'a Claims, shard: Shard) -> Result<Self, Error> {
-        let state = State { reported: vec![None; grid.cells.len()], ..State::default() };
-        let mut board = Self {
-            grid,
-            plan,
-            store,
-            claims,
-            needed: BTreeSet::new(),
-            state: Mutex::default(),
-            changed: Condvar::new(),
-        };
-        let state = Mutex::new(state);
-        let needed = {
-            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            let mut found = Vec::new();
-            for unit in 0..plan.units.len() {
-                found.push(board.finished(unit, &mut state)?);
-            }
-            plan.needed(shard, |unit| found[unit])
-        };
-        // A teacher is trained for those who need it, not for its own sake.
-        let wanted: HashSet<usize> = needed.iter().flat_map(|unit| plan.units[*unit].needs.iter().copied()).collect();
-        let own_sake = |unit: &usize| matches!(plan.units[*unit].task, Task::Teacher { .. }) && !wanted.contains(unit);
-        board.needed = needed.into_iter().filter(|unit| !own_sake(unit)).collect();
-        board.state = state;
-        Ok(board)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether a unit's result is there.
-    fn finished(&self, unit: usize, state: &mut State) -> Result<bool, Error> {
-        if state.finished.contains(&unit) {
-            return Ok(true);
-        }
-        let there = match &self.plan.units[unit].task {
-            Task::Teacher { cell } => {
-                self.store.teacher_place(&self.grid.cells[*cell]).join("teacher").join("summary.json").is_file()
-            }
-            Task::Student { cell, arm, stage: Stage::Select, candidate, seed } => {
-                let (cell, Some(select)) = (&self.grid.cells[*cell], &self.grid.select) else { return Ok(false) };
-                let candidates = select.candidates(&cell.config.arms[*arm]);
-                self.store.student(Stage::Select, cell, &candidates[*candidate], *seed).is_some()
-            }
-            Task::Student { cell, arm, stage: Stage::Runs, seed, .. } => {
-                let Some(config) = self.reported(*cell, state)? else { return Ok(false) };
-                let cell = &self.grid.cells[*cell];
-                let arm = config.arms.iter().find(|a| a.name == cell.config.arms[*arm].name);
-                arm.is_some_and(|arm| self.store.student(Stage::Runs, cell, arm, *seed).is_some())
-            }
-        };
-        if there {
-            state.finished.insert(unit);
-        }
-        Ok(there)
-    }
-
-    /// The cell's configuration with chosen weights; `None` while candidates are open.
-    fn reported(&self, cell: usize, state: &mut State) -> Result<Option<Arc<Config>>, Error> {
-        if let Some(config) = &state.reported[cell] {
-            return Ok(Some(config.clone()));
-        }
-        for (index, unit) in self.plan.units.iter().enumerate() {
-            let candidate = matches!(unit.task, Task::Student { cell: c, stage: Stage::Select, .. } if c == cell);
-            if candidate && !state.failed.contains_key(&index) && !self.finished(index, state)? {
-                return Ok(None);
-            }
-        }
-        let at = &self.grid.cells[cell];
-        let Some(config) = results::reported(self.store, self.grid, at, |_| false) else { return Ok(None) };
-        self.store.check(Stage::Runs, at, &config)?;
-        let config = Arc::new(config);
-        state.reported[cell] = Some(config.clone());
-        Ok(Some(config))
-    }
-
-    /// The next unit for a worker; claims it.
-    fn next(&self, listen: Listener) -> Result<Next, Error> {
-        let mut state = self.lock();
-        let mut open = false;
-        for &unit in &self.needed {
-            if state.failed.contains_key(&unit) || self.finished(unit, &mut state)? {
-                continue;
-            }
-            open = true;
-            if state.here.contains(&unit) || !self.ready(unit, &mut state, listen)? {
-                continue;
-            }
-            let id = &self.plan.units[unit].id;
-            if !self.claims.take(id)? {
-                continue;
-            }
-            // Another process may have ended it between the look and the claim.
-            if self.finished(unit, &mut state)? {
-                self.claims.release(id);
-                continue;
-            }
-            state.here.insert(unit);
-            return Ok(Next::Unit(unit));
-        }
-        Ok(if open { Next::Wait } else { Next::End })
-    }
-
-    /// Whether everything that a unit needs is there; a unit whose needs failed fails.
-    fn ready(&self, unit: usize, state: &mut State, listen: Listener) -> Result<bool, Error> {
-        let it = &self.plan.units[unit];
-        for need in &it.needs {
-            let teacher = matches!(self.plan.units[*need].task, Task::Teacher { .. });
-            if teacher && state.failed.contains_key(need) {
-                self.fail(unit, "its teacher failed".to_owned(), state, listen);
-                return Ok(false);
-            }
-            if !state.failed.contains_key(need) && !self.finished(*need, state)? {
-                return Ok(false);
-            }
-        }
-        let Task::Student { cell, arm, stage: Stage::Runs, .. } = it.task else { return Ok(true) };
-        let Some(config) = self.reported(cell, state)? else { return Ok(false) };
-        let name = &self.grid.cells[cell].config.arms[arm].name;
-        if config.arms.iter().all(|a| a.name != *name) {
-            self.fail(
-                unit,
-                "no weight could be chosen: all candidates diverged, or some failed".to_owned(),
-                state,
-                listen,
-            );
-            return Ok(false);
-        }
-        Ok(true)
-    }
-
-    fn fail(&self, unit: usize, why: String, state: &mut State, listen: Listener) {
-        listen(Progress::Failed { unit: &self.plan.units[unit].id, why: &why });
-        state.failed.insert(unit, why);
-    }
-
-    fn settle(&self, unit: usize, end: Result<String, String>, listen: Listener) {
-        let mut state = self.lock();
-        state.here.remove(&unit);
-        if let Task::Student { cell, .. } = self.plan.units[unit].task {
-            state.touched.insert(cell);
-        }
-        match end {
-            Ok(text) => {
-                state.finished.insert(unit);
-                listen(Progress::Finished { unit: &self.plan.units[unit].id, text });
-            }
-            Err(why) => self.fail(unit, why, &mut state, listen),
-        }
-        drop(state);
-        self.claims.release(&self.plan.units[unit].id);
-        self.changed.notify_all();
-    }
 }
 
 /// One worker with the data of the cell that it was last in.
@@ -489,53 +299,4 @@ fn candidate_of(select: &Select, config: &Config, arm: usize, candidate: usize) 
 fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
     text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
-}
-
-/// Completes the run folders of cells that are whole: `summary.json` and `report.html`, as after `kd2m distill`.
-fn finish(grid: &Grid, store: &Store, options: &BenchOptions, state: &State, listen: Listener) -> Result<(), Error> {
-    for (index, cell) in grid.cells.iter().enumerate() {
-        let Some(config) = results::reported(store, grid, cell, |_| true) else { continue };
-        let Ok(folder) = RunFolder::open(&store.place(Stage::Runs, cell)) else { continue };
-        if folder.report().is_file() && !state.touched.contains(&index) {
-            continue;
-        }
-        let whole = |arm: &ArmConfig| {
-            let found = config.train.seeds.iter().map(|seed| {
-                let weights = folder.student(&arm.name, *seed).join("student.safetensors").is_file();
-                match store.student(Stage::Runs, cell, arm, *seed) {
-                    Some(Found::Finished(summary)) if weights => Some(summary),
-                    _ => None,
-                }
-            });
-            found.collect::<Option<Vec<StudentSummary>>>()
-        };
-        let students: Option<Vec<_>> = config.arms.iter().map(|arm| Some((arm, whole(arm)?))).collect();
-        let (Some(students), Some(teacher)) = (students, store.teacher(cell)) else { continue };
-        let setup = Setup::new(&config, options.device, 1)?;
-        let parameters = setup.student.parameter_count();
-        let summary = Summary {
-            name: config.name.clone(),
-            dataset: config.data.dataset.clone(),
-            seeds: config.train.seeds.clone(),
-            teacher,
-            students: students
-                .iter()
-                .map(|(arm, found)| ArmSummary::new(arm, &config.student.model, parameters, found))
-                .collect(),
-        };
-        files::write_json(&folder.summary(), &summary.compare())?;
-        if let Err(e) = report::write(folder.root(), None, options.device, 1) {
-            listen(Progress::Note(format!("{}: no report: {e}", cell.name)));
-        }
-    }
-    Ok(())
-}
-
-fn write_tables(grid: &Grid, store: &Store, cells: &[CellResults]) -> Result<(), Error> {
-    let out = store.out();
-    files::write_json(&out.join("summaries.json"), &results::records(grid, store))?;
-    files::write(&out.join("table.md"), table::markdown(&grid.name, cells).as_bytes())?;
-    files::write(&out.join("table.tex"), table::latex(cells).as_bytes())?;
-    files::write(&out.join("table.csv"), table::csv(cells).as_bytes())?;
-    files::write(&out.join("report.html"), page::page(grid, store, cells)?.as_bytes())
 }

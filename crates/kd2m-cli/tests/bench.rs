@@ -1,0 +1,201 @@
+//! `kd2m bench` as users run it: killed at any point, split into shards, grown, counted again. Times aside, tables are equal.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::Duration,
+};
+
+const GRID: &str = r#"
+name = "tiny"
+threads = 1
+[data]
+dataset = "digits"
+train_limit = 60
+[teacher]
+model = "digits-cnn-teacher"
+epochs = 2
+train_limit = 0
+[student]
+model = "digits-cnn-student"
+[train]
+epochs = 2
+batch_size = 20
+seeds = [1, 2]
+[optim]
+lr = 0.05
+[select]
+factors = [0.1, 1]
+seeds = [101]
+[[arm]]
+name = "w2"
+loss = [{ criterion = "w2", weight = 0.1 }]
+[[arm]]
+name = "hinton"
+loss = [{ criterion = "hinton", weight = 1 }]
+"#;
+
+/// Units of that grid: a teacher, 2 arms × 2 factors × 1 seed, 3 arms × 2 seeds.
+const UNITS: usize = 1 + 4 + 6;
+
+struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("grid.toml"), GRID).unwrap();
+        Self { folder }
+    }
+
+    fn out(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn command(&self, out: &str, more: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kd2m"));
+        command.arg("bench").arg(self.out("grid.toml")).arg("--out").arg(self.out(out)).args(more);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, out: &str, more: &[&str]) -> Output {
+        self.command(out, more).output().unwrap()
+    }
+
+    fn finish(&self, out: &str, more: &[&str]) -> Output {
+        let found = self.run(out, more);
+        assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+        found
+    }
+}
+
+fn text(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// The tables of a folder without times: Markdown up to the costs, LaTeX, CSV without its `time_` columns.
+fn tables(out: &Path) -> String {
+    let csv = text(&out.join("table.csv"));
+    let times = csv.lines().next().unwrap().split(',').filter(|name| name.starts_with("time_")).count();
+    let untimed = csv.lines().map(|line| {
+        let cells: Vec<&str> = line.split(',').collect();
+        cells[..cells.len() - times].join(",")
+    });
+    let markdown = text(&out.join("table.md"));
+    let (results, costs) = markdown.split_once("## Cost").unwrap();
+    assert!(costs.contains("ms a step"));
+    [results.to_owned(), text(&out.join("table.tex")), untimed.collect::<Vec<_>>().join("\n")].join("\n")
+}
+
+fn wait(mut child: Child, most: Duration) -> bool {
+    let step = Duration::from_millis(5);
+    let mut left = most;
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            let mut why = String::new();
+            if let Some(mut stderr) = child.stderr.take() {
+                std::io::Read::read_to_string(&mut stderr, &mut why).unwrap();
+            }
+            assert!(status.success(), "{why}");
+            return true;
+        }
+        if left.is_zero() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return false;
+        }
+        thread::sleep(step.min(left));
+        left = left.saturating_sub(step);
+    }
+}
+
+#[test]
+fn a_killed_grid_goes_on_and_two_shards_are_one() {
+    let place = Place::new();
+    let whole = place.finish("whole", &[]);
+    let reference = tables(&place.out("whole"));
+    assert!(String::from_utf8_lossy(&whole.stdout).contains("| none | 0 |"));
+    assert!(reference.contains("### Choice of λ") && !reference.contains("missing)"), "{reference}");
+
+    // Times at which it is killed, from a fixed sequence: starting up, training the teacher, between and within runs.
+    let (mut state, mut kills) = (12_345_u64, 0);
+    loop {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        // Longer with every kill, so that a slow machine ends too.
+        let after = Duration::from_millis(20 + (state >> 33) % 500 + 20 * kills);
+        if wait(place.command("killed", &["--quiet"]).spawn().unwrap(), after) {
+            break;
+        }
+        kills += 1;
+    }
+    assert!(kills > 0, "it was never killed");
+    assert_eq!(tables(&place.out("killed")), reference, "after {kills} kills");
+
+    let shards = ["1/2", "2/2"].map(|k| place.command("shards", &["--shard", k, "--quiet"]).spawn().unwrap());
+    for shard in shards {
+        assert!(wait(shard, Duration::from_secs(300)));
+    }
+    assert_eq!(tables(&place.out("shards")), reference);
+    let claims = fs::read_dir(place.out("shards").join("claims")).unwrap().flatten();
+    let left: Vec<String> = claims.map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    assert_eq!(left, [".lock"]);
+
+    // The cell is an ordinary run folder.
+    let cell = place.out("whole").join("runs").join("digits-digits-cnn-teacher-digits-cnn-student");
+    let eval = Command::new(env!("CARGO_BIN_EXE_kd2m")).arg("eval").arg(&cell).output().unwrap();
+    assert!(eval.status.success() && String::from_utf8_lossy(&eval.stdout).lines().count() == 1 + 6);
+    assert!(cell.join("report.html").is_file() && cell.join("summary.json").is_file());
+    assert!(text(&place.out("whole").join("report.html")).contains("<table>"));
+
+    // Summaries alone give the same tables, without data and without training.
+    let again = place.finish("again", &["--reuse", place.out("whole").to_str().unwrap()]);
+    let said = String::from_utf8_lossy(&again.stderr).into_owned();
+    assert!(said.contains(&format!("0 of {UNITS} units ahead")), "{said}");
+    assert_eq!(text(&place.out("again").join("table.md")), text(&place.out("whole").join("table.md")));
+
+    // More seeds: what is there stays, the rest is added. Another configuration: refused.
+    let grown = place.finish("whole", &["--seeds", "1,2,3"]);
+    let said = String::from_utf8_lossy(&grown.stderr).into_owned();
+    assert!(said.contains(&format!("3 of {} units ahead", UNITS + 3)), "{said}");
+    let other = place.run("whole", &["--epochs", "3"]);
+    assert_eq!(other.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("trained with another configuration"));
+}
+
+#[test]
+fn a_run_that_fails_leaves_the_rest_and_exit_code_1() {
+    let place = Place::new();
+    let text_of =
+        GRID.replace("[select]\nfactors = [0.1, 1]\nseeds = [101]\n", "").replace("weight = 0.1", "weight = 1e30");
+    fs::write(place.out("grid.toml"), text_of).unwrap();
+    let found = place.run("out", &[]);
+    let said = String::from_utf8_lossy(&found.stderr).into_owned();
+    assert_eq!(found.status.code(), Some(1), "{said}");
+    assert!(said.contains("failed: runs.") && said.contains(".w2.seed-1"), "{said}");
+    let table = text(&place.out("out").join("table.md"));
+    assert!(table.contains("no result: w2, seed 1, 2") && table.contains("| hinton | 1 |"), "{table}");
+}
+
+#[test]
+fn a_candidate_that_diverges_is_not_chosen() {
+    let place = Place::new();
+    fs::write(place.out("grid.toml"), GRID.replace("factors = [0.1, 1]", "factors = [1, 1e30]")).unwrap();
+    place.finish("out", &["--quiet"]);
+    let table = text(&place.out("out").join("table.md"));
+    assert!(table.contains("diverged") && table.contains("| w2 | 0.1 |"), "{table}");
+}
+
+#[test]
+fn a_plan_leaves_nothing_behind() {
+    let place = Place::new();
+    let found = place.finish("out", &["--dry-run"]);
+    let said = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert!(said.contains(&format!("0 of {UNITS} units finished")) && said.contains("4 candidate runs"), "{said}");
+    assert!(!place.out("out").exists());
+    let wrong = place.run("out", &["--shard", "3/2"]);
+    assert_eq!(wrong.status.code(), Some(2));
+}

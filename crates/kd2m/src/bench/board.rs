@@ -1,0 +1,213 @@
+//! Which unit comes next: what is finished, under way, failed or claimed by others; shared by the workers of a process.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    claim::Claims,
+    grid::Grid,
+    plan::{Plan, Shard, Stage, Task},
+    results,
+    store::Store,
+    work::{Listener, Progress},
+};
+use crate::{Config, Error};
+
+/// What a worker may do next.
+pub(super) enum Next {
+    Unit(usize),
+    Wait,
+    End,
+}
+
+/// Who is where, shared by the workers of this process.
+pub(super) struct Board<'a> {
+    pub(super) grid: &'a Grid,
+    pub(super) plan: &'a Plan,
+    pub(super) store: &'a Store,
+    pub(super) claims: &'a Claims,
+    /// Units that this process has to see finished.
+    pub(super) needed: BTreeSet<usize>,
+    pub(super) state: Mutex<State>,
+    pub(super) changed: Condvar,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) finished: HashSet<usize>,
+    pub(super) failed: BTreeMap<usize, String>,
+    /// Under way in this process.
+    pub(super) here: HashSet<usize>,
+    /// Trained by this process, by cell.
+    pub(super) touched: HashSet<usize>,
+    /// Configuration of the reported runs, once every λ of the cell is chosen.
+    pub(super) reported: Vec<Option<Arc<Config>>>,
+}
+
+impl<'a> Board<'a> {
+    /// Looks at what is there.
+    pub(super) fn new(
+        grid: &'a Grid,
+        plan: &'a Plan,
+        store: &'a Store,
+        claims: &'a Claims,
+        shard: Shard,
+    ) -> Result<Self, Error> {
+        let state = State { reported: vec![None; grid.cells.len()], ..State::default() };
+        let mut board = Self {
+            grid,
+            plan,
+            store,
+            claims,
+            needed: BTreeSet::new(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+        };
+        let state = Mutex::new(state);
+        let needed = {
+            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut found = Vec::new();
+            for unit in 0..plan.units.len() {
+                found.push(board.finished(unit, &mut state)?);
+            }
+            plan.needed(shard, |unit| found[unit])
+        };
+        // A teacher is trained for those who need it, not for its own sake.
+        let wanted: HashSet<usize> = needed.iter().flat_map(|unit| plan.units[*unit].needs.iter().copied()).collect();
+        let own_sake = |unit: &usize| matches!(plan.units[*unit].task, Task::Teacher { .. }) && !wanted.contains(unit);
+        board.needed = needed.into_iter().filter(|unit| !own_sake(unit)).collect();
+        board.state = state;
+        Ok(board)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a unit's result is there.
+    fn finished(&self, unit: usize, state: &mut State) -> Result<bool, Error> {
+        if state.finished.contains(&unit) {
+            return Ok(true);
+        }
+        let there = match &self.plan.units[unit].task {
+            Task::Teacher { cell } => {
+                self.store.teacher_place(&self.grid.cells[*cell]).join("teacher").join("summary.json").is_file()
+            }
+            Task::Student { cell, arm, stage: Stage::Select, candidate, seed } => {
+                let (cell, Some(select)) = (&self.grid.cells[*cell], &self.grid.select) else { return Ok(false) };
+                let candidates = select.candidates(&cell.config.arms[*arm]);
+                self.store.student(Stage::Select, cell, &candidates[*candidate], *seed).is_some()
+            }
+            Task::Student { cell, arm, stage: Stage::Runs, seed, .. } => {
+                let Some(config) = self.reported(*cell, state)? else { return Ok(false) };
+                let cell = &self.grid.cells[*cell];
+                let arm = config.arms.iter().find(|a| a.name == cell.config.arms[*arm].name);
+                arm.is_some_and(|arm| self.store.student(Stage::Runs, cell, arm, *seed).is_some())
+            }
+        };
+        if there {
+            state.finished.insert(unit);
+        }
+        Ok(there)
+    }
+
+    /// The cell's configuration with chosen weights; `None` while candidates are open.
+    pub(super) fn reported(&self, cell: usize, state: &mut State) -> Result<Option<Arc<Config>>, Error> {
+        if let Some(config) = &state.reported[cell] {
+            return Ok(Some(config.clone()));
+        }
+        for (index, unit) in self.plan.units.iter().enumerate() {
+            let candidate = matches!(unit.task, Task::Student { cell: c, stage: Stage::Select, .. } if c == cell);
+            if candidate && !state.failed.contains_key(&index) && !self.finished(index, state)? {
+                return Ok(None);
+            }
+        }
+        let at = &self.grid.cells[cell];
+        let Some(config) = results::reported(self.store, self.grid, at, |_| false) else { return Ok(None) };
+        self.store.check(Stage::Runs, at, &config)?;
+        let config = Arc::new(config);
+        state.reported[cell] = Some(config.clone());
+        Ok(Some(config))
+    }
+
+    /// The next unit for a worker; claims it.
+    pub(super) fn next(&self, listen: Listener) -> Result<Next, Error> {
+        let mut state = self.lock();
+        let mut open = false;
+        for &unit in &self.needed {
+            if state.failed.contains_key(&unit) || self.finished(unit, &mut state)? {
+                continue;
+            }
+            open = true;
+            if state.here.contains(&unit) || !self.ready(unit, &mut state, listen)? {
+                continue;
+            }
+            let id = &self.plan.units[unit].id;
+            if !self.claims.take(id)? {
+                continue;
+            }
+            // Another process may have ended it between the look and the claim.
+            if self.finished(unit, &mut state)? {
+                self.claims.release(id);
+                continue;
+            }
+            state.here.insert(unit);
+            return Ok(Next::Unit(unit));
+        }
+        Ok(if open { Next::Wait } else { Next::End })
+    }
+
+    /// Whether everything that a unit needs is there; a unit whose needs failed fails.
+    fn ready(&self, unit: usize, state: &mut State, listen: Listener) -> Result<bool, Error> {
+        let it = &self.plan.units[unit];
+        for need in &it.needs {
+            let teacher = matches!(self.plan.units[*need].task, Task::Teacher { .. });
+            if teacher && state.failed.contains_key(need) {
+                self.fail(unit, "its teacher failed".to_owned(), state, listen);
+                return Ok(false);
+            }
+            if !state.failed.contains_key(need) && !self.finished(*need, state)? {
+                return Ok(false);
+            }
+        }
+        let Task::Student { cell, arm, stage: Stage::Runs, .. } = it.task else { return Ok(true) };
+        let Some(config) = self.reported(cell, state)? else { return Ok(false) };
+        let name = &self.grid.cells[cell].config.arms[arm].name;
+        if config.arms.iter().all(|a| a.name != *name) {
+            self.fail(
+                unit,
+                "no weight could be chosen: all candidates diverged, or some failed".to_owned(),
+                state,
+                listen,
+            );
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    fn fail(&self, unit: usize, why: String, state: &mut State, listen: Listener) {
+        listen(Progress::Failed { unit: &self.plan.units[unit].id, why: &why });
+        state.failed.insert(unit, why);
+    }
+
+    /// Notes how a unit ended and gives its claim back.
+    pub(super) fn settle(&self, unit: usize, end: Result<String, String>, listen: Listener) {
+        let mut state = self.lock();
+        state.here.remove(&unit);
+        if let Task::Student { cell, .. } = self.plan.units[unit].task {
+            state.touched.insert(cell);
+        }
+        match end {
+            Ok(text) => {
+                state.finished.insert(unit);
+                listen(Progress::Finished { unit: &self.plan.units[unit].id, text });
+            }
+            Err(why) => self.fail(unit, why, &mut state, listen),
+        }
+        drop(state);
+        self.claims.release(&self.plan.units[unit].id);
+        self.changed.notify_all();
+    }
+}

@@ -1,0 +1,85 @@
+//! What a grid leaves when its workers are done: whole run folders, tables, the page, summaries.
+
+use super::{
+    board::State,
+    export,
+    grid::Grid,
+    page,
+    plan::Stage,
+    results::{self, CellResults},
+    store::{Found, Store},
+    table,
+    work::{BenchOptions, Listener, Progress},
+};
+use crate::{
+    Error,
+    config::ArmConfig,
+    files, report,
+    train::{
+        folder::RunFolder,
+        setup::Setup,
+        summary::{ArmSummary, StudentSummary, Summary},
+    },
+};
+
+/// Completes the run folders of cells that are whole: `summary.json` and `report.html`, as after `kd2m distill`.
+///
+/// # Errors
+/// The disk, or data that is no longer there.
+pub(super) fn complete(
+    grid: &Grid,
+    store: &Store,
+    options: &BenchOptions,
+    state: &State,
+    listen: Listener,
+) -> Result<(), Error> {
+    for (index, cell) in grid.cells.iter().enumerate() {
+        let Some(config) = results::reported(store, grid, cell, |_| true) else { continue };
+        let Ok(folder) = RunFolder::open(&store.place(Stage::Runs, cell)) else { continue };
+        if folder.report().is_file() && !state.touched.contains(&index) {
+            continue;
+        }
+        let whole = |arm: &ArmConfig| {
+            let found = config.train.seeds.iter().map(|seed| {
+                let weights = folder.student(&arm.name, *seed).join("student.safetensors").is_file();
+                match store.student(Stage::Runs, cell, arm, *seed) {
+                    Some(Found::Finished(summary)) if weights => Some(summary),
+                    _ => None,
+                }
+            });
+            found.collect::<Option<Vec<StudentSummary>>>()
+        };
+        let students: Option<Vec<_>> = config.arms.iter().map(|arm| Some((arm, whole(arm)?))).collect();
+        let (Some(students), Some(teacher)) = (students, store.teacher(cell)) else { continue };
+        let setup = Setup::new(&config, options.device, 1)?;
+        let parameters = setup.student.parameter_count();
+        let summary = Summary {
+            name: config.name.clone(),
+            dataset: config.data.dataset.clone(),
+            seeds: config.train.seeds.clone(),
+            teacher,
+            students: students
+                .iter()
+                .map(|(arm, found)| ArmSummary::new(arm, &config.student.model, parameters, found))
+                .collect(),
+        };
+        files::write_json(&folder.summary(), &summary.compare())?;
+        if let Err(e) = report::write(folder.root(), None, options.device, 1) {
+            listen(Progress::Note(format!("{}: no report: {e}", cell.name)));
+        }
+    }
+    Ok(())
+}
+
+/// Writes tables, page and summaries of what is there.
+///
+/// # Errors
+/// The disk.
+pub(super) fn write_tables(grid: &Grid, store: &Store, cells: &[CellResults]) -> Result<(), Error> {
+    let out = store.out();
+    files::write_json(&out.join("summaries.json"), &results::records(grid, store))?;
+    files::write(&out.join("table.md"), table::markdown(&grid.name, cells).as_bytes())?;
+    files::write(&out.join("table.tex"), export::latex(cells).as_bytes())?;
+    files::write(&out.join("table.csv"), export::csv(cells).as_bytes())?;
+    files::write(&out.join("report.html"), page::page(grid, store, cells)?.as_bytes())
+}
