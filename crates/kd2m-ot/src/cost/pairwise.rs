@@ -2,6 +2,8 @@
 //! Centring makes the norms small, so that little cancels; subtracting each cloud's own mean changes costs only by terms of one
 //! sample each, which leave every optimal plan as it is. Next: [`Pairwise::rounding`], the bound that certificates add.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use crate::{
@@ -109,7 +111,22 @@ impl<T: Real> Pairwise<T> {
 
     /// The costs of some rows of A, `[numbers, m]`.
     pub fn fill(&self, numbers: &[u32], out: &mut [T]) {
-        self.isa.run(Fill { pairs: self, numbers, out });
+        self.fill_panels(numbers, 0..self.panel_count(), out);
+    }
+
+    /// The costs between some rows of A and the columns of some panels, `[numbers, self.columns_of(panels)]`.
+    pub fn fill_panels(&self, numbers: &[u32], panels: Range<usize>, out: &mut [T]) {
+        self.isa.run(Fill { pairs: self, numbers, panels, out });
+    }
+
+    /// Panels that the columns are packed in.
+    pub fn panel_count(&self) -> usize {
+        self.m.div_ceil(self.width)
+    }
+
+    /// The columns of some panels.
+    pub fn columns_of(&self, panels: Range<usize>) -> Range<usize> {
+        (panels.start * self.width).min(self.m)..(panels.end * self.width).min(self.m)
     }
 
     /// How far a computed cost of row i can lie from the exact one (centred, scaled), whatever the column.
@@ -265,6 +282,7 @@ impl<T: Real> Kernel for PanelWidth<T> {
 struct Fill<'a, T> {
     pairs: &'a Pairwise<T>,
     numbers: &'a [u32],
+    panels: Range<usize>,
     out: &'a mut [T],
 }
 
@@ -286,13 +304,17 @@ impl<T: Real> Kernel for Fill<'_, T> {
 
 #[inline(always)]
 fn tiles<S: Simd, T: Real, const R: usize, const V: usize>(simd: S, job: Fill<T>) {
-    let Fill { pairs, numbers, out } = job;
-    let (d, m) = (pairs.d, pairs.m);
-    for (p, panel) in pairs.panels.chunks_exact(pairs.width * d).enumerate() {
-        let first = p * pairs.width;
+    let Fill { pairs, numbers, panels, out } = job;
+    let d = pairs.d;
+    let Range { start, end } = pairs.columns_of(panels.clone());
+    // Length of a row of `out`.
+    let m = end - start;
+    for p in panels {
+        let panel = &pairs.panels[p * pairs.width * d..(p + 1) * pairs.width * d];
+        let first = p * pairs.width - start;
         let columns = pairs.width.min(m - first);
         let (panel, _) = panel.as_chunks::<LANES>();
-        let (norms, _) = pairs.y_norms[first..first + pairs.width].as_chunks::<LANES>();
+        let (norms, _) = pairs.y_norms[p * pairs.width..(p + 1) * pairs.width].as_chunks::<LANES>();
         for (strip, out) in numbers.chunks(R).zip(out.chunks_mut(R * m)) {
             // A short last strip repeats its last row; the repetitions are not stored.
             let mut rows = [&pairs.x[..0]; R];

@@ -31,13 +31,31 @@ impl Default for Tuning {
     }
 }
 
+/// How the solver ended.
+pub enum Answer<T> {
+    /// Each row has its nearest column, at this cost, and no two the same.
+    Nearest { columns: Vec<u32>, least: Vec<T> },
+    /// The optimal matching of the matrix in fixed point.
+    Searched(Matching),
+}
+
+impl<T> Answer<T> {
+    /// The matching with its column potentials.
+    pub fn matching(self) -> Matching {
+        match self {
+            Answer::Nearest { columns, .. } => Matching { v: vec![0.0; columns.len()], columns, iterations: 0 },
+            Answer::Searched(matching) => matching,
+        }
+    }
+}
+
 /// The optimal matching of the matrix in fixed point.
-pub fn solve<R: Rows>(isa: Isa, rows: &R, start: Option<&[f64]>, tuning: Tuning) -> Matching {
+pub fn solve<R: Rows>(isa: Isa, rows: &R, start: Option<&[f64]>, tuning: Tuning) -> Answer<R::Element> {
     let n = rows.size();
     let parallel = n >= PARALLEL_FROM;
     let minima = Minima::of(isa, rows, parallel);
     if super::certificate::is_permutation(&minima.nearest) {
-        return Matching { columns: minima.nearest, v: vec![0.0; n], iterations: 0 };
+        return Answer::Nearest { columns: minima.nearest, least: minima.row };
     }
     let fixed = FixedPoint::new(minima.row, minima.range);
     let mut v: Vec<i32> = match start.filter(|v| v.len() == n) {
@@ -74,7 +92,7 @@ pub fn solve<R: Rows>(isa: Isa, rows: &R, start: Option<&[f64]>, tuning: Tuning)
 
     let scale = state.fixed.scale.wide();
     let v = state.v[..n].iter().map(|&v| f64::from(v) / scale).collect();
-    Matching { columns: state.x, v, iterations }
+    Answer::Searched(Matching { columns: state.x, v, iterations })
 }
 
 fn minimum<T: Element + Real>(minimum: T, scale: T) -> i32 {
