@@ -5,7 +5,6 @@
 //! Every divergence is written once, here; the program, the training loop and other languages call it.
 //! Start with [`divergence::registry`] to see what there is.
 
-pub mod bounds;
 pub mod cloud;
 pub mod combine;
 pub mod cost;
@@ -14,9 +13,9 @@ pub mod divergence;
 pub mod error;
 mod exp;
 mod gaussian;
+pub mod isa;
 mod matrix;
 mod moments;
-pub mod isa;
 pub mod options;
 mod pairwise;
 mod projection;

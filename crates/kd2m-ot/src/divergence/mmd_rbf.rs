@@ -108,14 +108,17 @@ mod tests {
 
     #[test]
     fn stored_distances_change_nothing() {
-        let (x, y) = (testing::normal(1, 90 * 3), testing::normal(2, 110 * 3));
-        let (a, b) = (Cloud::new(Side::A, &x, 90, 3).unwrap(), Cloud::new(Side::B, &y, 110, 3).unwrap());
-        let median = with(Options::new("mmd-rbf")).evaluate(&a, &b, Request::GRADIENT).unwrap();
-        let sigma = median.diagnostics[0].1;
-        let fixed = with(Options::new("mmd-rbf").set("bandwidth", sigma)).evaluate(&a, &b, Request::GRADIENT).unwrap();
-        assert!((median.value - fixed.value).abs() < 1e-13);
-        for (g, h) in median.gradient.unwrap().features.iter().zip(fixed.gradient.unwrap().features) {
-            assert!((g - h).abs() < 1e-14);
+        for (n, m) in [(90, 110), (43, 198), (300, 150)] {
+            let (x, y) = (testing::normal(1, n * 30), testing::normal(2, m * 30));
+            let (a, b) = (Cloud::new(Side::A, &x, n, 30).unwrap(), Cloud::new(Side::B, &y, m, 30).unwrap());
+            let median = with(Options::new("mmd-rbf")).evaluate(&a, &b, Request::GRADIENT).unwrap();
+            let value = with(Options::new("mmd-rbf")).evaluate(&a, &b, Request::VALUE).unwrap().value;
+            let fixed = with(Options::new("mmd-rbf").set("bandwidth", median.diagnostics[0].1));
+            let fixed = fixed.evaluate(&a, &b, Request::GRADIENT).unwrap();
+            assert!((median.value - fixed.value).abs() < 1e-13 && (value - fixed.value).abs() < 1e-13);
+            for (g, h) in median.gradient.unwrap().features.iter().zip(fixed.gradient.unwrap().features) {
+                assert!((g - h).abs() < 1e-14);
+            }
         }
     }
 

@@ -185,10 +185,10 @@ impl<'p, 'c, T: Real, K: PairKernel<T>> Tiles<'p, 'c, T, K> {
     fn symmetric(&mut self, x: &Points<T>, diagonal: bool) -> f64 {
         let Range { start, end } = self.rows;
         let square = self.columns(x, start..end, 0.0, Some(diagonal));
-        square + 2.0 * self.columns(x, end..x.len(), 0.0, None)
+        square + 2.0 * self.columns(x, end..x.len(), 0.0, Some(diagonal))
     }
 
-    /// `own`: these are columns of the rows' own cloud, and whether the diagonal counts.
+    /// `own`: the columns are of the rows' own cloud, and whether the diagonal counts.
     fn columns(&mut self, y: &Points<T>, columns: Range<usize>, factor: f64, own: Option<bool>) -> f64 {
         let mut total = 0.0;
         for start in columns.clone().step_by(TILE_COLUMNS) {
@@ -216,7 +216,7 @@ impl<'p, 'c, T: Real, K: PairKernel<T>> Tiles<'p, 'c, T, K> {
         let mut total = 0.0;
         for (local, row) in tile.chunks_exact_mut(width).enumerate() {
             let i = self.rows.start + local;
-            let diagonal = own.and_then(|counts| columns.contains(&i).then_some((i - columns.start, counts)));
+            let diagonal = own.and_then(|counts| columns.contains(&i).then(|| (i - columns.start, counts)));
             total += self.x.weight(i) * self.one_row(y, &columns, local, row, factor, diagonal);
         }
         if !self.pull.is_empty() {
