@@ -6,6 +6,8 @@ mod fused;
 mod gradient;
 mod panels;
 mod products;
+#[cfg(test)]
+mod speed;
 mod split;
 #[cfg(test)]
 mod tests;
