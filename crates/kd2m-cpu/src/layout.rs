@@ -183,14 +183,20 @@ impl Pack {
         }
     }
 
-    /// Writes the transposed pack (see [`transposed`](Self::transposed)) of these weights.
+    /// All taps.
+    #[cfg(test)]
     pub fn transpose(&self, isa: Isa, packed: &[f32], to: &mut [f32]) {
+        self.transpose_taps(isa, &(0..self.taps).collect::<Vec<_>>(), packed, to);
+    }
+
+    /// Writes the transposed pack (see [`transposed`](Self::transposed)) of these taps' weights; the others are left as they are.
+    pub fn transpose_taps(&self, isa: Isa, taps: &[usize], packed: &[f32], to: &mut [f32]) {
         let back = self.transposed();
         let shared = Shared::new(to);
         let per_group = back.blocks();
-        for_each(self.groups * per_group * self.taps, |task| {
-            let (group, rest) = (task / (per_group * self.taps), task % (per_group * self.taps));
-            let (block, tap) = (rest / self.taps, rest % self.taps);
+        for_each(self.groups * per_group * taps.len(), |task| {
+            let (group, rest) = (task / (per_group * taps.len()), task % (per_group * taps.len()));
+            let (block, tap) = (rest / taps.len(), taps[rest % taps.len()]);
             let width = back.width(block);
             let start = back.start(group, block) + tap * back.inputs * width;
             // SAFETY: each (group, block, tap) has its own range.

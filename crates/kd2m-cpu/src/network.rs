@@ -90,7 +90,7 @@ impl Network {
         };
         let threads = Threads::shared(options.threads)?;
         let pack_of = |node: usize| weight_pack(graph, node, isa);
-        let parameters = Parameters::new(graph, weights, options.trainable, pack_of)?;
+        let parameters = Parameters::new(graph, weights, options.trainable, isa, pack_of)?;
         let program = |purpose| {
             let plan = compile(graph, &options.stages, purpose, isa)?;
             Ok::<_, CpuError>(Program::new(plan, purpose, isa, !options.trainable))

@@ -1,10 +1,14 @@
 //! Parameters, their gradients and the optimizer's moments in the engine's order of memory; PyTorch's layout at the border.
 
+use std::ops::Range;
+
 use kd2m_nn::{Graph, NamedTensor, Role, Weights};
 
 use crate::{
     buffers::Buffer,
+    conv::{Sgd, replay},
     error::CpuError,
+    isa::Isa,
     layout::Pack,
     plan::ParameterId,
     update::{self, Rule, Update},
@@ -23,9 +27,47 @@ pub struct Parameter {
     pub second: Buffer,
     /// Whether `gradient` holds anything since the last step; if not, the next one is stored over it.
     pub has_gradient: bool,
+    /// Parts that fused steps leave out (see `Convolution::dead`), and the steps that they have not done yet.
+    postponed: (Vec<Range<usize>>, Vec<Sgd>),
 }
 
+/// So many postponed steps are done at once, that memory stays bounded.
+const MOST_POSTPONED: usize = 256;
+
 impl Parameter {
+    /// A fused step that left these parts out.
+    pub fn postpone(&mut self, isa: Isa, sgd: Sgd, parts: impl FnOnce() -> Vec<Range<usize>>) {
+        if self.postponed.0.is_empty() {
+            self.postponed.0 = parts();
+        }
+        self.postponed.1.push(sgd);
+        if self.postponed.1.len() >= MOST_POSTPONED {
+            self.catch_up(isa);
+        }
+    }
+
+    /// Values and first moments after the postponed steps, if there are any.
+    fn caught_up(&self, isa: Isa) -> Option<(Vec<f32>, Vec<f32>)> {
+        let (parts, steps) = &self.postponed;
+        (!steps.is_empty()).then(|| {
+            let (mut value, mut first) = (self.value.to_vec(), self.first.to_vec());
+            for part in parts {
+                replay(isa, steps, &mut value[part.clone()], &mut first[part.clone()]);
+            }
+            (value, first)
+        })
+    }
+
+    /// Does the postponed steps.
+    fn catch_up(&mut self, isa: Isa) {
+        let steps = std::mem::take(&mut self.postponed.1);
+        if !steps.is_empty() {
+            for part in &self.postponed.0 {
+                replay(isa, &steps, &mut self.value[part.clone()], &mut self.first[part.clone()]);
+            }
+        }
+    }
+
     fn in_torch_layout(&self, values: &[f32]) -> NamedTensor {
         let values = match &self.pack {
             Some(pack) => pack.unpacked(values),
@@ -62,6 +104,7 @@ impl Parameter {
 /// All tensors of a network.
 pub struct Parameters {
     pub list: Vec<Parameter>,
+    isa: Isa,
     /// Steps taken, for AdamW's bias correction.
     steps: u64,
     /// Counts changes of values, so that what is derived from them (folded, transformed weights) knows when it is old.
@@ -74,6 +117,7 @@ impl Parameters {
         graph: &Graph,
         weights: &Weights,
         trainable: bool,
+        isa: Isa,
         pack_of: impl Fn(usize) -> Option<Pack>,
     ) -> Result<Self, CpuError> {
         let mut list = Vec::new();
@@ -90,6 +134,7 @@ impl Parameters {
                 first: empty(),
                 second: empty(),
                 has_gradient: false,
+                postponed: Default::default(),
             };
             parameter.value = parameter.read(weights, &parameter.key)?;
             if trainable && parameter.is_trained() {
@@ -97,7 +142,7 @@ impl Parameters {
             }
             list.push(parameter);
         }
-        Ok(Self { list, steps: 0, version: 0 })
+        Ok(Self { list, isa, steps: 0, version: 0 })
     }
 
     pub fn values(&self, id: ParameterId) -> &[f32] {
@@ -113,13 +158,25 @@ impl Parameters {
         &mut p.gradient
     }
 
+    /// Does all postponed steps: before values or moments are replaced.
+    fn catch_up(&mut self) {
+        let isa = self.isa;
+        self.list.iter_mut().for_each(|p| p.catch_up(isa));
+    }
+
     pub fn weights(&self) -> Weights {
-        self.list.iter().map(|p| (p.key.clone(), p.in_torch_layout(&p.value))).collect()
+        let tensor = |p: &Parameter| match p.caught_up(self.isa) {
+            Some((value, _)) => p.in_torch_layout(&value),
+            None => p.in_torch_layout(&p.value),
+        };
+        self.list.iter().map(|p| (p.key.clone(), tensor(p))).collect()
     }
 
     pub fn load(&mut self, weights: &Weights) -> Result<(), CpuError> {
         let values: Result<Vec<_>, _> = self.list.iter().map(|p| p.read(weights, &p.key)).collect();
-        for (parameter, value) in self.list.iter_mut().zip(values?) {
+        let values = values?;
+        self.catch_up();
+        for (parameter, value) in self.list.iter_mut().zip(values) {
             parameter.value = value;
         }
         self.version += 1;
@@ -135,7 +192,9 @@ impl Parameters {
     pub fn optimizer_state(&self) -> Weights {
         let mut state = Weights::new();
         for p in &self.list {
-            for (name, moment) in [("first", &p.first), ("second", &p.second)] {
+            let caught_up = p.caught_up(self.isa);
+            let first = caught_up.as_ref().map_or(&p.first[..], |(_, first)| first);
+            for (name, moment) in [("first", first), ("second", &p.second[..])] {
                 if !moment.is_empty() {
                     state.insert(format!("{}.{name}", p.key), p.in_torch_layout(moment));
                 }
@@ -160,6 +219,7 @@ impl Parameters {
             };
             moments.push((read("first")?, read("second")?));
         }
+        self.catch_up();
         for (p, (first, second)) in self.list.iter_mut().zip(moments) {
             (p.first, p.second) = (first, second);
         }
@@ -206,6 +266,7 @@ impl Parameters {
         if !std::mem::replace(&mut p.has_gradient, false) {
             return;
         }
+        p.catch_up(self.isa);
         let adam = matches!(update.rule, Rule::AdamW { .. });
         let length = p.value.len();
         let second = if adam { &mut p.second[..length] } else { &mut [][..] };

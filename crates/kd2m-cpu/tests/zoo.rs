@@ -155,6 +155,47 @@ fn a_step_at_once_is_the_accumulated_step() {
     }
 }
 
+/// On maps of 1×1 eight taps of nine only meet padding. Decay moves them all the same, and AdamW, accumulation and the file see it.
+#[test]
+fn weights_that_meet_only_padding_still_decay() {
+    let (mut b, x) = kd2m_nn::GraphBuilder::new("tiny", 3, 2, 2, &[0.0; 3], &[1.0; 3]);
+    let x = b.conv("down", x, kd2m_nn::Conv::square(3, 40, 3).stride(2));
+    let x = b.conv("conv", x, kd2m_nn::Conv::square(40, 37, 3));
+    let x = b.relu("relu", x);
+    let f = b.global_avg_pool("pool", x);
+    let logits = b.linear("fc", f, kd2m_nn::Linear::new(37, 2));
+    let graph = b.finish(f, logits).unwrap();
+    let weights = initialise(&graph, 3);
+    let update =
+        Update { lr: 0.1, weight_decay: 0.1, gradient_scale: 1.0, rule: Rule::Sgd { momentum: 0.9, nesterov: true } };
+    let (mut fused, mut apart) = (network(&graph, &weights), network(&graph, &weights));
+    for step in 0..5 {
+        let x = images(&graph, 4, step);
+        let loss = Loss::new(&graph, &[], 4, step);
+        for network in [&mut fused, &mut apart] {
+            network.forward(&x, 4, Mode::Train).unwrap();
+        }
+        fused.backward(Some(&loss.features), Some(&loss.logits), &[], Then::Step(update)).unwrap();
+        apart.backward(Some(&loss.features), Some(&loss.logits), &[], Then::Accumulate).unwrap();
+        apart.step(&update).unwrap();
+        for (a, b) in [(fused.weights(), apart.weights()), (fused.optimizer_state(), apart.optimizer_state())] {
+            for (key, tensor) in &a {
+                let expected: Vec<f64> = b[key].values.iter().map(|v| f64::from(*v)).collect();
+                let apart = difference(&tensor.values, &expected);
+                assert!(apart < 1e-6, "{key} after step {step}: {apart:e}");
+            }
+        }
+    }
+    // The corner tap of the first weight: five decays and nothing else.
+    let (mut w, mut v) = (f64::from(weights["conv.weight"].values[0]), 0.0);
+    for _ in 0..5 {
+        let g = 0.1 * w;
+        v = 0.9 * v + g;
+        w -= 0.1 * (g + 0.9 * v);
+    }
+    assert!((f64::from(fused.weights()["conv.weight"].values[0]) - w).abs() < 1e-6);
+}
+
 #[test]
 fn a_frozen_network_is_the_same_in_evaluation_and_cannot_train() {
     let graph = graph("resnet8x4", 8);

@@ -12,7 +12,7 @@ pub mod gemm;
 pub mod rows;
 pub mod winograd;
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use crate::{
     buffers::Buffer,
@@ -21,7 +21,7 @@ use crate::{
     isa::Isa,
     layout::{Extent, Pack},
 };
-pub use direct::Sgd;
+pub use direct::{Sgd, replay};
 use winograd::{Direction, Winograd};
 
 /// How the input lies in memory.
@@ -152,6 +152,9 @@ pub struct Convolution {
     /// The same memory as the kernels read it: over padded images, a kernel row is one tap of `kw · c` inputs.
     pub view: Pack,
     pub isa: Isa,
+    /// Taps that only ever meet padding (eight of nine on maps of 1×1). Their weights change by decay and momentum alone and never
+    /// reach an output, so a fused step leaves them out: the parameters catch up when they are read.
+    pub dead: Vec<usize>,
     winograd: Option<Winograd>,
 }
 
@@ -166,7 +169,23 @@ impl Convolution {
                 (rows, Pack { taps: height, inputs: width * pack.inputs, ..pack })
             }
         };
-        Self { shape, geometry, pack, view, isa, winograd: Winograd::new(isa, &shape) }
+        let dead = (0..view.taps).filter(|tap| geometry.meetings[*tap].is_empty()).collect();
+        Self { shape, geometry, pack, view, isa, dead, winograd: Winograd::new(isa, &shape) }
+    }
+
+    /// Where the weights of dead taps lie.
+    pub fn dead_ranges(&self) -> Vec<Range<usize>> {
+        let view = &self.view;
+        let blocks = (0..view.groups).flat_map(|g| (0..view.blocks()).map(move |b| (g, b)));
+        blocks
+            .flat_map(|(group, block)| {
+                let length = view.inputs * view.width(block);
+                self.dead.iter().map(move |tap| {
+                    let start = view.start(group, block) + tap * length;
+                    start..start + length
+                })
+            })
+            .collect()
     }
 
     /// The kernel for n samples.
@@ -227,7 +246,9 @@ impl Convolution {
                 let back = self.pack.transposed();
                 workspace.transposed.reserve(back.len());
                 let transposed = &mut workspace.transposed[..back.len()];
-                self.pack.transpose(self.isa, weight, transposed);
+                // On maps smaller than the kernel most taps only ever meet padding: at 1×1, eight of nine.
+                let live: Vec<usize> = (0..self.pack.taps).filter(|tap| !self.dead.contains(tap)).collect();
+                self.pack.transpose_taps(self.isa, &live, weight, transposed);
                 match winograd.as_ref().filter(|_| kernel == Kernel::Winograd) {
                     Some(winograd) => {
                         let direction = Direction::InputGradient;
@@ -240,8 +261,8 @@ impl Convolution {
         }
     }
 
-    /// The gradient to the weights, stored or added to `dw`; or, with `step`, the stepped weights, if the kernel can: then `dw` is
-    /// undefined and the answer is true.
+    /// The gradient to the weights, stored or added to `dw`; or, with `step`, the stepped weights of live taps, if the kernel can: then
+    /// `dw` is undefined and the answer is true.
     #[expect(clippy::too_many_arguments, reason = "a product with all that it fuses")]
     pub fn weight_gradient(
         &self,

@@ -167,14 +167,17 @@ impl Program {
                 }
                 let tensor = &mut parameters.list[*weight];
                 let add = std::mem::replace(&mut tensor.has_gradient, true);
-                let step = match sink {
+                let fused = match sink {
                     Sink::Step(update) => update.as_sgd(),
                     Sink::Accumulate => None,
                 };
                 let (weight, moment) = (&mut tensor.value[..], &mut tensor.first[..]);
-                let step = step.map(|sgd| FusedStep { sgd, weight, moment });
+                let step = fused.map(|sgd| FusedStep { sgd, weight, moment });
                 if conv.weight_gradient(x, dy, &mut tensor.gradient, n, add, step, workspace) {
                     tensor.has_gradient = false;
+                    if let (false, Some(sgd)) = (conv.dead.is_empty(), fused) {
+                        tensor.postpone(self.isa, sgd, || conv.dead_ranges());
+                    }
                 }
                 clock(profile, "gradient to weights", start);
             }

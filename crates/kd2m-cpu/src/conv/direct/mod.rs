@@ -6,7 +6,7 @@
 mod gradient;
 mod tile;
 
-pub use gradient::{Sgd, weight_gradient};
+pub use gradient::{Sgd, replay, weight_gradient};
 
 use super::{
     Convolution, Epilogue,
