@@ -6,6 +6,7 @@ use std::{sync::Arc, time::Instant};
 use burn::tensor::Gradients;
 use kd2m_data::{Augment, Dataset, Loader, Part, epoch_order};
 use kd2m_nn::Weights;
+use kd2m_ot::{OtError, Side};
 
 use super::{
     checkpoint::{Checkpoints, State},
@@ -18,10 +19,14 @@ use crate::{
     Error,
     batch::{Batch, Outputs, host},
     config::{Algorithm, Config},
+    criterion::CriterionError,
     engine::{Engine, Images, Mode, OutputGradients, Rule, Then, Update},
     objective::{Evaluated, Objective},
     teacher::{Teacher, View},
 };
+
+/// What is named when distances meet features that are no longer finite.
+const STUDENT: &str = "a feature of the student";
 
 /// What training one network needs.
 pub struct Fit<'a> {
@@ -71,7 +76,16 @@ impl Fit<'_> {
                 true => network.clone(),
                 false => state.average.clone(),
             };
-            let found = self.validate(&network, &weights)?;
+            let found = match self.validate(&network, &weights) {
+                Err(
+                    Error::Distance(OtError::NonFinite { side: Side::A, value, .. })
+                    | Error::Criterion(CriterionError::Distance(OtError::NonFinite { side: Side::A, value, .. })),
+                ) => {
+                    let batches = kd2m_data::training_batches(self.train, self.config.train.batch_size).len();
+                    return Err(self.not_finite(STUDENT, value, epoch, batches - 1, &state));
+                }
+                found => found?,
+            };
             let record = EpochRecord {
                 epoch: epoch + 1,
                 lr,
@@ -139,7 +153,12 @@ impl Fit<'_> {
                 mode: Mode::Train,
             };
             let fraction = number as f64 / batches as f64;
-            let value = self.objective.evaluate(&batch, epoch as f64 + fraction)?;
+            let value = match self.objective.evaluate(&batch, epoch as f64 + fraction) {
+                Err(CriterionError::Distance(OtError::NonFinite { side: Side::A, value, .. })) => {
+                    return Err(self.not_finite(STUDENT, value, epoch, number, state));
+                }
+                found => found?,
+            };
             self.refuse_not_finite(&value, epoch, number, state)?;
             tally.add(&value, &host(&student.logits), &data.labels);
             number += 1;
@@ -224,18 +243,22 @@ impl Fit<'_> {
         let bad = suspects.chain(ce_counts.then_some(("ce", value.ce))).find(|(_, v)| !v.is_finite());
         match bad {
             None => Ok(()),
-            Some((term, number)) => Err(Error::NotFinite {
-                term: term.to_owned(),
-                value: number,
-                epoch: epoch + 1,
-                batch: batch + 1,
-                arm: self.arm.to_owned(),
-                seed: self.seed,
-                checkpoint: match self.save_last_good(state) {
-                    Some(path) => format!("the state after epoch {} is in {path}", state.history.len()),
-                    None => "no epoch was finished before".to_owned(),
-                },
-            }),
+            Some((term, number)) => Err(self.not_finite(term, number, epoch, batch, state)),
+        }
+    }
+
+    fn not_finite(&self, term: &str, value: f64, epoch: usize, batch: usize, state: &State) -> Error {
+        Error::NotFinite {
+            term: term.to_owned(),
+            value,
+            epoch: epoch + 1,
+            batch: batch + 1,
+            arm: self.arm.to_owned(),
+            seed: self.seed,
+            checkpoint: match self.save_last_good(state) {
+                Some(path) => format!("the state after epoch {} is in {path}", state.history.len()),
+                None => "no epoch was finished before".to_owned(),
+            },
         }
     }
 
