@@ -64,10 +64,12 @@ fn suggestion(names: &[String]) -> String {
     }
 }
 
-/// Up to three of `known` that are closest to `name`, nearest first; empty when none is close.
+/// Up to three of `known` that are closest to `name`, nearest first; empty when none is close. One letter wrong is always close,
+/// however short the name (`w3`).
 pub fn nearest_names<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    let mut scored: Vec<(f64, &str)> =
-        known.into_iter().map(|k| (strsim::jaro_winkler(name, k), k)).filter(|(s, _)| *s > 0.75).collect();
+    let close = |score: f64, k: &str| score > 0.75 || strsim::levenshtein(name, k) == 1;
+    let scored = known.into_iter().map(|k| (strsim::jaro_winkler(name, k), k));
+    let mut scored: Vec<(f64, &str)> = scored.filter(|(score, k)| close(*score, k)).collect();
     scored.sort_by(|x, y| y.0.total_cmp(&x.0).then(x.1.cmp(y.1)));
     scored.into_iter().take(3).map(|(_, k)| k.to_owned()).collect()
 }

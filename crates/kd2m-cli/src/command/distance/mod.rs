@@ -88,6 +88,9 @@ where
                 table.add(metric, answer)?;
             }
             table.finish()?;
+            if labelled {
+                show::one_sided(a, b);
+            }
             Ok(verdict(arguments, trusted))
         }
     }

@@ -68,9 +68,13 @@ pub fn notes<T, U>(metric: &Metric, answer: &Answer<T>, a: &Sample<U>, b: &Sampl
     if too_small > 0.0 {
         eprintln!("note: {too_small} classes have too few samples for {} and are left out", metric.base);
     }
-    if diagnostic("classes_on_one_side") == 0.0 {
-        return;
+    if diagnostic("classes_on_one_side") > 0.0 {
+        one_sided(a, b);
     }
+}
+
+/// Names the classes that only one side has.
+pub fn one_sided<U>(a: &Sample<U>, b: &Sample<U>) {
     let classes = |s: &Sample<U>| s.labels.iter().flatten().copied().collect::<BTreeSet<u32>>();
     let (of_a, of_b) = (classes(a), classes(b));
     for (side, only) in [("A", of_a.difference(&of_b)), ("B", of_b.difference(&of_a))] {
@@ -89,7 +93,7 @@ fn card<T>(metric: &Metric, Answer { solution, seconds }: &Answer<T>, sizes: &Si
     }
     row("status", status(&solution.status));
     if let Some(gap) = solution.gap {
-        row("gap", format!("{gap:.2e}"));
+        row("gap", small(gap));
     }
     if solution.iterations > 0 {
         row("iterations", solution.iterations.to_string());
@@ -97,7 +101,7 @@ fn card<T>(metric: &Metric, Answer { solution, seconds }: &Answer<T>, sizes: &Si
     for (name, value) in &solution.diagnostics {
         row(&name.replace('_', " "), number(*value));
     }
-    row("time", format!("{seconds:.3} s"));
+    row("time", duration(*seconds));
     row("A", format!("{} × {}, {}", sizes.n, sizes.d[0], sizes.precision));
     row("B", format!("{} × {}, {}", sizes.m, sizes.d[1], sizes.precision));
     let width = rows.iter().map(|(name, _)| name.chars().count()).max().unwrap_or(0);
@@ -113,6 +117,19 @@ fn status(status: &Status) -> String {
 
 fn root<T>(metric: &Metric, solution: &Solution<T>) -> Option<f64> {
     (SQUARED.contains(&metric.base) && solution.value >= 0.0).then(|| solution.value.sqrt())
+}
+
+/// Two digits: of errors and gaps only the size matters.
+fn small(x: f64) -> String {
+    if x == 0.0 { "0".to_owned() } else { format!("{x:.1e}") }
+}
+
+fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s < 1e-3 => format!("{:.0} µs", s * 1e6),
+        s if s < 1.0 => format!("{:.1} ms", s * 1e3),
+        s => format!("{s:.2} s"),
+    }
 }
 
 /// Nine digits, as many as a value from f32 features can be worth, without trailing zeros.
@@ -182,7 +199,7 @@ impl<'s> Table<'s> {
             self.begun = true;
             let Sizes { n, m, d, precision } = self.sizes;
             eprintln!("A {n} × {}, B {m} × {}, {precision}", d[0], d[1]);
-            self.line("metric", ["value", "root", "gap", "time / s"].map(str::to_owned), "status")?;
+            self.line("metric", ["value", "root", "gap", "time"].map(str::to_owned), "status")?;
         }
         match answer {
             Ok(answer) => {
@@ -191,8 +208,8 @@ impl<'s> Table<'s> {
                 let cells = [
                     number(solution.value),
                     root(metric, solution).map_or_else(dash, number),
-                    solution.gap.map_or_else(dash, |gap| format!("{gap:.1e}")),
-                    format!("{seconds:.3}"),
+                    solution.gap.map_or_else(dash, small),
+                    duration(*seconds),
                 ];
                 self.line(&metric.name, cells, &status(&solution.status))
             }
