@@ -5,6 +5,7 @@
 //! Every divergence is written once, here; the program, the training loop and other languages call it.
 //! Start with [`divergence::registry`] to see what there is.
 
+pub mod bounds;
 pub mod cloud;
 pub mod combine;
 pub mod cost;

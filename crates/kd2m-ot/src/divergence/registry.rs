@@ -48,6 +48,16 @@ pub const ENTRIES: &[Entry] = &[
         build: super::w1::build,
     },
     Entry {
+        name: "bounds",
+        aliases: &[],
+        formula: "lower ≤ W₂² ≤ upper: dual potentials and Gelbrich's distance below, a plan exact within blocks above; value = upper, gap = upper − lower",
+        source: "weak duality (Kantorovich 1942); Gelbrich (1990)",
+        cost: "O(nmd) time in one streaming pass; O((n + m) d) memory and block² floats",
+        when: "sets too large for an exact plan; kd2m distance only, no gradient",
+        options: crate::bounds::OPTIONS,
+        build: crate::bounds::build,
+    },
+    Entry {
         name: "jw2",
         aliases: &[],
         formula: "min over plans γ of Σ γ_ij (‖x_i − y_j‖² + β·label cost(s_i, t_j))",

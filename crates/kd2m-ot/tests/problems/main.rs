@@ -31,8 +31,9 @@ fn reads_the_size(name: &str) -> bool {
     reads_the_order(name) || ["fid", "coral", "gaussian-kl", "jeffreys", "bhattacharyya", "hellinger"].contains(&name)
 }
 
+/// All but `bounds`, which answers with an interval and has no gradient.
 fn names() -> impl Iterator<Item = &'static str> {
-    registry::ENTRIES.iter().map(|e| e.name)
+    registry::ENTRIES.iter().map(|e| e.name).filter(|name| *name != "bounds")
 }
 
 fn solve(options: &Options, p: &Problem) -> Result<Solution<f64>, OtError> {
@@ -189,14 +190,14 @@ fn every_gradient_is_that_of_finite_differences() {
         let gradient = solve(&options, &p).unwrap().gradient.unwrap().features;
         let scale = gradient.iter().fold(0.0f64, |s, g| s.max(g.abs()));
         assert!(scale > 0.0, "{name}");
-        for k in 0..p.x.len() {
+        for (k, gradient) in gradient.iter().enumerate() {
             let at = |step: f64| {
                 let mut moved = p.clone();
                 moved.x[k] += step;
                 solve(&options, &moved).unwrap().value
             };
             let difference = (at(1e-5) - at(-1e-5)) / 2e-5;
-            assert!((gradient[k] - difference).abs() < 1e-4 * scale, "{name}, entry {k}: {} {difference}", gradient[k]);
+            assert!((gradient - difference).abs() < 1e-4 * scale, "{name}, entry {k}: {gradient} {difference}");
         }
     }
 }

@@ -86,7 +86,7 @@ pub fn table() -> Vec<Problem> {
 pub fn random(seed: u64, largest: usize) -> Problem {
     let mut rng = Pcg64Mcg::seed_from_u64(seed);
     let (n, m, d) = (rng.random_range(1..=largest), rng.random_range(1..=largest), rng.random_range(1..=9));
-    let m = if seed % 2 == 0 { n } else { m };
+    let m = if seed.is_multiple_of(2) { n } else { m };
     let mut cloud = |count: usize, seed: u64| {
         let mut z = normal(seed, count * d);
         if rng.random_bool(0.3) {
@@ -105,7 +105,7 @@ pub fn random(seed: u64, largest: usize) -> Problem {
     };
     let (x, y) = (cloud(n, 2 * seed + 1000), cloud(m, 2 * seed + 1001));
     let problem = Problem::new(&format!("random {seed}: {n} × {m} × {d}"), d, x, y);
-    if seed % 3 != 0 {
+    if !seed.is_multiple_of(3) {
         return problem;
     }
     let mut weights = |n: usize| {
