@@ -325,9 +325,9 @@ fn tiles<S: Simd, T: Real, const R: usize, const V: usize>(simd: S, job: Fill<T>
             let mut sums = [[T::vsplat(simd, T::zero()); V]; R];
             for k in 0..d {
                 let mut y = [T::vsplat(simd, T::zero()); V];
-                for v in 0..V {
+                for (v, y) in y.iter_mut().enumerate() {
                     // SAFETY: the panel holds d · V vectors.
-                    y[v] = T::vload(simd, unsafe { panel.get_unchecked(k * V + v) });
+                    *y = T::vload(simd, unsafe { panel.get_unchecked(k * V + v) });
                 }
                 for r in 0..R {
                     // SAFETY: every row has d entries.

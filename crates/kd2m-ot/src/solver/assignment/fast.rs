@@ -58,7 +58,8 @@ pub fn solve<R: Rows>(isa: Isa, rows: &R, start: Option<&[f64]>, tuning: Tuning)
         return Answer::Nearest { columns: minima.nearest, least: minima.row };
     }
     let fixed = FixedPoint::new(minima.row, minima.range);
-    let mut v: Vec<i32> = match start.filter(|v| v.len() == n) {
+    let start = start.filter(|v| v.len() == n);
+    let mut v: Vec<i32> = match start {
         Some(v) => carried(v, fixed.scale.wide()),
         None => minima.column.iter().map(|m| minimum(*m, fixed.scale)).collect(),
     };

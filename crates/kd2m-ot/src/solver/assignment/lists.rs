@@ -86,6 +86,7 @@ impl<R: Rows> Kernel for Refill<'_, '_, R> {
         let mut scratch = Scratch::default();
         let block = self.rows.fetch(self.numbers, self.scratch);
         for (k, &i) in self.numbers.iter().enumerate() {
+            scratch.turn = i;
             let (row, i) = (block.row(k, i), i as usize);
             let list = &mut self.lists.lists[i - self.lists.first];
             fill(simd, row, self.fixed.offsets[i], self.fixed.scale, v, &mut scratch, list);
@@ -99,6 +100,8 @@ struct Scratch {
     found: Vec<i32>,
     values: Vec<i32>,
     order: Vec<i32>,
+    /// Number of the row.
+    turn: u32,
 }
 
 /// One row's list. The threshold is the largest of eight minima over every eighth column, which some 22 entries lie below.
@@ -159,6 +162,9 @@ fn fill<S: Simd, T: Element + Real>(
     let reduced_of = |j: i32| row[j as usize].fixed_one(offset, scale) - v[j as usize / LANES][j as usize % LANES];
     let mut bound = if found.len() == row.len() { i32::MAX } else { threshold };
     if found.len() > CAPACITY {
+        // Among ties each row begins elsewhere: if all listed the same columns, they would all want the same.
+        let turn = scratch.turn.wrapping_mul(0x9e37_79b9) as usize % found.len();
+        found.rotate_left(turn);
         let values = &mut scratch.values;
         values.clear();
         values.extend(found.iter().map(|&j| reduced_of(j)));

@@ -83,11 +83,6 @@ impl<R: Rows> State<'_, R> {
         self.y.fill(NONE);
     }
 
-    /// Rows without a column.
-    pub fn free(&self) -> usize {
-        self.x.iter().filter(|&&j| j == NONE).count()
-    }
-
     /// Rows with more than one best column: rare among distances of features, the rule among small whole numbers.
     pub fn tied(&self) -> usize {
         self.lists.iter().filter(|l| l.tied).count()
