@@ -4,7 +4,7 @@
 use burn::tensor::Tensor;
 
 /// Squared lengths up to this count as zero.
-const ZERO: f64 = 1e-24;
+pub const ZERO: f64 = 1e-24;
 
 /// x / ‖x‖ along `dim`; zero stays zero.
 pub fn unit<const D: usize>(x: Tensor<D>, dim: usize) -> Tensor<D> {
