@@ -88,6 +88,7 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
     arms.iter().try_for_each(|arm| Objective::new(config, arm).map(|_| ()))?;
     let setup = Setup::new(config, options.device, options.threads)?;
     check_arms(config, &setup, &arms)?;
+    check_weights(config, &setup)?;
     let folder = open_folder(config, options)?;
     let run = Run { config, setup: &setup, folder: &folder, options };
     let (weights, teacher) = run.teacher(observer)?;
@@ -133,8 +134,17 @@ pub fn check_arms(config: &Config, setup: &Setup, arms: &[ArmConfig]) -> Result<
     Ok(())
 }
 
+/// Reads the weights that a configuration names once before anything is written.
+fn check_weights(config: &Config, setup: &Setup) -> Result<(), Error> {
+    for (file, graph) in [(&config.teacher.weights, &setup.teacher), (&config.student.weights, &setup.student)] {
+        if let Some(path) = file {
+            kd2m_nn::weights::read(path, graph)?;
+        }
+    }
+    Ok(())
+}
+
 fn open_folder(config: &Config, options: &RunOptions) -> Result<RunFolder, Error> {
     let out = options.out.clone().unwrap_or_else(|| config.default_out());
     RunFolder::create(&out, config, options.existing)
 }
-

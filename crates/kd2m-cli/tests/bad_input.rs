@@ -1,0 +1,108 @@
+//! What a user does wrong is answered in one sentence that says what, where and what to do; exit code 2, nothing half-written.
+
+use std::{fs, path::Path, process::Command};
+
+/// stderr of a command that must end with exit code 2.
+fn refused(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_kd2m")).args(arguments).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{arguments:?}: {stderr}");
+    assert!(output.stdout.is_empty());
+    stderr
+}
+
+fn distill(out: &Path, more: &[&str]) -> String {
+    let out = out.join("run");
+    let stderr = refused(&[&["distill", "--quiet", "--out", out.to_str().unwrap()], more].concat());
+    assert!(!out.join("summary.json").exists());
+    stderr
+}
+
+#[test]
+fn mistyped_names_get_the_nearest() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases: [(&[&str], &str); 8] = [
+        (&["--criterion", "w22"], "unknown criterion `w22`; did you mean"),
+        (&["--set", "optim.lrr=1"], "unknown field `lrr`; did you mean lr?"),
+        (&["--set", "student.model=digits-cnn-studnt"], "digits-cnn-student"),
+        (&["--set", "data.dataset=digit"], "digits"),
+        (&["--device", "vulcan"], "unknown device `vulcan`; did you mean vulkan?"),
+        (&["--device", "cuda"], "without cuda: build it again with `cargo build --release --features cuda`"),
+        (&["--criterion", "mmd-rbf", "--set", "arm.0.loss.0.bandwith=3"], "did you mean bandwidth?"),
+        (
+            &["--criterion", "w2", "--set", "arm.0.loss.0.on=layer9"],
+            "the student has no such stage; it has layer1, layer2",
+        ),
+    ];
+    for (arguments, expected) in cases {
+        let found = distill(folder.path(), arguments);
+        assert!(found.contains(expected), "{arguments:?}: {found}");
+        assert_eq!(found.lines().count(), 1, "{found}");
+    }
+}
+
+#[test]
+fn numbers_out_of_range_name_the_key_and_what_fits() {
+    let folder = tempfile::tempdir().unwrap();
+    let cases = [
+        ("train.batch_size=1", "train.batch_size is 1: at least 2"),
+        ("train.seeds=[]", "train.seeds is an empty list"),
+        ("train.seeds=[1,1]", "each seed once"),
+        ("optim.momentum=1.5", "optim.momentum is 1.5"),
+        ("data.val_fraction=2.0", "data.val_fraction"),
+        ("data.augment=crop", "crop"),
+        ("train.ce_weight=0", "arm none: ce_weight is 0 and no loss has a weight above 0"),
+        ("optim.lr=fast", "invalid type: string \"fast\""),
+        ("train.epochs", "expected key=value"),
+    ];
+    for (set, expected) in cases {
+        let found = distill(folder.path(), &["--set", set]);
+        assert!(found.contains(expected), "{set}: {found}");
+    }
+}
+
+#[test]
+fn files_that_are_missing_or_broken_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    fs::write(at("broken.toml"), "name = \"x\"\n[data\n").unwrap();
+    fs::write(at("weights.safetensors"), [255u8; 40]).unwrap();
+    let weights = format!("teacher.weights={}", at("weights.safetensors"));
+    let missing = format!("teacher.weights={}", at("nowhere.safetensors"));
+    for (arguments, expected) in [
+        (vec!["--config".to_owned(), at("nowhere.toml")], "nowhere.toml"),
+        (vec!["--config".to_owned(), at("broken.toml")], "broken.toml"),
+        (vec!["--set".to_owned(), weights], "weights.safetensors"),
+        (vec!["--set".to_owned(), missing], "nowhere.safetensors"),
+        (vec!["--set".to_owned(), "data.dataset=mnist".to_owned(), "--data-root".to_owned(), at("empty")], "empty"),
+    ] {
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let found = distill(folder.path(), &arguments);
+        assert!(found.contains(expected), "{arguments:?}: {found}");
+    }
+    assert!(refused(&["eval", &at("")]).contains("no run folder") || refused(&["eval", &at("")]).contains("neither"));
+}
+
+#[test]
+fn a_teacher_no_better_than_chance_is_refused_unless_allowed() {
+    let folder = tempfile::tempdir().unwrap();
+    // Rate so small that nothing is learned.
+    let weak = ["--set", "teacher.epochs=1", "--set", "optim.lr=1e-9", "--set", "optim.min_lr=0.0", "--epochs", "1"];
+    let found = distill(folder.path(), &weak);
+    assert!(found.contains("no better than chance") && found.contains("--allow-weak-teacher"), "{found}");
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let output = Command::new(env!("CARGO_BIN_EXE_kd2m"))
+        .args(["distill", "--quiet", "--allow-weak-teacher", "--criterion", "mse", "--weight", "1e30", "--out"])
+        .arg(&out)
+        .args(["--set", "teacher.epochs=1", "--seeds", "1", "--no-baseline"])
+        .output()
+        .unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("became") && stderr.contains("epoch") && stderr.contains("batch"), "{stderr}");
+}

@@ -1,0 +1,69 @@
+//! A run that was killed and resumed ends with the same bytes as one that was not.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+fn distill(out: &Path, more: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kd2m"));
+    command
+        .args(["distill", "--quiet", "--threads", "2", "--checkpoint-seconds", "0", "--seeds", "1", "--out"])
+        .arg(out);
+    command.args(["--criterion", "cw2", "--weight", "0.01", "--set", "teacher.epochs=3", "--epochs", "12"]);
+    command.args(["--allow-weak-teacher", "--set", "optim.clip_norm=5", "--set", "train.ema=0.9"]).args(more);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+fn files(root: &Path) -> Vec<Vec<u8>> {
+    let names = ["teacher/teacher.safetensors", "students/none/seed-1/student.safetensors"];
+    let more = ["students/cw2/seed-1/student.safetensors", "students/cw2/seed-1/best.safetensors"];
+    names.iter().chain(&more).map(|name| fs::read(root.join(name)).unwrap()).collect()
+}
+
+#[test]
+fn a_killed_run_resumes_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
+    assert!(distill(&whole, &[]).status().unwrap().success());
+    // Killed at growing times until one attempt ends by itself: the run is cut wherever it happens to be.
+    let mut kills = 0;
+    for attempt in 0.. {
+        let mut child = distill(&broken, &["--resume"]).spawn().unwrap();
+        thread::sleep(Duration::from_millis(150 + 90 * attempt));
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success());
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+    }
+    assert!(kills > 0, "the run ended before it could be killed: the test has shown nothing");
+    assert!(files(&whole) == files(&broken));
+}
+
+#[test]
+fn an_existing_folder_is_refused_resumed_or_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let quick = ["--set", "teacher.epochs=1", "--set", "train.epochs=1"];
+    assert!(distill(&out, &quick).status().unwrap().success());
+    let refused = distill(&out, &quick).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("exists: go on with --resume"));
+    let other = distill(&out, &["--resume", "--set", "teacher.epochs=2"]).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(other.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&other.stderr).contains("another configuration"));
+    assert!(distill(&out, &[&quick[..], &["--overwrite"]].concat()).status().unwrap().success());
+    let foreign = folder.path().join("foreign");
+    fs::create_dir(&foreign).unwrap();
+    fs::write(foreign.join("precious.txt"), "mine").unwrap();
+    let kept = distill(&foreign, &["--overwrite"]).stderr(Stdio::piped()).output().unwrap();
+    assert_eq!(kept.status.code(), Some(2));
+    assert!(foreign.join("precious.txt").is_file());
+}
