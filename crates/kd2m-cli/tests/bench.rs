@@ -199,3 +199,21 @@ fn a_plan_leaves_nothing_behind() {
     let wrong = place.run("out", &["--shard", "3/2"]);
     assert_eq!(wrong.status.code(), Some(2));
 }
+
+#[test]
+fn the_papers_code_has_a_baseline_that_is_never_annealed() {
+    let place = Place::new();
+    let more = ["--protocol", "paper-code", "--epochs", "3", "--set", "select.seeds=[1]", "--set", "arm=[]", "--quiet"];
+    place.finish("out", &more);
+    let cell = place.out("out").join("runs").join("digits-digits-cnn-teacher-digits-cnn-student").join("students");
+    let rates = |arm: &str| {
+        let lines = text(&cell.join(arm).join("seed-1").join("metrics.jsonl"));
+        let rate = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap()["lr"].as_f64().unwrap();
+        lines.lines().map(rate).collect::<Vec<f64>>()
+    };
+    assert_eq!(rates("none-constant-lr"), [0.01; 3]);
+    let annealed = rates("none");
+    assert!(annealed[0] == 0.01 && annealed[1] < annealed[0] && annealed[2] < annealed[1], "{annealed:?}");
+    let table = text(&place.out("out").join("table.md"));
+    assert!(table.contains("| none-constant-lr | 0 |"), "{table}");
+}

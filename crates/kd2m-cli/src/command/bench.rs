@@ -59,6 +59,9 @@ fn json(value: &impl serde::Serialize) -> Result<String, Error> {
 
 fn grid(arguments: &BenchArguments) -> Result<Grid, Error> {
     let mut source = Source::file(&arguments.grid)?;
+    if let Some(name) = &arguments.protocol {
+        Protocol::parse(name)?.overlay(&mut source)?;
+    }
     if let Some(root) = &arguments.data_root {
         source.put_path("data.root", root)?;
     }
@@ -69,6 +72,5 @@ fn grid(arguments: &BenchArguments) -> Result<Grid, Error> {
         source.set(&format!("train.epochs={epochs}"))?;
     }
     arguments.sets.iter().try_for_each(|set| source.set(set))?;
-    let protocol = arguments.protocol.as_deref().map(Protocol::parse).transpose()?;
-    Grid::resolve(source, protocol)
+    Grid::resolve(source)
 }

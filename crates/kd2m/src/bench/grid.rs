@@ -48,17 +48,17 @@ struct Varied {
 }
 
 impl Grid {
-    /// Types and checks a grid; `protocol` of a command line replaces the file's, and the keys that both decide.
+    /// Types and checks a grid.
     ///
     /// # Errors
     /// Unknown keys, values out of range, cells of one name.
-    pub fn resolve(mut source: Source, protocol: Option<Protocol>) -> Result<Self, Error> {
+    pub fn resolve(mut source: Source) -> Result<Self, Error> {
         let written: Option<String> = section(&mut source, "protocol")?;
-        let own = written.as_deref().map(Protocol::parse).transpose()?;
-        if let Some(protocol) = protocol.or(own) {
-            source.merge(protocol.keys()?, own == Some(protocol));
+        let protocol = written.as_deref().map(Protocol::parse).transpose()?;
+        if let Some(protocol) = protocol {
+            source.merge(protocol.keys()?, true);
         }
-        let mistakes = Protocol::mistakes(protocol.or(own), section(&mut source, "mistakes")?)?;
+        let mistakes = Protocol::mistakes(protocol, section(&mut source, "mistakes")?)?;
         let select: Option<Select> = section(&mut source, "select")?;
         select.as_ref().map_or(Ok(()), Select::check)?;
         let threads = section(&mut source, "threads")?.unwrap_or(0);
@@ -204,13 +204,13 @@ mod tests {
         seeds = [101]
     "#;
 
-    fn grid(more: &str, protocol: Option<Protocol>) -> Result<Grid, Error> {
-        Grid::resolve(Source::parse("test", &format!("{more}\n{FILE}")).unwrap(), protocol)
+    fn grid(more: &str) -> Result<Grid, Error> {
+        Grid::resolve(Source::parse("test", &format!("{more}\n{FILE}")).unwrap())
     }
 
     #[test]
     fn a_file_without_lists_is_one_cell_with_none_first() {
-        let grid = grid("", None).unwrap();
+        let grid = grid("").unwrap();
         assert_eq!((grid.cells.len(), grid.threads), (1, 1));
         let cell = &grid.cells[0];
         assert_eq!(cell.name, "digits-digits-cnn-teacher-digits-cnn-student");
@@ -224,7 +224,7 @@ mod tests {
         let lists = r#"grid.datasets = [{ dataset = "digits", train_limit = 30, name = "few" }, "digits"]
             grid.pairs = [{ teacher = "digits-cnn-teacher", student = "digits-cnn-student" },
                           { teacher = { seed = 7 }, student = "digits-cnn-student", name = "other" }]"#;
-        let grid = grid(lists, None).unwrap();
+        let grid = grid(lists).unwrap();
         let keys: Vec<&str> = grid.cells.iter().map(|c| c.teacher.as_str()).collect();
         assert_eq!(grid.cells[0].name, "few-digits-cnn-teacher-digits-cnn-student");
         assert!(keys[0] == keys[2] && keys[1] == keys[3] && keys[0] != keys[1], "{keys:?}");
@@ -232,20 +232,22 @@ mod tests {
 
     #[test]
     fn a_protocol_fills_what_the_file_leaves_open_and_the_command_line_overrides() {
-        let file = "train.epochs = 3\nprotocol = \"paper-code\"";
         let text = FILE.replace("[train]", "[train]\nepochs = 3");
         let parse = |head: &str| Source::parse("test", &format!("{head}\n{text}")).unwrap();
-        let filled = Grid::resolve(parse("protocol = \"paper-code\""), None).unwrap();
+        let filled = Grid::resolve(parse("protocol = \"paper-code\"")).unwrap();
         let config = &filled.cells[0].config;
-        assert_eq!((config.train.epochs, config.train.batch_size), (3, 128), "{file}");
+        assert_eq!((config.train.epochs, config.train.batch_size), (3, 128));
         assert_eq!(config.arms[1].name, "none-constant-lr");
-        let over = Grid::resolve(parse(""), Some(Protocol::RepDistiller)).unwrap();
-        assert_eq!((over.cells[0].config.train.epochs, over.cells[0].config.optim.lr), (240, 0.05));
+        let mut source = parse("protocol = \"paper\"");
+        Protocol::RepDistiller.overlay(&mut source).unwrap();
+        source.set("train.batch_size=16").unwrap();
+        let config = &Grid::resolve(source).unwrap().cells[0].config;
+        assert_eq!((config.train.epochs, config.train.batch_size, config.optim.lr), (240, 16, 0.05));
     }
 
     #[test]
     fn mistakes_are_named() {
-        let fails = |more: &str| grid(more, None).unwrap_err().to_string();
+        let fails = |more: &str| grid(more).unwrap_err().to_string();
         assert!(fails("grid.pears = []").contains("pears"));
         assert!(fails("protocol = \"papper\"").contains("did you mean paper?"));
         assert!(fails("grid.datasets = [\"digits\", \"digits\"]").contains("two cells"));

@@ -156,7 +156,7 @@ mod tests {
     "#;
 
     fn plan() -> Plan {
-        Plan::new(&Grid::resolve(Source::parse("test", FILE).unwrap(), None).unwrap())
+        Plan::new(&Grid::resolve(Source::parse("test", FILE).unwrap()).unwrap())
     }
 
     #[test]

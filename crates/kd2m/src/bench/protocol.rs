@@ -6,7 +6,7 @@ use toml::Table;
 
 use crate::{
     Error,
-    config::{ArmConfig, ScheduleKind},
+    config::{ArmConfig, ScheduleKind, Source},
 };
 
 /// A protocol.
@@ -51,13 +51,16 @@ warmup_epochs = 0.0
 /// because its scheduler is given another optimizer.
 pub const CONSTANT_LR: &str = "baseline-constant-lr";
 
+const NAMES: [(&str, Protocol); 3] =
+    [("paper", Protocol::Paper), ("paper-code", Protocol::PaperCode), ("repdistiller", Protocol::RepDistiller)];
+
 impl Protocol {
     /// Reads `paper | paper-code | repdistiller`.
     ///
     /// # Errors
     /// An unknown name; the nearest ones are named.
     pub fn parse(name: &str) -> Result<Self, Error> {
-        let all = [("paper", Self::Paper), ("paper-code", Self::PaperCode), ("repdistiller", Self::RepDistiller)];
+        let all = NAMES;
         all.iter().find(|(known, _)| *known == name).map(|(_, protocol)| *protocol).ok_or_else(|| {
             let near = nearest_names(name, all.iter().map(|(known, _)| *known));
             let hint = near
@@ -77,6 +80,16 @@ impl Protocol {
             Self::RepDistiller => REPDISTILLER,
         };
         text.parse().map_err(|e| Error::Config(format!("protocol: {e}")))
+    }
+
+    /// Puts it in place of a grid file's: its keys replace the file's, keys set later replace its.
+    ///
+    /// # Errors
+    /// None: the text is part of the program and tested.
+    pub fn overlay(self, source: &mut Source) -> Result<(), Error> {
+        source.merge(self.keys()?, false);
+        let name = NAMES.iter().find(|(_, protocol)| *protocol == self).map_or("", |(name, _)| name);
+        source.put("protocol", name)
     }
 
     /// Arms that show the mistakes which are switched on; all of them where the grid does not say which.
