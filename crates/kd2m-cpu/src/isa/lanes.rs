@@ -54,17 +54,6 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     /// # Safety
     /// `target` is valid for writes of `count` numbers.
     unsafe fn store_first(self, count: usize, target: *mut f32, value: Self::F32);
-    /// Hints that memory will be read soon; any address will do.
-    #[inline(always)]
-    fn prefetch(self, address: *const f32) {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a hint, which never faults, that every x86-64 processor has.
-        unsafe {
-            std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(address.cast());
-        }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = address;
-    }
     /// Writes a block of `COUNT × COUNT` numbers transposed; rows are so many numbers apart.
     ///
     /// # Safety

@@ -73,7 +73,6 @@ unsafe fn run_block(job: &Job, rows: Range<usize>, y: Shared, scratch: &mut [f32
         tiling: job.tiling,
         map: job.x,
         channels: layout.inputs,
-        columns: 0..layout.inputs,
         zeros: job.zeros,
         rows: rows.clone(),
         panels: inputs,

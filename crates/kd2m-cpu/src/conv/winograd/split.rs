@@ -55,7 +55,7 @@ pub(super) fn gather<T, const SIDE: usize>(
         let rows = rows.start + first..rows.end.min(rows.start + first + ROWS_OF_A_TASK);
         // SAFETY: each task has its own rows.
         let to = unsafe { to.pointer(0) };
-        isa.run(Gather { transform, tiling, map, channels, columns: 0..channels, zeros, rows, panels, first, to });
+        isa.run(Gather { transform, tiling, map, channels, zeros, rows, panels, first, to });
     });
 }
 

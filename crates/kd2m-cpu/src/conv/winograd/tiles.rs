@@ -55,10 +55,7 @@ pub(super) struct Gather<'a, T> {
     pub transform: PhantomData<T>,
     pub tiling: Tiling,
     pub map: &'a [f32],
-    /// Channels of the map.
     pub channels: usize,
-    /// Which of them go into the panels.
-    pub columns: Range<usize>,
     /// At least as many as the channels.
     pub zeros: &'a [f32],
     /// Which rows of the tiling.
@@ -89,8 +86,6 @@ struct PatchSource<const SIDE: usize> {
     cells: [[*const f32; SIDE]; SIDE],
     channel: usize,
     count: usize,
-    /// From a sample to the next.
-    channels: usize,
 }
 
 impl<S: Lanes, const SIDE: usize> Source<S> for PatchSource<SIDE> {
@@ -99,8 +94,6 @@ impl<S: Lanes, const SIDE: usize> Source<S> for PatchSource<SIDE> {
         // SAFETY: the promise of the type.
         unsafe {
             let cell = self.cells[row][column].add(self.channel);
-            // The 36 streams of a patch are more than the processor follows by itself: 7 % of a layer of 64 channels.
-            lanes.prefetch(cell.wrapping_add(self.channels));
             if self.count == S::COUNT { lanes.load(cell) } else { lanes.load_first(self.count, cell) }
         }
     }
@@ -151,10 +144,9 @@ impl<T> Gather<'_, T> {
             }
             let mut channel = 0;
             while channel < padded {
-                let count = self.columns.len().saturating_sub(channel).min(S::COUNT);
+                let count = self.channels.saturating_sub(channel).min(S::COUNT);
                 // A vector of padding alone reads no memory, wherever its pointer is.
-                let at = if count == 0 { 0 } else { self.columns.start + channel };
-                let from = PatchSource { cells, channel: at, count, channels: self.channels };
+                let from = PatchSource { cells, channel: if count == 0 { 0 } else { channel }, count };
                 // SAFETY: a vector lies inside a panel, whose width is a multiple of it.
                 unsafe {
                     let at = self.to.add(self.panels.at(self.first + i, channel));
