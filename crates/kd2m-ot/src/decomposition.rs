@@ -5,7 +5,7 @@ use faer::{
     Conj, Mat, MatMut, MatRef, Par,
     diag::Diag,
     dyn_stack::{MemBuffer, MemStack},
-    linalg::{cholesky::llt, householder, qr::no_pivoting::factor as qr, svd, triangular_solve},
+    linalg::{cholesky::llt, evd, householder, qr::no_pivoting::factor as qr, svd, triangular_solve},
 };
 
 fn parallelism(columns: usize) -> Par {
@@ -59,6 +59,17 @@ pub(crate) fn svd(x: MatRef<'_, f64>, with_vectors: bool) -> Option<Svd> {
     };
     svd::svd(x, values.as_mut(), u, v, par, MemStack::new(&mut memory), Default::default()).ok()?;
     Some(Svd { values: values.column_vector().iter().copied().collect(), vectors })
+}
+
+/// The eigenvalues of a symmetric matrix, or `None` if they do not converge.
+pub(crate) fn eigenvalues(s: MatRef<'_, f64>) -> Option<Vec<f64>> {
+    let (d, par) = (s.nrows(), parallelism(s.nrows()));
+    let mut values = Diag::zeros(d);
+    let scratch = evd::self_adjoint_evd_scratch::<f64>(d, evd::ComputeEigenvectors::No, par, Default::default());
+    let mut memory = MemBuffer::new(scratch);
+    let stack = MemStack::new(&mut memory);
+    evd::self_adjoint_evd(s, values.as_mut(), None, par, stack, Default::default()).ok()?;
+    Some(values.column_vector().iter().copied().collect())
 }
 
 /// S = L Lᵀ of a symmetric positive definite matrix.
@@ -152,6 +163,9 @@ mod tests {
             let (u, v) = vectors.unwrap();
             let scaled = Mat::from_fn(n, values.len(), |i, k| u[(i, k)] * values[k]);
             assert!(close(&(scaled * v.transpose()), x, 1e-12));
+            let gram = x * x.transpose();
+            let largest = eigenvalues(gram.as_ref()).unwrap();
+            assert!(largest.iter().rev().zip(&values).all(|(l, s)| (l - s * s).abs() < 1e-11));
             let alone = svd(x, false).unwrap().values;
             assert!(alone.iter().zip(&values).all(|(x, y)| (x - y).abs() < 1e-12));
         }

@@ -34,7 +34,8 @@ fn build(_: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 impl<T: Real> Divergence<T> for Fid {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
-        bures(ENTRY.name, &Moments::unbiased(ENTRY.name, a)?, &Moments::unbiased(ENTRY.name, b)?, request)
+        let (a, b) = rayon::join(|| Moments::unbiased(ENTRY.name, a), || Moments::unbiased(ENTRY.name, b));
+        bures(ENTRY.name, &a?, &b?, request)
     }
 }
 
