@@ -43,8 +43,8 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode, Error> {
     } else {
         print!("{}", table::markdown(&outcome.name, &outcome.cells));
     }
-    for (unit, why) in &outcome.failed {
-        eprintln!("failed: {unit}: {why}");
+    if !outcome.failed.is_empty() {
+        eprintln!("{} unit(s) failed; each is named above with why", outcome.failed.len());
     }
     if outcome.failed.is_empty() && outcome.missing > 0 {
         eprintln!("{} run(s) are left to other shards; the last one to end writes the whole table", outcome.missing);
