@@ -39,7 +39,13 @@ pub struct NetworkTeacher {
 /// Features and logits of samples seen so far, by part and sample.
 #[derive(Default)]
 struct Memory {
-    rows: HashMap<(bool, u32), (Vec<f32>, Vec<f32>)>,
+    rows: HashMap<(bool, u32), Row>,
+}
+
+/// What is remembered of a sample.
+struct Row {
+    features: Vec<f32>,
+    logits: Vec<f32>,
 }
 
 impl NetworkTeacher {
@@ -57,20 +63,20 @@ impl Teacher for NetworkTeacher {
         };
         let rows: Option<Vec<_>> = indices.iter().map(|i| memory.rows.get(&key(i))).collect();
         if let Some(rows) = rows.filter(|rows| !rows.is_empty()) {
-            let stack = |pick: fn(&(Vec<f32>, Vec<f32>)) -> &Vec<f32>| {
+            let stack = |pick: fn(&Row) -> &Vec<f32>| {
                 let width = pick(rows[0]).len();
                 let values: Vec<f32> = rows.iter().flat_map(|row| pick(row).iter().copied()).collect();
                 Tensor::<2>::from_data(TensorData::new(values, [rows.len(), width]), &self.engine.device())
             };
-            return Ok(Outputs { features: stack(|r| &r.0), logits: stack(|r| &r.1), maps: Vec::new() });
+            return Ok(Outputs { features: stack(|r| &r.features), logits: stack(|r| &r.logits), maps: Vec::new() });
         }
         let outputs = self.engine.forward(images, Mode::Evaluate)?;
         if outputs.maps.is_empty() {
             let (features, logits) = (host(&outputs.features), host(&outputs.logits));
             let (d, c) = (outputs.features.dims()[1], outputs.logits.dims()[1]);
             for (row, index) in indices.iter().enumerate() {
-                let entry = (features[row * d..(row + 1) * d].to_vec(), logits[row * c..(row + 1) * c].to_vec());
-                memory.rows.insert(key(index), entry);
+                let (features, logits) = (&features[row * d..(row + 1) * d], &logits[row * c..(row + 1) * c]);
+                memory.rows.insert(key(index), Row { features: features.to_vec(), logits: logits.to_vec() });
             }
         }
         Ok(outputs)

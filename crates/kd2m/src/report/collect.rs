@@ -177,7 +177,11 @@ fn features(setup: &Setup, graph: &kd2m_nn::Graph, file: &Path, shown: &[u32]) -
     Ok(all)
 }
 
-fn transport(a: &[f32], b: &[f32], d: usize) -> Result<(f64, Vec<(usize, usize, f64)>), Error> {
+/// (i, j, mass) of a coupling.
+type Entries = Vec<(usize, usize, f64)>;
+
+/// W₂² between two row-major clouds of width d, and the optimal coupling.
+fn transport(a: &[f32], b: &[f32], d: usize) -> Result<(f64, Entries), Error> {
     let w2 = registry::build(&Options::new("w2"))?;
     let (a, b) = (Cloud::new(Side::A, a, a.len() / d, d)?, Cloud::new(Side::B, b, b.len() / d, d)?);
     let request = Request { plan: true, ..Request::VALUE };

@@ -35,10 +35,10 @@ mod tests {
     #[test]
     fn cosine_follows_pytorch() {
         // torch.optim.lr_scheduler.CosineAnnealingLR(SGD(lr=0.1), T_max=5, eta_min=0.001), one step an epoch.
-        let torch = [0.1, 0.0905463412215599, 0.06579634122155991, 0.03520365877844009, 0.010453658778440105];
+        let torch = [0.1, 0.090_546_341_2, 0.065_796_341_2, 0.035_203_658_8, 0.010_453_658_8];
         for (epoch, expected) in torch.iter().enumerate() {
             let lr = learning_rate(&optim(ScheduleKind::Cosine), 5, epoch, 0.5);
-            assert!((lr - expected).abs() < 1e-12, "{epoch}: {lr}");
+            assert!((lr - expected).abs() < 1e-10, "{epoch}: {lr}");
         }
     }
 

@@ -64,7 +64,7 @@ mod tests {
 
     #[test]
     fn paired_intervals_are_scipys() {
-        // scripts/golden/statistics.py, scipy 1.17.1.
+        // scripts/golden/seed_statistics.py, scipy 1.17.1.
         let few = paired(&[3.0, 4.0, 6.0, 9.0], &[1.0, 3.0, 4.0, 5.0]).unwrap();
         assert!((few.mean - 2.25).abs() < 1e-12);
         assert!((few.p - 0.037_386_073_468).abs() < 1e-9, "{}", few.p);
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn holm_is_that_of_statsmodels() {
-        // scripts/golden/statistics.py, statsmodels 0.15.0.
+        // scripts/golden/seed_statistics.py, statsmodels 0.15.0.
         let found = holm(&[0.01, 0.04, 0.03, 0.005, 0.6, 0.005, 0.9, 0.0004]);
         for (a, b) in found.iter().zip([0.05, 0.12, 0.12, 0.035, 1.0, 0.035, 1.0, 0.0032]) {
             assert!((a - b).abs() < 1e-12, "{found:?}");

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Figures of scipy and statsmodels that crates/kd2m/src/train/statistics.rs is held against.
 
-Needs: pip install scipy statsmodels.   Run: python scripts/golden/statistics.py
+Needs: pip install scipy statsmodels.   Run: python scripts/golden/seed_statistics.py
 """
 
 import scipy
