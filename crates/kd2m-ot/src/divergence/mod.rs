@@ -1,13 +1,13 @@
 //! The divergences, one file each, behind one trait and one registry.
 //! A file holds formula, source, cost in n and d, when to choose it, the code and its tests; [`registry`] holds one line for each.
 
-mod exact;
-#[cfg(test)]
-mod exact_tests;
 pub mod bhattacharyya;
 pub mod cf;
 pub mod coral;
 pub mod energy;
+mod exact;
+#[cfg(test)]
+mod exact_tests;
 pub mod fgw;
 pub mod fid;
 pub mod gaussian_kl;
