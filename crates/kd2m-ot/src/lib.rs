@@ -6,6 +6,7 @@
 //! Start with [`divergence::registry`] to see what there is.
 
 pub mod bounds;
+mod buffers;
 pub mod cloud;
 pub mod combine;
 pub mod cost;

@@ -6,7 +6,9 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::scan;
 use crate::{
+    buffers::Buffer,
     cloud::Cloud,
     isa::{Isa, Kernel, LANES, Simd},
     real::Real,
@@ -22,16 +24,16 @@ pub enum Centring {
 }
 
 /// Two clouds made ready for products.
-pub struct Pairwise<T> {
+pub struct Pairwise<T: Real> {
     isa: Isa,
     n: usize,
     m: usize,
     d: usize,
     /// Centred and scaled rows of A, `[n, d]`.
-    x: Vec<T>,
+    x: Buffer<T>,
     x_norms: Vec<T>,
     /// Centred and scaled rows of B in panels of `width` columns, `[panel, d, width]`, the last one padded with zeros.
-    panels: Vec<T>,
+    panels: Buffer<T>,
     width: usize,
     y_norms: Vec<T>,
     /// What was subtracted, in the features' units.
@@ -52,7 +54,7 @@ impl<T: Real> Pairwise<T> {
 
     fn with_isa(isa: Isa, a: &Cloud<T>, b: &Cloud<T>, centring: Centring) -> Self {
         let (n, m, d) = (a.len(), b.len(), a.width());
-        let (mut mean_a, mut mean_b) = (mean(a), mean(b));
+        let (mut mean_a, mut mean_b) = both(n * d, || mean(isa, a), || mean(isa, b));
         if centring == Centring::Common {
             for (p, q) in mean_a.iter_mut().zip(&mut mean_b) {
                 *p = 0.5 * (*p + *q);
@@ -61,9 +63,13 @@ impl<T: Real> Pairwise<T> {
         }
         let round = |mean: Vec<f64>| mean.into_iter().map(T::of).collect::<Vec<T>>();
         let (centre_a, centre_b) = (round(mean_a), round(mean_b));
-        let scale = safe_scale(spread(a, &centre_a).max(spread(b, &centre_b)));
-        let (x, x_norms) = centred(a, &centre_a, scale);
-        let (y, mut y_norms) = centred(b, &centre_b, scale);
+        let (mut of_a, mut of_b) = both(n * d, || centred(isa, a, &centre_a), || centred(isa, b, &centre_b));
+        let mut scale = 1.0;
+        if !is_safe(of_a.1.iter().chain(&of_b.1)) {
+            scale = safe_scale(spread(a, &centre_a).max(spread(b, &centre_b)));
+            (of_a, of_b) = (rescaled(a, &centre_a, scale), rescaled(b, &centre_b, scale));
+        }
+        let ((x, x_norms), (y, mut y_norms)) = (of_a, of_b);
         let width = isa.run(PanelWidth(std::marker::PhantomData::<T>));
         let panels = pack(&y, d, width);
         let largest = |norms: &[T]| norms.iter().fold(0.0f64, |a, x| a.max(x.wide())).sqrt();
@@ -83,8 +89,8 @@ impl<T: Real> Pairwise<T> {
     }
 
     /// All costs of the centred and scaled features, row-major `[n, m]`.
-    pub fn matrix(&self) -> Vec<T> {
-        let mut cost = vec![T::zero(); self.n * self.m];
+    pub(crate) fn matrix(&self) -> Buffer<T> {
+        let mut cost = Buffer::any(self.n * self.m, T::zero());
         let block = self.block();
         let fill = |(k, out): (usize, &mut [T])| {
             let first = (k * block) as u32;
@@ -141,24 +147,21 @@ impl<T: Real> Pairwise<T> {
 
     /// The exact cost of a pair, centred and scaled, from its features.
     pub fn exact(&self, x: &[T], y: &[T]) -> f64 {
-        let centres = self.centre_a.iter().zip(&self.centre_b);
-        let square = |((x, y), (p, q)): ((&T, &T), (&T, &T))| {
-            let difference = (x.wide() - p.wide()) - (y.wide() - q.wide());
-            difference * difference
-        };
-        x.iter().zip(y).zip(centres).map(square).sum::<f64>() * self.scale * self.scale
+        let squared = self.isa.run(scan::CentredDistance { x, p: &self.centre_a, y, q: &self.centre_b });
+        squared * self.scale * self.scale
     }
 
     /// What [`Centring::Each`] took from the costs: cost of pair (i, j) = centred cost + `first[i]` + `second[j]`.
     pub fn separable_part(&self, a: &Cloud<T>, b: &Cloud<T>) -> (Vec<f64>, Vec<f64>) {
         let shift: Vec<f64> = self.centre_a.iter().zip(&self.centre_b).map(|(p, q)| p.wide() - q.wide()).collect();
-        let along = |row: &[T], centre: &[T]| -> f64 {
-            row.iter().zip(centre).zip(&shift).map(|((x, p), s)| (x.wide() - p.wide()) * s).sum()
-        };
         let constant: f64 = shift.iter().map(|s| s * s).sum();
-        let first = (0..self.n).map(|i| 2.0 * along(a.row(i), &self.centre_a) + constant).collect();
-        let second = (0..self.m).map(|j| -2.0 * along(b.row(j), &self.centre_b)).collect();
-        (first, second)
+        let along = |cloud: &Cloud<T>, centre: &[T], factor: f64, constant: f64| {
+            let mut out = vec![0.0; cloud.len()];
+            self.isa.run(scan::Along { features: cloud.features(), centre, direction: &shift, out: &mut out });
+            out.iter_mut().for_each(|x| *x = *x * factor + constant);
+            out
+        };
+        both(self.n * self.d, || along(a, &self.centre_a, 2.0, constant), || along(b, &self.centre_b, -2.0, 0.0))
     }
 
     /// Turns a matrix of centred, scaled costs into plain squared distances.
@@ -184,15 +187,24 @@ impl<T: Real> Pairwise<T> {
     }
 }
 
-fn mean<T: Real>(cloud: &Cloud<T>) -> Vec<f64> {
-    let mut sum = vec![0.0; cloud.width()];
-    for row in cloud.features().chunks_exact(cloud.width()) {
-        for (s, x) in sum.iter_mut().zip(row) {
-            *s += x.wide();
-        }
-    }
-    sum.iter_mut().for_each(|s| *s /= cloud.len() as f64);
-    sum
+/// From this many numbers a side on, both sides are worked on at once.
+const BOTH_FROM: usize = 1 << 17;
+
+fn both<A: Send, B: Send>(numbers: usize, a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
+    if numbers < BOTH_FROM { (a(), b()) } else { rayon::join(a, b) }
+}
+
+fn mean<T: Real>(isa: Isa, cloud: &Cloud<T>) -> Vec<f64> {
+    let mut sums = vec![0.0; cloud.width()];
+    isa.run(scan::ColumnSums { features: cloud.features(), sums: &mut sums });
+    sums.iter_mut().for_each(|s| *s /= cloud.len() as f64);
+    sums
+}
+
+/// Whether squared norms are far from the ends of single precision, where sums overflow or differences vanish.
+fn is_safe<'n, T: Real>(norms: impl Iterator<Item = &'n T>) -> bool {
+    let largest = norms.fold(0.0f64, |most, n| if n.wide() > most || n.is_nan() { n.wide() } else { most });
+    largest == 0.0 || (1e-18..1e18).contains(&largest)
 }
 
 /// Largest deviation of a coordinate from the centre.
@@ -203,54 +215,48 @@ fn spread<T: Real>(cloud: &Cloud<T>, centre: &[T]) -> f64 {
     })
 }
 
-/// A power of two that brings features whose squares could overflow or vanish in single precision near 1.
+/// The power of two that brings the largest deviation near 1.
 fn safe_scale(spread: f64) -> f64 {
-    let exponent = spread.log2();
-    if spread == 0.0 || exponent.abs() < 30.0 { 1.0 } else { 2f64.powi(-exponent.ceil() as i32) }
+    if spread > 0.0 && spread.is_finite() { 2f64.powi(-spread.log2().ceil() as i32) } else { 1.0 }
 }
 
-/// Centred, scaled rows and their squared norms.
-fn centred<T: Real>(cloud: &Cloud<T>, centre: &[T], scale: f64) -> (Vec<T>, Vec<T>) {
-    let d = cloud.width();
-    let mut rows = vec![T::zero(); cloud.features().len()];
+/// Centred rows and their squared norms.
+fn centred<T: Real>(isa: Isa, cloud: &Cloud<T>, centre: &[T]) -> (Buffer<T>, Vec<T>) {
+    let mut rows = Buffer::any(cloud.features().len(), T::zero());
     let mut norms = vec![T::zero(); cloud.len()];
-    let work = |((row, norm), from): ((&mut [T], &mut T), &[T])| {
-        if scale == 1.0 {
-            row.iter_mut().zip(from).zip(centre).for_each(|((r, &x), &c)| *r = x - c);
-        } else {
-            // In `f64`: the features themselves may be too large for a difference in `T`.
-            row.iter_mut().zip(from).zip(centre).for_each(|((r, x), c)| *r = T::of((x.wide() - c.wide()) * scale));
-        }
-        *norm = T::of(sum_of_squares(row));
-    };
-    if rows.len() < 1 << 18 {
-        rows.chunks_mut(d).zip(&mut norms).zip(cloud.features().chunks(d)).for_each(work);
-    } else {
-        rows.par_chunks_mut(d).zip(&mut norms).zip(cloud.features().par_chunks(d)).for_each(work);
-    }
+    isa.run(scan::Centre { features: cloud.features(), centre, rows: &mut rows, norms: &mut norms });
     (rows, norms)
 }
 
-fn sum_of_squares<T: Real>(row: &[T]) -> f64 {
-    let (chunks, tail) = row.as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for chunk in chunks {
-        for k in 0..8 {
-            sums[k] += chunk[k].wide() * chunk[k].wide();
-        }
+/// The same, scaled; differences are taken in `f64`, for the features may be too large for one in `T`.
+fn rescaled<T: Real>(cloud: &Cloud<T>, centre: &[T], scale: f64) -> (Buffer<T>, Vec<T>) {
+    let d = cloud.width();
+    let of_row =
+        |row: &[T]| row.iter().zip(centre).map(|(x, c)| T::of((x.wide() - c.wide()) * scale)).collect::<Vec<T>>();
+    let mut rows = Buffer::any(cloud.features().len(), T::zero());
+    for (to, from) in rows.chunks_exact_mut(d).zip(cloud.features().chunks_exact(d)) {
+        to.copy_from_slice(&of_row(from));
     }
-    sums.iter().sum::<f64>() + tail.iter().map(|x| x.wide() * x.wide()).sum::<f64>()
+    let norms = rows.chunks_exact(d).map(|row| T::of(row.iter().map(|x| x.wide() * x.wide()).sum())).collect();
+    (rows, norms)
 }
 
 /// Columns of `width` rows beside each other, so that the tile reads them in order.
-fn pack<T: Real>(rows: &[T], d: usize, width: usize) -> Vec<T> {
+fn pack<T: Real>(rows: &[T], d: usize, width: usize) -> Buffer<T> {
     let m = rows.len() / d;
-    let mut panels = vec![T::zero(); m.div_ceil(width) * width * d];
+    let mut panels = Buffer::any(m.div_ceil(width) * width * d, T::zero());
     let work = |(p, panel): (usize, &mut [T])| {
         let first = p * width;
-        for (j, row) in rows[first * d..(first + width).min(m) * d].chunks_exact(d).enumerate() {
-            for (k, &x) in row.iter().enumerate() {
-                panel[k * width + j] = x;
+        if first + width > m {
+            panel.fill(T::zero());
+        }
+        // Sixteen coordinates at a time: what is written then fits the first-level cache.
+        for from in (0..d).step_by(LANES) {
+            let to = (from + LANES).min(d);
+            for (j, row) in rows[first * d..(first + width).min(m) * d].chunks_exact(d).enumerate() {
+                for (k, &x) in row[from..to].iter().enumerate() {
+                    panel[(from + k) * width + j] = x;
+                }
             }
         }
     };
@@ -279,7 +285,7 @@ impl<T: Real> Kernel for PanelWidth<T> {
     }
 }
 
-struct Fill<'a, T> {
+struct Fill<'a, T: Real> {
     pairs: &'a Pairwise<T>,
     numbers: &'a [u32],
     panels: Range<usize>,

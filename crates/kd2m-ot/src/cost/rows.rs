@@ -3,6 +3,7 @@
 
 use super::pairwise::{Centring, Pairwise};
 use crate::{
+    buffers::Buffer,
     cloud::Cloud,
     real::Real,
     solver::assignment::rows::{Fetched, Rows},
@@ -18,13 +19,13 @@ pub enum Ground {
 }
 
 /// Costs of two clouds of equal size.
-pub struct CloudRows<'a, T> {
+pub struct CloudRows<'a, T: Real> {
     a: &'a Cloud<'a, T>,
     b: &'a Cloud<'a, T>,
     pairs: Pairwise<T>,
     ground: Ground,
     /// All costs, when they are held.
-    matrix: Option<Vec<T>>,
+    matrix: Option<Buffer<T>>,
 }
 
 impl<'a, T: Real> CloudRows<'a, T> {
@@ -82,12 +83,13 @@ impl<T: Real> Rows for CloudRows<'_, T> {
         }
     }
 
-    fn rounding(&self, i: usize, least: f64) -> f64 {
+    fn rounding(&self, i: usize, row: &[T]) -> f64 {
         let squared = self.pairs.rounding(i);
         match self.ground {
             Ground::Squared => squared,
             // |√p − √q| is at most √|p − q|, and |p − q| / √p where that is less; one more rounding for the root itself.
             Ground::Distance => {
+                let least = row.iter().fold(f64::INFINITY, |least, c| least.min(c.wide()));
                 let root = squared.sqrt().min(squared / least.max(f64::MIN_POSITIVE));
                 root + 2.0 * self.pairs.largest_norm() * T::epsilon().wide()
             }

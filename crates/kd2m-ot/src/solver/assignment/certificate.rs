@@ -55,7 +55,7 @@ impl<R: Rows> Kernel for Check<'_, R> {
             let least = least_reduced(simd, row, self.v);
             *out = match self.rows.exact(i, matched) {
                 None => (least, row[matched].wide()),
-                Some(cost) => (exact_least(self.rows, i, row, self.v, least), cost),
+                Some(cost) => (exact_least(simd, self.rows, i, row, self.v, least), cost),
             };
         }
     }
@@ -65,22 +65,28 @@ impl<R: Rows> Kernel for Check<'_, R> {
 const MOST_CANDIDATES: usize = 64;
 
 /// Least exact `c_j − v_j` of a row of rounded costs: all columns that rounding leaves in question are computed again.
-fn exact_least<R: Rows>(rows: &R, i: usize, row: &[R::Element], v: &[f64], least: f64) -> f64 {
-    let smallest = row.iter().fold(f64::INFINITY, |a, c| a.min(c.wide()));
-    let rounding = rows.rounding(i, smallest);
+#[inline(always)]
+fn exact_least<S: Simd, R: Rows>(simd: S, rows: &R, i: usize, row: &[R::Element], v: &[f64], least: f64) -> f64 {
+    let rounding = rows.rounding(i, row);
     let limit = least + 2.0 * rounding;
-    let mut candidates = 0;
-    let mut exact = f64::INFINITY;
-    for (j, (c, v)) in row.iter().zip(v).enumerate() {
-        if c.wide() - v <= limit {
-            candidates += 1;
-            if candidates > MOST_CANDIDATES {
-                return least - rounding;
-            }
-            exact = exact.min(rows.exact(i, j).map_or(least - rounding, |c| c - v));
+    let (chunks, tail) = row.as_chunks::<LANES>();
+    let (v_chunks, _) = v.as_chunks::<LANES>();
+    let beyond = simd.splat_d(limit.next_up());
+    let mut candidates: Vec<usize> = Vec::new();
+    for (k, (c, v)) in chunks.iter().zip(v_chunks).enumerate() {
+        let mut bits = simd.bits(simd.less_d(simd.sub_d(R::Element::widen(simd, c), simd.load_d(v)), beyond));
+        while bits != 0 {
+            candidates.push(k * LANES + bits.trailing_zeros() as usize);
+            bits &= bits - 1;
         }
     }
-    exact
+    let first = row.len() - tail.len();
+    candidates.extend((first..row.len()).filter(|&j| row[j].wide() - v[j] <= limit));
+    if candidates.len() > MOST_CANDIDATES {
+        return least - rounding;
+    }
+    let exact = |j: usize| rows.exact(i, j).map_or(least - rounding, |c| c - v[j]);
+    candidates.into_iter().map(exact).fold(f64::INFINITY, f64::min)
 }
 
 /// Least of `c_j − v_j` in `f64`.

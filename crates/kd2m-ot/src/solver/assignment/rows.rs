@@ -16,8 +16,8 @@ pub trait Rows: Sync {
     /// Makes some rows available; sources that compute rows put them into `scratch`. No more than [`Rows::block`] at a time.
     fn fetch<'s>(&'s self, rows: &[u32], scratch: &'s mut Vec<Self::Element>) -> Fetched<'s, Self::Element>;
 
-    /// How far an entry of row `i` may lie from the exact cost, when the least computed entry of the row is `least`.
-    fn rounding(&self, _i: usize, _least: f64) -> f64 {
+    /// How far an entry of row `i`, computed as `row`, may lie from the exact cost.
+    fn rounding(&self, _i: usize, _row: &[Self::Element]) -> f64 {
         0.0
     }
 
