@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{ArmConfig, Config, ScheduleKind};
+use super::{ArmConfig, Config, Precision, ScheduleKind};
 use crate::{Error, criterion::registry};
 
 impl Config {
@@ -18,6 +18,11 @@ impl Config {
             (train.batch_size > 1, "train.batch_size", format!("{}: at least 2", train.batch_size)),
             (!train.seeds.is_empty(), "train.seeds", "an empty list: at least one seed".to_owned()),
             (distinct(&train.seeds), "train.seeds", format!("{:?}: each seed once", train.seeds)),
+            (
+                train.precision == Precision::F32,
+                "train.precision",
+                "bf16: bf16 products are not built yet, use f32".to_owned(),
+            ),
             (train.accumulate > 0, "train.accumulate", "0: at least 1".to_owned()),
             ((0.0..1.0).contains(&train.ema), "train.ema", format!("{}: from 0 to below 1", train.ema)),
             (not_negative(train.ce_weight), "train.ce_weight", format!("{}: not negative", train.ce_weight)),
@@ -72,6 +77,13 @@ fn check_arm(arm: &ArmConfig) -> Result<(), Error> {
     for loss in &arm.losses {
         registry::build(&loss.criterion_options(), &loss.on)
             .map_err(|e| Error::Config(format!("arm {}: {e}", arm.name)))?;
+        if loss.memory > 0 {
+            let message = format!(
+                "arm {}: memory = {}: class-wise memories are not built yet: leave it at 0",
+                arm.name, loss.memory
+            );
+            return Err(Error::Config(message));
+        }
         let weight = loss.resolved_weight();
         if !not_negative(weight) || !not_negative(loss.warmup_epochs) {
             let message = format!("arm {}: the weight of {} is {weight}: not negative", arm.name, loss.criterion);
