@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Exact plans against lapx (`lapjvh`, `lapjvr`), laprust and scipy: from a given cost matrix, and from features.
+"""Exact plans against lapx (`lapjvh`, `lapjvr`) and, up to n = 512, scipy: from a given cost matrix, and from features.
 
 Both sides run in alternation on two threads with OPENBLAS_* unset; medians over three seeds; a row shows peer time / ours with the
 best peer. Ours pays for its call through ctypes. Every plan must cost what the peer's costs, to 1e-6.
-Needs: pip install numpy scipy lapx laprust, and `cargo build --release -p kd2m-ot --example bridge`.
+Needs: pip install numpy scipy lapx, and `cargo build --release -p kd2m-ot --example bridge`.
 Run: python scripts/peers/distances.py target/release/examples/libbridge.so [--out FILE] [--sizes 128,256]
 """
 
