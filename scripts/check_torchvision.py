@@ -3,7 +3,7 @@
     python scripts/check_torchvision.py WEIGHTS.safetensors DUMP.safetensors [--model resnet18] [--stem imagenet|cifar]
 
 WEIGHTS is loaded with strict=True (num_batches_tracked aside, which kd2m does not keep). DUMP holds `images` [n, c, h, w], already
-normalised, and kd2m's `logits` [n, classes] for them. Exit code 1 if they differ by more than 1e-4 of the largest logit.
+normalised, and kd2m's `logits` [n, classes] for them (`cargo run --release -p kd2m --example dump_logits` makes one). Exit code 1 if they differ by more than 1e-4 of the largest logit.
 Needs torch, torchvision, safetensors.
 """
 

@@ -108,3 +108,17 @@ fn a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_weights() {
     assert_eq!(output.status.code(), Some(1), "{stderr}");
     assert!(stderr.contains("became") && stderr.contains("epoch") && stderr.contains("batch"), "{stderr}");
 }
+
+#[test]
+fn a_reader_that_closes_early_is_no_failure() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kd2m"))
+        .args(["list", "criteria", "--json"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Closed before anything is read: the list then meets a broken pipe.
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+}

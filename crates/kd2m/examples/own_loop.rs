@@ -1,5 +1,5 @@
-//! The W2 criterion in a training loop of your own, with your own Burn tensors: a linear student learns a fixed teacher's features
-//! from unlabelled inputs. `cargo run --release -p kd2m --example own_loop`
+//! The W2 criterion in a training loop of your own, with your own Burn tensors: a linear student learns the distribution of a
+//! fixed teacher's features from unlabelled inputs (the distribution, not the map: a rotation of the inputs is as good). `cargo run --release -p kd2m --example own_loop`
 
 use burn::tensor::{Device, Distribution, Tensor};
 use kd2m::{

@@ -9,7 +9,7 @@ use kd2m::{
     device::DeviceChoice,
 };
 
-use crate::{arguments::BenchArguments, bench_progress::BenchProgress};
+use crate::{arguments::BenchArguments, bench_progress::BenchProgress, output::show};
 
 /// Runs a grid, or says what it would run.
 ///
@@ -29,9 +29,9 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode, Error> {
     if arguments.dry_run {
         let found = estimate::estimate(&grid, &options)?;
         if arguments.json {
-            println!("{}", json(&found)?);
+            show(&format!("{}\n", json(&found)?))?;
         } else {
-            print!("{}", found.text(options.shard));
+            show(&found.text(options.shard))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -39,9 +39,9 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode, Error> {
     let outcome = bench::run(&grid, &options, &|event| progress.hear(&event))?;
     progress.end();
     if arguments.json {
-        println!("{}", json(&outcome)?);
+        show(&format!("{}\n", json(&outcome)?))?;
     } else {
-        print!("{}", table::markdown(&outcome.name, &outcome.cells));
+        show(&table::markdown(&outcome.name, &outcome.cells))?;
     }
     if !outcome.failed.is_empty() {
         eprintln!("{} unit(s) failed; each is named above with why", outcome.failed.len());

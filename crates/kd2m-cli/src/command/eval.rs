@@ -8,7 +8,10 @@ use kd2m::{
     train::inspect::{On, evaluate_saved},
 };
 
-use crate::arguments::{EvalArguments, SplitName};
+use crate::{
+    arguments::{EvalArguments, SplitName},
+    output::show,
+};
 
 /// Evaluates and prints.
 ///
@@ -22,13 +25,16 @@ pub fn eval(arguments: &EvalArguments) -> Result<ExitCode, Error> {
     let device = DeviceChoice::parse(&arguments.device)?;
     let found = evaluate_saved(&arguments.run, on, arguments.data_root.as_deref(), device, arguments.threads)?;
     if arguments.json {
-        println!("{}", serde_json::to_string_pretty(&found).map_err(|e| Error::Config(e.to_string()))?);
+        let text = serde_json::to_string_pretty(&found).map_err(|e| Error::Config(e.to_string()))?;
+        show(&format!("{text}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{:<20} {:>5}  {:>10}  {:>10}  {:>14}", "arm", "seed", "accuracy %", "ce", "W₂² to teacher");
+    let mut table =
+        format!("{:<20} {:>5}  {:>10}  {:>10}  {:>14}\n", "arm", "seed", "accuracy %", "ce", "W₂² to teacher");
     for row in found {
         let w2 = row.w2_to_teacher.map_or("–".to_owned(), |w| format!("{w:.4}"));
-        println!("{:<20} {:>5}  {:>10.2}  {:>10.4}  {:>14}", row.arm, row.seed, row.accuracy, row.ce, w2);
+        table += &format!("{:<20} {:>5}  {:>10.2}  {:>10.4}  {:>14}\n", row.arm, row.seed, row.accuracy, row.ce, w2);
     }
+    show(&table)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -11,7 +11,10 @@ use kd2m_nn::{
 use kd2m_ot::{divergence::registry as metrics, options::OptionSpec};
 use serde_json::{Value, json};
 
-use crate::arguments::{ListArguments, Listed};
+use crate::{
+    arguments::{ListArguments, Listed},
+    output::show,
+};
 
 /// Prints one list.
 ///
@@ -26,12 +29,10 @@ pub fn list(arguments: &ListArguments) -> Result<ExitCode, Error> {
         Listed::Kernels => kernels(arguments)?,
     };
     if arguments.json {
-        println!("{:#}", Value::Array(rows));
+        show(&format!("{:#}\n", Value::Array(rows)))?;
         return Ok(ExitCode::SUCCESS);
     }
-    for row in rows {
-        print!("{}", card(&row));
-    }
+    show(&rows.iter().map(card).collect::<String>())?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -96,14 +97,14 @@ fn datasets() -> Vec<Value> {
 fn card(row: &Value) -> String {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(option_text).collect::<Vec<_>>().join("\n               "),
+        Value::Array(items) => items.iter().map(option_text).collect::<Vec<_>>().join("\n                 "),
         other => other.to_string(),
     };
     let mut out = format!("{}\n", row["name"].as_str().unwrap_or_default());
     for (key, value) in row.as_object().into_iter().flatten().filter(|(key, _)| *key != "name") {
         let value = text(value);
         if !value.is_empty() {
-            out += &format!("  {key:<13}{value}\n");
+            out += &format!("  {key:<15}{value}\n");
         }
     }
     out

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use kd2m::{Error, device::DeviceChoice, report};
 
-use crate::arguments::ReportArguments;
+use crate::{arguments::ReportArguments, output::show};
 
 /// Writes report.html.
 ///
@@ -13,6 +13,6 @@ use crate::arguments::ReportArguments;
 pub fn report(arguments: &ReportArguments) -> Result<ExitCode, Error> {
     let device = DeviceChoice::parse(&arguments.device)?;
     let path = report::write(&arguments.run, arguments.data_root.as_deref(), device, 0)?;
-    println!("{}", path.display());
+    show(&format!("{}\n", path.display()))?;
     Ok(ExitCode::SUCCESS)
 }

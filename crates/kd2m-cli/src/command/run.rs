@@ -9,7 +9,7 @@ use kd2m::{
     train::{self, RunOptions, distill::Finished, folder::Existing},
 };
 
-use crate::{arguments::RunArguments, progress::Progress, table};
+use crate::{arguments::RunArguments, output, progress::Progress, table};
 
 /// Trains a teacher.
 ///
@@ -18,7 +18,7 @@ use crate::{arguments::RunArguments, progress::Progress, table};
 pub fn train(arguments: &RunArguments) -> Result<ExitCode, Error> {
     let config = configuration(arguments)?;
     if arguments.print_config {
-        print!("{}", config.to_toml()?);
+        output::show(&config.to_toml()?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut progress = Progress::new(arguments.quiet, &[(1, config.teacher.epochs.unwrap_or(config.train.epochs))]);
@@ -32,7 +32,7 @@ pub fn train(arguments: &RunArguments) -> Result<ExitCode, Error> {
 pub fn distill(arguments: &RunArguments) -> Result<ExitCode, Error> {
     let config = configuration(arguments)?;
     if arguments.print_config {
-        print!("{}", config.to_toml()?);
+        output::show(&config.to_toml()?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let students = train::distill::arms(&config, arguments.no_baseline).len() * config.train.seeds.len();
@@ -43,9 +43,9 @@ pub fn distill(arguments: &RunArguments) -> Result<ExitCode, Error> {
 fn show(arguments: &RunArguments, finished: &Finished) -> Result<ExitCode, Error> {
     if arguments.json {
         let text = serde_json::to_string_pretty(&finished.summary).map_err(|e| Error::Config(e.to_string()))?;
-        println!("{text}");
+        output::show(&format!("{text}\n"))?;
     } else {
-        print!("{}", table::summary(&finished.summary));
+        output::show(&table::summary(&finished.summary))?;
         eprintln!("run folder: {}", finished.folder.root().display());
     }
     Ok(ExitCode::SUCCESS)

@@ -11,7 +11,10 @@ use super::{
 };
 use crate::{
     Error, files,
-    report::figure::{self, Line},
+    report::{
+        STYLE,
+        figure::{self, Line},
+    },
     train::{EpochRecord, folder::RunFolder},
 };
 
@@ -25,7 +28,7 @@ pub fn page(grid: &Grid, store: &Store, cells: &[CellResults]) -> Result<String,
     environment.add_template("page.html", include_str!("page.html")).map_err(broken)?;
     let template = environment.get_template("page.html").map_err(broken)?;
     let shown = grid.cells.iter().zip(cells).map(|(cell, found)| section(store, cell, found)).collect::<Vec<_>>();
-    template.render(context! { name => grid.name.clone(), cells => shown }).map_err(broken)
+    template.render(context! { style => STYLE, name => grid.name.clone(), cells => shown }).map_err(broken)
 }
 
 fn section(store: &Store, cell: &Cell, found: &CellResults) -> Value {

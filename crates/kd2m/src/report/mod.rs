@@ -12,6 +12,9 @@ use minijinja::{Environment, context};
 use crate::{Error, device::DeviceChoice, files, train::folder::RunFolder};
 pub use collect::{Collected, collect};
 
+/// The style sheet that all pages share.
+pub(crate) const STYLE: &str = include_str!("style.css");
+
 /// Writes `report.html` of a finished run and returns its path; `data_root` in place of the configuration's.
 ///
 /// # Errors
@@ -33,6 +36,7 @@ pub fn page(run: &Collected) -> Result<String, Error> {
     let template = environment.get_template("page.html").map_err(broken)?;
     template
         .render(context! {
+            style => STYLE,
             name => run.summary.name.clone(),
             dataset => run.summary.dataset.clone(),
             seeds => run.summary.seeds.iter().map(u64::to_string).collect::<Vec<_>>(),

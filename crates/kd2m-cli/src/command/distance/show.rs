@@ -1,14 +1,13 @@
 //! What a person sees (a card for one metric, a table for all) and what a script reads (`--json`): results on stdout, notes on stderr.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
-use std::path::Path;
 
 use kd2m::Error;
 use kd2m_ot::{OtError, Solution, Status};
 use serde_json::{Map, Value, json};
 
 use super::{Answer, inputs::Sample, metrics::Metric};
+use crate::output::show as print;
 
 /// Metrics whose value is the square of a distance in the units of the features, so that its root says something.
 const SQUARED: &[&str] = &[
@@ -240,11 +239,4 @@ impl<'s> Table<'s> {
         }
         Ok(())
     }
-}
-
-/// Prints at once, so that a long table is seen to grow.
-fn print(text: &str) -> Result<(), Error> {
-    let mut out = io::stdout().lock();
-    let printed = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-    printed.map_err(|source| Error::io("write", Path::new("to stdout"), source))
 }
