@@ -14,7 +14,17 @@ fn distill(out: &Path, more: &[&str]) -> Command {
         .args(["distill", "--quiet", "--threads", "2", "--checkpoint-seconds", "0", "--seeds", "1", "--out"])
         .arg(out);
     command.args(["--criterion", "cw2", "--weight", "0.01", "--set", "teacher.epochs=3", "--epochs", "12"]);
-    command.args(["--allow-weak-teacher", "--set", "optim.clip_norm=5", "--set", "train.ema=0.9"]).args(more);
+    command
+        .args([
+            "--allow-weak-teacher",
+            "--set",
+            "optim.clip_norm=5",
+            "--set",
+            "train.ema=0.9",
+            "--set",
+            "arm.0.loss.0.memory=4",
+        ])
+        .args(more);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command
 }

@@ -65,7 +65,7 @@ impl Objective {
             .map(|loss| {
                 Ok(WeightedTerm {
                     name: loss.criterion.clone(),
-                    criterion: registry::build(&loss.criterion_options(), &loss.on)?,
+                    criterion: registry::build_remembering(&loss.criterion_options(), &loss.on, loss.memory)?,
                     weight: loss.resolved_weight(),
                     scale_free: loss.scale_free,
                     warmup_epochs: loss.warmup_epochs,

@@ -75,15 +75,8 @@ fn check_arm(arm: &ArmConfig) -> Result<(), Error> {
         return Err(Error::Config(format!("arm name {:?}: use letters, digits, `-`, `_`, `.`, `+`", arm.name)));
     }
     for loss in &arm.losses {
-        registry::build(&loss.criterion_options(), &loss.on)
+        registry::build_remembering(&loss.criterion_options(), &loss.on, loss.memory)
             .map_err(|e| Error::Config(format!("arm {}: {e}", arm.name)))?;
-        if loss.memory > 0 {
-            let message = format!(
-                "arm {}: memory = {}: class-wise memories are not built yet: leave it at 0",
-                arm.name, loss.memory
-            );
-            return Err(Error::Config(message));
-        }
         let weight = loss.resolved_weight();
         if !not_negative(weight) || !not_negative(loss.warmup_epochs) {
             let message = format!("arm {}: the weight of {} is {weight}: not negative", arm.name, loss.criterion);

@@ -3,15 +3,21 @@
 //! Σ x·g − sg(Σ x·g) + v has value v and gradient g, on every device. Optimal plans are constants (envelope theorem).
 
 use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
+use kd2m_nn::Weights;
 use kd2m_ot::{
-    Cloud, Options, Side,
+    Options, Side,
     divergence::{AnyDivergence, Divergence, Request, registry},
     solution::Potentials,
 };
 
-use super::{Criterion, CriterionError, Diagnostics, Needs, Shapes, Term, projector::Projector};
+use super::{
+    Criterion, CriterionError, Diagnostics, Needs, Shapes, Term,
+    memory::{ClassMemory, HostCloud},
+    projector::Projector,
+};
 use crate::{
     batch::{Batch, Outputs, host},
+    engine::Mode,
     parameters::ParameterSet,
 };
 
@@ -54,7 +60,12 @@ pub struct Matching {
     on: On,
     labels: LabelUse,
     any_widths: bool,
+    /// Sample i against sample i.
+    paired: bool,
     projector: Option<Projector>,
+    /// Samples a class to remember; 0: none.
+    remembered: usize,
+    memory: Option<ClassMemory>,
     /// Potentials of the last step, a good start for the next.
     start: Option<Potentials>,
 }
@@ -87,9 +98,38 @@ impl Matching {
             on,
             labels,
             any_widths: entry.name == "gw",
+            paired: entry.name == "mse",
             projector: None,
+            remembered: 0,
+            memory: None,
             start: None,
         })
+    }
+
+    /// Enlarges the clouds in training by the last `per_class` samples of each class; 0: by none. Values are then those of the
+    /// enlarged clouds, and a batch's share of the gradient shrinks with its share of the samples.
+    ///
+    /// # Errors
+    /// A divergence that compares sample by sample: a memory would add a constant.
+    pub fn with_memory(mut self, per_class: usize) -> Result<Self, CriterionError> {
+        if per_class > 0 && self.paired {
+            return Err(CriterionError::Config(format!(
+                "criterion {} compares sample by sample, so a memory would only add a constant: leave `memory` at 0",
+                self.name
+            )));
+        }
+        self.remembered = per_class;
+        Ok(self)
+    }
+
+    fn on_host(&self, x: &Tensor<2>, soft: &Tensor<2>, labels: &[u32]) -> HostCloud {
+        let mut cloud = HostCloud { features: host(x), width: x.dims()[1], ..HostCloud::default() };
+        match self.labels {
+            LabelUse::None => {}
+            LabelUse::Hard => cloud.labels = labels.to_vec(),
+            LabelUse::Soft => (cloud.soft, cloud.classes) = (host(soft), soft.dims()[1]),
+        }
+        cloud
     }
 
     fn compared(&self, outputs: &Outputs, student: bool) -> Result<Tensor<2>, CriterionError> {
@@ -101,9 +141,11 @@ impl Matching {
     }
 }
 
-/// A scalar with this value whose gradient with respect to `x` is `gradient`.
-fn surrogate(x: &Tensor<2>, gradient: Vec<f32>) -> Tensor<1> {
+/// A scalar of value 0 whose gradient with respect to `x` is `gradient`; rows of the gradient beyond those of `x` belong to a
+/// memory, which is constant.
+fn surrogate(x: &Tensor<2>, mut gradient: Vec<f32>) -> Tensor<1> {
     let shape = x.dims();
+    gradient.truncate(shape[0] * shape[1]);
     let g = Tensor::<2>::from_data(TensorData::new(gradient, shape), &x.device().without_autodiff());
     let s = (x.clone() * g).sum();
     s.clone() - s.inner()
@@ -115,7 +157,11 @@ impl Criterion for Matching {
             On::Stage(stage) => vec![stage.clone()],
             _ => vec![],
         };
-        Needs { student_maps: maps.clone(), teacher_maps: maps, labels: self.labels == LabelUse::Hard }
+        Needs {
+            student_maps: maps.clone(),
+            teacher_maps: maps,
+            labels: self.labels == LabelUse::Hard || self.remembered > 0,
+        }
     }
 
     fn prepare(&mut self, shapes: &Shapes, device: &Device, seed: u64) -> Result<(), CriterionError> {
@@ -134,38 +180,35 @@ impl Criterion for Matching {
         let (student, teacher) = (width(&shapes.student, "student")?, width(&shapes.teacher, "teacher")?);
         self.projector =
             (student != teacher && !self.any_widths).then(|| Projector::new(student, teacher, device, seed));
+        self.memory = (self.remembered > 0).then(|| ClassMemory::new(self.remembered, shapes.classes));
         Ok(())
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {
         let x = self.compared(batch.student, true)?;
         let y = self.compared(batch.teacher, false)?;
-        let ([n, d], [m, e]) = (x.dims(), y.dims());
-        let (a, b) = (host(&x), host(&y));
-        let mut a = Cloud::new(Side::A, &a, n, d)?;
-        let mut b = Cloud::new(Side::B, &b, m, e)?;
-        let (soft_a, soft_b) = match self.labels {
-            LabelUse::Soft => (softmax(batch.student.logits.clone(), 1), softmax(batch.teacher.logits.clone(), 1)),
-            _ => (batch.student.logits.clone(), batch.teacher.logits.clone()),
+        let soft = |outputs: &Outputs| match self.labels {
+            LabelUse::Soft => softmax(outputs.logits.clone(), 1),
+            LabelUse::None | LabelUse::Hard => outputs.logits.clone(),
         };
-        let (host_a, host_b);
-        match self.labels {
-            LabelUse::None => {}
-            LabelUse::Hard => (a, b) = (a.with_labels(batch.labels)?, b.with_labels(batch.labels)?),
-            LabelUse::Soft => {
-                (host_a, host_b) = (host(&soft_a), host(&soft_b));
-                a = a.with_soft_labels(&host_a, soft_a.dims()[1])?;
-                b = b.with_soft_labels(&host_b, soft_b.dims()[1])?;
-            }
+        let (soft, soft_teacher) = (soft(batch.student), soft(batch.teacher));
+        let mut a = self.on_host(&x, &soft, batch.labels);
+        let mut b = self.on_host(&y, &soft_teacher, batch.labels);
+        let train = batch.mode == Mode::Train;
+        if let Some(memory) = self.memory.as_mut().filter(|_| train) {
+            let alone = [a.clone(), b.clone()];
+            memory.enlarge([&mut a, &mut b], self.labels == LabelUse::Hard);
+            memory.remember(batch.labels, &alone[0], &alone[1])?;
         }
         let request = Request { start: self.start.as_ref(), ..Request::GRADIENT };
-        let solution = Divergence::<f32>::evaluate(self.divergence.as_ref(), &a, &b, request)?;
+        let (cloud_a, cloud_b) = (a.cloud(Side::A)?, b.cloud(Side::B)?);
+        let solution = Divergence::<f32>::evaluate(self.divergence.as_ref(), &cloud_a, &cloud_b, request)?;
         let device = x.device().without_autodiff();
         let mut loss = Tensor::<1>::from_data(TensorData::new(vec![solution.value as f32], [1]), &device);
         if let Some(gradient) = solution.gradient {
             loss = surrogate(&x, gradient.features) + loss;
-            if let Some(soft) = gradient.soft_labels {
-                loss = loss + surrogate(&soft_a, soft);
+            if let Some(values) = gradient.soft_labels {
+                loss = loss + surrogate(&soft, values);
             }
         }
         let mut diagnostics: Diagnostics = solution.diagnostics.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect();
@@ -175,10 +218,20 @@ impl Criterion for Matching {
         if let Some(gap) = solution.gap {
             diagnostics.push(("gap".to_owned(), gap));
         }
-        if batch.mode == crate::engine::Mode::Train {
+        if train {
             self.start = solution.potentials;
         }
         Ok(Term { loss, diagnostics })
+    }
+
+    fn state(&self) -> Weights {
+        self.memory.as_ref().map(ClassMemory::state).unwrap_or_default()
+    }
+
+    fn load_state(&mut self, state: &Weights) -> Result<(), CriterionError> {
+        let Some(memory) = &mut self.memory else { return Ok(()) };
+        let wrong = |m| CriterionError::Config(format!("saved memory of {}: {m}", self.name));
+        memory.load_state(state).map_err(wrong)
     }
 
     fn learned(&mut self) -> Option<&mut ParameterSet> {

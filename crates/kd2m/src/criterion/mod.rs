@@ -13,6 +13,7 @@ pub mod fitnet;
 pub mod hinton;
 pub mod ickd;
 pub mod matching;
+pub mod memory;
 pub mod nst;
 pub mod pkt;
 pub mod projector;

@@ -70,6 +70,14 @@ pub fn default_weight(name: &str) -> f64 {
 /// # Errors
 /// An unknown name or option (the nearest ones are named), or a value that an option does not accept.
 pub fn build(options: &Options, on: &str) -> Result<Box<dyn Criterion>, CriterionError> {
+    build_remembering(options, on, 0)
+}
+
+/// The same with a memory of the last `per_class` samples of each class ([`super::memory`]); 0: none.
+///
+/// # Errors
+/// As [`build`], or a criterion that has no use for a memory.
+pub fn build_remembering(options: &Options, on: &str, per_class: usize) -> Result<Box<dyn Criterion>, CriterionError> {
     let name = options.metric();
     if let Some(found) = baseline(name) {
         options.check_names(found.options)?;
@@ -77,10 +85,14 @@ pub fn build(options: &Options, on: &str) -> Result<Box<dyn Criterion>, Criterio
             let message = format!("criterion {name} chooses its own outputs: leave `on` out (got on = \"{on}\")");
             return Err(CriterionError::Config(message));
         }
+        if per_class > 0 {
+            let message = format!("criterion {name} takes no class-wise memory: leave `memory` at 0 (got {per_class})");
+            return Err(CriterionError::Config(message));
+        }
         return (found.build)(options);
     }
     match metrics::resolve(name) {
-        Ok((entry, _)) if trains(entry) => Ok(Box::new(Matching::new(options, On::parse(on))?)),
+        Ok((entry, _)) if trains(entry) => Ok(Box::new(Matching::new(options, On::parse(on))?.with_memory(per_class)?)),
         Ok((entry, _)) => Err(CriterionError::Config(format!(
             "{} has no gradient: it is a metric of `kd2m distance`, not a criterion",
             entry.name
