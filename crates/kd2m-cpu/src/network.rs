@@ -109,6 +109,11 @@ impl Network {
         self.isa
     }
 
+    /// How many threads it uses.
+    pub fn threads(&self) -> usize {
+        self.threads.count()
+    }
+
     /// Runs n images `[n, c, h, w]` with pixels in 0…1.
     ///
     /// # Errors

@@ -45,6 +45,11 @@ impl Threads {
         Ok(threads)
     }
 
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
     /// Runs `work` on the pool; the loops of this module inside it use all its threads.
     pub fn run<R: Send>(&self, work: impl FnOnce() -> R + Send) -> R {
         self.pool.install(work)

@@ -85,6 +85,7 @@ fn options(arguments: &RunArguments) -> Result<RunOptions, Error> {
         allow_weak_teacher: arguments.allow_weak_teacher,
         no_baseline: arguments.no_baseline,
         no_teacher_cache: arguments.no_teacher_cache,
+        teacher_cache: None,
         checkpoint_interval: Duration::from_secs(arguments.checkpoint_seconds),
     })
 }

@@ -15,7 +15,7 @@ use crate::{
     Error,
     config::ArmConfig,
     objective::Objective,
-    teacher::{NetworkTeacher, Teacher},
+    teacher::{Cache, Layout, Limits, NetworkTeacher, Teacher},
     train::{Silent, checkpoint::Checkpoints, fit::Fit, setup::Setup},
 };
 use kd2m_data::training_batches;
@@ -192,7 +192,9 @@ fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f
             objective.prepare(&setup.shapes(), &setup.device.burn()?, 0)?;
             let needs = objective.needs();
             let frozen = setup.engine(&setup.teacher, &teacher_weights, &needs.teacher_maps, false)?;
-            teacher = Some(Box::new(NetworkTeacher::new(frozen, config.teacher.cache)));
+            let layout = Layout::of(&setup.teacher, &needs.teacher_maps);
+            let cache = || Cache::in_memory(layout, setup.dataset.train.len(), Limits::default());
+            teacher = Some(Box::new(NetworkTeacher::new(frozen, config.teacher.cache.is_on().then(cache))));
             let start = init::initialise(&setup.student, 0);
             (setup.engine(&setup.student, &start, &needs.student_maps, true)?, objective)
         }

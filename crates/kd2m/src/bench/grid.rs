@@ -10,7 +10,7 @@ use toml::{Table, Value};
 use super::{protocol::Protocol, select::Select};
 use crate::{
     Config, Error,
-    config::{ArmConfig, Source},
+    config::{ArmConfig, Source, TeacherCache},
     train::distill::arms,
 };
 
@@ -170,7 +170,7 @@ fn teacher_key(config: &Config) -> String {
     own.train.epochs = own.teacher.epochs.unwrap_or(own.train.epochs);
     (own.teacher.train_limit, own.teacher.epochs) = (None, None);
     (own.train.seeds, own.train.ce_weight) = (Vec::new(), 1.0);
-    own.teacher.cache = true;
+    own.teacher.cache = TeacherCache::default();
     own.student = crate::config::StudentConfig { model: String::new(), ..own.student };
     (own.student.stem, own.student.weights) = (Default::default(), None);
     let text = own.to_toml().unwrap_or_default();

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{grid::Cell, plan::Stage};
 use crate::{
     Config, Error,
-    config::ArmConfig,
+    config::{ArmConfig, TeacherCache},
     files,
     train::{
         folder::{Existing, RunFolder},
@@ -193,12 +193,13 @@ impl Store {
     }
 }
 
-/// A configuration without what may differ within a folder: arms, seeds, and where the data lie.
+/// A configuration without what may differ within a folder: arms, seeds, and where data and caches lie.
 fn base(config: &Config) -> Config {
     let mut own = config.clone();
     own.arms.clear();
     own.train.seeds.clear();
     own.data.root = None;
+    own.teacher.cache = TeacherCache::default();
     own
 }
 

@@ -28,7 +28,7 @@ use crate::{
     config::ArmConfig,
     device::DeviceChoice,
     train::{
-        Run, RunOptions, Silent,
+        Event, Observer, Run, RunOptions, Silent,
         distill::check_arms,
         folder::{Existing, RunFolder},
         setup::Setup,
@@ -282,10 +282,24 @@ impl Worker<'_, '_> {
         self.setup(cell)?;
         let Some((_, setup)) = &self.setup else { return Err(Error::Config("no data".to_owned())) };
         let folder = self.board.store.run_folder(stage, &self.board.grid.cells[cell], config)?;
-        let run = Run { config, setup, folder: &folder, options: &self.options };
+        // All cells of one teacher share what is known of it.
+        let shared = self.board.store.teacher_place(&self.board.grid.cells[cell]).join("teacher").join("cache");
+        let options = RunOptions { teacher_cache: Some(shared), ..self.options.clone() };
+        let run = Run { config, setup, folder: &folder, options: &options };
         let (weights, teacher) = run.teacher(&mut Silent)?;
         run.refuse_weak(&teacher, &mut Silent)?;
-        run.student(arm, seed, &weights, &mut Silent)
+        run.student(arm, seed, &weights, &mut Notes(self.listen))
+    }
+}
+
+/// Passes on what a person should know of a run.
+struct Notes<'a>(Listener<'a>);
+
+impl Observer for Notes<'_> {
+    fn event(&mut self, event: Event) {
+        if let Event::Note(note) = event {
+            (self.0)(Progress::Note(note));
+        }
     }
 }
 

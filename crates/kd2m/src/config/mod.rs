@@ -73,12 +73,31 @@ pub struct TeacherConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_limit: Option<usize>,
     /// Compute its outputs once where no augmentation is random.
-    #[serde(default = "yes")]
-    pub cache: bool,
+    #[serde(default)]
+    pub cache: TeacherCache,
 }
 
-fn yes() -> bool {
-    true
+/// Where a teacher's outputs are remembered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "`teacher.cache` is true, false or a folder")]
+pub enum TeacherCache {
+    /// In the folder of the run while it lasts (of a grid: beside the teacher), or not at all.
+    Switch(bool),
+    /// In this folder, for every run that names it.
+    Folder(PathBuf),
+}
+
+impl TeacherCache {
+    /// False only when it was switched off.
+    pub fn is_on(&self) -> bool {
+        *self != TeacherCache::Switch(false)
+    }
+}
+
+impl Default for TeacherCache {
+    fn default() -> Self {
+        TeacherCache::Switch(true)
+    }
 }
 
 /// The network that learns.

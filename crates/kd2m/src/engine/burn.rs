@@ -330,6 +330,12 @@ impl Engine for BurnEngine {
         self.parameters.gradients()
     }
 
+    fn arithmetic(&self) -> String {
+        // Burn's CPU path uses all cores.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        format!("burn {:?} {cores} cores", self.device)
+    }
+
     fn device(&self) -> Device {
         self.device.clone()
     }

@@ -136,6 +136,10 @@ impl Engine for CpuEngine {
         self.network.gradients()
     }
 
+    fn arithmetic(&self) -> String {
+        format!("kd2m-cpu {} {} threads", self.network.isa(), self.network.threads())
+    }
+
     fn device(&self) -> Device {
         self.device.clone()
     }

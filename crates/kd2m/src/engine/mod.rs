@@ -100,6 +100,9 @@ pub trait Engine: Send {
     /// Gradients accumulated so far under PyTorch's keys: for tests and comparisons.
     fn gradients(&self) -> Weights;
 
+    /// Which arithmetic computes the outputs: engine, kernels, threads. A cache of outputs serves only engines that say the same.
+    fn arithmetic(&self) -> String;
+
     /// Where the outputs live.
     fn device(&self) -> ::burn::tensor::Device;
 }

@@ -25,6 +25,8 @@ pub struct RunOptions {
     pub no_baseline: bool,
     /// Compute the teacher's outputs again in every step.
     pub no_teacher_cache: bool,
+    /// Where they are remembered when the configuration names no folder; by default in the run folder, until the run ends.
+    pub teacher_cache: Option<PathBuf>,
     /// Least time between two checkpoints of a network.
     pub checkpoint_interval: Duration,
 }
@@ -39,6 +41,7 @@ impl Default for RunOptions {
             allow_weak_teacher: false,
             no_baseline: false,
             no_teacher_cache: false,
+            teacher_cache: None,
             checkpoint_interval: checkpoint::INTERVAL,
         }
     }
@@ -111,6 +114,7 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
     .compare();
     files::write_json(&folder.summary(), &summary)?;
     report::write(folder.root(), None, options.device, options.threads)?;
+    folder.remove_teacher_cache()?;
     Ok(Finished { folder, summary })
 }
 

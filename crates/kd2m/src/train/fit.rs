@@ -119,7 +119,7 @@ impl Fit<'_> {
         })
     }
 
-    /// One pass over the training samples: time, last learning rate, sums, whether the teacher answered from memory.
+    /// One pass over the training samples: time, last learning rate, sums, whether the teacher answered from its cache.
     fn train_epoch(
         &mut self,
         epoch: usize,
@@ -128,12 +128,13 @@ impl Fit<'_> {
     ) -> Result<(f64, f64, Tally, bool), Error> {
         let started = Instant::now();
         let view = View { part: Part::Train, fixed: self.augment == Augment::None };
-        let remembered = self.teacher.as_ref().is_some_and(|t| t.remembers(view));
         let order = epoch_order(self.train, self.seed, epoch);
         let size = self.config.train.batch_size;
         let batches = kd2m_data::training_batches(&order, size).len();
         let accumulate = self.config.train.accumulate;
         let mut loader = Loader::training(self.dataset, order, size, &self.augment, self.seed, epoch)?;
+        let recalled = |teacher: &Option<&mut dyn Teacher>| teacher.as_ref().map_or(0, |t| t.recalled());
+        let before = recalled(&self.teacher);
         let (mut tally, mut lr, mut number) = (Tally::default(), 0.0, 0);
         while let Some(data) = loader.next() {
             let images = Images { pixels: &data.images, n: data.len() };
@@ -177,6 +178,7 @@ impl Fit<'_> {
             observer.event(Event::Progress { images: data.len() });
             loader.recycle(data);
         }
+        let remembered = number > 0 && recalled(&self.teacher) - before == number;
         Ok((started.elapsed().as_secs_f64(), lr, tally, remembered))
     }
 

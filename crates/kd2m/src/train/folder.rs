@@ -119,6 +119,23 @@ impl RunFolder {
         self.root.join("teacher")
     }
 
+    /// Where the teacher's outputs are remembered until the run ends.
+    pub fn teacher_cache(&self) -> PathBuf {
+        self.teacher().join("cache")
+    }
+
+    /// Removes it; that it is not there is no error.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn remove_teacher_cache(&self) -> Result<(), Error> {
+        let place = self.teacher_cache();
+        match fs::remove_dir_all(&place) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", &place, source)),
+            _ => Ok(()),
+        }
+    }
+
     pub fn student(&self, arm: &str, seed: u64) -> PathBuf {
         self.root.join("students").join(arm).join(format!("seed-{seed}"))
     }

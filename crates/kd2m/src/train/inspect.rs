@@ -12,7 +12,12 @@ use super::{
     setup::Setup,
 };
 use crate::{
-    Config, Error, config::Source, device::DeviceChoice, files, objective::Objective, teacher::NetworkTeacher,
+    Config, Error,
+    config::Source,
+    device::DeviceChoice,
+    files,
+    objective::Objective,
+    teacher::{Cache, Layout, Limits, NetworkTeacher},
 };
 
 /// Which samples.
@@ -109,7 +114,9 @@ pub fn evaluate_saved(
         On::Test => (Part::Test, all.as_slice(), "test"),
     };
     let teacher_weights = weights::read(&teacher_file(&config, &folder), &setup.teacher)?;
-    let mut teacher = NetworkTeacher::new(setup.engine(&setup.teacher, &teacher_weights, &[], false)?, true);
+    let cache = Cache::in_memory(Layout::of(&setup.teacher, &[]), setup.dataset.train.len(), Limits::default());
+    let engine = setup.engine(&setup.teacher, &teacher_weights, &[], false)?;
+    let mut teacher = NetworkTeacher::new(engine, Some(cache));
     let mut found = Vec::new();
     for (arm, seed) in students {
         let file = folder.student(&arm, seed).join("student.safetensors");

@@ -15,7 +15,7 @@ pub struct EpochRecord {
     pub seconds: f64,
     /// Training images ÷ `seconds`: loader, augmentation, teacher, student, criteria and optimizer.
     pub images_per_second: f64,
-    /// True when the teacher's outputs came from memory.
+    /// True when all of the teacher's outputs came from its cache.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub teacher_cache: bool,
     pub train: SplitRecord,

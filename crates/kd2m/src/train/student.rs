@@ -10,11 +10,17 @@ use super::{
     distill::Run,
     evaluate::{Evaluation, Split, evaluate},
     fit::{Fit, Fitted},
-    observer::Observer,
+    observer::{Event, Observer},
     record::EpochRecord,
     summary::StudentSummary,
 };
-use crate::{Error, config::ArmConfig, files, objective::Objective, teacher::NetworkTeacher};
+use crate::{
+    Error,
+    config::{ArmConfig, TeacherCache},
+    files,
+    objective::Objective,
+    teacher::{Cache, Key, Layout, Limits, NetworkTeacher, Teacher, key},
+};
 
 impl Run<'_> {
     /// Trains one student and leaves its files in `students/ARM/seed-K`.
@@ -39,7 +45,8 @@ impl Run<'_> {
         objective.prepare(&setup.shapes(), &setup.device.burn()?, seed)?;
         let needs = objective.needs();
         let engine = setup.engine(&setup.teacher, teacher, &needs.teacher_maps, false)?;
-        let mut teacher = NetworkTeacher::new(engine, config.teacher.cache && !options.no_teacher_cache);
+        let cache = self.teacher_cache(teacher, &needs.teacher_maps, &engine.arithmetic());
+        let mut teacher = NetworkTeacher::new(engine, cache);
         let start = setup.student_start(config, seed)?;
         let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
         let own = arm.configured(config);
@@ -58,6 +65,7 @@ impl Run<'_> {
             checkpoints: checkpoints(),
         };
         let mut fitted = fit.run(observer)?;
+        teacher.notes().into_iter().for_each(|note| observer.event(Event::Note(note)));
         self.save_student(&place, &mut fitted)?;
         let best = self.test(&mut fitted, true)?.record.accuracy;
         let last = self.test(&mut fitted, false)?;
@@ -81,6 +89,28 @@ impl Run<'_> {
         files::write_json(&summary_file, &summary)?;
         checkpoints().clear()?;
         Ok(summary)
+    }
+
+    /// Where the outputs of this teacher are remembered, if they are to be.
+    fn teacher_cache(&self, weights: &Weights, stages: &[String], arithmetic: &str) -> Option<Cache> {
+        let Run { config, setup, folder, options } = self;
+        if options.no_teacher_cache || !config.teacher.cache.is_on() {
+            return None;
+        }
+        let place = match (&config.teacher.cache, &options.teacher_cache) {
+            (TeacherCache::Folder(place), _) | (_, Some(place)) => place.clone(),
+            _ => folder.teacher_cache(),
+        };
+        let (data, layout) = (&setup.dataset, Layout::of(&setup.teacher, stages));
+        let key = Key::new(&key::Parts {
+            graph: &setup.teacher,
+            weights,
+            data: &data.checksum(),
+            split: &setup.val,
+            layout: &layout,
+            arithmetic: &format!("{:?} {arithmetic}", config.train.precision),
+        });
+        Some(Cache::on_disk(layout, [data.train.len(), data.test.len()], Limits::default(), &place, &key))
     }
 
     fn save_student(&self, place: &Path, fitted: &mut Fitted) -> Result<(), Error> {

@@ -1,0 +1,100 @@
+//! A teacher: a frozen network in evaluation mode, whose outputs are remembered where the view of a sample is not random.
+//! Read next: `cache.rs` (memory, then disk), `rows.rs` (the file), `key.rs` (when two teachers are the same).
+
+mod cache;
+pub mod key;
+mod rows;
+
+use burn::tensor::{Tensor, TensorData};
+pub use cache::{Cache, Layout, Limits};
+use kd2m_data::Part;
+pub use key::Key;
+
+use crate::{
+    batch::{Outputs, host},
+    engine::{Engine, EngineError, Images, Mode},
+};
+
+/// Which view of the samples a batch shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct View {
+    pub part: Part,
+    /// True when no augmentation is random: the same sample always gives the same pixels.
+    pub fixed: bool,
+}
+
+/// Gives outputs for batches; never trained.
+pub trait Teacher: Send {
+    /// Outputs of these images; `indices` name the samples.
+    ///
+    /// # Errors
+    /// What the network below cannot do.
+    fn outputs(&mut self, images: Images, indices: &[u32], view: View) -> Result<Outputs, EngineError>;
+
+    /// How many batches so far were answered without running the network.
+    fn recalled(&self) -> usize;
+
+    /// What a person should know since the last call, e.g. of a damaged cache.
+    fn notes(&mut self) -> Vec<String>;
+}
+
+/// A network as a teacher.
+pub struct NetworkTeacher {
+    engine: Box<dyn Engine>,
+    cache: Option<Cache>,
+    recalled: usize,
+}
+
+impl NetworkTeacher {
+    /// Freezes a network; with a cache, outputs of fixed views are computed once.
+    pub fn new(engine: Box<dyn Engine>, cache: Option<Cache>) -> Self {
+        Self { engine, cache, recalled: 0 }
+    }
+
+    /// Rows of the cache as outputs on the engine's device.
+    fn assemble(&self, layout: &Layout, rows: &[f32], n: usize) -> Outputs {
+        let device = self.engine.device();
+        let block = |start: usize, width: usize| {
+            let cells = rows.chunks_exact(layout.width()).flat_map(|row| &row[start..start + width]);
+            cells.copied().collect::<Vec<f32>>()
+        };
+        let matrix = |start, width| Tensor::<2>::from_data(TensorData::new(block(start, width), [n, width]), &device);
+        let mut start = layout.features + layout.logits;
+        let maps = layout.maps.iter().map(|(name, [c, h, w])| {
+            let data = TensorData::new(block(start, c * h * w), [n, *c, *h, *w]);
+            start += c * h * w;
+            (name.clone(), Tensor::<4>::from_data(data, &device))
+        });
+        Outputs {
+            maps: maps.collect(),
+            features: matrix(0, layout.features),
+            logits: matrix(layout.features, layout.logits),
+        }
+    }
+}
+
+impl Teacher for NetworkTeacher {
+    fn outputs(&mut self, images: Images, indices: &[u32], view: View) -> Result<Outputs, EngineError> {
+        let Some(cache) = self.cache.as_mut().filter(|_| view.fixed && !indices.is_empty()) else {
+            return self.engine.forward(images, Mode::Evaluate);
+        };
+        if let Some(rows) = cache.recall(view.part, indices) {
+            let layout = cache.layout().clone();
+            self.recalled += 1;
+            return Ok(self.assemble(&layout, &rows, indices.len()));
+        }
+        let outputs = self.engine.forward(images, Mode::Evaluate)?;
+        let mut blocks = vec![host(&outputs.features), host(&outputs.logits)];
+        blocks.extend(cache.layout().maps.iter().filter_map(|(name, _)| outputs.map(name)).map(host));
+        cache.remember(view.part, indices, &blocks);
+        Ok(outputs)
+    }
+
+    fn recalled(&self) -> usize {
+        self.recalled
+    }
+
+    fn notes(&mut self) -> Vec<String> {
+        self.cache.as_mut().map(Cache::notes).unwrap_or_default()
+    }
+}
