@@ -2,15 +2,12 @@
 //! ⅛ δᵀ S⁻¹ δ + ½ ln (det S / √(det S_A det S_B)) with S = ½ (S_A + S_B).
 //! Next: [`super::hellinger`], which is 1 − exp(−this); [`crate::gaussian`].
 
-use faer::Mat;
-
 use super::{AnyDivergence, Divergence, Request, registry::Entry};
 use crate::{
     cloud::Cloud,
-    decomposition::Cholesky,
     error::OtError,
-    gaussian::{Comparison, Pair, SHRINKAGE, Shrinkage, apply, compare},
-    matrix::dot,
+    gaussian::{Comparison, Pair, SHRINKAGE, Shrinkage, Slopes, compare, covariance::Covariance},
+    matrix::{dot, norm_squared},
     options::{OptionSpec, Options},
     real::Real,
     solution::Solution,
@@ -22,7 +19,7 @@ pub const ENTRY: Entry = Entry {
     aliases: &[],
     formula: "⅛ δᵀ S⁻¹ δ + ½ ln (det S / √(det S_A det S_B)), S = ½ (S_A + S_B), shrunk covariances",
     source: "Bhattacharyya (1943); shrinkage OAS, Chen et al. (2010)",
-    cost: "O((n + m) d² + d³) time, O(d²) memory",
+    cost: "O((n + m) d² + d³) time, O(d²) memory; where n + m < d O((n + m)² d) and O((n + m) d)",
     when: "symmetric and scale-free, milder than KL where the spreads differ much",
     options: OPTIONS,
     build,
@@ -51,22 +48,22 @@ impl<T: Real> Divergence<T> for Bhattacharyya {
 /// # Errors
 /// A mean covariance that is singular, which two regular ones do not give.
 pub(super) fn distance(metric: &str, pair: &Pair) -> Result<Comparison, OtError> {
-    let d = pair.delta.len();
-    let (s_a, s_b) = (&pair.a.covariance, &pair.b.covariance);
-    let between = Mat::from_fn(d, d, |i, j| 0.5 * (s_a[(i, j)] + s_b[(i, j)]));
-    let cholesky = Cholesky::new(between.as_ref()).ok_or_else(|| OtError::Numeric {
+    let (a, b) = (&pair.a.covariance, &pair.b.covariance);
+    let between = Covariance::mean(a, b).ok_or_else(|| OtError::Numeric {
         metric: metric.to_owned(),
         message: "the mean of the covariances is singular: give a larger shrinkage".to_owned(),
     })?;
-    let log_det = cholesky.log_det();
-    let inverse = cholesky.inverse();
-    let pull = apply(&inverse, &pair.delta);
-    let value = dot(&pull, &pair.delta) / 8.0 + 0.5 * (log_det - 0.5 * (pair.a.log_det + pair.b.log_det));
+    let pull = between.solve(&pair.delta);
+    let value = dot(&pull, &pair.delta) / 8.0 + 0.5 * (between.log_det - 0.5 * (a.log_det + b.log_det));
     let slopes = pair.gradient.then(|| {
-        let inverse_a = pair.a.inverse();
-        let to_covariance =
-            Mat::from_fn(d, d, |i, j| 0.25 * (inverse[(i, j)] - inverse_a[(i, j)]) - pull[i] * pull[j] / 16.0);
-        (pull.iter().map(|p| 0.25 * p).collect(), to_covariance)
+        let (mut rows, own) = rayon::join(|| between.solve(a.rows()), || a.solve(a.rows()));
+        let d = pull.len();
+        for ((row, own), z) in rows.chunks_exact_mut(d).zip(own.chunks_exact(d)).zip(a.rows().chunks_exact(d)) {
+            let onto = dot(z, &pull) / 16.0;
+            row.iter_mut().zip(own).zip(&pull).for_each(|((r, o), p)| *r = 0.25 * (*r - o) - onto * p);
+        }
+        let trace = 0.25 * (between.inverse_trace() - a.inverse_trace()) - norm_squared(&pull) / 16.0;
+        Slopes { mean: pull.iter().map(|p| 0.25 * p).collect(), rows, trace }
     });
     Ok(Comparison { value: value.max(0.0), slopes })
 }

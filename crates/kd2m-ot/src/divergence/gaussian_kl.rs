@@ -2,14 +2,12 @@
 //! KL(A‖B) = ½ (tr S_B⁻¹ S_A + δᵀ S_B⁻¹ δ − d + ln det S_B − ln det S_A), shrunk so that it is finite for n ≤ d.
 //! Next: [`super::gaussian_kl_diag`] (the paper's), [`super::jeffreys`] (both directions), [`crate::gaussian`] (the fit).
 
-use faer::Mat;
-
 use super::{AnyDivergence, Divergence, Request, registry::Entry};
 use crate::{
     cloud::Cloud,
     error::OtError,
-    gaussian::{Comparison, Pair, SHRINKAGE, Shrinkage, apply, compare, plus_outer, times, trace_of_product},
-    matrix::dot,
+    gaussian::{Comparison, Pair, SHRINKAGE, Shrinkage, Slopes, compare, covariance::Covariance},
+    matrix::{dot, norm_squared},
     options::{OptionSpec, Options},
     real::Real,
     solution::Solution,
@@ -21,7 +19,7 @@ pub const ENTRY: Entry = Entry {
     aliases: &[],
     formula: "½ (tr S_B⁻¹ S_A + δᵀ S_B⁻¹ δ − d + ln det S_B − ln det S_A), δ = μ_A − μ_B, shrunk covariances",
     source: "Kullback (1959); shrinkage OAS, Chen et al. (2010)",
-    cost: "O((n + m) d² + d³) time, O(d²) memory",
+    cost: "O((n + m) d² + d³) time, O(d²) memory; where n, m < d O((n + m)² d) and O((n + m) d)",
     when: "likelihood view: differences count relative to the spread of B, correlations included; scale-free",
     options: OPTIONS,
     build,
@@ -73,33 +71,47 @@ impl<T: Real> Divergence<T> for GaussianKl {
 
 /// KL(A‖B); ∂S_A = ½ (S_B⁻¹ − S_A⁻¹), ∂μ_A = S_B⁻¹ δ.
 fn from_a(pair: &Pair) -> Comparison {
-    let inverse_b = pair.b.inverse();
-    let to_mean = apply(&inverse_b, &pair.delta);
-    let value = trace_of_product(&inverse_b, &pair.a.covariance) + dot(&to_mean, &pair.delta) - pair.delta.len() as f64
-        + pair.b.log_det
-        - pair.a.log_det;
-    let slopes = pair.gradient.then(|| {
-        let inverse_a = pair.a.inverse();
-        let d = pair.delta.len();
-        (to_mean, Mat::from_fn(d, d, |i, j| 0.5 * (inverse_b[(i, j)] - inverse_a[(i, j)])))
+    let (a, b) = (&pair.a.covariance, &pair.b.covariance);
+    let (mean, pulled) = rayon::join(|| b.solve(&pair.delta), || b.solve(a.rows()));
+    let trace = a.level() * b.inverse_trace() + dot(a.rows(), &pulled);
+    let value = trace + dot(&mean, &pair.delta) - pair.delta.len() as f64 + b.log_det - a.log_det;
+    let slopes = pair.gradient.then(|| Slopes {
+        mean,
+        rows: half_difference(pulled, &a.solve(a.rows())),
+        trace: 0.5 * (b.inverse_trace() - a.inverse_trace()),
     });
     Comparison { value: (0.5 * value).max(0.0), slopes }
 }
 
 /// KL(B‖A); ∂S_A = ½ (S_A⁻¹ − S_A⁻¹ (S_B + δδᵀ) S_A⁻¹), ∂μ_A = S_A⁻¹ δ.
 fn from_b(pair: &Pair) -> Comparison {
-    let inverse_a = pair.a.inverse();
-    let to_mean = apply(&inverse_a, &pair.delta);
-    let value = trace_of_product(&inverse_a, &pair.b.covariance) + dot(&to_mean, &pair.delta) - pair.delta.len() as f64
-        + pair.a.log_det
-        - pair.b.log_det;
+    let (a, b) = (&pair.a.covariance, &pair.b.covariance);
+    let (mean, pulled) = rayon::join(|| a.solve(&pair.delta), || a.solve(b.rows()));
+    let trace = b.level() * a.inverse_trace() + dot(b.rows(), &pulled);
+    let value = trace + dot(&mean, &pair.delta) - pair.delta.len() as f64 + a.log_det - b.log_det;
     let slopes = pair.gradient.then(|| {
-        let spread = plus_outer(&pair.b.covariance, 1.0, &pair.delta);
-        let sandwich = times(&times(&inverse_a, &spread), &inverse_a);
-        let d = pair.delta.len();
-        (to_mean, Mat::from_fn(d, d, |i, j| 0.5 * (inverse_a[(i, j)] - sandwich[(i, j)])))
+        let own = a.solve(a.rows());
+        let (rows, trace) = sandwich(a, b, &own, &pair.delta);
+        let trace = 0.5 * (a.inverse_trace() - trace - norm_squared(&pulled) - norm_squared(&mean));
+        Slopes { mean, rows: half_difference(own, &rows), trace }
     });
     Comparison { value: (0.5 * value).max(0.0), slopes }
+}
+
+/// Of S_A⁻¹ (S_B + δδᵀ) S_A⁻¹: its product with Z_A, from `own` = Z_A S_A⁻¹, and v_B tr S_A⁻², the part of its trace that
+/// neither Z_B nor δ gives.
+pub(super) fn sandwich(a: &Covariance, b: &Covariance, own: &[f64], delta: &[f64]) -> (Vec<f64>, f64) {
+    let mut spread = b.apply(own);
+    for (row, own) in spread.chunks_exact_mut(delta.len()).zip(own.chunks_exact(delta.len())) {
+        let onto = dot(own, delta);
+        row.iter_mut().zip(delta).for_each(|(r, x)| *r += onto * x);
+    }
+    (a.solve(&spread), b.level() * a.inverse_square_trace())
+}
+
+/// ½ (x − y).
+pub(super) fn half_difference(x: Vec<f64>, y: &[f64]) -> Vec<f64> {
+    x.iter().zip(y).map(|(x, y)| 0.5 * (x - y)).collect()
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ pub const ENTRY: Entry = Entry {
     aliases: &[],
     formula: "1 − exp(−B), B the Bhattacharyya distance of the fitted Gaussians",
     source: "Hellinger (1909); shrinkage OAS, Chen et al. (2010)",
-    cost: "O((n + m) d² + d³) time, O(d²) memory",
+    cost: "as bhattacharyya",
     when: "a bounded figure in 0 … 1 to report; to train with only in few dimensions: it saturates at 1 with zero gradient",
     options: bhattacharyya::OPTIONS,
     build,
@@ -44,10 +44,10 @@ impl<T: Real> Divergence<T> for Hellinger {
             let mut found = bhattacharyya::distance(ENTRY.name, pair)?;
             distance = found.value;
             found.value = -(-distance).exp_m1();
-            if let Some((to_mean, to_covariance)) = &mut found.slopes {
+            if let Some(slopes) = &mut found.slopes {
                 let slope = (-distance).exp();
-                to_mean.iter_mut().for_each(|g| *g *= slope);
-                *to_covariance *= faer::Scale(slope);
+                slopes.mean.iter_mut().chain(&mut slopes.rows).for_each(|g| *g *= slope);
+                slopes.trace *= slope;
             }
             Ok(found)
         })?;

@@ -1,15 +1,16 @@
 //! Gaussians fitted to two clouds, with covariances shrunk towards a multiple of the identity so that they can be inverted.
 //! S = (1 − s) Σ + s tr(Σ)/d · I; s by OAS (Chen et al. 2010, in the form of scikit-learn) or given, constant for the gradient.
-//! Next: [`crate::divergence::gaussian_kl`], the first of the formulas that use it.
+//! Next: [`covariance`], how S is held; [`crate::divergence::gaussian_kl`], the first of the formulas that use it.
 
-use faer::Mat;
+pub(crate) mod covariance;
+
+use covariance::{Covariance, squares};
 
 use crate::{
     cloud::{Cloud, equal_widths},
-    decomposition::Cholesky,
     divergence::Request,
     error::OtError,
-    matrix::{norm_squared, product, view},
+    matrix::norm_squared,
     moments::{Moments, mean_difference},
     options::{OptionSpec, Options},
     real::Real,
@@ -44,11 +45,11 @@ impl Shrinkage {
         }
     }
 
-    /// s for a covariance `[d, d]` of n samples; under weights n is 1 / Σ a².
-    fn of(self, covariance: &[f64], moments: &Moments) -> f64 {
+    /// s for the covariance of n samples; under weights n is 1 / Σ a².
+    fn of(self, moments: &Moments) -> f64 {
         let Shrinkage::Fixed(s) = self else {
             let (d, n) = (moments.d as f64, 1.0 / norm_squared(&moments.weights));
-            let (trace, squares) = (moments.trace(), norm_squared(covariance));
+            let (trace, squares) = (moments.trace(), squares(moments.matrix()));
             let denominator = (n + 1.0) * (squares - trace * trace / d);
             return if denominator > 0.0 { ((squares + trace * trace) / denominator).min(1.0) } else { 1.0 };
         };
@@ -56,11 +57,9 @@ impl Shrinkage {
     }
 }
 
-/// A fitted Gaussian with its shrunk covariance.
+/// The shrunk covariance of a fitted Gaussian: S = v I + Zᵀ Z with Z = √(1 − s) R, R the moments' rows.
 pub(crate) struct Normal {
-    pub covariance: Mat<f64>,
-    pub log_det: f64,
-    cholesky: Cholesky,
+    pub covariance: Covariance,
     /// s, and whether the trace that it shrinks to is the cloud's own.
     shrinkage: f64,
     own_trace: bool,
@@ -75,45 +74,42 @@ impl Normal {
         shrinkage: Shrinkage,
         least: f64,
     ) -> Result<Self, OtError> {
-        let d = moments.d;
-        let sigma = moments.covariance();
-        let s = shrinkage.of(&sigma, moments);
-        let own = moments.trace() / d as f64;
-        let target = s * own.max(least);
-        let entry = |i: usize, j: usize| (1.0 - s) * sigma[i * d + j] + if i == j { target } else { 0.0 };
-        let covariance = Mat::from_fn(d, d, entry);
-        let cholesky = Cholesky::new(covariance.as_ref()).ok_or_else(|| OtError::Numeric {
+        let s = shrinkage.of(moments);
+        let own = moments.trace() / moments.d as f64;
+        let root = (1.0 - s).sqrt();
+        let rows = moments.rows.iter().map(|r| root * r).collect();
+        let covariance = Covariance::new(s * own.max(least), rows, moments.d).ok_or_else(|| OtError::Numeric {
             metric: metric.to_owned(),
             message: format!(
-                "the covariance of {cloud_name} ({} samples, {d} features, shrinkage {s}) is singular: give a larger shrinkage, or auto",
-                moments.n
+                "the covariance of {cloud_name} ({} samples, {} features, shrinkage {s}) is singular: give a larger shrinkage, or auto",
+                moments.n, moments.d
             ),
         })?;
-        let log_det = cholesky.log_det();
-        Ok(Self { covariance, log_det, cholesky, shrinkage: s, own_trace: own >= least })
+        Ok(Self { covariance, shrinkage: s, own_trace: own >= least })
     }
 
-    /// S⁻¹.
-    pub fn inverse(&self) -> Mat<f64> {
-        self.cholesky.inverse()
-    }
-
-    /// ∂Σ from ∂S, s held constant.
-    fn through_shrinkage(&self, to_covariance: &Mat<f64>) -> Mat<f64> {
-        let d = to_covariance.nrows();
-        let trace: f64 = (0..d).map(|k| to_covariance[(k, k)]).sum();
-        let diagonal = if self.own_trace { self.shrinkage * trace / d as f64 } else { 0.0 };
-        let entry =
-            |i: usize, j: usize| (1.0 - self.shrinkage) * to_covariance[(i, j)] + if i == j { diagonal } else { 0.0 };
-        Mat::from_fn(d, d, entry)
+    /// ∂R from Z ∂S and tr ∂S, s held constant: 2 √(1 − s) Z ∂S + 2 (s/d) tr ∂S · R.
+    fn to_rows(&self, moments: &Moments, slopes: &Slopes) -> Vec<f64> {
+        let direct = 2.0 * (1.0 - self.shrinkage).sqrt();
+        let by_trace = if self.own_trace { 2.0 * self.shrinkage * slopes.trace / moments.d as f64 } else { 0.0 };
+        slopes.rows.iter().zip(&moments.rows).map(|(z, r)| direct * z + by_trace * r).collect()
     }
 }
 
-/// What a formula says of two Gaussians: its value, and its derivative with respect to mean and covariance of the first.
+/// The derivative of a formula with respect to mean and covariance of A.
+pub(crate) struct Slopes {
+    /// ∂/∂μ_A, `[d]`.
+    pub mean: Vec<f64>,
+    /// Z_A ∂/∂S_A, `[n, d]`.
+    pub rows: Vec<f64>,
+    /// tr ∂/∂S_A.
+    pub trace: f64,
+}
+
+/// What a formula says of two Gaussians: its value, and its derivative where a gradient is wanted.
 pub(crate) struct Comparison {
     pub value: f64,
-    /// ∂/∂μ_A, `[d]`, and ∂/∂S_A, symmetric `[d, d]`; empty where no gradient is wanted.
-    pub slopes: Option<(Vec<f64>, Mat<f64>)>,
+    pub slopes: Option<Slopes>,
 }
 
 /// The pair that a formula sees.
@@ -147,12 +143,8 @@ pub(crate) fn compare<T: Real>(
     let (fit_a, fit_b) = rayon::join(|| fit("A", &moments_a), || fit("B", &moments_b));
     let pair = Pair { a: fit_a?, b: fit_b?, delta, gradient: request.gradient };
     let comparison = formula(&pair)?;
-    let gradient = comparison.slopes.map(|(to_mean, to_covariance)| {
-        let to_sigma = pair.a.through_shrinkage(&to_covariance);
-        let mut to_rows = product(moments_a.matrix(), to_sigma.as_ref());
-        to_rows.iter_mut().for_each(|g| *g *= 2.0);
-        moments_a.gradient(&to_mean, &to_rows)
-    });
+    let gradient =
+        comparison.slopes.map(|slopes| moments_a.gradient(&slopes.mean, &pair.a.to_rows(&moments_a, &slopes)));
     let mut solution = Solution::closed(comparison.value).with_gradient(gradient);
     solution.diagnostics = vec![("shrinkage_a", pair.a.shrinkage), ("shrinkage_b", pair.b.shrinkage)];
     Ok(solution)
@@ -165,25 +157,4 @@ pub(crate) const LEAST: f64 = 1e-6;
 pub(crate) fn mean_variance(a: &Moments, b: &Moments, delta: &[f64]) -> f64 {
     let own = 0.5 * (a.trace() + b.trace()) / a.d as f64;
     if own > 0.0 { own } else { norm_squared(delta) / a.d as f64 }
-}
-
-/// Σ x_ij y_ij of symmetric matrices, tr(X Y).
-pub(crate) fn trace_of_product(x: &Mat<f64>, y: &Mat<f64>) -> f64 {
-    x.col_iter().zip(y.col_iter()).map(|(x, y)| x.iter().zip(y.iter()).map(|(x, y)| x * y).sum::<f64>()).sum()
-}
-
-/// X v.
-pub(crate) fn apply(x: &Mat<f64>, v: &[f64]) -> Vec<f64> {
-    product(x.as_ref(), view(v, v.len(), 1))
-}
-
-/// X Y.
-pub(crate) fn times(x: &Mat<f64>, y: &Mat<f64>) -> Mat<f64> {
-    let product = product(x.as_ref(), y.as_ref());
-    view(&product, x.nrows(), y.ncols()).to_owned()
-}
-
-/// X + scale · v vᵀ.
-pub(crate) fn plus_outer(x: &Mat<f64>, scale: f64, v: &[f64]) -> Mat<f64> {
-    Mat::from_fn(x.nrows(), x.ncols(), |i, j| x[(i, j)] + scale * v[i] * v[j])
 }
