@@ -41,11 +41,16 @@ impl<'a, T: Real> Cloud<'a, T> {
             return Err(OtError::Length { what: format!("{side}"), rows: n, columns: d, found: features.len() });
         }
         // Whole chunks without a branch for each value: a search for the first one takes as long as a small product.
-        let is_bad = |chunk: &[T]| chunk.iter().fold(false, |bad, x| bad | !x.is_finite());
-        let bad = features.chunks(256).position(is_bad);
-        let at = bad.and_then(|k| features[k * 256..].iter().position(|x| !x.is_finite()).map(|at| k * 256 + at));
+        let limit = largest::<T>(d);
+        let is_good = |x: &T| x.abs() <= limit;
+        let bad = features.chunks(256).position(|chunk| chunk.iter().fold(false, |bad, x| bad | !is_good(x)));
+        let at = bad.and_then(|k| features[k * 256..].iter().position(|x| !is_good(x)).map(|at| k * 256 + at));
         if let Some(at) = at {
-            return Err(OtError::NonFinite { side, row: at / d, column: at % d, value: features[at].wide() });
+            let (row, column, value) = (at / d, at % d, features[at].wide());
+            return Err(match value.is_finite() {
+                true => OtError::TooLarge { side, row, column, value, limit: limit.wide() },
+                false => OtError::NonFinite { side, row, column, value },
+            });
         }
         Ok(Self { side, features, n, d, weights: None, labels: Labels::None })
     }
@@ -163,4 +168,9 @@ pub fn equal_widths<T: Real>(metric: &str, a: &Cloud<T>, b: &Cloud<T>) -> Result
         return Ok(());
     }
     Err(OtError::Widths { metric: metric.to_owned(), a: a.width(), b: b.width(), alternatives: "gw".to_owned() })
+}
+
+/// The largest feature of which a squared distance over d columns, and twice as much, is still a number.
+fn largest<T: Real>(d: usize) -> T {
+    (T::max_value() / T::of(8.0 * d as f64)).sqrt()
 }

@@ -29,6 +29,10 @@ pub enum OtError {
     Empty { side: Side },
     #[error("{side}: row {row}, column {column} is {value}: features must be finite")]
     NonFinite { side: Side, row: usize, column: usize, value: f64 },
+    #[error(
+        "{side}: row {row}, column {column} is {value:e}: squared distances of values beyond {limit:.0e} overflow in this precision: scale both sets down alike, or use f64"
+    )]
+    TooLarge { side: Side, row: usize, column: usize, value: f64, limit: f64 },
     #[error("A has {a} columns and B has {b}: {metric} needs equal widths ({alternatives} compares different widths)")]
     Widths { metric: String, a: usize, b: usize, alternatives: String },
     #[error("{side} has {found} sample(s), {metric} needs at least {needed}")]
@@ -55,6 +59,18 @@ pub enum OtError {
     BadOption { metric: String, name: String, value: String, expected: String },
     #[error("{metric}: {message}")]
     Numeric { metric: String, message: String },
+}
+
+impl OtError {
+    /// The value of a sample of `side` that no distance can be computed from: not finite, or too large to be squared.
+    pub fn unusable_value(&self, side: Side) -> Option<f64> {
+        match self {
+            Self::NonFinite { side: of, value, .. } | Self::TooLarge { side: of, value, .. } if *of == side => {
+                Some(*value)
+            }
+            _ => None,
+        }
+    }
 }
 
 fn suggestion(names: &[String]) -> String {

@@ -233,3 +233,21 @@ fn the_sliced_distance_is_at_most_w2_over_d() {
         }
     }
 }
+
+#[test]
+fn values_whose_squares_overflow_are_refused_and_those_below_are_not() {
+    let (n, d) = (3, 2);
+    let cloud = |side, x| Cloud::<f32>::new(side, x, n, d);
+    let (x, y) = ([1e18f32, -1e18, 3e17, 0.0, 1.0, 2e18], [-2e18f32, 1e18, 5e17, 0.0, 9e17, -2e18]);
+    for name in ["w2", "w1", "energy", "mse", "sw2", "mmd-linear", "sinkhorn"] {
+        let (a, b) = (cloud(Side::A, &x).unwrap(), cloud(Side::B, &y).unwrap());
+        let metric = registry::build(&Options::new(name)).unwrap();
+        let found = Divergence::<f32>::evaluate(metric.as_ref(), &a, &b, Request::GRADIENT).unwrap();
+        assert!(found.value.is_finite() && found.value > 0.0, "{name}: {}", found.value);
+        assert!(found.gradient.unwrap().features.iter().all(|g| g.is_finite()), "{name}");
+    }
+    let error = cloud(Side::A, &[0.0, 0.0, 0.0, 3e38, 0.0, 0.0]).unwrap_err();
+    assert!(matches!(error, OtError::TooLarge { row: 1, column: 1, .. }), "{error}");
+    assert_eq!(error.unusable_value(Side::A), Some(f64::from(3e38f32)));
+    assert_eq!(error.unusable_value(Side::B), None);
+}

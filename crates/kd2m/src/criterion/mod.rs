@@ -115,6 +115,16 @@ pub enum CriterionError {
     Distance(#[from] kd2m_ot::OtError),
 }
 
+impl CriterionError {
+    /// A value of the student with which no distance can be computed: training has left the numbers.
+    pub fn unusable_student_value(&self) -> Option<f64> {
+        match self {
+            Self::Distance(error) => error.unusable_value(kd2m_ot::Side::A),
+            _ => None,
+        }
+    }
+}
+
 /// One term of the objective. The teacher's outputs carry no gradient.
 pub trait Criterion: Send {
     /// What it reads; default stages are known after `prepare`.

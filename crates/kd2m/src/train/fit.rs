@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Instant};
 use burn::tensor::Gradients;
 use kd2m_data::{Augment, Dataset, Loader, Part, epoch_order};
 use kd2m_nn::Weights;
-use kd2m_ot::{OtError, Side};
+use kd2m_ot::Side;
 
 use super::{
     checkpoint::{Checkpoints, State},
@@ -19,7 +19,6 @@ use crate::{
     Error,
     batch::{Batch, Outputs, host},
     config::{Algorithm, Config},
-    criterion::CriterionError,
     engine::{Engine, Images, Mode, OutputGradients, Rule, Then, Update},
     objective::{Evaluated, Objective},
     teacher::{Teacher, View},
@@ -76,16 +75,13 @@ impl Fit<'_> {
                 true => network.clone(),
                 false => state.average.clone(),
             };
-            let found = match self.validate(&network, &weights) {
-                Err(
-                    Error::Distance(OtError::NonFinite { side: Side::A, value, .. })
-                    | Error::Criterion(CriterionError::Distance(OtError::NonFinite { side: Side::A, value, .. })),
-                ) => {
+            let found = self.validate(&network, &weights).map_err(|error| match unusable_student_value(&error) {
+                Some(value) => {
                     let batches = kd2m_data::training_batches(self.train, self.config.train.batch_size).len();
-                    return Err(self.not_finite(STUDENT, value, epoch, batches - 1, &state));
+                    self.not_finite(STUDENT, value, epoch, batches - 1, &state)
                 }
-                found => found?,
-            };
+                None => error,
+            })?;
             let record = EpochRecord {
                 epoch: epoch + 1,
                 lr,
@@ -154,12 +150,12 @@ impl Fit<'_> {
                 mode: Mode::Train,
             };
             let fraction = number as f64 / batches as f64;
-            let value = match self.objective.evaluate(&batch, epoch as f64 + fraction) {
-                Err(CriterionError::Distance(OtError::NonFinite { side: Side::A, value, .. })) => {
-                    return Err(self.not_finite(STUDENT, value, epoch, number, state));
+            let value = self.objective.evaluate(&batch, epoch as f64 + fraction).map_err(|error| {
+                match error.unusable_student_value() {
+                    Some(value) => self.not_finite(STUDENT, value, epoch, number, state),
+                    None => error.into(),
                 }
-                found => found?,
-            };
+            })?;
             self.refuse_not_finite(&value, epoch, number, state)?;
             tally.add(&value, &host(&student.logits), &data.labels);
             number += 1;
@@ -292,6 +288,15 @@ impl Fit<'_> {
         let learned: Vec<_> = learned.collect();
         let (network, optimizer) = (self.engine.network_state(), self.engine.optimizer_state());
         self.checkpoints.save(state, network, optimizer, learned, self.objective.state())
+    }
+}
+
+/// [`CriterionError::unusable_student_value`] of an error that may also come from the distance to the teacher.
+fn unusable_student_value(error: &Error) -> Option<f64> {
+    match error {
+        Error::Distance(error) => error.unusable_value(Side::A),
+        Error::Criterion(error) => error.unusable_student_value(),
+        _ => None,
     }
 }
 
