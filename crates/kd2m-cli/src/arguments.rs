@@ -20,6 +20,8 @@ pub enum Command {
     Distill(RunArguments),
     /// Evaluate the saved students of a run again.
     Eval(EvalArguments),
+    /// Bound what saved students lose against their teacher, and show which inequality is tight.
+    Bound(BoundArguments),
     /// Write report.html of a finished run again.
     Report(ReportArguments),
     /// Compare two sets of features by any metric: value, certificate, gradient, coupling.
@@ -108,6 +110,36 @@ pub struct EvalArguments {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub threads: usize,
     /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct BoundArguments {
+    /// A run folder (all its students), or students/ARM/seed-K in one.
+    pub run: PathBuf,
+    /// Which samples.
+    #[arg(long, value_enum, default_value_t = SplitName::Test)]
+    pub split: SplitName,
+    /// Only this arm of a run folder.
+    #[arg(long, value_name = "NAME")]
+    pub arm: Option<String>,
+    /// Show every chain of every student, not only one line a student.
+    #[arg(long)]
+    pub chains: bool,
+    /// Samples up to which a coupling is computed exactly; larger sets get certified bounds.
+    #[arg(long, value_name = "N", default_value_t = kd2m::theory::distance::EXACT_LIMIT)]
+    pub exact_limit: usize,
+    /// Folder of the data sets, in place of the run's.
+    #[arg(long, value_name = "DIR")]
+    pub data_root: Option<PathBuf>,
+    /// Where networks run: cpu, flex, wgpu[:i], vulkan[:i], cuda[:i] or metal.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Threads; all cores by default.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub threads: usize,
+    /// Print JSON: every term, chain, way and class.
     #[arg(long)]
     pub json: bool,
 }

@@ -6,6 +6,7 @@ mod command;
 mod output;
 mod progress;
 mod table;
+mod threads;
 
 use std::process::ExitCode;
 
@@ -18,6 +19,7 @@ fn main() -> ExitCode {
         Command::Train(run) => command::run::train(&run),
         Command::Distill(run) => command::run::distill(&run),
         Command::Eval(eval) => command::eval::eval(&eval),
+        Command::Bound(bound) => command::bound::bound(&bound),
         Command::Report(report) => command::report::report(&report),
         Command::Distance(distance) => command::distance::distance(&distance),
         Command::Bench(bench) => command::bench::bench(&bench),

@@ -16,6 +16,7 @@ pub mod objective;
 pub mod parameters;
 pub mod report;
 pub mod teacher;
+pub mod theory;
 pub mod train;
 
 pub use batch::{Batch, Outputs};

@@ -17,7 +17,7 @@ use kd2m_ot::{
     divergence::{AnyDivergence, Divergence, Request},
 };
 
-use crate::arguments::DistanceArguments;
+use crate::{arguments::DistanceArguments, threads::use_threads};
 use inputs::{Pair, Sample};
 use metrics::{Metric, Metrics};
 use outputs::Outputs;
@@ -35,14 +35,6 @@ pub fn distance(arguments: &DistanceArguments) -> Result<ExitCode, Error> {
         Pair::F32(a, b) => compare(arguments, &metrics, &outputs, &a, &b),
         Pair::F64(a, b) => compare(arguments, &metrics, &outputs, &a, &b),
     }
-}
-
-fn use_threads(threads: usize) -> Result<(), Error> {
-    if threads == 0 {
-        return Ok(());
-    }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    pool.map_err(|e| Error::Config(format!("cannot start {threads} threads: {e}")))
 }
 
 /// One metric's answer, and how long it took.

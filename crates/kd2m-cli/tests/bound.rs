@@ -1,0 +1,101 @@
+//! `kd2m bound` on run folders: all students, one student, equal widths, a projector, widths that nothing joins.
+
+use std::{
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+fn kd2m(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kd2m")).args(arguments).output().unwrap()
+}
+
+/// A short run on the digits; `more` are further flags of `distill`.
+fn run(folder: &Path, name: &str, more: &[&str]) -> PathBuf {
+    let out = folder.join(name);
+    let common =
+        ["distill", "--quiet", "--seeds", "1,2", "--epochs", "2", "--set", "teacher.epochs=3", "--allow-weak-teacher"];
+    let found = kd2m(&[&common[..], &["--out", out.to_str().unwrap()], more].concat());
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    out
+}
+
+fn json(path: &Path, more: &[&str]) -> Vec<Value> {
+    let found = kd2m(&[&["bound", path.to_str().unwrap(), "--json"], more].concat());
+    assert_eq!(found.status.code(), Some(0), "{}", String::from_utf8_lossy(&found.stderr));
+    serde_json::from_slice(&found.stdout).unwrap()
+}
+
+fn ways(student: &Value) -> Vec<&str> {
+    student["ways"].as_array().unwrap().iter().map(|way| way["by"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_run_folder_and_one_student_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = run(folder.path(), "equal", &["--criterion", "w2", "--criterion", "hinton"]);
+    let all = json(&out, &[]);
+    let names: Vec<(&str, u64)> =
+        all.iter().map(|s| (s["arm"].as_str().unwrap(), s["seed"].as_u64().unwrap())).collect();
+    assert_eq!(names, [("none", 1), ("none", 2), ("w2", 1), ("w2", 2), ("hinton", 1), ("hinton", 2)]);
+    for student in &all {
+        assert_eq!(ways(student), ["teacher's head", "student's head", "logits", "probabilities"]);
+        let term = |name: &str| student["terms"][name].as_f64().unwrap();
+        assert!(term("w2") <= term("cw2") && term("cw2") <= term("mse") && term("ce_student") <= term("bound"));
+    }
+    // The risks are those that `eval` finds, up to the engine's single precision.
+    let evaluated = kd2m(&["eval", out.to_str().unwrap(), "--json"]);
+    let evaluated: Vec<Value> = serde_json::from_slice(&evaluated.stdout).unwrap();
+    for (eval, bound) in evaluated.iter().zip(&all) {
+        let (ce, wrong) = (eval["ce"].as_f64().unwrap(), 1.0 - eval["accuracy"].as_f64().unwrap() / 100.0);
+        assert!((ce - bound["student"]["cross_entropy"].as_f64().unwrap()).abs() < 1e-4);
+        assert!((wrong - bound["student"]["zero_one"].as_f64().unwrap()).abs() < 1e-9);
+    }
+    let one = out.join("students/w2/seed-2");
+    assert_eq!(json(&one, &[])[0], all[3]);
+    assert_eq!(json(&out, &["--arm", "w2"])[1], all[3]);
+    assert_ne!(json(&one, &["--split", "val"])[0]["samples"], 0);
+    // One student is shown with its chains, several with one line each.
+    let text = |arguments: &[&str]| String::from_utf8(kd2m(&[&["bound"], arguments].concat()).stdout).unwrap();
+    let card = text(&[one.to_str().unwrap()]);
+    assert!(card.contains("≤ cw2, priors") && card.contains("≤ Λ ‖g_S − g_T‖") && !card.contains("VIOLATED"), "{card}");
+    assert_eq!(text(&[out.to_str().unwrap()]).lines().count(), 7);
+    // Certified bounds in place of exact couplings hold the exact value.
+    let wide = &json(&one, &["--exact-limit", "50"])[0];
+    assert!(wide["terms"]["w2"].as_f64() >= all[3]["terms"]["w2"].as_f64());
+}
+
+#[test]
+fn widths_that_differ_with_and_without_a_projector() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = run(folder.path(), "wider", &["--criterion", "mse", "--weight", "0.001", "--set", "student.model=mlp-3"]);
+    for student in json(&out, &["--split", "val"]) {
+        let refused = student["refused"][0].as_str().unwrap();
+        match student["arm"].as_str().unwrap() {
+            "none" => {
+                assert_eq!(ways(&student), ["logits", "probabilities"]);
+                assert!(refused.contains("learned no projector"), "{refused}");
+            }
+            _ => {
+                assert_eq!(ways(&student), ["teacher's head", "logits", "probabilities"]);
+                assert!(refused.contains("the teacher's head after the projector"), "{refused}");
+            }
+        }
+    }
+}
+
+#[test]
+fn mistakes_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |arguments: &[&str]| {
+        let found = kd2m(arguments);
+        assert_eq!(found.status.code(), Some(2));
+        String::from_utf8(found.stderr).unwrap()
+    };
+    let nowhere = folder.path().to_str().unwrap();
+    assert!(refused(&["bound", nowhere]).contains("neither a run folder"));
+    let out = run(folder.path(), "short", &["--criterion", "mse", "--weight", "0.01"]);
+    let found = refused(&["bound", out.to_str().unwrap(), "--arm", "w2"]);
+    assert!(found.contains("no finished arm `w2`; it has none, mse"), "{found}");
+}
