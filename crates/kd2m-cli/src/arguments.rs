@@ -58,6 +58,9 @@ pub struct RunArguments {
     /// Epochs (train.epochs).
     #[arg(long, value_name = "N")]
     pub epochs: Option<usize>,
+    /// Compute the terms of docs/theory.md on the validation split every k epochs (train.track_bounds), e.g. every=5.
+    #[arg(long, value_name = "every=K", value_parser = every)]
+    pub track_bounds: Option<usize>,
     /// The run folder; runs/NAME by default.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -91,6 +94,12 @@ pub struct RunArguments {
     /// No progress.
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// `every=K`, or K alone.
+fn every(text: &str) -> Result<usize, String> {
+    let number = text.strip_prefix("every=").unwrap_or(text);
+    number.parse().ok().filter(|k| *k > 0).ok_or_else(|| "expected every=K with K from 1 on, e.g. every=5".to_owned())
 }
 
 #[derive(Args)]

@@ -85,6 +85,38 @@ fn widths_that_differ_with_and_without_a_projector() {
     }
 }
 
+/// Through a moving average and a projector: what is tracked is what is saved.
+#[test]
+fn tracked_terms_are_those_of_the_saved_student() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["--criterion", "cw2", "--weight", "0.001", "--set", "student.model=mlp-3", "--set", "train.ema=0.5"];
+    let tracked = run(
+        folder.path(),
+        "tracked",
+        &[&flags[..], &["--set", "train.epochs=5", "--track-bounds", "every=2"]].concat(),
+    );
+    let lines = |out: &Path| -> Vec<Value> {
+        let text = std::fs::read_to_string(out.join("students/cw2/seed-1/metrics.jsonl")).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let records = lines(&tracked);
+    let with: Vec<u64> =
+        records.iter().filter(|r| r["bounds"].is_object()).map(|r| r["epoch"].as_u64().unwrap()).collect();
+    assert_eq!(with, [2, 4, 5]);
+    let saved = &json(&tracked.join("students/cw2/seed-1"), &["--split", "val"])[0]["terms"];
+    for (name, value) in saved.as_object().unwrap() {
+        let (saved, tracked) = (value.as_f64().unwrap(), records[4]["bounds"][name].as_f64().unwrap());
+        assert!((saved - tracked).abs() <= 1e-6 * saved.abs(), "{name}: {saved} {tracked}");
+    }
+    let page = std::fs::read_to_string(tracked.join("report.html")).unwrap();
+    assert!(page.contains("Risk and its bounds") && page.contains("what bounds the gap"));
+    // Without it, records and configuration are as they were before there was such a key: old folders go on.
+    let plain = run(folder.path(), "plain", &flags);
+    assert!(lines(&plain).iter().all(|record| record.get("bounds").is_none()));
+    assert!(!std::fs::read_to_string(plain.join("config.toml")).unwrap().contains("track_bounds"));
+    assert!(!std::fs::read_to_string(plain.join("report.html")).unwrap().contains("Risk and its bounds"));
+}
+
 #[test]
 fn mistakes_are_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -93,6 +125,7 @@ fn mistakes_are_named() {
         assert_eq!(found.status.code(), Some(2));
         String::from_utf8(found.stderr).unwrap()
     };
+    assert!(refused(&["distill", "--track-bounds", "often"]).contains("every=5"));
     let nowhere = folder.path().to_str().unwrap();
     assert!(refused(&["bound", nowhere]).contains("neither a run folder"));
     let out = run(folder.path(), "short", &["--criterion", "mse", "--weight", "0.01"]);

@@ -159,6 +159,14 @@ impl Objective {
         parts.filter_map(|(i, t)| Some((format!("{i}.{}", t.name), t.criterion.learned()?))).collect()
     }
 
+    /// Values of all learned parts, under their keys behind the name of their term.
+    pub fn learned_values(&mut self) -> kd2m_nn::Weights {
+        let values = |(name, part): (String, &mut ParameterSet)| {
+            part.values().into_iter().map(move |(key, tensor)| (format!("{name}.{key}"), tensor)).collect::<Vec<_>>()
+        };
+        self.learned().into_iter().flat_map(values).collect()
+    }
+
     /// Memories of all criteria, by term.
     pub fn state(&self) -> kd2m_nn::Weights {
         let parts = self.terms.iter().enumerate();

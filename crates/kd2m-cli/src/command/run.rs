@@ -65,6 +65,9 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Error> {
     if let Some(epochs) = arguments.epochs {
         source.set(&format!("train.epochs={epochs}"))?;
     }
+    if let Some(every) = arguments.track_bounds {
+        source.set(&format!("train.track_bounds={every}"))?;
+    }
     if !arguments.criteria.is_empty() {
         source.set_arms(&arguments.criteria, arguments.weight)?;
     }

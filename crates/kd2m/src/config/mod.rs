@@ -136,6 +136,13 @@ pub struct TrainConfig {
     pub accumulate: usize,
     /// Decay of an exponential moving average of the weights; 0: none.
     pub ema: f64,
+    /// Every so many epochs the terms of `docs/theory.md` are computed on the validation split; 0: never.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub track_bounds: usize,
+}
+
+fn is_zero(x: &usize) -> bool {
+    *x == 0
 }
 
 impl Default for TrainConfig {
@@ -149,6 +156,7 @@ impl Default for TrainConfig {
             precision: Precision::F32,
             accumulate: 1,
             ema: 0.0,
+            track_bounds: 0,
         }
     }
 }

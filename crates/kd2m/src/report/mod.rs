@@ -45,6 +45,7 @@ pub fn page(run: &Collected) -> Result<String, Error> {
             rows => rows(run),
             few_seeds => run.summary.seeds.len() < 10,
             curves => curves(run),
+            bounds => bounds(run),
             embeddings => run.embeddings.iter().map(|e| context! {
                 arm => e.arm.clone(), figure => figure::scatter(e), w2 => format!("{:.4}", e.w2),
             }).collect::<Vec<_>>(),
@@ -84,14 +85,34 @@ fn rows(run: &Collected) -> Vec<minijinja::Value> {
     run.summary.students.iter().map(row).collect()
 }
 
-/// Learning curves: one figure a quantity, one line an arm (mean over seeds).
+/// A quantity of an epoch.
+type Pick = fn(&crate::train::EpochRecord) -> Option<f64>;
+
+/// Learning curves.
 fn curves(run: &Collected) -> Vec<minijinja::Value> {
-    type Pick = fn(&crate::train::EpochRecord) -> Option<f64>;
-    let quantities: [(&str, Pick); 3] = [
-        ("validation accuracy, %", |r| Some(r.val.accuracy)),
-        ("validation cross entropy", |r| Some(r.val.ce)),
-        ("W₂² to the teacher's features", |r| r.w2_to_teacher),
+    figures(
+        run,
+        &[
+            ("validation accuracy, %", |r| Some(r.val.accuracy)),
+            ("validation cross entropy", |r| Some(r.val.ce)),
+            ("W₂² to the teacher's features", |r| r.w2_to_teacher),
+        ],
+    )
+}
+
+/// What the theory says of the student's risk, where `train.track_bounds` asked for it.
+fn bounds(run: &Collected) -> Vec<minijinja::Value> {
+    let quantities: [(&str, Pick); 4] = [
+        ("risk gap: cross entropy of student − teacher", |r| r.bounds.get("ce_gap").copied()),
+        ("what bounds the gap: transfer + mismatch", |r| Some(r.bounds.get("bound")? - r.bounds.get("ce_teacher")?)),
+        ("wrong answers of the student, share", |r| r.bounds.get("wrong_student").copied()),
+        ("what bounds the wrong answers", |r| r.bounds.get("wrong_bound").copied()),
     ];
+    figures(run, &quantities)
+}
+
+/// One figure a quantity, one line an arm (mean over seeds).
+fn figures(run: &Collected, quantities: &[(&str, Pick)]) -> Vec<minijinja::Value> {
     quantities
         .iter()
         .filter_map(|(title, pick)| {

@@ -17,6 +17,7 @@ pub mod saved;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod track;
 pub mod transfer;
 pub mod ways;
 pub mod within;

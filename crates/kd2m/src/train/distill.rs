@@ -6,7 +6,7 @@ use std::{path::PathBuf, time::Duration};
 use super::{
     checkpoint,
     folder::{Existing, RunFolder},
-    observer::Observer,
+    observer::{Event, Observer},
     setup::Setup,
     summary::{ArmSummary, StudentSummary, Summary},
 };
@@ -70,6 +70,9 @@ pub fn train_teacher(config: &Config, options: &RunOptions, observer: &mut dyn O
     let setup = Setup::new(config, options.device, options.threads)?;
     let folder = open_folder(config, options)?;
     let run = Run { config, setup: &setup, folder: &folder, options };
+    if config.train.track_bounds > 0 {
+        observer.event(Event::Note("train.track_bounds waits for kd2m distill: no student is bounded here".to_owned()));
+    }
     let (_, teacher) = run.teacher(observer)?;
     let summary = Summary {
         name: config.name.clone(),

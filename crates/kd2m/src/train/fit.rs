@@ -1,7 +1,7 @@
 //! The loop that trains one network: a teacher by cross entropy, or a student by an objective against its teacher.
 //! The outputs are leaves of the objective's tape; their gradients go back to the engine, which knows nothing of losses.
 
-use std::{sync::Arc, time::Instant};
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use burn::tensor::Gradients;
 use kd2m_data::{Augment, Dataset, Loader, Part, epoch_order};
@@ -22,6 +22,7 @@ use crate::{
     engine::{Engine, Images, Mode, OutputGradients, Rule, Then, Update},
     objective::{Evaluated, Objective},
     teacher::{Teacher, View},
+    theory::track::Tracker,
 };
 
 /// What is named when distances meet features that are no longer finite.
@@ -42,6 +43,8 @@ pub struct Fit<'a> {
     pub arm: &'a str,
     pub engine: Box<dyn Engine>,
     pub teacher: Option<&'a mut dyn Teacher>,
+    /// Computes the theory's terms in the epochs that are due.
+    pub tracker: Option<Tracker<'a>>,
     pub objective: Objective,
     pub checkpoints: Checkpoints,
 }
@@ -75,13 +78,14 @@ impl Fit<'_> {
                 true => network.clone(),
                 false => state.average.clone(),
             };
-            let found = self.validate(&network, &weights).map_err(|error| match unusable_student_value(&error) {
-                Some(value) => {
-                    let batches = kd2m_data::training_batches(self.train, self.config.train.batch_size).len();
-                    self.not_finite(STUDENT, value, epoch, batches - 1, &state)
-                }
-                None => error,
-            })?;
+            let (found, bounds) =
+                self.validate(&network, &weights, epoch + 1).map_err(|error| match unusable_student_value(&error) {
+                    Some(value) => {
+                        let batches = kd2m_data::training_batches(self.train, self.config.train.batch_size).len();
+                        self.not_finite(STUDENT, value, epoch, batches - 1, &state)
+                    }
+                    None => error,
+                })?;
             let record = EpochRecord {
                 epoch: epoch + 1,
                 lr,
@@ -91,6 +95,7 @@ impl Fit<'_> {
                 train: tally.record(seconds),
                 val: found.record,
                 w2_to_teacher: found.w2_to_teacher,
+                bounds,
             };
             let better = state.history.iter().all(|r| r.val.accuracy < record.val.accuracy);
             observer.event(Event::Epoch { what: &what, record: &record });
@@ -216,7 +221,13 @@ impl Fit<'_> {
         }
     }
 
-    fn validate(&mut self, network: &Weights, weights: &Weights) -> Result<Evaluation, Error> {
+    /// Evaluates `weights` after `epoch`, counted from 1, with the theory's terms where they are due; leaves `network` in the engine.
+    fn validate(
+        &mut self,
+        network: &Weights,
+        weights: &Weights,
+        epoch: usize,
+    ) -> Result<(Evaluation, BTreeMap<String, f64>), Error> {
         let averaged = self.config.train.ema > 0.0;
         if averaged {
             self.engine.load_network(weights)?;
@@ -229,10 +240,14 @@ impl Fit<'_> {
         };
         let teacher = self.teacher.as_deref_mut().map(|t| t as &mut dyn Teacher);
         let found = evaluate(self.engine.as_mut(), teacher, &mut self.objective, split, self.seed);
+        let bounds = match self.tracker.as_ref().filter(|tracker| tracker.is_due(epoch)) {
+            Some(tracker) => tracker.terms(self.engine.as_mut(), weights, &self.objective.learned_values()),
+            None => Ok(BTreeMap::new()),
+        };
         if averaged {
             self.engine.load_network(network)?;
         }
-        found
+        Ok((found?, bounds?))
     }
 
     fn refuse_not_finite(&self, value: &Evaluated, epoch: usize, batch: usize, state: &State) -> Result<(), Error> {

@@ -22,6 +22,9 @@ pub struct EpochRecord {
     pub val: SplitRecord,
     /// Mean W₂² between student's and teacher's features over full validation batches; null where widths differ.
     pub w2_to_teacher: Option<f64>,
+    /// Terms of `docs/theory.md` on the validation split, by name, in the epochs that `train.track_bounds` chooses.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub bounds: BTreeMap<String, f64>,
 }
 
 /// Means over the samples of a split.

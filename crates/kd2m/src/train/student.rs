@@ -20,6 +20,7 @@ use crate::{
     files,
     objective::Objective,
     teacher::{Cache, Key, Layout, Limits, NetworkTeacher, Teacher, key},
+    theory::track::Tracker,
 };
 
 impl Run<'_> {
@@ -46,6 +47,7 @@ impl Run<'_> {
         let needs = objective.needs();
         let engine = setup.engine(&setup.teacher, teacher, &needs.teacher_maps, false)?;
         let cache = self.teacher_cache(teacher, &needs.teacher_maps, &engine.arithmetic());
+        let tracker = Tracker::new(config, setup, arm, teacher)?;
         let mut teacher = NetworkTeacher::new(engine, cache);
         let start = setup.student_start(config, seed)?;
         let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
@@ -61,6 +63,7 @@ impl Run<'_> {
             arm: &arm.name,
             engine: setup.engine(&setup.student, &start, &needs.student_maps, true)?,
             teacher: Some(&mut teacher),
+            tracker,
             objective,
             checkpoints: checkpoints(),
         };
@@ -117,10 +120,7 @@ impl Run<'_> {
         let metadata = self.metadata(false);
         weights::write(&place.join("student.safetensors"), &fitted.last, Some(&metadata))?;
         weights::write(&place.join("best.safetensors"), &fitted.best, Some(&metadata))?;
-        let mut learned = Weights::new();
-        for (name, part) in fitted.objective.learned() {
-            learned.extend(part.values().into_iter().map(|(key, tensor)| (format!("{name}.{key}"), tensor)));
-        }
+        let learned = fitted.objective.learned_values();
         if !learned.is_empty() {
             weights::write(&place.join("learned.safetensors"), &learned, None)?;
         }

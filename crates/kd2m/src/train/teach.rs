@@ -44,6 +44,7 @@ impl Run<'_> {
                     arm: "teacher",
                     engine: setup.engine(&setup.teacher, &start, &[], true)?,
                     teacher: None,
+                    tracker: None,
                     objective: Objective::cross_entropy(config.optim.label_smoothing),
                     checkpoints: checkpoints(),
                 };
