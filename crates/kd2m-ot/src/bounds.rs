@@ -6,10 +6,7 @@ use rayon::prelude::*;
 
 use crate::{
     cloud::{Cloud, equal_widths},
-    cost::{
-        self,
-        pairwise::{Centring, Pairwise},
-    },
+    cost::{self, centring::Centring, pairwise::Pairwise},
     divergence::{AnyDivergence, Divergence, Request, registry},
     error::{OtError, Side},
     isa::{Isa, Kernel, LANES, Simd},

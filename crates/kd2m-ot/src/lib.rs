@@ -10,6 +10,7 @@ mod buffers;
 pub mod cloud;
 pub mod combine;
 pub mod cost;
+mod crew;
 mod decomposition;
 pub mod divergence;
 pub mod error;

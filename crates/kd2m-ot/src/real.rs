@@ -23,6 +23,9 @@ pub trait Real:
     fn of(value: f64) -> Self;
     /// The same number as an `f64`, exactly.
     fn wide(self) -> f64;
+    /// The same numbers where this is single precision already.
+    #[doc(hidden)]
+    fn singles(values: &[Self]) -> Option<&[f32]>;
     /// c ← a · b, or c ← c + a · b, with this precision's matrix product.
     #[doc(hidden)]
     fn multiply(c: MatMut<'_, Self>, accumulate: Accum, a: MatRef<'_, Self>, b: MatRef<'_, Self>, par: Par);
@@ -44,6 +47,9 @@ impl Real for f32 {
     fn wide(self) -> f64 {
         f64::from(self)
     }
+    fn singles(values: &[Self]) -> Option<&[f32]> {
+        Some(values)
+    }
     fn multiply(c: MatMut<'_, Self>, accumulate: Accum, a: MatRef<'_, Self>, b: MatRef<'_, Self>, par: Par) {
         matmul(c, accumulate, a, b, 1.0, par);
     }
@@ -64,6 +70,9 @@ impl Real for f64 {
     }
     fn wide(self) -> f64 {
         self
+    }
+    fn singles(_: &[Self]) -> Option<&[f32]> {
+        None
     }
     fn multiply(c: MatMut<'_, Self>, accumulate: Accum, a: MatRef<'_, Self>, b: MatRef<'_, Self>, par: Par) {
         matmul(c, accumulate, a, b, 1.0, par);

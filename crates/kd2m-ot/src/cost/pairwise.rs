@@ -1,27 +1,21 @@
 //! Squared distances of two clouds as ‖x‖² + ‖y‖² − 2⟨x, y⟩ of centred features, by a register tile over packed panels.
-//! Centring makes the norms small, so that little cancels; subtracting each cloud's own mean changes costs only by terms of one
-//! sample each, which leave every optimal plan as it is. Next: [`Pairwise::rounding`], the bound that certificates add.
+//! Next: [`super::centring`], why they are centred; [`Pairwise::rounding`], the bound that certificates add.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::scan;
+use super::{
+    centring::{Centres, Centring},
+    scan,
+};
 use crate::{
     buffers::Buffer,
     cloud::Cloud,
+    crew::Crew,
     isa::{Isa, Kernel, LANES, Simd},
     real::Real,
 };
-
-/// What is subtracted from the features before they are multiplied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Centring {
-    /// From each cloud its own mean: squared costs lose a separable part.
-    Each,
-    /// From both the same point: all distances stay as they are.
-    Common,
-}
 
 /// Two clouds made ready for products.
 pub struct Pairwise<T: Real> {
@@ -36,9 +30,8 @@ pub struct Pairwise<T: Real> {
     panels: Buffer<T>,
     width: usize,
     y_norms: Vec<T>,
-    /// What was subtracted, in the features' units.
-    pub centre_a: Vec<T>,
-    pub centre_b: Vec<T>,
+    /// What was subtracted.
+    pub centres: Centres<T>,
     /// Power of two that features were multiplied by: 1 unless their squares could leave the range of `T`.
     pub scale: f64,
     /// Largest norm (not squared) of either side after centring.
@@ -53,29 +46,27 @@ impl<T: Real> Pairwise<T> {
     }
 
     fn with_isa(isa: Isa, a: &Cloud<T>, b: &Cloud<T>, centring: Centring) -> Self {
+        Crew::with(a.len() * a.width() >= BOTH_FROM, |crew| {
+            Self::around(isa, crew, a, b, Centres::of(isa, crew, a, b, centring))
+        })
+    }
+
+    /// The same around given centres.
+    pub(crate) fn around(isa: Isa, crew: &Crew, a: &Cloud<T>, b: &Cloud<T>, centres: Centres<T>) -> Self {
         let (n, m, d) = (a.len(), b.len(), a.width());
-        let (mut mean_a, mut mean_b) = both(n * d, || mean(isa, a), || mean(isa, b));
-        if centring == Centring::Common {
-            for (p, q) in mean_a.iter_mut().zip(&mut mean_b) {
-                *p = 0.5 * (*p + *q);
-                *q = *p;
-            }
-        }
-        let round = |mean: Vec<f64>| mean.into_iter().map(T::of).collect::<Vec<T>>();
-        let (centre_a, centre_b) = (round(mean_a), round(mean_b));
-        let (mut of_a, mut of_b) = both(n * d, || centred(isa, a, &centre_a), || centred(isa, b, &centre_b));
+        let (mut of_a, mut of_b) = crew.join(|| centred(isa, a, &centres.a), || centred(isa, b, &centres.b));
         let mut scale = 1.0;
         if !is_safe(of_a.1.iter().chain(&of_b.1)) {
-            scale = safe_scale(spread(a, &centre_a).max(spread(b, &centre_b)));
-            (of_a, of_b) = (rescaled(a, &centre_a, scale), rescaled(b, &centre_b, scale));
+            scale = safe_scale(spread(a, &centres.a).max(spread(b, &centres.b)));
+            (of_a, of_b) = (rescaled(a, &centres.a, scale), rescaled(b, &centres.b, scale));
         }
         let ((x, x_norms), (y, mut y_norms)) = (of_a, of_b);
         let width = isa.run(PanelWidth(std::marker::PhantomData::<T>));
-        let panels = pack(&y, d, width);
+        let panels = pack(crew, &y, d, width);
         let largest = |norms: &[T]| norms.iter().fold(0.0f64, |a, x| a.max(x.wide())).sqrt();
         let (largest_x, largest_y) = (largest(&x_norms), largest(&y_norms));
         y_norms.resize(m.next_multiple_of(width), T::zero());
-        Self { isa, n, m, d, x, x_norms, panels, width, y_norms, centre_a, centre_b, scale, largest_x, largest_y }
+        Self { isa, n, m, d, x, x_norms, panels, width, y_norms, centres, scale, largest_x, largest_y }
     }
 
     /// Samples of A.
@@ -89,20 +80,14 @@ impl<T: Real> Pairwise<T> {
     }
 
     /// All costs of the centred and scaled features, row-major `[n, m]`.
-    pub(crate) fn matrix(&self) -> Buffer<T> {
+    pub(crate) fn matrix(&self, crew: &Crew) -> Buffer<T> {
         let mut cost = Buffer::any(self.n * self.m, T::zero());
         let block = self.block();
-        let fill = |(k, out): (usize, &mut [T])| {
+        crew.share_chunks(&mut cost, block * self.m, |k, out| {
             let first = (k * block) as u32;
             let numbers: Vec<u32> = (first..first + (out.len() / self.m) as u32).collect();
             self.fill(&numbers, out);
-        };
-        // Below this many multiply–adds one core is done before the other is awake.
-        if self.n * self.m * self.d < 1 << 22 {
-            cost.chunks_mut(block * self.m).enumerate().for_each(fill);
-        } else {
-            cost.par_chunks_mut(block * self.m).enumerate().for_each(fill);
-        }
+        });
         cost
     }
 
@@ -147,13 +132,17 @@ impl<T: Real> Pairwise<T> {
 
     /// The exact cost of a pair, centred and scaled, from its features.
     pub fn exact(&self, x: &[T], y: &[T]) -> f64 {
-        let squared = self.isa.run(scan::CentredDistance { x, p: &self.centre_a, y, q: &self.centre_b });
+        let squared = self.isa.run(scan::CentredDistance { x, p: &self.centres.a, y, q: &self.centres.b });
         squared * self.scale * self.scale
     }
 
     /// What [`Centring::Each`] took from the costs: cost of pair (i, j) = centred cost + `first[i]` + `second[j]`.
     pub fn separable_part(&self, a: &Cloud<T>, b: &Cloud<T>) -> (Vec<f64>, Vec<f64>) {
-        let shift: Vec<f64> = self.centre_a.iter().zip(&self.centre_b).map(|(p, q)| p.wide() - q.wide()).collect();
+        Crew::with(self.n * self.d >= BOTH_FROM, |crew| self.separable_part_by(crew, a, b))
+    }
+
+    pub(crate) fn separable_part_by(&self, crew: &Crew, a: &Cloud<T>, b: &Cloud<T>) -> (Vec<f64>, Vec<f64>) {
+        let shift = self.centres.shift();
         let constant: f64 = shift.iter().map(|s| s * s).sum();
         let along = |cloud: &Cloud<T>, centre: &[T], factor: f64, constant: f64| {
             let mut out = vec![0.0; cloud.len()];
@@ -161,7 +150,7 @@ impl<T: Real> Pairwise<T> {
             out.iter_mut().for_each(|x| *x = *x * factor + constant);
             out
         };
-        both(self.n * self.d, || along(a, &self.centre_a, 2.0, constant), || along(b, &self.centre_b, -2.0, 0.0))
+        crew.join(|| along(a, &self.centres.a, 2.0, constant), || along(b, &self.centres.b, -2.0, 0.0))
     }
 
     /// Turns a matrix of centred, scaled costs into plain squared distances.
@@ -189,17 +178,6 @@ impl<T: Real> Pairwise<T> {
 
 /// From this many numbers a side on, both sides are worked on at once.
 const BOTH_FROM: usize = 1 << 17;
-
-fn both<A: Send, B: Send>(numbers: usize, a: impl FnOnce() -> A + Send, b: impl FnOnce() -> B + Send) -> (A, B) {
-    if numbers < BOTH_FROM { (a(), b()) } else { rayon::join(a, b) }
-}
-
-fn mean<T: Real>(isa: Isa, cloud: &Cloud<T>) -> Vec<f64> {
-    let mut sums = vec![0.0; cloud.width()];
-    isa.run(scan::ColumnSums { features: cloud.features(), sums: &mut sums });
-    sums.iter_mut().for_each(|s| *s /= cloud.len() as f64);
-    sums
-}
 
 /// Whether squared norms are far from the ends of single precision, where sums overflow or differences vanish.
 fn is_safe<'n, T: Real>(norms: impl Iterator<Item = &'n T>) -> bool {
@@ -242,10 +220,10 @@ fn rescaled<T: Real>(cloud: &Cloud<T>, centre: &[T], scale: f64) -> (Buffer<T>, 
 }
 
 /// Columns of `width` rows beside each other, so that the tile reads them in order.
-fn pack<T: Real>(rows: &[T], d: usize, width: usize) -> Buffer<T> {
+fn pack<T: Real>(crew: &Crew, rows: &[T], d: usize, width: usize) -> Buffer<T> {
     let m = rows.len() / d;
     let mut panels = Buffer::any(m.div_ceil(width) * width * d, T::zero());
-    let work = |(p, panel): (usize, &mut [T])| {
+    crew.share_chunks(&mut panels, width * d, |p, panel| {
         let first = p * width;
         if first + width > m {
             panel.fill(T::zero());
@@ -259,12 +237,7 @@ fn pack<T: Real>(rows: &[T], d: usize, width: usize) -> Buffer<T> {
                 }
             }
         }
-    };
-    if panels.len() < 1 << 18 {
-        panels.chunks_mut(width * d).enumerate().for_each(work);
-    } else {
-        panels.par_chunks_mut(width * d).enumerate().for_each(work);
-    }
+    });
     panels
 }
 
@@ -384,7 +357,7 @@ mod tests {
         let (a, b) = (Cloud::new(Side::A, &x, n, d).unwrap(), Cloud::new(Side::B, &y, m, d).unwrap());
         for centring in [Centring::Each, Centring::Common] {
             let pairs = Pairwise::with_isa(isa, &a, &b, centring);
-            let cost = pairs.matrix();
+            let cost = pairs.matrix(&Crew::alone());
             for i in 0..n {
                 for j in 0..m {
                     let exact = pairs.exact(a.row(i), b.row(j));

@@ -1,10 +1,15 @@
 //! What the assignment solver sees of two clouds: costs held as a matrix, or computed again in tiles whenever rows are read.
 //! Both know how far an entry can lie from the exact cost and can compute single pairs exactly, for the certificate.
 
-use super::pairwise::{Centring, Pairwise};
+use super::{
+    centring::{Centres, Centring},
+    pairwise::Pairwise,
+};
 use crate::{
     buffers::Buffer,
     cloud::Cloud,
+    crew::Crew,
+    isa::Isa,
     real::Real,
     solver::assignment::rows::{Fetched, Rows},
 };
@@ -16,6 +21,24 @@ pub enum Ground {
     Squared,
     /// ‖x − y‖.
     Distance,
+}
+
+impl Ground {
+    /// How features may be centred without a change of plan.
+    pub fn centring(self) -> Centring {
+        match self {
+            Ground::Squared => Centring::Each,
+            Ground::Distance => Centring::Common,
+        }
+    }
+
+    /// The cost of a squared distance.
+    pub fn of_squared(self, squared: f64) -> f64 {
+        match self {
+            Ground::Squared => squared,
+            Ground::Distance => squared.sqrt(),
+        }
+    }
 }
 
 /// Costs of two clouds of equal size.
@@ -30,15 +53,18 @@ pub struct CloudRows<'a, T: Real> {
 
 impl<'a, T: Real> CloudRows<'a, T> {
     /// Costs between two clouds; the matrix is held if it takes at most `memory` bytes.
-    pub fn new(a: &'a Cloud<'a, T>, b: &'a Cloud<'a, T>, ground: Ground, memory: usize) -> Self {
-        let centring = match ground {
-            Ground::Squared => Centring::Each,
-            Ground::Distance => Centring::Common,
-        };
-        let pairs = Pairwise::new(a, b, centring);
+    pub(crate) fn new(
+        crew: &Crew,
+        a: &'a Cloud<'a, T>,
+        b: &'a Cloud<'a, T>,
+        centres: Centres<T>,
+        ground: Ground,
+        memory: usize,
+    ) -> Self {
+        let pairs = Pairwise::around(Isa::detect(), crew, a, b, centres);
         let bytes = a.len().saturating_mul(b.len()).saturating_mul(size_of::<T>());
         let matrix = (bytes <= memory).then(|| {
-            let mut cost = pairs.matrix();
+            let mut cost = pairs.matrix(crew);
             if ground == Ground::Distance {
                 cost.iter_mut().for_each(|c| *c = c.sqrt());
             }
@@ -98,18 +124,18 @@ impl<T: Real> Rows for CloudRows<'_, T> {
 
     fn exact(&self, i: usize, j: usize) -> Option<f64> {
         let squared = self.pairs.exact(self.a.row(i), self.b.row(j));
-        Some(match self.ground {
-            Ground::Squared => squared,
-            Ground::Distance => squared.sqrt(),
-        })
+        Some(self.ground.of_squared(squared))
     }
 
     fn batch(&self) -> usize {
         if self.matrix.is_some() { 1 } else { 48 }
     }
 
-    fn block(&self) -> usize {
-        let shared = self.size().div_ceil(8 * rayon::current_num_threads()).max(1);
-        if self.matrix.is_some() { shared } else { shared.min(self.pairs.block()) }
+    fn block(&self, threads: usize) -> usize {
+        match (&self.matrix, threads) {
+            (Some(_), 1) => self.size(),
+            (Some(_), _) => self.size().div_ceil(8 * threads),
+            (None, _) => self.size().div_ceil(8 * threads).min(self.pairs.block()),
+        }
     }
 }

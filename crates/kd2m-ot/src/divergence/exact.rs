@@ -1,15 +1,21 @@
 //! What `w1` and `w2` share: costs, the choice of solver, the plan's value and its gradient, all for one ground cost.
-//! Equal sizes with uniform weights are an assignment problem over rows that are held or computed again; any other marginals go
-//! through [`transport`]. The plan is a constant for the gradient (envelope theorem).
+//! Equal sizes with uniform weights are an assignment problem: [`paired`] ends it where the identity is best, else it is solved over
+//! rows that are held or computed again. Any other marginals go through [`transport`]. The plan is a constant for the gradient
+//! (envelope theorem).
 
 use super::Request;
 use crate::{
     cloud::{Cloud, equal_widths},
     cost::{
         self,
+        centring::Centres,
+        paired,
         rows::{CloudRows, Ground},
+        scan::PairCost,
     },
+    crew::Crew,
     error::OtError,
+    isa::Isa,
     options::{OptionSpec, Options},
     real::Real,
     solution::{Gradient, Plan, Potentials, Solution, Status},
@@ -22,6 +28,12 @@ pub const OPTIONS: &[OptionSpec] = &[OptionSpec {
     default: "11",
     help: "GiB that the cost matrix of two clouds of equal size may take; larger ones are computed again whenever rows are read",
 }];
+
+/// A plan, and its cost summed from differences of features, where nothing cancels.
+struct Found {
+    transport: transport::Transport,
+    value: f64,
+}
 
 /// Exact transport between two clouds under one ground cost.
 #[derive(Debug, Clone, Copy)]
@@ -50,19 +62,23 @@ impl Exact {
     pub fn evaluate<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
         equal_widths(self.metric, a, b)?;
         let uniform = a.weights().is_none() && b.weights().is_none();
-        let found = if uniform && a.len() == b.len() {
-            self.assign(a, b, request.start)
+        let Found { transport: found, value } = if uniform && a.len() == b.len() {
+            Crew::with(a.len() >= assignment::PARALLEL_FROM, |crew| self.assign(crew, a, b, request.start))
         } else {
             let mut cost = cost::squared_distances(a, b);
             if self.ground == Ground::Distance {
                 cost.iter_mut().for_each(|c| *c = c.sqrt());
             }
-            transport::solve(&cost, (a.len(), b.len()), a.weights(), b.weights(), request.start)
+            let found = transport::solve(&cost, (a.len(), b.len()), a.weights(), b.weights(), request.start);
+            let entries = found.plan.entries();
+            Found {
+                value: entries.iter().map(|&(i, j, mass)| mass * self.pair(a.row(i), b.row(j))).sum(),
+                transport: found,
+            }
         };
-        let entries = found.plan.entries();
         Ok(Solution {
-            value: entries.iter().map(|&(i, j, mass)| mass * self.pair(a.row(i), b.row(j))).sum(),
-            gradient: request.gradient.then(|| self.gradient(a, b, &entries)),
+            value,
+            gradient: request.gradient.then(|| self.gradient(a, b, &found.plan.entries())),
             plan: request.plan.then_some(found.plan),
             potentials: Some(found.potentials),
             gap: Some(found.gap),
@@ -72,35 +88,61 @@ impl Exact {
         })
     }
 
-    fn assign<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, start: Option<&Potentials>) -> transport::Transport {
-        let rows = CloudRows::new(a, b, self.ground, self.memory);
+    fn assign<T: Real>(&self, crew: &Crew, a: &Cloud<T>, b: &Cloud<T>, start: Option<&Potentials>) -> Found {
+        let isa = Isa::detect();
+        let centres = Centres::of(isa, crew, a, b, self.ground.centring());
+        if let Some(pairs) = paired::prove(isa, crew, a, b, &centres) {
+            return self.identity(&pairs);
+        }
+        let rows = CloudRows::new(crew, a, b, centres, self.ground, self.memory);
         let unit = rows.unit();
         let (first, second) = match self.ground {
-            Ground::Squared => rows.pairs().separable_part(a, b),
+            Ground::Squared => rows.pairs().separable_part_by(crew, a, b),
             Ground::Distance => (vec![0.0; a.len()], vec![0.0; b.len()]),
         };
         let start: Option<Vec<f64>> = start
             .filter(|p| p.v.len() == b.len())
             .map(|p| p.v.iter().zip(&second).map(|(v, s)| (v - s) / unit).collect());
-        let found = assignment::solve_rows(&rows, start.as_deref());
+        let found = assignment::solve_rows(crew, &rows, start.as_deref());
+        let mut costs = vec![0.0; a.len()];
+        let block = a.len().div_ceil(4 * crew.size());
+        crew.share_chunks(&mut costs, block, |k, costs| {
+            for (cost, i) in costs.iter_mut().zip(k * block..) {
+                *cost = self.pair(a.row(i), b.row(found.columns[i] as usize));
+            }
+        });
         let restore =
             |potentials: Vec<f64>, part: &[f64]| potentials.iter().zip(part).map(|(p, s)| p * unit + s).collect();
-        transport::Transport {
+        let transport = transport::Transport {
             plan: Plan::Permutation(found.columns),
             potentials: Potentials { u: restore(found.potentials.u, &first), v: restore(found.potentials.v, &second) },
             value: found.value * unit,
             gap: found.gap * unit,
             status: Status::Optimal,
             iterations: found.iterations,
-        }
+        };
+        Found { transport, value: costs.iter().sum::<f64>() / costs.len() as f64 }
+    }
+
+    /// The identity, proved optimal: every sample's own partner is the nearest in centred costs, so those are u, with v = 0.
+    fn identity(&self, pairs: &[PairCost]) -> Found {
+        // What centring took from the costs of y_j, and so v_j for plain ones; nothing where both clouds share their centre.
+        let v: Vec<f64> = pairs.iter().map(|pair| -2.0 * pair.along).collect();
+        let costs = || pairs.iter().map(|pair| self.ground.of_squared(pair.plain));
+        let value = costs().sum::<f64>() / pairs.len() as f64;
+        let transport = transport::Transport {
+            plan: Plan::Permutation((0..pairs.len() as u32).collect()),
+            potentials: Potentials { u: costs().zip(&v).map(|(cost, v)| cost - v).collect(), v },
+            value,
+            gap: 0.0,
+            status: Status::Optimal,
+            iterations: 0,
+        };
+        Found { transport, value }
     }
 
     fn pair<T: Real>(&self, x: &[T], y: &[T]) -> f64 {
-        let squared = cost::squared_distance(x, y);
-        match self.ground {
-            Ground::Squared => squared,
-            Ground::Distance => squared.sqrt(),
-        }
+        self.ground.of_squared(cost::squared_distance(x, y))
     }
 
     fn gradient<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, entries: &[(usize, usize, f64)]) -> Gradient<T> {

@@ -183,3 +183,31 @@ fn single_precision_agrees_with_double() {
         assert!(single.gap.unwrap() < 1e-6 * double.value);
     }
 }
+
+/// Paired clouds, which end without a cost matrix where bytes are multiplied: the same plan and potentials as double precision finds.
+#[test]
+fn paired_clouds_have_the_identity_with_feasible_potentials() {
+    let (n, d) = (130, 96);
+    let x: Vec<f32> = numbers(n * d, 51).iter().map(|x| *x as f32).collect();
+    let y: Vec<f32> = numbers(n * d, 52).iter().zip(&x).map(|(e, x)| x + 0.4 * *e as f32 + 0.3).collect();
+    let wide = |v: &[f32]| v.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
+    let (wx, wy) = (wide(&x), wide(&y));
+    for name in ["w1", "w2"] {
+        let (a, b) = (Cloud::new(Side::A, &x, n, d).unwrap(), Cloud::new(Side::B, &y, n, d).unwrap());
+        let single = metric(name, 1.0).evaluate(&a, &b, Request::ALL).unwrap();
+        assert_eq!(single.plan, Some(Plan::Permutation((0..n as u32).collect())));
+        let (a, b) = clouds(&wx, &wy, d);
+        let value = assert_certified(name, &a, &b);
+        assert!((single.value - value).abs() < 1e-12 * value);
+        let potentials = single.potentials.unwrap();
+        let dual = potentials.u.iter().chain(&potentials.v).sum::<f64>() / n as f64;
+        assert!((single.value - dual).abs() < 1e-12 * value && single.gap.unwrap().abs() < 1e-5 * value);
+        for i in 0..n {
+            for j in 0..n {
+                let squared = cost::squared_distance(a.row(i), b.row(j));
+                let cost = if name == "w1" { squared.sqrt() } else { squared };
+                assert!(potentials.u[i] + potentials.v[j] <= cost * (1.0 + 1e-9));
+            }
+        }
+    }
+}

@@ -1,30 +1,24 @@
 //! The checker of an assignment: it takes only the permutation and the column potentials and recomputes all else in `f64`.
 //! Weak duality: for any v, u_i = min_j (c_ij − v_j) is feasible, so mean(u) + mean(v) bounds every plan's cost from below.
 
-use rayon::prelude::*;
-
 use super::{Assignment, Matching, rows::Rows};
 use crate::{
+    crew::Crew,
     isa::{Element, Isa, Kernel, LANES, Simd},
     real::Real,
     solution::Potentials,
 };
 
 /// Row potentials, value and gap of a claimed matching, from the whole matrix.
-pub fn certify<R: Rows>(isa: Isa, rows: &R, matching: Matching, parallel: bool) -> Assignment {
+pub(crate) fn certify<R: Rows>(isa: Isa, crew: &Crew, rows: &R, matching: Matching) -> Assignment {
     let n = rows.size();
     let Matching { columns, v, iterations } = matching;
     // Row potential and matched cost.
     let mut found = vec![(0.0, 0.0); n];
-    let block = if parallel { rows.block() } else { n };
-    let check = |(k, out): (usize, &mut [(f64, f64)])| {
+    let block = rows.block(crew.size());
+    crew.share_chunks(&mut found, block, |k, out| {
         isa.run(Check { rows, columns: &columns, v: &v, first: k * block, out });
-    };
-    if parallel {
-        found.par_chunks_mut(block).enumerate().for_each(check);
-    } else {
-        check((0, &mut found));
-    }
+    });
     let (u, costs): (Vec<f64>, Vec<f64>) = found.into_iter().unzip();
     let value = costs.iter().sum::<f64>() / n as f64;
     // The slack of each pair is summed, not the two large totals: their difference would cancel.
@@ -94,10 +88,17 @@ fn exact_least<S: Simd, R: Rows>(simd: S, rows: &R, i: usize, row: &[R::Element]
 pub fn least_reduced<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64]) -> f64 {
     let (chunks, tail) = row.as_chunks::<LANES>();
     let (v_chunks, v_tail) = v.as_chunks::<LANES>();
-    let mut least = simd.splat_d(f64::INFINITY);
-    for (c, v) in chunks.iter().zip(v_chunks) {
-        least = simd.min_d(least, simd.sub_d(T::widen(simd, c), simd.load_d(v)));
+    let infinite = simd.splat_d(f64::INFINITY);
+    let (mut even, mut odd) = (infinite, infinite);
+    let ((pairs, single), (v_pairs, _)) = (chunks.as_chunks::<2>(), v_chunks.as_chunks::<2>());
+    for ([c0, c1], [v0, v1]) in pairs.iter().zip(v_pairs) {
+        even = simd.min_d(even, simd.sub_d(T::widen(simd, c0), simd.load_d(v0)));
+        odd = simd.min_d(odd, simd.sub_d(T::widen(simd, c1), simd.load_d(v1)));
     }
+    if let ([c], [.., v]) = (single, v_chunks) {
+        even = simd.min_d(even, simd.sub_d(T::widen(simd, c), simd.load_d(v)));
+    }
+    let least = simd.min_d(even, odd);
     let mut lanes = [0.0; LANES];
     simd.store_d(least, &mut lanes);
     let of_tail = tail.iter().zip(v_tail).map(|(c, v)| c.wide() - v);

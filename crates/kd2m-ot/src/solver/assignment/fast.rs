@@ -2,7 +2,7 @@
 //! Its answer is optimal for the matrix rounded to 27 bits; [`super::certificate`] says what that means for the matrix itself.
 
 use super::{
-    Matching, PARALLEL_FROM,
+    Matching,
     augment::Augment,
     lists,
     minima::Minima,
@@ -10,6 +10,7 @@ use super::{
     search::{Auction, NONE, State, Tighten},
 };
 use crate::{
+    crew::Crew,
     isa::{Element, Isa},
     real::Real,
 };
@@ -50,10 +51,15 @@ impl<T> Answer<T> {
 }
 
 /// The optimal matching of the matrix in fixed point.
-pub fn solve<R: Rows>(isa: Isa, rows: &R, start: Option<&[f64]>, tuning: Tuning) -> Answer<R::Element> {
+pub(crate) fn solve<R: Rows>(
+    isa: Isa,
+    crew: &Crew,
+    rows: &R,
+    start: Option<&[f64]>,
+    tuning: Tuning,
+) -> Answer<R::Element> {
     let n = rows.size();
-    let parallel = n >= PARALLEL_FROM;
-    let minima = Minima::of(isa, rows, parallel);
+    let minima = Minima::of(isa, crew, rows);
     if super::certificate::is_permutation(&minima.nearest) {
         return Answer::Nearest { columns: minima.nearest, least: minima.row };
     }
@@ -64,7 +70,7 @@ pub fn solve<R: Rows>(isa: Isa, rows: &R, start: Option<&[f64]>, tuning: Tuning)
         None => minima.column.iter().map(|m| minimum(*m, fixed.scale)).collect(),
     };
     v.resize(padded(n), 0);
-    let lists = lists::build_all(isa, rows, &fixed, &v, parallel);
+    let lists = lists::build_all(isa, crew, rows, &fixed, &v);
     let mut state = State {
         rows,
         fixed,
@@ -74,6 +80,7 @@ pub fn solve<R: Rows>(isa: Isa, rows: &R, start: Option<&[f64]>, tuning: Tuning)
         matched: vec![0; n],
         lists,
         scratch: Vec::new(),
+        work: lists::Work::default(),
         refills: 0,
     };
 

@@ -2,10 +2,10 @@
 //! Column potentials only fall while bids are made, so reduced costs only rise and the bound stays valid; a row whose second
 //! best reaches its bound is listed anew. So most steps of the search read 32 entries of a row and not n.
 
-use rayon::prelude::*;
-
 use super::rows::{FAR, FixedPoint, Rows, fixed_tail};
 use crate::{
+    buffers::Buffer,
+    crew::Crew,
     isa::{Element, Isa, Kernel, LANES, Simd},
     real::Real,
 };
@@ -39,10 +39,10 @@ pub struct Best {
 }
 
 /// Lists of all rows, for the potentials `v` (padded, as integers).
-pub fn build_all<R: Rows>(isa: Isa, rows: &R, fixed: &FixedPoint<R::Element>, v: &[i32], parallel: bool) -> Vec<List> {
-    let mut lists = vec![List::EMPTY; rows.size()];
-    let block = if parallel { rows.block() } else { rows.size() };
-    let fill = |(k, lists): (usize, &mut [List])| {
+pub fn build_all<R: Rows>(isa: Isa, crew: &Crew, rows: &R, fixed: &FixedPoint<R::Element>, v: &[i32]) -> Buffer<List> {
+    let mut lists = Buffer::any(rows.size(), List::EMPTY);
+    let block = rows.block(crew.size());
+    crew.share_chunks(&mut lists, block, |k, lists| {
         let numbers: Vec<u32> = (k * block..k * block + lists.len()).map(|i| i as u32).collect();
         isa.run(Refill {
             rows,
@@ -51,13 +51,9 @@ pub fn build_all<R: Rows>(isa: Isa, rows: &R, fixed: &FixedPoint<R::Element>, v:
             numbers: &numbers,
             lists: &mut Dense { first: k * block, lists },
             scratch: &mut Vec::new(),
+            work: &mut Work::default(),
         });
-    };
-    if parallel {
-        lists.par_chunks_mut(block).enumerate().for_each(fill);
-    } else {
-        fill((0, &mut lists));
-    }
+    });
     lists
 }
 
@@ -75,6 +71,7 @@ pub struct Refill<'a, 'b, R: Rows> {
     pub numbers: &'a [u32],
     pub lists: &'a mut Dense<'b>,
     pub scratch: &'a mut Vec<R::Element>,
+    pub work: &'a mut Work<R::Element>,
 }
 
 impl<R: Rows> Kernel for Refill<'_, '_, R> {
@@ -83,39 +80,39 @@ impl<R: Rows> Kernel for Refill<'_, '_, R> {
     #[inline(always)]
     fn call<S: Simd>(self, simd: S) {
         let (v, _) = self.v.as_chunks::<LANES>();
-        let mut scratch = Scratch::default();
         let block = self.rows.fetch(self.numbers, self.scratch);
         for (k, &i) in self.numbers.iter().enumerate() {
-            scratch.turn = i;
             let (row, i) = (block.row(k, i), i as usize);
             let list = &mut self.lists.lists[i - self.lists.first];
-            fill(simd, row, self.fixed.offsets[i], self.fixed.scale, v, &mut scratch, list);
+            fill(simd, i, row, self.fixed.offsets[i], self.fixed.scale, v, self.work, list);
         }
     }
 }
 
-/// Buffers of [`fill`]: columns below the threshold, their reduced costs, and those in another order.
+/// Buffers of [`fill`].
 #[derive(Default)]
-struct Scratch {
+pub struct Work<T> {
+    /// Columns below the threshold.
     found: Vec<i32>,
-    values: Vec<i32>,
-    order: Vec<i32>,
-    /// Number of the row.
-    turn: u32,
+    /// Their costs and potentials, then their reduced costs.
+    costs: Vec<T>,
+    potentials: Vec<i32>,
+    reduced: Vec<i32>,
 }
 
 /// One row's list. The threshold is the largest of eight minima over every eighth column, which some 22 entries lie below.
 #[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "the innermost step: its state lives in registers")]
 fn fill<S: Simd, T: Element + Real>(
     simd: S,
+    number: usize,
     row: &[T],
     offset: T,
     scale: T,
     v: &[[i32; LANES]],
-    scratch: &mut Scratch,
+    work: &mut Work<T>,
     list: &mut List,
 ) {
-    let found = &mut scratch.found;
     let (full, tail) = row.as_chunks::<LANES>();
     let last = simd.sub(fixed_tail(simd, tail, offset, scale), simd.load(&v[full.len()]));
     let (mut even, mut odd) = (last, simd.splat(FAR));
@@ -138,9 +135,12 @@ fn fill<S: Simd, T: Element + Real>(
     }
     threshold = threshold.saturating_add(1).min(FAR / 2);
 
-    found.clear();
+    // Room for all columns and for what a word writes beyond its own.
+    if work.found.len() < row.len() + 8 * LANES {
+        work.found.resize(row.len() + 8 * LANES, 0);
+    }
     let below = simd.splat(threshold);
-    let mut base = 0;
+    let (mut count, mut base) = (0, 0);
     let (quads, rest) = full.as_chunks::<4>();
     let (v_quads, _) = v.as_chunks::<4>();
     for (c, v) in quads.iter().zip(v_quads) {
@@ -149,62 +149,114 @@ fn fill<S: Simd, T: Element + Real>(
             let reduced = simd.sub(T::fixed(simd, &c[q], offset, scale), simd.load(&v[q]));
             bits |= u64::from(simd.bits(simd.less(reduced, below))) << (LANES * q);
         }
-        push_bits(found, bits, base);
+        count = push_bits(&mut work.found, count, bits, base);
         base += 4 * LANES as i32;
     }
     for c in rest {
         let reduced = simd.sub(T::fixed(simd, c, offset, scale), simd.load(&v[base as usize / LANES]));
-        push_bits(found, u64::from(simd.bits(simd.less(reduced, below))), base);
+        count = push_bits(&mut work.found, count, u64::from(simd.bits(simd.less(reduced, below))), base);
         base += LANES as i32;
     }
-    push_bits(found, u64::from(simd.bits(simd.less(last, below))), base);
+    count = push_bits(&mut work.found, count, u64::from(simd.bits(simd.less(last, below))), base);
 
-    let reduced_of = |j: i32| row[j as usize].fixed_one(offset, scale) - v[j as usize / LANES][j as usize % LANES];
-    let mut bound = if found.len() == row.len() { i32::MAX } else { threshold };
-    if found.len() > CAPACITY {
-        // Among ties each row begins elsewhere: if all listed the same columns, they would all want the same.
-        let turn = scratch.turn.wrapping_mul(0x9e37_79b9) as usize % found.len();
-        found.rotate_left(turn);
-        let values = &mut scratch.values;
-        values.clear();
-        values.extend(found.iter().map(|&j| reduced_of(j)));
-        scratch.order.clone_from(values);
-        bound = *scratch.order.select_nth_unstable(CAPACITY).1;
-        // All below the 33rd, then as many equal to it as there is room for.
-        let mut room = CAPACITY - values.iter().filter(|&&r| r < bound).count();
-        let mut kept = 0;
-        for k in 0..found.len() {
-            let equal = values[k] == bound && room > 0;
-            room -= usize::from(equal);
-            if values[k] < bound || equal {
-                found[kept] = found[k];
-                kept += 1;
-            }
-        }
-        found.truncate(kept);
+    let complete = count == row.len();
+    if count > CAPACITY {
+        (count, threshold) = thin_out(simd, number, row, offset, scale, v, work, count, least, threshold);
     }
     let dummy = row.len() as i32;
-    let mut at_least = 0;
-    for k in 0..CAPACITY {
-        (list.cost[k], list.column[k]) = match found.get(k) {
-            Some(&j) => {
-                at_least += usize::from(reduced_of(j) == least);
-                (row[j as usize].fixed_one(offset, scale), j)
-            }
-            None => (FAR, dummy),
-        };
+    let mut costs = [offset; CAPACITY];
+    list.column = [dummy; CAPACITY];
+    for ((column, cost), &j) in list.column.iter_mut().zip(&mut costs).zip(&work.found[..count]) {
+        (*column, *cost) = (j, row[j as usize]);
     }
-    list.bound = bound;
+    let mut at_least = 0;
+    for half in 0..CAPACITY / LANES {
+        let used = simd.mask(((1u64 << count.saturating_sub(half * LANES).min(LANES)) - 1) as u32);
+        let cost = T::fixed(simd, &costs.as_chunks::<LANES>().0[half], offset, scale);
+        let cost = simd.select(used, cost, simd.splat(FAR));
+        simd.store(cost, &mut list.cost.as_chunks_mut::<LANES>().0[half]);
+        let columns = simd.load(&list.column.as_chunks::<LANES>().0[half]);
+        // SAFETY: columns lie in 0..=n and v is padded beyond n.
+        let reduced = simd.sub(cost, unsafe { simd.gather(v.as_flattened(), columns) });
+        at_least += simd.bits(simd.equal(reduced, simd.splat(least))).count_ones();
+    }
+    list.bound = if complete && count == row.len() { i32::MAX } else { threshold };
     list.tied = at_least > 5;
-    list.spread = if bound == i32::MAX { 0 } else { bound - least };
+    list.spread = if list.bound == i32::MAX { 0 } else { threshold - least };
 }
 
+/// Lowers the threshold until no more columns than a list holds lie below it; returns their number and the bound on the rest.
 #[inline(always)]
-fn push_bits(found: &mut Vec<i32>, mut bits: u64, base: i32) {
-    while bits != 0 {
-        found.push(base + bits.trailing_zeros() as i32);
-        bits &= bits - 1;
+#[expect(clippy::too_many_arguments, reason = "the innermost step: its state lives in registers")]
+fn thin_out<S: Simd, T: Element + Real>(
+    simd: S,
+    number: usize,
+    row: &[T],
+    offset: T,
+    scale: T,
+    v: &[[i32; LANES]],
+    work: &mut Work<T>,
+    count: usize,
+    least: i32,
+    mut threshold: i32,
+) -> (usize, i32) {
+    let Work { found, costs, potentials, reduced } = work;
+    let padded = count.next_multiple_of(LANES);
+    costs.clear();
+    costs.extend(found[..count].iter().map(|&j| row[j as usize]));
+    costs.resize(padded, offset);
+    potentials.clear();
+    potentials.extend(found[..count].iter().map(|&j| v.as_flattened()[j as usize]));
+    potentials.resize(padded, -FAR);
+    reduced.resize(padded, 0);
+    let chunks = costs.as_chunks::<LANES>().0.iter().zip(potentials.as_chunks::<LANES>().0);
+    for (to, (cost, v)) in reduced.as_chunks_mut::<LANES>().0.iter_mut().zip(chunks) {
+        simd.store(simd.sub(T::fixed(simd, cost, offset, scale), simd.load(v)), to);
     }
+    loop {
+        let lower = least + ((i64::from(threshold) - i64::from(least)) * 13 / 16) as i32;
+        if lower <= least {
+            // So many have the least reduced cost. Among ties each row begins elsewhere: if all listed the same columns, they would
+            // all want the same.
+            let tied = (0..count).filter(|&k| reduced[k] <= least).map(|k| found[k]);
+            let mut tied: Vec<i32> = tied.collect();
+            let turn = (number as u32).wrapping_mul(0x9e37_79b9) as usize % tied.len();
+            tied.rotate_left(turn);
+            tied.truncate(CAPACITY);
+            found[..tied.len()].copy_from_slice(&tied);
+            // Others may lie between: none of those left out is below the least.
+            return (tied.len(), least);
+        }
+        threshold = lower;
+        let below = simd.splat(threshold);
+        let is_below = |chunk| simd.bits(simd.less(simd.load(chunk), below)).count_ones() as usize;
+        let left: usize = reduced.as_chunks::<LANES>().0.iter().map(is_below).sum();
+        if left <= CAPACITY {
+            let mut kept = 0;
+            for k in 0..count {
+                found[kept] = found[k];
+                kept += usize::from(reduced[k] < threshold);
+            }
+            return (kept, threshold);
+        }
+    }
+}
+
+/// Writes the columns of set bits from `count` on and returns the new count. Most words have no more than two: those are written
+/// without a branch on how many there are.
+#[inline(always)]
+fn push_bits(found: &mut [i32], count: usize, mut bits: u64, base: i32) -> usize {
+    let total = count + bits.count_ones() as usize;
+    let mut next = || {
+        let column = base + bits.trailing_zeros() as i32;
+        bits &= bits.wrapping_sub(1);
+        column
+    };
+    (found[count], found[count + 1]) = (next(), next());
+    for slot in found[..total].iter_mut().skip(count + 2) {
+        *slot = next();
+    }
+    total
 }
 
 /// The best two of a list; `second` is right only if it does not exceed the list's bound.

@@ -3,11 +3,11 @@
 //! sample by sample end here.
 
 use num_traits::Float;
-use rayon::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::rows::Rows;
 use crate::{
+    crew::Crew,
     isa::{Element, Isa, Kernel, LANES, Simd},
     real::Real,
 };
@@ -25,16 +25,16 @@ pub struct Minima<T> {
 }
 
 impl<T: Real> Minima<T> {
-    /// One pass over all rows, in parallel where `parallel`.
-    pub fn of<R: Rows<Element = T>>(isa: Isa, rows: &R, parallel: bool) -> Self {
+    /// One pass over all rows.
+    pub fn of<R: Rows<Element = T>>(isa: Isa, crew: &Crew, rows: &R) -> Self {
         let n = rows.size();
         // Column minima are of use only when two rows want the same column.
         let contested = AtomicBool::new(false);
-        let block = if parallel { rows.block() } else { n };
+        let block = if crew.size() > 1 { rows.block(crew.size()) } else { n };
         let part = |from: usize| isa.run(Part { rows, from, to: (from + block).min(n), contested: &contested });
-        let starts = (0..n).into_par_iter().step_by(block);
-        let parts: Vec<Minima<T>> = if parallel { starts.map(part).collect() } else { vec![part(0)] };
-        let mut parts = parts.into_iter();
+        let mut parts: Vec<Option<Minima<T>>> = (0..n.div_ceil(block)).map(|_| None).collect();
+        crew.share_chunks(&mut parts, 1, |k, out| out[0] = Some(part(k * block)));
+        let mut parts = parts.into_iter().flatten();
         let Some(mut all) = parts.next() else { unreachable!("a matrix has rows") };
         for part in parts {
             all.row.extend(part.row);

@@ -16,7 +16,7 @@ mod tests;
 
 use rows::Rows;
 
-use crate::{isa::Isa, real::Real, solution::Potentials};
+use crate::{crew::Crew, isa::Isa, real::Real, solution::Potentials};
 
 /// An optimal assignment and the proof of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +39,12 @@ pub struct Assignment {
 /// If `cost` does not hold n² values: callers own both.
 pub fn solve<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>) -> Assignment {
     assert_eq!(cost.len(), n * n, "a square matrix");
-    let found = solve_rows(&rows::Matrix::new(cost, n), start);
+    Crew::with(n >= PARALLEL_FROM, |crew| solve_by(crew, cost, n, start))
+}
+
+fn solve_by<T: Real>(crew: &Crew, cost: &[T], n: usize, start: Option<&[f64]>) -> Assignment {
+    let rows = rows::Matrix::new(cost, n);
+    let found = solve_rows(crew, &rows, start);
     // Fixed point holds 27 bits: a matrix in double precision, or one of a very wide range, is finished in `f64`.
     let largest = found.potentials.u.iter().fold(found.value.abs(), |most, u| most.max(u.abs()));
     if found.gap <= largest * T::epsilon().wide() {
@@ -48,14 +53,14 @@ pub fn solve<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>) -> Assignment
     let iterations = found.iterations;
     let polished = dense::solve(cost, n, Some(&found.potentials.v));
     let polished = Matching { iterations: iterations + polished.iterations, ..polished };
-    let polished = certificate::certify(Isa::detect(), &rows::Matrix::new(cost, n), polished, n >= PARALLEL_FROM);
+    let polished = certificate::certify(Isa::detect(), crew, &rows, polished);
     if polished.gap < found.gap { polished } else { found }
 }
 
 /// The same for any source of rows, without the finish in `f64`: the gap tells what fixed point left open.
-pub fn solve_rows<R: Rows>(rows: &R, start: Option<&[f64]>) -> Assignment {
+pub(crate) fn solve_rows<R: Rows>(crew: &Crew, rows: &R, start: Option<&[f64]>) -> Assignment {
     let isa = Isa::detect();
-    let matching = match fast::solve(isa, rows, start, fast::Tuning::default()) {
+    let matching = match fast::solve(isa, crew, rows, start, fast::Tuning::default()) {
         // Row minima are exact where entries are: with v = 0 nothing was rounded, and the pass that found them is the proof.
         fast::Answer::Nearest { columns, least } if rows.exact(0, 0).is_none() => {
             let u: Vec<f64> = least.iter().map(|u| u.wide()).collect();
@@ -65,11 +70,11 @@ pub fn solve_rows<R: Rows>(rows: &R, start: Option<&[f64]>) -> Assignment {
         }
         answer => answer.matching(),
     };
-    certificate::certify(isa, rows, matching, rows.size() >= PARALLEL_FROM)
+    certificate::certify(isa, crew, rows, matching)
 }
 
 /// From this size on the passes over the matrix are shared among threads; below, waking them costs more than they save.
-pub const PARALLEL_FROM: usize = 384;
+pub(crate) const PARALLEL_FROM: usize = 384;
 
 /// What a solver claims: nobody trusts it before [`certificate::certify`] has seen it.
 #[derive(Debug, Clone, PartialEq)]
@@ -83,5 +88,5 @@ pub struct Matching {
 /// A matching with its proof, for tests of the solvers.
 #[cfg(test)]
 fn certified<T: Real>(cost: &[T], n: usize, matching: Matching) -> Assignment {
-    certificate::certify(Isa::Portable(crate::isa::Portable), &rows::Matrix::new(cost, n), matching, false)
+    certificate::certify(Isa::Portable(crate::isa::Portable), &Crew::alone(), &rows::Matrix::new(cost, n), matching)
 }

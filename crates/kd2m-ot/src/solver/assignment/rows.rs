@@ -31,9 +31,10 @@ pub trait Rows: Sync {
         1
     }
 
-    /// How many rows one task should take so that there is work for all threads and a computed block fills its tile.
-    fn block(&self) -> usize {
-        self.size().div_ceil(8 * rayon::current_num_threads()).max(1)
+    /// How many rows one of several tasks for `threads` should take, so that there is work for all of them and a computed block
+    /// fills its tile.
+    fn block(&self, threads: usize) -> usize {
+        if threads == 1 { self.size() } else { self.size().div_ceil(8 * threads) }
     }
 }
 

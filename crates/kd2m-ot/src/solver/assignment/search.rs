@@ -2,10 +2,13 @@
 //! Its two coarse phases place the potentials near their optimum; what it leaves unmatched, [`super::augment`] ends exactly.
 
 use super::{
-    lists::{self, Best, CAPACITY, Dense, List, Refill},
+    lists::{self, Best, CAPACITY, Dense, List, Refill, Work},
     rows::{FAR, FixedPoint, Rows},
 };
-use crate::isa::{Kernel, Simd};
+use crate::{
+    buffers::Buffer,
+    isa::{Kernel, Simd},
+};
 
 /// A row without column, or a column without row.
 pub const NONE: u32 = u32::MAX;
@@ -22,8 +25,9 @@ pub struct State<'a, R: Rows> {
     pub y: Vec<u32>,
     /// Cost of each row's pair.
     pub matched: Vec<i32>,
-    pub lists: Vec<List>,
+    pub lists: Buffer<List>,
     pub scratch: Vec<R::Element>,
+    pub work: Work<R::Element>,
     /// Lists made anew so far.
     pub refills: usize,
 }
@@ -40,6 +44,7 @@ impl<R: Rows> State<'_, R> {
             numbers,
             lists: &mut Dense { first: 0, lists: &mut self.lists },
             scratch: &mut self.scratch,
+            work: &mut self.work,
         });
     }
 

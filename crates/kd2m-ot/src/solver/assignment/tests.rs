@@ -42,7 +42,7 @@ fn the_fast_solver_agrees_with_the_plain_one_everywhere() {
                 let cost = problem(kind, n, seed as u64);
                 let plain = certified(&cost, n, dense::solve(&cost, n, None));
                 assert!(certificate::is_permutation(&plain.columns));
-                let fast = fast::solve(isa, &Matrix::new(&cost, n), None, fast::Tuning::default());
+                let fast = fast::solve(isa, &Crew::alone(), &Matrix::new(&cost, n), None, fast::Tuning::default());
                 let fast = certified(&cost, n, fast.matching());
                 let what = format!("{kind}, n = {n}, {}", isa.name());
                 assert!(certificate::is_permutation(&fast.columns), "{what}");

@@ -1,0 +1,48 @@
+//! The points that features are measured from. Subtracting each cloud's own mean changes squared distances only by terms of one
+//! sample each, which leave every optimal plan as it is, and makes norms small, so that little cancels in products.
+
+use super::scan;
+use crate::{cloud::Cloud, crew::Crew, isa::Isa, real::Real};
+
+/// What is subtracted from the features before they are multiplied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Centring {
+    /// From each cloud its own mean: squared costs lose a separable part.
+    Each,
+    /// From both the same point: all distances stay as they are.
+    Common,
+}
+
+/// A point for each cloud, in the features' units.
+#[derive(Debug, Clone)]
+pub struct Centres<T> {
+    pub a: Vec<T>,
+    pub b: Vec<T>,
+}
+
+impl<T: Real> Centres<T> {
+    /// The means, or the point between them. Any point is allowed: exact costs are taken from this one.
+    pub(crate) fn of(isa: Isa, crew: &Crew, a: &Cloud<T>, b: &Cloud<T>, centring: Centring) -> Self {
+        let (mut mean_a, mut mean_b) = crew.join(|| mean(isa, a), || mean(isa, b));
+        if centring == Centring::Common {
+            for (p, q) in mean_a.iter_mut().zip(&mut mean_b) {
+                *p = 0.5 * (*p + *q);
+                *q = *p;
+            }
+        }
+        let round = |mean: Vec<f64>| mean.into_iter().map(T::of).collect::<Vec<T>>();
+        Self { a: round(mean_a), b: round(mean_b) }
+    }
+
+    /// How far the clouds' points lie apart, coordinate by coordinate.
+    pub fn shift(&self) -> Vec<f64> {
+        self.a.iter().zip(&self.b).map(|(p, q)| p.wide() - q.wide()).collect()
+    }
+}
+
+fn mean<T: Real>(isa: Isa, cloud: &Cloud<T>) -> Vec<f64> {
+    let mut sums = vec![0.0; cloud.width()];
+    isa.run(scan::ColumnSums { features: cloud.features(), sums: &mut sums });
+    sums.iter_mut().for_each(|s| *s /= cloud.len() as f64);
+    sums
+}
