@@ -237,7 +237,7 @@ fn bad_input_is_one_sentence_and_exit_code_2() {
         ),
         (
             "huge.npy one.npy --metric sinkhorn",
-            "sinkhorn: the value is NaN: the features are too large for its arithmetic, scale both sets down",
+            "A: row 0, column 0 is 3.0e38: squared distances of values beyond 3e17 overflow in this precision: scale both sets down alike, or use f64",
         ),
         ("a.npy gone.npy --metric w2", "cannot read gone.npy: No such file or directory (os error 2)"),
         ("a.npy b.npy --metric w3", "unknown metric `w3`; did you mean w1 or w2?"),

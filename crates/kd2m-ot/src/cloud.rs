@@ -170,7 +170,8 @@ pub fn equal_widths<T: Real>(metric: &str, a: &Cloud<T>, b: &Cloud<T>) -> Result
     Err(OtError::Widths { metric: metric.to_owned(), a: a.width(), b: b.width(), alternatives: "gw".to_owned() })
 }
 
-/// The largest feature of which a squared distance over d columns, and twice as much, is still a number.
+/// The largest feature of which squared distances over d columns, at most 4 d x², are numbers with room for what joint costs and
+/// sums of a few of them add. Solvers rely on it: a cost that is not finite can send a shortest path in circles.
 fn largest<T: Real>(d: usize) -> T {
-    (T::max_value() / T::of(8.0 * d as f64)).sqrt()
+    (T::max_value() / T::of(1024.0 * d as f64)).sqrt()
 }

@@ -30,7 +30,7 @@ pub enum OtError {
     #[error("{side}: row {row}, column {column} is {value}: features must be finite")]
     NonFinite { side: Side, row: usize, column: usize, value: f64 },
     #[error(
-        "{side}: row {row}, column {column} is {value:e}: squared distances of values beyond {limit:.0e} overflow in this precision: scale both sets down alike, or use f64"
+        "{side}: row {row}, column {column} is {value:.1e}: squared distances of values beyond {limit:.0e} overflow in this precision: scale both sets down alike, or use f64"
     )]
     TooLarge { side: Side, row: usize, column: usize, value: f64, limit: f64 },
     #[error("A has {a} columns and B has {b}: {metric} needs equal widths ({alternatives} compares different widths)")]

@@ -17,6 +17,7 @@ pub mod error;
 mod exp;
 mod gaussian;
 pub mod isa;
+mod label_vectors;
 mod matrix;
 mod moments;
 pub mod options;

@@ -16,6 +16,14 @@ use crate::{
     output::show,
 };
 
+/// Names that the lists do not repeat for every metric.
+const FORMS: &str = "\
+class-NAME, joint-NAME
+  Every metric has two more forms, which read labels. class-NAME compares within each class (cw2 is class-w2; priors=true weights
+  classes by their share, else all alike). joint-NAME compares features with labels appended (beta=auto weights them as the largest
+  squared feature distance); in training these are the softmax outputs of student and teacher.
+";
+
 /// Prints one list.
 ///
 /// # Errors
@@ -33,6 +41,9 @@ pub fn list(arguments: &ListArguments) -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     show(&rows.iter().map(card).collect::<String>())?;
+    if let Listed::Criteria | Listed::Metrics = arguments.what {
+        show(FORMS)?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,5 +1,7 @@
-//! What wraps any divergence instead of being one: within classes, over features and labels jointly, over random subsets.
+//! What wraps any divergence instead of being one: within classes, or over features and labels jointly.
 
 pub mod class_conditional;
+pub mod joint;
 
 pub use class_conditional::ClassConditional;
+pub use joint::Joint;

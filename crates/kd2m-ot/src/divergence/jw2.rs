@@ -5,8 +5,10 @@
 use super::{AnyDivergence, Divergence, Request};
 use crate::{
     cloud::{Cloud, Labels, equal_widths},
+    combine::joint::read_beta,
     cost,
     error::OtError,
+    label_vectors::LabelVectors,
     options::{OptionSpec, Options},
     real::Real,
     solution::{Gradient, Solution},
@@ -55,12 +57,7 @@ pub fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
         "squared" => LabelCost::Squared,
         _ => LabelCost::CrossEntropy,
     };
-    let beta = match options.text("beta") {
-        None | Some("auto") => None,
-        Some(_) => {
-            Some(options.parsed("beta", 0.0, "a number not below 0, or auto", |x: &f64| *x >= 0.0 && x.is_finite())?)
-        }
-    };
+    let beta = read_beta(options)?;
     Ok(Box::new(Jw2 { beta, label_cost }))
 }
 
@@ -74,6 +71,10 @@ impl<T: Real> Divergence<T> for Jw2 {
             for (j, c) in row.iter_mut().enumerate() {
                 *c += T::of(beta * self.label_cost(labels_a.row(i), labels_b.row(j)));
             }
+        }
+        if joint.iter().any(|c| !c.is_finite()) {
+            let message = format!("with beta = {beta} the costs are no longer finite: give a smaller beta");
+            return Err(OtError::Numeric { metric: "jw2".to_owned(), message });
         }
         let found = transport::solve(&joint, (a.len(), b.len()), a.weights(), b.weights(), request.start);
 
@@ -107,67 +108,13 @@ impl<T: Real> Divergence<T> for Jw2 {
     }
 }
 
-/// One vector over classes for each sample: its one-hot or soft label.
-struct LabelVectors {
-    values: Vec<f64>,
-    classes: usize,
-}
-
-impl LabelVectors {
-    fn row(&self, i: usize) -> &[f64] {
-        &self.values[i * self.classes..][..self.classes]
-    }
-
-    fn one_hot(labels: &[u32], classes: usize) -> Self {
-        let mut values = vec![0.0; labels.len() * classes];
-        for (row, &label) in values.chunks_exact_mut(classes).zip(labels) {
-            row[label as usize] = 1.0;
-        }
-        Self { values, classes }
-    }
-
-    fn soft<T: Real>(values: &[T], classes: usize) -> Self {
-        Self { values: values.iter().map(|x| x.wide()).collect(), classes }
-    }
-}
-
 impl Jw2 {
     fn label_vectors<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>) -> Result<(LabelVectors, LabelVectors), OtError> {
-        let fail = |message: String| OtError::Numeric { metric: "jw2".into(), message };
-        let missing = |side| OtError::LabelsMissing { metric: "jw2".into(), side };
         if self.label_cost == LabelCost::CrossEntropy && !matches!(a.labels(), Labels::Soft { .. }) {
-            return Err(fail("label_cost=cross-entropy needs soft labels of A (softmax outputs): use squared".into()));
+            let message = "label_cost=cross-entropy needs soft labels of A (softmax outputs): use squared".to_owned();
+            return Err(OtError::Numeric { metric: "jw2".to_owned(), message });
         }
-        let one_hot = |labels: &[u32], classes: usize| match labels.iter().find(|&&l| l as usize >= classes) {
-            None => Ok(LabelVectors::one_hot(labels, classes)),
-            Some(l) => Err(fail(format!("label {l} does not fit the other side's {classes} classes"))),
-        };
-        match (a.labels(), b.labels()) {
-            (Labels::None, _) => Err(missing(a.side())),
-            (_, Labels::None) => Err(missing(b.side())),
-            (Labels::Hard(x), Labels::Hard(y)) => {
-                // Label numbers may be large and sparse; only their equality counts, so they are renumbered.
-                let mut known: Vec<u32> = x.iter().chain(y).copied().collect();
-                known.sort_unstable();
-                known.dedup();
-                let compact = |labels: &[u32]| -> Vec<u32> {
-                    labels.iter().map(|l| known.partition_point(|k| k < l) as u32).collect()
-                };
-                Ok((one_hot(&compact(x), known.len())?, one_hot(&compact(y), known.len())?))
-            }
-            (Labels::Soft { values, classes }, Labels::Hard(y)) => {
-                Ok((LabelVectors::soft(values, classes), one_hot(y, classes)?))
-            }
-            (Labels::Hard(x), Labels::Soft { values, classes }) => {
-                Ok((one_hot(x, classes)?, LabelVectors::soft(values, classes)))
-            }
-            (Labels::Soft { values: x, classes: c }, Labels::Soft { values: y, classes: e }) => {
-                if c != e {
-                    return Err(fail(format!("the soft labels of A have {c} classes and those of B {e}")));
-                }
-                Ok((LabelVectors::soft(x, c), LabelVectors::soft(y, e)))
-            }
-        }
+        LabelVectors::of_both("jw2", a, b)
     }
 
     fn label_cost(&self, s: &[f64], t: &[f64]) -> f64 {
@@ -261,10 +208,13 @@ mod tests {
         let x = [0.0, 1.0];
         let plain = Cloud::new(Side::A, &x, 2, 1).unwrap();
         let labelled = Cloud::new(Side::B, &x, 2, 1).unwrap().with_labels(&[0, 1]).unwrap();
+        let swapped = Cloud::new(Side::B, &x, 2, 1).unwrap().with_labels(&[1, 0]).unwrap();
         let error = jw2(&[]).evaluate(&plain, &labelled, Request::VALUE).unwrap_err();
         assert_eq!(error, OtError::LabelsMissing { metric: "jw2".into(), side: Side::A });
         let hard = jw2(&[("label_cost", "cross-entropy")]).evaluate(&labelled, &labelled, Request::VALUE);
         assert!(matches!(hard, Err(OtError::Numeric { .. })));
+        let error = jw2(&[("beta", "1e308")]).evaluate(&labelled, &swapped, Request::VALUE).unwrap_err();
+        assert!(error.to_string().contains("give a smaller beta"), "{error}");
         let soft = Cloud::new(Side::A, &x, 2, 1).unwrap().with_soft_labels(&x, 1).unwrap();
         let error = jw2(&[]).evaluate(&soft, &labelled, Request::VALUE).unwrap_err();
         assert!(error.to_string().contains("label 1 does not fit"), "{error}");

@@ -2,7 +2,7 @@
 
 use super::AnyDivergence;
 use crate::{
-    combine::{ClassConditional, class_conditional},
+    combine::{ClassConditional, Joint, class_conditional, joint},
     error::{OtError, nearest_names},
     options::{OptionSpec, Options},
 };
@@ -127,12 +127,53 @@ pub const ENTRIES: &[Entry] = &[
     },
 ];
 
-/// Marks a divergence taken within each class: `class-w2`.
-const CLASS_PREFIX: &str = "class-";
+/// Samples a side up to which an answer takes seconds; beyond, a person should ask for it by name. None: all that memory holds.
+pub fn comfortable_size(name: &str) -> Option<usize> {
+    const CUBIC: usize = 2048;
+    ["gw", "fgw"].contains(&name).then_some(CUBIC)
+}
+
+/// What a name asks of the divergence that it holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Between all features.
+    Plain,
+    /// Within each class: `class-w2`.
+    WithinClasses,
+    /// Between features with their labels: `joint-sinkhorn`.
+    Joint,
+}
+
+impl Form {
+    const WRAPPED: [Form; 2] = [Form::WithinClasses, Form::Joint];
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Form::Plain => "",
+            Form::WithinClasses => "class-",
+            Form::Joint => "joint-",
+        }
+    }
+
+    /// Options of the form itself, beside those of the divergence.
+    pub fn options(self) -> &'static [OptionSpec] {
+        match self {
+            Form::Plain => &[],
+            Form::WithinClasses => class_conditional::OPTIONS,
+            Form::Joint => joint::OPTIONS,
+        }
+    }
+
+    /// Options that a name takes in this form.
+    pub fn options_with(self, entry: &Entry) -> Vec<OptionSpec> {
+        [self.options(), entry.options].concat()
+    }
+}
+
 /// Short names of class-conditional forms.
 const CLASS_ALIASES: &[(&str, &str)] = &[("cw2", "w2")];
 
-/// The entry of a name or alias, without a `class-` prefix.
+/// The entry of a name or alias, without a prefix.
 ///
 /// # Errors
 /// [`OtError::UnknownMetric`] with the nearest names.
@@ -143,23 +184,27 @@ pub fn find(name: &str) -> Result<&'static Entry, OtError> {
 
 fn unknown(name: &str) -> OtError {
     let plain = || ENTRIES.iter().flat_map(|e| e.aliases.iter().chain([&e.name]).copied());
-    let nearest = match name.strip_prefix(CLASS_PREFIX) {
-        Some(inner) => nearest_names(inner, plain()).iter().map(|n| format!("{CLASS_PREFIX}{n}")).collect(),
+    let nearest = match unprefixed(name) {
+        Some((form, inner)) => nearest_names(inner, plain()).iter().map(|n| format!("{}{n}", form.prefix())).collect(),
         None => nearest_names(name, plain().chain(CLASS_ALIASES.iter().map(|(alias, _)| *alias))),
     };
     OtError::UnknownMetric { name: name.to_owned(), nearest }
 }
 
-/// The entry behind any name, and whether it is taken within classes (`class-w2`, `cw2`).
+fn unprefixed(name: &str) -> Option<(Form, &str)> {
+    Form::WRAPPED.into_iter().find_map(|form| Some((form, name.strip_prefix(form.prefix())?)))
+}
+
+/// The entry behind any name, and the form in which it is taken (`class-w2`, `cw2`, `joint-sinkhorn`).
 ///
 /// # Errors
 /// [`OtError::UnknownMetric`] with the nearest names.
-pub fn resolve(name: &str) -> Result<(&'static Entry, bool), OtError> {
-    let aliased = CLASS_ALIASES.iter().find(|(alias, _)| *alias == name).map(|(_, inner)| *inner);
-    match aliased.or_else(|| name.strip_prefix(CLASS_PREFIX)) {
-        Some(inner) => find(inner).map(|entry| (entry, true)).map_err(|_| unknown(name)),
-        None => find(name).map(|entry| (entry, false)),
+pub fn resolve(name: &str) -> Result<(&'static Entry, Form), OtError> {
+    if let Some((_, inner)) = CLASS_ALIASES.iter().find(|(alias, _)| *alias == name) {
+        return Ok((find(inner)?, Form::WithinClasses));
     }
+    let (form, inner) = unprefixed(name).unwrap_or((Form::Plain, name));
+    find(inner).map(|entry| (entry, form)).map_err(|_| unknown(name))
 }
 
 /// Builds the divergence that `options.metric()` names.
@@ -167,14 +212,20 @@ pub fn resolve(name: &str) -> Result<(&'static Entry, bool), OtError> {
 /// # Errors
 /// An unknown metric, an unknown option or a value that an option does not accept.
 pub fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    let (entry, within_classes) = resolve(options.metric())?;
-    if !within_classes {
-        options.check_names(entry.options)?;
+    let (entry, form) = resolve(options.metric())?;
+    options.check_names(&form.options_with(entry))?;
+    if form == Form::Plain {
         return (entry.build)(options);
     }
-    options.check_names(&[class_conditional::OPTIONS, entry.options].concat())?;
-    let own = |name: &str| class_conditional::OPTIONS.iter().any(|o| o.name == name);
+    if form == Form::Joint && entry.name == "jw2" {
+        let message = "jw2 is joint already: choose jw2, or joint-w2".to_owned();
+        return Err(OtError::Numeric { metric: options.metric().to_owned(), message });
+    }
+    let own = |name: &str| form.options().iter().any(|o| o.name == name);
     let inner = options.iter().filter(|(name, _)| !own(name));
-    let inner = inner.fold(Options::new(entry.name), |all, (name, value)| all.set(name, value));
-    Ok(Box::new(ClassConditional::new((entry.build)(&inner)?, options)?))
+    let inner = (entry.build)(&inner.fold(Options::new(entry.name), |all, (name, value)| all.set(name, value)))?;
+    Ok(match form {
+        Form::Joint => Box::new(Joint::new(inner, options)?),
+        Form::Plain | Form::WithinClasses => Box::new(ClassConditional::new(inner, options)?),
+    })
 }

@@ -6,7 +6,10 @@ use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
 use kd2m_nn::Weights;
 use kd2m_ot::{
     Options, Side,
-    divergence::{AnyDivergence, Divergence, Request, registry},
+    divergence::{
+        AnyDivergence, Divergence, Request,
+        registry::{self, Form},
+    },
     solution::Potentials,
 };
 
@@ -86,18 +89,18 @@ impl Matching {
     /// # Errors
     /// An unknown metric or option; the nearest names are given.
     pub fn new(options: &Options, on: On) -> Result<Self, CriterionError> {
-        let (entry, within_classes) = registry::resolve(options.metric())?;
-        let labels = match entry.name {
-            _ if within_classes => LabelUse::Hard,
-            "jw2" => LabelUse::Soft,
-            _ => LabelUse::None,
+        let (entry, form) = registry::resolve(options.metric())?;
+        let labels = match (form, entry.name) {
+            (Form::WithinClasses, _) => LabelUse::Hard,
+            (Form::Joint, _) | (Form::Plain, "jw2") => LabelUse::Soft,
+            (Form::Plain, _) => LabelUse::None,
         };
         Ok(Self {
             name: options.metric().to_owned(),
             divergence: registry::build(options)?,
             on,
             labels,
-            any_widths: entry.name == "gw",
+            any_widths: entry.name == "gw" && form != Form::Joint,
             paired: entry.name == "mse",
             projector: None,
             remembered: 0,

@@ -3,8 +3,10 @@
 use kd2m::Error;
 use kd2m_ot::{
     Options, OtError,
-    combine::class_conditional,
-    divergence::{AnyDivergence, registry},
+    divergence::{
+        AnyDivergence,
+        registry::{self, Form},
+    },
     error::nearest_names,
     options::OptionSpec,
 };
@@ -14,9 +16,9 @@ use crate::arguments::DistanceArguments;
 /// A metric, ready to compare.
 pub struct Metric {
     pub name: String,
-    /// The registry's name of what is compared, within classes or not.
+    /// The registry's name of what is compared, in whatever form.
     pub base: &'static str,
-    pub within_classes: bool,
+    pub form: Form,
     pub divergence: Box<dyn AnyDivergence>,
 }
 
@@ -60,6 +62,11 @@ impl Metrics {
 }
 
 impl Metric {
+    /// True for forms that cannot do without labels.
+    pub fn needs_labels(&self) -> bool {
+        self.form != Form::Plain
+    }
+
     /// An error in words that help at the command line.
     pub fn explain(&self, error: OtError) -> Error {
         match error {
@@ -79,13 +86,13 @@ fn pair(text: &str) -> Result<(&str, &str), Error> {
 }
 
 fn one(name: &str, sets: &[(&str, &str)], strict: bool) -> Result<Metric, Error> {
-    let (entry, within_classes) = registry::resolve(name).map_err(more_help)?;
+    let (entry, form) = registry::resolve(name).map_err(more_help)?;
     let mut options = sets.iter().fold(Options::new(name), |options, (key, value)| options.set(key, value));
-    if strict && within_classes && options.text("strict").is_none() {
+    if strict && form == Form::WithinClasses && options.text("strict").is_none() {
         options = options.set("strict", true);
     }
     let divergence = registry::build(&options).map_err(more_help)?;
-    Ok(Metric { name: name.to_owned(), base: entry.name, within_classes, divergence })
+    Ok(Metric { name: name.to_owned(), base: entry.name, form, divergence })
 }
 
 /// Where nothing is near, the place where all names stand.
@@ -98,11 +105,10 @@ fn more_help(error: OtError) -> Error {
     }
 }
 
-/// The options that a name takes, those of class-conditional forms included.
+/// The options that a name takes, those of its form included.
 fn specs(name: &str) -> Vec<OptionSpec> {
     match registry::resolve(name) {
-        Ok((entry, false)) => entry.options.to_vec(),
-        Ok((entry, true)) => [class_conditional::OPTIONS, entry.options].concat(),
+        Ok((entry, form)) => form.options_with(entry),
         Err(_) => Vec::new(),
     }
 }

@@ -14,7 +14,10 @@ use kd2m::Error;
 use kd2m_data::features::Number;
 use kd2m_ot::{
     Cloud, OtError, Real, Solution,
-    divergence::{AnyDivergence, Divergence, Request},
+    divergence::{
+        AnyDivergence, Divergence, Request,
+        registry::{self, Form},
+    },
 };
 
 use crate::{arguments::DistanceArguments, threads::use_threads};
@@ -74,8 +77,9 @@ where
             let labelled = a.labels.is_some() && b.labels.is_some();
             let mut table = show::Table::new(metrics, labelled, &sizes, arguments.json);
             let mut trusted = true;
-            for metric in metrics.iter().filter(|metric| labelled || !metric.within_classes) {
-                let answer = evaluate(metric, &cloud_a, &cloud_b, request);
+            for metric in metrics.iter().filter(|metric| labelled || !metric.needs_labels()) {
+                let answer =
+                    quick_enough(metric, a.n.max(b.n)).and_then(|()| evaluate(metric, &cloud_a, &cloud_b, request));
                 trusted &= answer.as_ref().map_or(true, |answer| answer.solution.status.is_trusted());
                 table.add(metric, answer)?;
             }
@@ -85,6 +89,20 @@ where
             }
             Ok(verdict(arguments, trusted))
         }
+    }
+}
+
+/// Among all metrics one must not keep the others waiting for hours.
+///
+/// # Errors
+/// [`OtError::Numeric`], which says how to wait for it all the same.
+fn quick_enough(metric: &Metric, samples: usize) -> Result<(), OtError> {
+    match registry::comfortable_size(metric.base) {
+        Some(most) if samples > most && metric.form == Form::Plain => Err(OtError::Numeric {
+            metric: metric.name.clone(),
+            message: format!("{samples} samples take long (cubic cost): to wait for it, give --metric {}", metric.name),
+        }),
+        _ => Ok(()),
     }
 }
 

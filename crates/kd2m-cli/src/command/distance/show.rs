@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kd2m::Error;
-use kd2m_ot::{OtError, Solution, Status};
+use kd2m_ot::{OtError, Solution, Status, divergence::registry::Form};
 use serde_json::{Map, Value, json};
 
 use super::{Answer, inputs::Sample, metrics::Metric};
@@ -60,7 +60,7 @@ pub fn notes<T, U>(metric: &Metric, answer: &Answer<T>, a: &Sample<U>, b: &Sampl
             metric.name
         );
     }
-    if !metric.within_classes {
+    if metric.form != Form::WithinClasses {
         return;
     }
     let too_small = diagnostic("classes_too_small");
@@ -177,7 +177,7 @@ pub struct Table<'s> {
 impl<'s> Table<'s> {
     /// An empty table for these metrics.
     pub fn new(metrics: &[Metric], labelled: bool, sizes: &'s Sizes, as_json: bool) -> Self {
-        let shown = metrics.iter().filter(|m| labelled || !m.within_classes);
+        let shown = metrics.iter().filter(|m| labelled || !m.needs_labels());
         let width = shown.map(|m| m.name.len()).max().unwrap_or(0);
         Self { sizes, labelled, width, json: as_json.then(Vec::new), begun: false }
     }
