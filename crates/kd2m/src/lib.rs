@@ -12,6 +12,7 @@ pub mod device;
 pub mod engine;
 pub mod error;
 pub mod files;
+pub mod measure;
 pub mod objective;
 pub mod parameters;
 pub mod report;

@@ -42,7 +42,7 @@ fn escape(text: &str) -> String {
 pub fn csv(cells: &[CellResults]) -> String {
     let mut out =
         "cell,dataset,teacher,student,teacher_test,arm,criterion,weights,factor,seeds,missing,test_mean,test_std,\
-                   best_val_mean,best_val_std,top5_mean,vs_none,vs_none_half_width,p,p_holm,verdict,w2_to_teacher,test,\
+                   best_val_mean,best_val_std,top5_mean,vs_none,vs_none_half_width,p,p_holm,verdict,w2_to_teacher,cka_to_teacher,ece,test,\
                    time_step_ms,time_criterion_ms,time_criterion_percent,time_images_per_second\n"
             .to_owned();
     for cell in cells {
@@ -83,6 +83,8 @@ fn csv_row(cell: &CellResults, arm: &ArmResults) -> Vec<String> {
         versus.map_or(String::new(), |v| format!("{:.3e}", v.p_holm)),
         versus.map_or(String::new(), |v| v.verdict().to_owned()),
         maybe(arm.w2_to_teacher),
+        maybe(arm.cka_to_teacher),
+        maybe(arm.ece),
         list(&arm.test_accuracy, 4),
         number(arm.cost.step_ms),
         number(arm.cost.criterion_ms),

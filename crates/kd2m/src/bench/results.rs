@@ -14,7 +14,7 @@ use crate::{
     config::ArmConfig,
     train::{
         statistics::{deviation, holm, mean, paired},
-        summary::{StudentSummary, TeacherSummary},
+        summary::{StudentSummary, TeacherSummary, mean_of_all},
     },
 };
 
@@ -49,6 +49,10 @@ pub struct ArmResults {
     pub best_val_mean: f64,
     pub best_val_std: f64,
     pub test_top5: Option<f64>,
+    /// Expected calibration error on test, percentage points.
+    pub ece: Option<f64>,
+    /// Linear CKA between student's and teacher's features on validation.
+    pub cka_to_teacher: Option<f64>,
     pub w2_to_teacher: Option<f64>,
     pub versus_none: Option<Versus>,
     pub cost: Cost,
@@ -197,10 +201,7 @@ fn arm_results(
     versus_none: Option<Versus>,
 ) -> ArmResults {
     let pick = |f: fn(&StudentSummary) -> f64| students.iter().map(f).collect::<Vec<f64>>();
-    let optional = |f: fn(&StudentSummary) -> Option<f64>| {
-        let all: Option<Vec<f64>> = students.iter().map(f).collect();
-        all.filter(|v| !v.is_empty()).map(|v| mean(&v))
-    };
+    let optional = |f: fn(&StudentSummary) -> Option<f64>| mean_of_all(students.iter().map(f));
     let (test, best) = (pick(|s| s.test_accuracy), pick(|s| s.best_val_test_accuracy));
     let step_ms = mean(&pick(|s| s.step_ms));
     // An empty sum is −0 and would be shown so.
@@ -218,6 +219,8 @@ fn arm_results(
         best_val_mean: mean(&best),
         best_val_std: deviation(&best),
         test_top5: optional(|s| s.test_top5),
+        ece: optional(StudentSummary::ece),
+        cka_to_teacher: optional(|s| s.cka_to_teacher),
         w2_to_teacher: optional(|s| s.w2_to_teacher),
         versus_none,
         cost: Cost {

@@ -77,9 +77,14 @@ fn facts(cell: &CellResults) -> String {
 fn rows(cell: &CellResults) -> Vec<Vec<String>> {
     let head = ["arm", "λ", "test %", "vs none", "p (Holm)", "verdict", "best on val %", "top-5 %", "W₂² to teacher"];
     let mut rows = vec![strings(head)];
+    // Summaries of an older version lack these: no column where no arm has a value.
+    let newer: [(&str, usize, fn(&ArmResults) -> Option<f64>); 2] =
+        [("CKA to teacher", 4, |a| a.cka_to_teacher), ("calibration error %", 2, |a| a.ece)];
+    let newer: Vec<_> = newer.into_iter().filter(|(.., pick)| cell.arms.iter().any(|a| pick(a).is_some())).collect();
+    rows[0].extend(newer.iter().map(|(name, ..)| (*name).to_owned()));
     rows.extend(cell.arms.iter().map(|arm| {
         let versus = arm.versus_none.as_ref();
-        vec![
+        let mut row = vec![
             arm.arm.clone(),
             weights(arm),
             accuracy(arm),
@@ -89,7 +94,9 @@ fn rows(cell: &CellResults) -> Vec<Vec<String>> {
             plus_minus(arm.best_val_mean, arm.best_val_std),
             optional(arm.test_top5, 2),
             optional(arm.w2_to_teacher, 4),
-        ]
+        ];
+        row.extend(newer.iter().map(|(_, digits, pick)| optional(pick(arm), *digits)));
+        row
     }));
     rows
 }
@@ -227,6 +234,8 @@ pub(super) mod tests {
             best_val_mean: mean(test),
             best_val_std: deviation(test),
             test_top5: Some(99.5),
+            ece: None,
+            cka_to_teacher: None,
             w2_to_teacher: None,
             versus_none: versus.map(|(mean, half_width, p_holm)| Versus { mean, half_width, p: p_holm / 2.0, p_holm }),
             cost: Cost {
@@ -241,8 +250,14 @@ pub(super) mod tests {
 
     /// A made-up cell.
     pub fn cell() -> CellResults {
-        let teacher =
-            TeacherSummary { model: "big".to_owned(), parameters: 9, val_accuracy: 98.0, test_accuracy: 97.5 };
+        let teacher = TeacherSummary {
+            model: "big".to_owned(),
+            parameters: 9,
+            val_accuracy: 98.0,
+            test_accuracy: 97.5,
+            test_top5: None,
+            calibration: None,
+        };
         CellResults {
             cell: "digits-big-small".to_owned(),
             dataset: "digits".to_owned(),

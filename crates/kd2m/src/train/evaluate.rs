@@ -13,6 +13,7 @@ use crate::{
     Error,
     batch::{Batch, Outputs, host},
     engine::{Engine, Images, Mode},
+    measure::{Calibration, calibration::Reliability},
     objective::{Evaluated, Objective},
     teacher::{Teacher, View},
 };
@@ -98,6 +99,8 @@ pub struct Evaluation {
     pub record: SplitRecord,
     /// The label is among the five largest logits, percent.
     pub top5: f64,
+    /// Null of no samples.
+    pub calibration: Option<Calibration>,
     pub w2_to_teacher: Option<f64>,
 }
 
@@ -114,6 +117,7 @@ pub fn evaluate(
 ) -> Result<Evaluation, Error> {
     let view = View { part: split.part, fixed: true };
     let mut tally = Tally::default();
+    let mut reliability = Reliability::default();
     let mut distance = MeanW2::new(split)?;
     let mut loader = Loader::evaluation(split.dataset, split.part, split.indices, split.batch_size)?;
     while let Some(data) = loader.next() {
@@ -135,14 +139,17 @@ pub fn evaluate(
             mode: Mode::Evaluate,
         };
         let value = objective.evaluate(&batch, f64::INFINITY)?;
-        tally.add(&value, &host(&student.logits), &data.labels);
+        let logits = host(&student.logits);
+        tally.add(&value, &logits, &data.labels);
+        reliability.add(&logits, &data.labels);
         if teacher.is_some() {
             distance.add(objective, &student, &against)?;
         }
         loader.recycle(data);
     }
     let top5 = tally.top5();
-    Ok(Evaluation { top5, record: tally.record(0.0), w2_to_teacher: distance.mean() })
+    let calibration = reliability.calibration();
+    Ok(Evaluation { top5, calibration, record: tally.record(0.0), w2_to_teacher: distance.mean() })
 }
 
 /// Mean W₂² over full batches, through a projector where there is one.

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Error,
     config::{ArmConfig, TeacherCache},
-    files,
+    files, measure,
     objective::Objective,
     teacher::{Cache, Key, Layout, Limits, NetworkTeacher, Teacher, key},
     theory::track::Tracker,
@@ -72,6 +72,13 @@ impl Run<'_> {
         self.save_student(&place, &mut fitted)?;
         let best = self.test(&mut fitted, true)?.record.accuracy;
         let last = self.test(&mut fitted, false)?;
+        let val = Split {
+            dataset: &setup.dataset,
+            part: Part::Train,
+            indices: &setup.val,
+            batch_size: config.train.batch_size,
+        };
+        let cka_to_teacher = measure::alignment(fitted.engine.as_mut(), &mut teacher, val)?;
         let steps = training_batches(&setup.train, config.train.batch_size).len() as f64;
         let (record, top) = (&fitted.history[fitted.history.len() - 1], &fitted.history[fitted.best_epoch - 1]);
         let summary = StudentSummary {
@@ -84,6 +91,8 @@ impl Run<'_> {
             best_val_accuracy: top.val.accuracy,
             best_val_epoch: fitted.best_epoch,
             w2_to_teacher: record.w2_to_teacher,
+            cka_to_teacher,
+            calibration: last.calibration,
             images_per_second: median(&fitted.history, |r| r.images_per_second),
             seconds: fitted.history.iter().map(|r| r.seconds).sum(),
             step_ms: median(&fitted.history, |r| 1e3 * r.seconds / steps),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::statistics::{deviation, mean, paired};
-use crate::config::ArmConfig;
+use crate::{config::ArmConfig, measure::Calibration};
 
 /// A whole run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,12 @@ pub struct TeacherSummary {
     pub parameters: usize,
     pub val_accuracy: f64,
     pub test_accuracy: f64,
+    /// The label is among the five largest logits, percent; null with fewer than ten classes.
+    #[serde(default)]
+    pub test_top5: Option<f64>,
+    /// On the test split.
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
 }
 
 /// One student: `students/ARM/seed-K/summary.json`.
@@ -41,6 +47,12 @@ pub struct StudentSummary {
     pub best_val_accuracy: f64,
     pub best_val_epoch: usize,
     pub w2_to_teacher: Option<f64>,
+    /// Linear CKA between its features and the teacher's on validation, 0 … 1.
+    #[serde(default)]
+    pub cka_to_teacher: Option<f64>,
+    /// Of the last epoch on the test split.
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
     pub images_per_second: f64,
     /// Wall time of the training parts of all epochs.
     #[serde(default)]
@@ -71,6 +83,13 @@ pub struct ArmSummary {
     pub test_accuracy_std: f64,
     pub val_accuracy: Vec<f64>,
     pub best_val: BestVal,
+    /// Means over the seeds: top-5 accuracy and expected calibration error on test, percent; linear CKA on validation.
+    #[serde(default)]
+    pub test_top5: Option<f64>,
+    #[serde(default)]
+    pub ece: Option<f64>,
+    #[serde(default)]
+    pub cka_to_teacher: Option<f64>,
     pub w2_to_teacher: Option<f64>,
     pub images_per_second: f64,
     /// Against the arm `none`; null without it or with one seed.
@@ -96,6 +115,19 @@ pub struct Difference {
     pub p: f64,
 }
 
+impl StudentSummary {
+    /// Expected calibration error on test, percentage points.
+    pub fn ece(&self) -> Option<f64> {
+        self.calibration.as_ref().map(|c| c.ece)
+    }
+}
+
+/// The mean of values that all are there; a summary of an older version may lack one.
+pub fn mean_of_all(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let all: Option<Vec<f64>> = values.collect();
+    all.filter(|v| !v.is_empty()).map(|v| mean(&v))
+}
+
 impl ArmSummary {
     /// Puts the seeds of an arm together.
     pub fn new(arm: &ArmConfig, model: &str, parameters: usize, students: &[StudentSummary]) -> Self {
@@ -103,7 +135,7 @@ impl ArmSummary {
         let pick = |f: fn(&StudentSummary) -> f64| students.iter().map(f).collect::<Vec<f64>>();
         let test = pick(|s| s.test_accuracy);
         let best = pick(|s| s.best_val_test_accuracy);
-        let distances: Option<Vec<f64>> = students.iter().map(|s| s.w2_to_teacher).collect();
+        let optional = |f: fn(&StudentSummary) -> Option<f64>| mean_of_all(students.iter().map(f));
         Self {
             arm: arm.name.clone(),
             criterion: arm.criterion(),
@@ -126,7 +158,10 @@ impl ArmSummary {
                 val_accuracy: pick(|s| s.best_val_accuracy),
                 epoch: students.iter().map(|s| s.best_val_epoch).collect(),
             },
-            w2_to_teacher: distances.filter(|d| !d.is_empty()).map(|d| mean(&d)),
+            test_top5: optional(|s| s.test_top5),
+            ece: optional(StudentSummary::ece),
+            cka_to_teacher: optional(|s| s.cka_to_teacher),
+            w2_to_teacher: optional(|s| s.w2_to_teacher),
             images_per_second: mean(&pick(|s| s.images_per_second)),
             versus_none: None,
         }

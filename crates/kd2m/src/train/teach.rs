@@ -62,17 +62,20 @@ impl Run<'_> {
     fn evaluate_teacher(&self, weights: &Weights) -> Result<TeacherSummary, Error> {
         let Run { config, setup, .. } = self;
         let mut engine = setup.engine(&setup.teacher, weights, &[], false)?;
-        let mut accuracy = |part, indices: &[u32]| {
+        let mut on = |part, indices: &[u32]| {
             let split = Split { dataset: &setup.dataset, part, indices, batch_size: config.train.batch_size };
             let mut objective = Objective::cross_entropy(0.0);
-            Ok::<_, Error>(evaluate(engine.as_mut(), None, &mut objective, split, 0)?.record.accuracy)
+            evaluate(engine.as_mut(), None, &mut objective, split, 0)
         };
         let all: Vec<u32> = (0..setup.dataset.test.len() as u32).collect();
+        let (val, test) = (on(Part::Train, &setup.val)?, on(Part::Test, &all)?);
         Ok(TeacherSummary {
             model: config.teacher.model.clone(),
             parameters: setup.teacher.parameter_count(),
-            val_accuracy: accuracy(Part::Train, &setup.val)?,
-            test_accuracy: accuracy(Part::Test, &all)?,
+            val_accuracy: val.record.accuracy,
+            test_accuracy: test.record.accuracy,
+            test_top5: (setup.dataset.classes >= 10).then_some(test.top5),
+            calibration: test.calibration,
         })
     }
 
