@@ -126,7 +126,7 @@ fn a_killed_grid_goes_on_and_two_shards_are_one() {
     loop {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         // Longer with every kill, so that a slow machine ends too.
-        let after = Duration::from_millis(20 + (state >> 33) % 500 + 20 * kills);
+        let after = Duration::from_millis(20 + (state >> 33) % 500 + 100 * kills);
         if wait(place.command("killed", &["--quiet"]).spawn().unwrap(), after) {
             break;
         }

@@ -1,5 +1,5 @@
-//! `report.html` of a grid: one self-contained page with a sortable table, differences with their intervals, validation accuracy
-//! and distance against λ, learning curves, cost against gain. Each cell's own report has its pictures of features.
+//! `report.html` of a grid: one self-contained page with a sortable table, differences with their intervals, cost against gain,
+//! accuracy and distance against λ, learning curves, reliability. Each cell's own report has its pictures of features.
 
 use minijinja::{Environment, Value, context};
 
@@ -11,11 +11,13 @@ use super::{
 };
 use crate::{
     Error, files,
+    measure::Calibration,
     report::{
-        STYLE,
-        figure::{self, Line},
+        SCRIPT, STYLE,
+        figure::{self, Line, differences::Difference, gain::Gain},
+        sweep, titled,
     },
-    train::{EpochRecord, folder::RunFolder},
+    train::{EpochRecord, folder::RunFolder, summary::StudentSummary},
 };
 
 /// The page.
@@ -28,7 +30,9 @@ pub fn page(grid: &Grid, store: &Store, cells: &[CellResults]) -> Result<String,
     environment.add_template("page.html", include_str!("page.html")).map_err(broken)?;
     let template = environment.get_template("page.html").map_err(broken)?;
     let shown = grid.cells.iter().zip(cells).map(|(cell, found)| section(store, cell, found)).collect::<Vec<_>>();
-    template.render(context! { style => STYLE, name => grid.name.clone(), cells => shown }).map_err(broken)
+    template
+        .render(context! { style => STYLE, script => SCRIPT, name => grid.name.clone(), cells => shown })
+        .map_err(broken)
 }
 
 fn section(store: &Store, cell: &Cell, found: &CellResults) -> Value {
@@ -39,11 +43,13 @@ fn section(store: &Store, cell: &Cell, found: &CellResults) -> Value {
         teacher => found.teacher.as_ref().map(|t| format!("{}: {:.2} %", t.model, t.test_accuracy)),
         student => found.student.clone(),
         seeds => found.seeds.len(),
+        measured => found.arms.iter().any(|a| a.ece.is_some() || a.cka_to_teacher.is_some()),
         rows => found.arms.iter().map(row).collect::<Vec<_>>(),
         differences => differences(found),
-        selection => selection(found),
-        curves => folder.map(|f| curves(&f, found)).unwrap_or_default(),
         gain => gain(found),
+        sweeps => titled(sweeps(found)),
+        curves => folder.as_ref().map(|f| titled(curves(f, found))).unwrap_or_default(),
+        calibrations => folder.map(|f| calibrations(&f, found)).unwrap_or_default(),
         report => report.then(|| format!("runs/{}/report.html", found.cell)),
     }
 }
@@ -64,6 +70,8 @@ fn row(arm: &ArmResults) -> Value {
         verdict => versus.map_or_else(dash, |v| v.verdict().to_owned()),
         best => number(arm.best_val_mean, 2),
         top5 => arm.test_top5.map_or_else(dash, |t| number(t, 2)),
+        ece => arm.ece.map_or_else(dash, |e| number(e, 2)),
+        cka => arm.cka_to_teacher.map_or_else(dash, |c| number(c, 3)),
         w2 => arm.w2_to_teacher.map_or_else(dash, |w| number(w, 3)),
         step => number(arm.cost.step_ms, 2),
         share => number(arm.cost.criterion_percent, 1),
@@ -71,73 +79,81 @@ fn row(arm: &ArmResults) -> Value {
     }
 }
 
-/// Differences to λ = 0 with their intervals, largest first.
+/// Differences to λ = 0, largest first.
 fn differences(found: &CellResults) -> Option<String> {
-    let mut arms: Vec<_> = found.arms.iter().filter_map(|a| Some((a.arm.as_str(), a.versus_none?))).collect();
-    if arms.is_empty() {
-        return None;
-    }
-    arms.sort_by(|a, b| b.1.mean.total_cmp(&a.1.mean));
-    let low = arms.iter().map(|(_, v)| v.mean - v.half_width).fold(0.0, f64::min);
-    let high = arms.iter().map(|(_, v)| v.mean + v.half_width).fold(0.0, f64::max);
-    let (left, width, step) = (150.0, 300.0, 20.0);
-    let x = |v: f64| left + (v - low) / (high - low).max(1e-9) * width;
-    let height = step * arms.len() as f64 + 34.0;
-    let mut svg =
-        format!(r#"<svg viewBox="0 0 {} {height}" role="img" aria-label="differences to none">"#, left + width + 20.0);
-    for tick in figure::ticks(low, high, 6) {
-        let at = x(tick);
-        svg += &format!(
-            r#"<line class="grid" x1="{at:.1}" x2="{at:.1}" y1="4" y2="{:.0}"/><text class="tick" x="{at:.1}" y="{:.0}" text-anchor="middle">{}</text>"#,
-            height - 28.0,
-            height - 14.0,
-            (tick * 100.0).round() / 100.0
-        );
-    }
-    svg += &format!(r#"<line class="zero" x1="{0:.1}" x2="{0:.1}" y1="4" y2="{1:.0}"/>"#, x(0.0), height - 28.0);
-    for (i, (name, v)) in arms.iter().enumerate() {
-        let y = 14.0 + step * i as f64;
-        let class = v.verdict().replace(' ', "-");
-        svg += &format!(
-            r#"<text class="tick" x="{:.0}" y="{:.1}" text-anchor="end">{name}</text><g class="{class}"><line x1="{:.1}" x2="{:.1}" y1="{y}" y2="{y}"/><circle cx="{:.1}" cy="{y}" r="3.5"/></g>"#,
-            left - 8.0,
-            y + 3.5,
-            x(v.mean - v.half_width),
-            x(v.mean + v.half_width),
-            x(v.mean)
-        );
-    }
-    Some(svg + "</svg>")
-}
-
-/// Validation accuracy and distance to the teacher against the multiple of λ.
-fn selection(found: &CellResults) -> Vec<Value> {
-    let lines = |pick: fn(&super::select::Candidate) -> Option<f64>| -> Vec<Line> {
-        let chosen = found.arms.iter().filter_map(|a| Some((a, a.choice.as_ref()?)));
-        chosen
-            .map(|(arm, choice)| {
-                let mut points: Vec<(f64, f64)> =
-                    choice.candidates.iter().filter_map(|c| Some((c.factor.log10(), pick(c)?))).collect();
-                points.sort_by(|a, b| a.0.total_cmp(&b.0));
-                Line { name: arm.arm.clone(), points }
-            })
-            .filter(|line| !line.points.is_empty())
-            .collect()
+    let arms = found.arms.iter().filter_map(|a| Some((a.arm.as_str(), a.versus_none.as_ref()?)));
+    let of = |(name, v): (_, &super::results::Versus)| Difference {
+        name,
+        mean: v.mean,
+        half_width: v.half_width,
+        verdict: v.verdict(),
     };
-    let quantities: [(&str, Vec<Line>); 2] = [
-        ("validation accuracy, %", lines(|c| c.val_accuracy)),
-        ("W₂² to the teacher's features", lines(|c| c.w2_to_teacher)),
-    ];
-    figures(quantities, "log₁₀ of the multiple of λ")
+    let mut all: Vec<Difference> = arms.map(of).collect();
+    all.sort_by(|a, b| b.mean.total_cmp(&a.mean));
+    figure::differences::differences(&all)
 }
 
-fn figures(quantities: impl IntoIterator<Item = (&'static str, Vec<Line>)>, axis: &str) -> Vec<Value> {
-    let shown = quantities.into_iter().filter(|(_, lines)| !lines.is_empty());
-    shown.map(|(title, lines)| context! { title => title, figure => figure::lines(title, axis, &lines) }).collect()
+/// Cost against gain.
+fn gain(found: &CellResults) -> Option<String> {
+    let of = |arm: &'_ ArmResults| {
+        let v = arm.versus_none?;
+        Some((arm.cost.criterion_ms, v.mean, v.half_width))
+    };
+    let all = found.arms.iter().filter_map(|a| {
+        let (cost, gain, half_width) = of(a)?;
+        Some(Gain { name: &a.arm, cost, gain, half_width })
+    });
+    figure::gain::gain(&all.collect::<Vec<_>>())
+}
+
+/// Accuracy and distance against λ: the candidates on validation, or arms of one criterion at several weights on test.
+fn sweeps(found: &CellResults) -> Vec<(String, String)> {
+    let single = |arm: &ArmResults| {
+        if arm.weights.is_empty() { Some(0.0) } else { (arm.weights.len() == 1).then(|| arm.weights[0]) }
+    };
+    let reported = found.arms.iter().filter_map(|arm| {
+        Some(sweep::Point {
+            criterion: arm.criterion.clone(),
+            weight: single(arm).filter(|w| *w > 0.0 || arm.arm == "none")?,
+            accuracy: (arm.test_accuracy_mean, arm.test_accuracy_std),
+            w2_to_teacher: arm.w2_to_teacher,
+        })
+    });
+    let candidates = found.arms.iter().filter_map(|arm| Some((arm, single(arm)?, arm.choice.as_ref()?)));
+    let candidates = candidates.flat_map(|(arm, weight, choice)| {
+        choice.candidates.iter().filter_map(move |c| {
+            Some(sweep::Point {
+                criterion: arm.arm.clone(),
+                // The file's weight is the chosen one over the chosen multiple.
+                weight: weight / choice.factor * c.factor,
+                accuracy: (c.val_accuracy?, 0.0),
+                w2_to_teacher: c.w2_to_teacher,
+            })
+        })
+    });
+    let on_validation = sweep::figures(&candidates.collect::<Vec<_>>(), "choice of λ: validation accuracy, %,");
+    let on_test = sweep::figures(&reported.collect::<Vec<_>>(), "test accuracy, %,");
+    on_validation.into_iter().chain(on_test).collect()
+}
+
+/// Reliability of each arm whose files are here, all seeds together.
+fn calibrations(folder: &RunFolder, found: &CellResults) -> Vec<Value> {
+    let of = |arm: &ArmResults| {
+        let read = |seed: &u64| {
+            let summary: StudentSummary =
+                files::read_json(&folder.student(&arm.arm, *seed).join("summary.json")).ok()?;
+            summary.calibration
+        };
+        let seeds: Option<Vec<Calibration>> = arm.seeds.iter().map(read).collect();
+        let pooled = Calibration::pooled(&seeds?)?;
+        let drawn = figure::reliability::reliability(&pooled);
+        Some(context! { arm => arm.arm.clone(), figure => drawn })
+    };
+    found.arms.iter().filter_map(of).collect()
 }
 
 /// Means over the seeds whose files are here.
-fn curves(folder: &RunFolder, found: &CellResults) -> Vec<Value> {
+fn curves(folder: &RunFolder, found: &CellResults) -> Vec<(String, String)> {
     let histories: Vec<(String, Vec<Vec<EpochRecord>>)> = found
         .arms
         .iter()
@@ -156,7 +172,7 @@ fn curves(folder: &RunFolder, found: &CellResults) -> Vec<Value> {
                 let values: Option<Vec<f64>> = seeds.iter().map(|h| pick(&h[e])).collect();
                 values.map(|v| (e as f64 + 1.0, v.iter().sum::<f64>() / v.len() as f64))
             };
-            Line { name: name.clone(), points: (0..epochs).filter_map(point).collect() }
+            Line::new(name, (0..epochs).filter_map(point).collect())
         };
         histories.iter().map(line).filter(|l| !l.points.is_empty()).collect()
     };
@@ -164,60 +180,8 @@ fn curves(folder: &RunFolder, found: &CellResults) -> Vec<Value> {
         ("validation accuracy, %", lines(|r| Some(r.val.accuracy))),
         ("W₂² to the teacher's features", lines(|r| r.w2_to_teacher)),
     ];
-    figures(quantities, "epoch")
-}
-
-/// Cost against gain, one dot an arm.
-fn gain(found: &CellResults) -> Option<String> {
-    let dots: Vec<(&str, f64, f64)> = found
-        .arms
-        .iter()
-        .filter_map(|a| Some((a.arm.as_str(), a.cost.criterion_ms, a.versus_none?.mean)))
-        .filter(|(_, cost, _)| cost.is_finite() && *cost > 0.0)
-        .collect();
-    if dots.len() < 2 {
-        return None;
-    }
-    let (w, h, margin) = (460.0, 280.0, 44.0);
-    let range = |pick: fn(&(&str, f64, f64)) -> f64| {
-        dots.iter().map(pick).fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)))
-    };
-    let ((x0, x1), (y0, y1)) = (range(|d| d.1.log10()), range(|d| d.2));
-    let x = |v: f64| margin + (v.log10() - x0) / (x1 - x0).max(1e-9) * (w - 3.0 * margin);
-    let y = |v: f64| h - margin - (v - y0) / (y1 - y0).max(1e-9) * (h - 2.0 * margin);
-    let mut svg = format!(r#"<svg viewBox="0 0 {w} {h}" role="img" aria-label="cost against gain">"#);
-    for tick in figure::ticks(y0, y1, 5) {
-        svg += &format!(
-            r#"<line class="grid" x1="{margin}" x2="{w}" y1="{0:.1}" y2="{0:.1}"/><text class="tick" x="{1}" y="{2:.1}" text-anchor="end">{3}</text>"#,
-            y(tick),
-            margin - 6.0,
-            y(tick) + 3.5,
-            (tick * 100.0).round() / 100.0
-        );
-    }
-    for power in x0.floor() as i32..=x1.ceil() as i32 {
-        let value = 10f64.powi(power);
-        if (x0..=x1).contains(&value.log10()) {
-            svg += &format!(
-                r#"<text class="tick" x="{:.1}" y="{}" text-anchor="middle">{value} ms</text>"#,
-                x(value),
-                h - 18.0
-            );
-        }
-    }
-    svg += &format!(
-        r#"<text class="tick" x="{}" y="{}" text-anchor="middle">criterion's time in a step; up: gain over none, points</text>"#,
-        w / 2.0,
-        h - 2.0
-    );
-    for (name, cost, points) in dots {
-        svg += &format!(
-            r#"<circle class="dot" cx="{0:.1}" cy="{1:.1}" r="3.5"/><text class="tick" x="{2:.1}" y="{3:.1}">{name}</text>"#,
-            x(cost),
-            y(points),
-            x(cost) + 6.0,
-            y(points) + 3.5
-        );
-    }
-    Some(svg + "</svg>")
+    let shown = quantities.into_iter().filter(|(_, lines)| !lines.is_empty());
+    shown
+        .map(|(title, lines)| (title.to_owned(), figure::lines(title, "epoch", &lines, figure::plain, false)))
+        .collect()
 }

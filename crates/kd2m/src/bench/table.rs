@@ -78,7 +78,8 @@ fn rows(cell: &CellResults) -> Vec<Vec<String>> {
     let head = ["arm", "λ", "test %", "vs none", "p (Holm)", "verdict", "best on val %", "top-5 %", "W₂² to teacher"];
     let mut rows = vec![strings(head)];
     // Summaries of an older version lack these: no column where no arm has a value.
-    let newer: [(&str, usize, fn(&ArmResults) -> Option<f64>); 2] =
+    type Pick = fn(&ArmResults) -> Option<f64>;
+    let newer: [(&str, usize, Pick); 2] =
         [("CKA to teacher", 4, |a| a.cka_to_teacher), ("calibration error %", 2, |a| a.ece)];
     let newer: Vec<_> = newer.into_iter().filter(|(.., pick)| cell.arms.iter().any(|a| pick(a).is_some())).collect();
     rows[0].extend(newer.iter().map(|(name, ..)| (*name).to_owned()));

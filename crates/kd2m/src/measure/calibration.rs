@@ -69,11 +69,8 @@ impl Calibration {
         for one in all {
             for (to, from) in bins.iter_mut().zip(&one.bins) {
                 let count = to.count + from.count;
-                let mean = |a: f64, b: f64| {
-                    (a * to.count as f64 + b * from.count as f64) / count.max(1) as f64
-                };
-                let (confidence, accuracy) =
-                    (mean(to.confidence, from.confidence), mean(to.accuracy, from.accuracy));
+                let mean = |a: f64, b: f64| (a * to.count as f64 + b * from.count as f64) / count.max(1) as f64;
+                let (confidence, accuracy) = (mean(to.confidence, from.confidence), mean(to.accuracy, from.accuracy));
                 *to = Bin { count, confidence, accuracy };
             }
         }

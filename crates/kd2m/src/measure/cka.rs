@@ -58,7 +58,8 @@ mod tests {
 
     /// The inputs of scripts/golden/measures.py.
     fn features(n: usize, d: usize, phase: f64) -> Vec<f32> {
-        let value = |i: usize, j: usize| 3.0 + ((i * 13 + j * 29 + i * j) as f64 * 0.37 + phase).sin() * (1.0 + j as f64);
+        let value =
+            |i: usize, j: usize| 3.0 + ((i * 13 + j * 29 + i * j) as f64 * 0.37 + phase).sin() * (1.0 + j as f64);
         (0..n).flat_map(|i| (0..d).map(move |j| value(i, j) as f32)).collect()
     }
 

@@ -1,44 +1,30 @@
-//! Gathers what the page shows from a run folder: summary, histories, features of a few validation images, one coupling.
+//! Gathers what the page shows from a run folder: summary, histories and summaries of the students, pictures of features.
 
 use std::path::Path;
 
-use kd2m_data::{Loader, Part};
-use kd2m_nn::weights;
-use kd2m_ot::{
-    Cloud, Options, Side,
-    divergence::{Divergence, Request, registry},
-};
-
-use super::embedding::Plane;
+use super::picture::{Pictures, pictures};
 use crate::{
-    Config, Error,
-    batch::{Outputs, host},
+    Error,
     device::DeviceChoice,
-    engine::{Images, Mode},
     files,
+    measure::Calibration,
     train::{
         EpochRecord,
         folder::RunFolder,
-        inspect::{read_config, teacher_file},
+        inspect::read_config,
         setup::Setup,
-        summary::Summary,
+        summary::{StudentSummary, Summary},
     },
 };
-
-/// Validation images in the embedding: enough to see ten clusters, few enough to draw.
-const SHOWN: usize = 300;
-/// Images of the batch whose coupling is drawn.
-const BATCH: usize = 64;
 
 /// Everything on the page.
 pub struct Collected {
     pub summary: Summary,
     pub config: String,
     pub histories: Vec<ArmHistory>,
-    pub embeddings: Vec<Embedding>,
-    /// Share of the variance that the plane shows.
-    pub explained: Option<f64>,
-    pub plans: Vec<PlanPicture>,
+    /// Reliability of each arm over its seeds; none where a summary is of an older version.
+    pub calibrations: Vec<(String, Calibration)>,
+    pub pictures: Pictures,
     pub class_names: Vec<String>,
 }
 
@@ -61,26 +47,6 @@ impl ArmHistory {
     }
 }
 
-/// Features of both networks in the page's plane.
-pub struct Embedding {
-    pub arm: String,
-    pub teacher: Vec<[f64; 2]>,
-    pub student: Vec<[f64; 2]>,
-    pub labels: Vec<u32>,
-    /// W₂² between the two clouds in all their dimensions.
-    pub w2: f64,
-}
-
-/// A coupling with samples sorted by class.
-pub struct PlanPicture {
-    pub arm: String,
-    pub labels: Vec<u32>,
-    /// Rows: student's samples; columns: teacher's.
-    pub entries: Vec<(usize, usize, f64)>,
-    /// Share of the mass that stays within its class.
-    pub within_class: f64,
-}
-
 /// Reads a finished run and runs its networks on a few validation images.
 ///
 /// # Errors
@@ -99,18 +65,15 @@ pub fn collect(
     }
     let summary: Summary = files::read_json(&folder.summary())?;
     let setup = Setup::new(&config, device, threads)?;
-    let histories = histories(&folder, &summary)?;
-    let mut page = Collected {
+    let arms: Vec<&str> = summary.students.iter().map(|s| s.arm.as_str()).collect();
+    Ok(Collected {
         class_names: setup.dataset.class_names.clone(),
-        summary,
+        histories: histories(&folder, &summary)?,
+        calibrations: calibrations(&folder, &summary)?,
+        pictures: pictures(&folder, &config, &setup, &arms)?,
         config: text,
-        histories,
-        embeddings: Vec::new(),
-        explained: None,
-        plans: Vec::new(),
-    };
-    picture(&mut page, &folder, &config, &setup)?;
-    Ok(page)
+        summary,
+    })
 }
 
 fn histories(folder: &RunFolder, summary: &Summary) -> Result<Vec<ArmHistory>, Error> {
@@ -131,70 +94,14 @@ fn histories(folder: &RunFolder, summary: &Summary) -> Result<Vec<ArmHistory>, E
         .collect()
 }
 
-/// Embeddings and plans of every arm's first seed, where feature widths are equal.
-fn picture(page: &mut Collected, folder: &RunFolder, config: &Config, setup: &Setup) -> Result<(), Error> {
-    let width = setup.teacher.feature_width();
-    if width != setup.student.feature_width() {
-        return Ok(());
-    }
-    let shown: Vec<u32> = setup.val.iter().copied().take(SHOWN).collect();
-    let labels: Vec<u32> = shown.iter().map(|i| setup.dataset.train.labels[*i as usize]).collect();
-    let teacher = features(setup, &setup.teacher, &teacher_file(config, folder), &shown)?;
-    let mut students = Vec::new();
-    let Some(seed) = page.summary.seeds.first() else { return Ok(()) };
-    for arm in &page.summary.students {
-        let file = folder.student(&arm.arm, *seed).join("student.safetensors");
-        students.push((arm.arm.clone(), features(setup, &setup.student, &file, &shown)?));
-    }
-    let mut everything = teacher.clone();
-    students.iter().for_each(|(_, x)| everything.extend_from_slice(x));
-    let Some(plane) = Plane::fit(&everything, width) else { return Ok(()) };
-    page.explained = Some(plane.explained);
-    for (arm, student) in &students {
-        let (w2, _) = transport(student, &teacher, width)?;
-        page.embeddings.push(Embedding {
-            arm: arm.clone(),
-            teacher: plane.project(&teacher),
-            student: plane.project(student),
-            labels: labels.clone(),
-            w2,
-        });
-        page.plans.push(plan_picture(arm, student, &teacher, width, &labels)?);
-    }
-    Ok(())
-}
-
-fn features(setup: &Setup, graph: &kd2m_nn::Graph, file: &Path, shown: &[u32]) -> Result<Vec<f32>, Error> {
-    let mut engine = setup.engine(graph, &weights::read(file, graph)?, &[], false)?;
-    let mut loader = Loader::evaluation(&setup.dataset, Part::Train, shown, 128)?;
-    let mut all = Vec::new();
-    while let Some(data) = loader.next() {
-        let images = Images { pixels: &data.images, n: data.len() };
-        let Outputs { features, .. } = engine.forward(images, Mode::Evaluate)?;
-        all.extend(host(&features));
-        loader.recycle(data);
+fn calibrations(folder: &RunFolder, summary: &Summary) -> Result<Vec<(String, Calibration)>, Error> {
+    let mut all: Vec<(String, Calibration)> = Vec::new();
+    all.extend(summary.teacher.calibration.clone().map(|c| ("teacher".to_owned(), c)));
+    for arm in &summary.students {
+        let read = |seed: &u64| files::read_json(&folder.student(&arm.arm, *seed).join("summary.json"));
+        let seeds: Vec<StudentSummary> = summary.seeds.iter().map(read).collect::<Result<_, _>>()?;
+        let found: Option<Vec<&Calibration>> = seeds.iter().map(|s| s.calibration.as_ref()).collect();
+        all.extend(found.and_then(Calibration::pooled).map(|c| (arm.arm.clone(), c)));
     }
     Ok(all)
-}
-
-/// (i, j, mass) of a coupling.
-type Entries = Vec<(usize, usize, f64)>;
-
-/// W₂² between two row-major clouds of width d, and the optimal coupling.
-fn transport(a: &[f32], b: &[f32], d: usize) -> Result<(f64, Entries), Error> {
-    let w2 = registry::build(&Options::new("w2"))?;
-    let (a, b) = (Cloud::new(Side::A, a, a.len() / d, d)?, Cloud::new(Side::B, b, b.len() / d, d)?);
-    let request = Request { plan: true, ..Request::VALUE };
-    let solution = Divergence::<f32>::evaluate(w2.as_ref(), &a, &b, request)?;
-    Ok((solution.value, solution.plan.map_or_else(Vec::new, |p| p.entries())))
-}
-
-fn plan_picture(arm: &str, student: &[f32], teacher: &[f32], d: usize, labels: &[u32]) -> Result<PlanPicture, Error> {
-    let mut order: Vec<usize> = (0..labels.len().min(BATCH)).collect();
-    order.sort_by_key(|i| labels[*i]);
-    let pick = |x: &[f32]| order.iter().flat_map(|i| x[i * d..(i + 1) * d].to_vec()).collect::<Vec<f32>>();
-    let (_, entries) = transport(&pick(student), &pick(teacher), d)?;
-    let labels: Vec<u32> = order.iter().map(|i| labels[*i]).collect();
-    let within_class = entries.iter().filter(|(i, j, _)| labels[*i] == labels[*j]).map(|e| e.2).sum();
-    Ok(PlanPicture { arm: arm.to_owned(), labels, entries, within_class })
 }

@@ -1,19 +1,23 @@
-//! `report.html`: one self-contained page about a run, without network or scripts, light and dark, printable.
-//! [`collect`] gathers the numbers from a run folder, [`figure`] draws them as SVG, `page.html` is the page.
+//! `report.html`: one self-contained page about a run, without network, light and dark, printable. [`collect`] gathers the
+//! numbers from a run folder, [`picture`] what is drawn of features, [`figure`] draws them as SVG, `page.html` is the page.
 
 pub mod collect;
 pub mod embedding;
 pub mod figure;
+pub mod picture;
+pub mod sweep;
 
 use std::path::{Path, PathBuf};
 
-use minijinja::{Environment, context};
+use minijinja::{Environment, Value, context};
 
 use crate::{Error, device::DeviceChoice, files, train::folder::RunFolder};
 pub use collect::{Collected, collect};
 
 /// The style sheet that all pages share.
 pub(crate) const STYLE: &str = include_str!("style.css");
+/// The only script: tables that sort.
+pub(crate) const SCRIPT: &str = include_str!("sort.js");
 
 /// Writes `report.html` of a finished run and returns its path; `data_root` in place of the configuration's.
 ///
@@ -34,35 +38,50 @@ pub fn page(run: &Collected) -> Result<String, Error> {
     let broken = |e: minijinja::Error| Error::Config(format!("report: {e}"));
     environment.add_template("page.html", include_str!("page.html")).map_err(broken)?;
     let template = environment.get_template("page.html").map_err(broken)?;
+    let teacher = &run.summary.teacher;
     template
         .render(context! {
             style => STYLE,
+            script => SCRIPT,
             name => run.summary.name.clone(),
             dataset => run.summary.dataset.clone(),
             seeds => run.summary.seeds.iter().map(u64::to_string).collect::<Vec<_>>(),
-            teacher_model => run.summary.teacher.model.clone(),
-            teacher_accuracy => format!("{:.2}", run.summary.teacher.test_accuracy),
+            teacher => context! {
+                model => teacher.model.clone(),
+                accuracy => format!("{:.2}", teacher.test_accuracy),
+                top5 => number(teacher.test_top5, 2),
+                ece => number(teacher.calibration.as_ref().map(|c| c.ece), 2),
+            },
+            measured => run.summary.students.iter().any(|s| s.ece.is_some() || s.cka_to_teacher.is_some()),
             rows => rows(run),
             few_seeds => run.summary.seeds.len() < 10,
             curves => curves(run),
             bounds => bounds(run),
-            embeddings => run.embeddings.iter().map(|e| context! {
-                arm => e.arm.clone(), figure => figure::scatter(e), w2 => format!("{:.4}", e.w2),
+            sweeps => titled(sweep::figures(&sweep(run), "test accuracy, %")),
+            maps => maps(run),
+            explained => run.pictures.explained.map(|share| format!("{:.0}", 100.0 * share)),
+            classes => run.class_names.iter().take(run.pictures.classes).enumerate().map(|(i, name)| context! {
+                name => name.clone(), mark => figure::scatter::mark(i),
             }).collect::<Vec<_>>(),
-            explained => run.explained.map(|share| format!("{:.0}", 100.0 * share)),
-            classes => run.class_names.iter().enumerate().map(|(i, name)| context! {
-                name => name.clone(), color => figure::color(i),
+            all_classes => run.class_names.len(),
+            heats => heats(run),
+            calibrations => run.calibrations.iter().map(|(arm, found)| context! {
+                arm => arm.clone(), figure => figure::reliability::reliability(found),
             }).collect::<Vec<_>>(),
-            plans => run.plans.iter().map(|p| context! {
-                arm => p.arm.clone(), figure => figure::plan(p), within => format!("{:.0}", (100.0 * p.within_class).max(0.0)),
+            plans => run.pictures.plans.iter().map(|p| context! {
+                arm => p.arm.clone(), figure => figure::plan::plan(p), within => format!("{:.0}", (100.0 * p.within_class).max(0.0)),
             }).collect::<Vec<_>>(),
             config => run.config.clone(),
         })
         .map_err(broken)
 }
 
+fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or("–".to_owned(), |v| format!("{v:.digits$}"))
+}
+
 /// One row of the table, as text.
-fn rows(run: &Collected) -> Vec<minijinja::Value> {
+fn rows(run: &Collected) -> Vec<Value> {
     let none = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     let row = |arm: &crate::train::summary::ArmSummary| {
         let verdict = arm.versus_none.as_ref().map(|d| match d.mean {
@@ -78,7 +97,10 @@ fn rows(run: &Collected) -> Vec<minijinja::Value> {
             best => format!("{:.2} ± {:.2}", arm.best_val.test_accuracy_mean, arm.best_val.test_accuracy_std),
             versus => none(arm.versus_none.as_ref().map(|d| format!("{:+.2} ± {:.2}", d.mean, d.half_width))),
             verdict => none(verdict.map(str::to_owned)),
-            w2 => none(arm.w2_to_teacher.map(|w| format!("{w:.4}"))),
+            top5 => number(arm.test_top5, 2),
+            ece => number(arm.ece, 2),
+            cka => number(arm.cka_to_teacher, 3),
+            w2 => number(arm.w2_to_teacher, 4),
             speed => format!("{:.0}", arm.images_per_second),
         }
     };
@@ -89,7 +111,7 @@ fn rows(run: &Collected) -> Vec<minijinja::Value> {
 type Pick = fn(&crate::train::EpochRecord) -> Option<f64>;
 
 /// Learning curves.
-fn curves(run: &Collected) -> Vec<minijinja::Value> {
+fn curves(run: &Collected) -> Vec<Value> {
     figures(
         run,
         &[
@@ -101,7 +123,7 @@ fn curves(run: &Collected) -> Vec<minijinja::Value> {
 }
 
 /// What the theory says of the student's risk, where `train.track_bounds` asked for it.
-fn bounds(run: &Collected) -> Vec<minijinja::Value> {
+fn bounds(run: &Collected) -> Vec<Value> {
     let quantities: [(&str, Pick); 4] = [
         ("risk gap: cross entropy of student − teacher", |r| r.bounds.get("ce_gap").copied()),
         ("what bounds the gap: transfer + mismatch", |r| Some(r.bounds.get("bound")? - r.bounds.get("ce_teacher")?)),
@@ -112,17 +134,45 @@ fn bounds(run: &Collected) -> Vec<minijinja::Value> {
 }
 
 /// One figure a quantity, one line an arm (mean over seeds).
-fn figures(run: &Collected, quantities: &[(&str, Pick)]) -> Vec<minijinja::Value> {
-    quantities
-        .iter()
-        .filter_map(|(title, pick)| {
-            let lines: Vec<figure::Line> = run
-                .histories
-                .iter()
-                .map(|arm| figure::Line { name: arm.arm.clone(), points: arm.mean_curve(*pick) })
-                .filter(|line| line.points.iter().any(|(_, y)| y.is_finite()))
-                .collect();
-            (!lines.is_empty()).then(|| context! { title => *title, figure => figure::lines(title, "epoch", &lines) })
+fn figures(run: &Collected, quantities: &[(&str, Pick)]) -> Vec<Value> {
+    let figure = |(title, pick): &(&str, Pick)| {
+        let lines = run.histories.iter().map(|arm| figure::Line::new(&arm.arm, arm.mean_curve(*pick)));
+        let lines: Vec<figure::Line> = lines.filter(|l| l.points.iter().any(|(_, y)| y.is_finite())).collect();
+        (!lines.is_empty()).then(|| ((*title).to_owned(), figure::lines(title, "epoch", &lines, figure::plain, false)))
+    };
+    titled(quantities.iter().filter_map(figure).collect())
+}
+
+/// Figures with their titles, for a template.
+pub(crate) fn titled(figures: Vec<(String, String)>) -> Vec<Value> {
+    figures.into_iter().map(|(title, figure)| context! { title => title, figure => figure }).collect()
+}
+
+/// The arms as points over λ.
+fn sweep(run: &Collected) -> Vec<sweep::Point> {
+    let point = |arm: &crate::train::summary::ArmSummary| {
+        Some(sweep::Point {
+            criterion: arm.criterion.clone(),
+            weight: arm.weight?,
+            accuracy: (arm.test_accuracy_mean, arm.test_accuracy_std),
+            w2_to_teacher: arm.w2_to_teacher,
         })
-        .collect()
+    };
+    run.summary.students.iter().filter_map(point).collect()
+}
+
+fn maps(run: &Collected) -> Vec<Value> {
+    let map = |maps: &picture::Maps| {
+        let drawn = maps.methods.iter().map(|(name, teacher, student)| {
+            context! { method => *name, figure => figure::scatter::scatter(teacher, student, &maps.labels) }
+        });
+        context! { arm => maps.arm.clone(), w2 => format!("{:.4}", maps.w2), drawn => drawn.collect::<Vec<_>>() }
+    };
+    run.pictures.maps.iter().map(map).collect()
+}
+
+fn heats(run: &Collected) -> Vec<Value> {
+    let names = &run.class_names[..run.pictures.classes.min(run.class_names.len())];
+    let heat = |heat: &picture::Heat| context! { arm => heat.arm.clone(), figure => figure::heat::heat(&heat.distances, names) };
+    run.pictures.heats.iter().map(heat).collect()
 }

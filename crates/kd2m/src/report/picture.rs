@@ -1,0 +1,197 @@
+//! What the page shows of features: both networks run on some validation images, the two clouds drawn in two dimensions three
+//! ways, one batch coupled, every class of the teacher compared with every class of the student.
+
+use std::path::Path;
+
+use kd2m_data::{Loader, Part};
+use kd2m_nn::{Graph, weights};
+use kd2m_ot::{
+    Cloud, Options, Side,
+    divergence::{Divergence, Request, registry},
+};
+
+use super::{
+    embedding::{Plane, tsne, umap},
+    figure::scatter::CLASSES,
+};
+use crate::{
+    Config, Error,
+    batch::{Outputs, host},
+    engine::{Images, Mode},
+    train::{folder::RunFolder, inspect::teacher_file, setup::Setup},
+};
+
+/// Validation images that features are computed of: some dozens a class.
+const SHOWN: usize = 640;
+/// Images in a map: enough to see clusters, few enough for exact t-SNE while a page is written.
+const MAPPED: usize = 120;
+/// Images of the batch whose coupling is drawn.
+const BATCH: usize = 64;
+/// Images of a class that are compared with those of another.
+const OF_A_CLASS: usize = 32;
+
+/// Everything that is drawn of features, of each arm's first seed.
+#[derive(Default)]
+pub struct Pictures {
+    pub maps: Vec<Maps>,
+    pub plans: Vec<PlanPicture>,
+    pub heats: Vec<Heat>,
+    /// Share of the variance that the principal plane shows.
+    pub explained: Option<f64>,
+    /// Classes that appear in them; those beyond could not be told apart.
+    pub classes: usize,
+}
+
+/// Features of both networks in the plane, by three methods.
+pub struct Maps {
+    pub arm: String,
+    pub labels: Vec<u32>,
+    /// (name, teacher's points, student's points); the principal plane is the same for all arms, the others are their own.
+    pub methods: [(&'static str, Points, Points); 3],
+    /// W₂² between the two clouds in all their dimensions.
+    pub w2: f64,
+}
+
+type Points = Vec<[f64; 2]>;
+
+/// A coupling with samples sorted by class.
+pub struct PlanPicture {
+    pub arm: String,
+    pub labels: Vec<u32>,
+    /// Rows: student's samples; columns: teacher's.
+    pub entries: Vec<(usize, usize, f64)>,
+    /// Share of the mass that stays within its class.
+    pub within_class: f64,
+}
+
+/// W₂² between the teacher's class i and the student's class j, `[classes, classes]`; NaN where one has no sample.
+pub struct Heat {
+    pub arm: String,
+    pub distances: Vec<f64>,
+}
+
+/// Draws nothing where feature widths differ: such clouds have no common space.
+///
+/// # Errors
+/// Weights that cannot be read.
+pub fn pictures(folder: &RunFolder, config: &Config, setup: &Setup, arms: &[&str]) -> Result<Pictures, Error> {
+    let d = setup.teacher.feature_width();
+    let (Some(seed), true) = (config.train.seeds.first(), d == setup.student.feature_width()) else {
+        return Ok(Pictures::default());
+    };
+    let label = |i: &u32| setup.dataset.train.labels[*i as usize];
+    let few = |i: &u32| (label(i) as usize) < CLASSES;
+    let shown: Vec<u32> = setup.val.iter().copied().filter(few).take(SHOWN).collect();
+    let labels: Vec<u32> = shown.iter().map(label).collect();
+    let teacher = features(setup, &setup.teacher, &teacher_file(config, folder), &shown)?;
+    let mut students = Vec::new();
+    for arm in arms {
+        let file = folder.student(arm, *seed).join("student.safetensors");
+        students.push(features(setup, &setup.student, &file, &shown)?);
+    }
+    let mapped = labels.len().min(MAPPED);
+    let head = |x: &[f32]| x[..mapped * d].to_vec();
+    let everything: Vec<f32> = students.iter().fold(head(&teacher), |mut all, x| {
+        all.extend(head(x));
+        all
+    });
+    let classes = setup.dataset.classes.min(CLASSES);
+    let mut found = Pictures { classes, ..Pictures::default() };
+    let Some(plane) = Plane::fit(&everything, d) else { return Ok(found) };
+    found.explained = Some(plane.explained);
+    for (arm, student) in arms.iter().zip(&students) {
+        let own = [head(&teacher), head(student)].concat();
+        let method = |name, points: Points| (name, points[..mapped].to_vec(), points[mapped..].to_vec());
+        found.maps.push(Maps {
+            arm: (*arm).to_owned(),
+            labels: labels[..mapped].to_vec(),
+            methods: [
+                method("pca", plane.project(&own)),
+                method("tsne", tsne::embed(&own, d)),
+                method("umap", umap::embed(&own, d)),
+            ],
+            w2: transport(student, &teacher, d)?.0,
+        });
+        found.plans.push(coupling(arm, student, &teacher, d, &labels)?);
+        found
+            .heats
+            .push(Heat { arm: (*arm).to_owned(), distances: between_classes(student, &teacher, d, &labels, classes)? });
+    }
+    Ok(found)
+}
+
+fn features(setup: &Setup, graph: &Graph, file: &Path, shown: &[u32]) -> Result<Vec<f32>, Error> {
+    let mut engine = setup.engine(graph, &weights::read(file, graph)?, &[], false)?;
+    let mut loader = Loader::evaluation(&setup.dataset, Part::Train, shown, 128)?;
+    let mut all = Vec::new();
+    while let Some(data) = loader.next() {
+        let images = Images { pixels: &data.images, n: data.len() };
+        let Outputs { features, .. } = engine.forward(images, Mode::Evaluate)?;
+        all.extend(host(&features));
+        loader.recycle(data);
+    }
+    Ok(all)
+}
+
+/// (i, j, mass) of a coupling.
+type Entries = Vec<(usize, usize, f64)>;
+
+/// W₂² between two row-major clouds of width d, and the optimal coupling.
+fn transport(a: &[f32], b: &[f32], d: usize) -> Result<(f64, Entries), Error> {
+    let w2 = registry::build(&Options::new("w2"))?;
+    let (a, b) = (Cloud::new(Side::A, a, a.len() / d, d)?, Cloud::new(Side::B, b, b.len() / d, d)?);
+    let request = Request { plan: true, ..Request::VALUE };
+    let solution = Divergence::<f32>::evaluate(w2.as_ref(), &a, &b, request)?;
+    Ok((solution.value, solution.plan.map_or_else(Vec::new, |p| p.entries())))
+}
+
+fn rows(x: &[f32], d: usize, which: &[usize]) -> Vec<f32> {
+    which.iter().flat_map(|i| x[i * d..(i + 1) * d].iter().copied()).collect()
+}
+
+fn coupling(arm: &str, student: &[f32], teacher: &[f32], d: usize, labels: &[u32]) -> Result<PlanPicture, Error> {
+    let mut order: Vec<usize> = (0..labels.len().min(BATCH)).collect();
+    order.sort_by_key(|i| labels[*i]);
+    let (_, entries) = transport(&rows(student, d, &order), &rows(teacher, d, &order), d)?;
+    let labels: Vec<u32> = order.iter().map(|i| labels[*i]).collect();
+    let within_class = entries.iter().filter(|(i, j, _)| labels[*i] == labels[*j]).map(|e| e.2).sum();
+    Ok(PlanPicture { arm: arm.to_owned(), labels, entries, within_class })
+}
+
+fn between_classes(
+    student: &[f32],
+    teacher: &[f32],
+    d: usize,
+    labels: &[u32],
+    classes: usize,
+) -> Result<Vec<f64>, Error> {
+    let of = |class: usize| {
+        let own = (0..labels.len()).filter(|i| labels[*i] as usize == class);
+        own.take(OF_A_CLASS).collect::<Vec<usize>>()
+    };
+    let members: Vec<Vec<usize>> = (0..classes).map(of).collect();
+    let mut all = Vec::with_capacity(classes * classes);
+    for i in &members {
+        for j in &members {
+            let empty = i.is_empty() || j.is_empty();
+            all.push(if empty { f64::NAN } else { transport(&rows(student, d, j), &rows(teacher, d, i), d)?.0 });
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_are_compared_with_their_own_and_others() {
+        // Teacher: class 0 at 0, class 1 at 3. Student: class 0 at 1, class 1 at 3. Class 2 has no sample.
+        let (teacher, student) = ([0.0, 3.0, 0.0, 3.0], [1.0, 3.0, 1.0, 3.0]);
+        let found = between_classes(&student, &teacher, 1, &[0, 1, 0, 1], 3).unwrap();
+        for (at, expected) in [(0, 1.0), (1, 9.0), (3, 4.0), (4, 0.0)] {
+            assert!((found[at] - expected).abs() < 1e-6, "{found:?}");
+        }
+        assert!([2, 5, 6, 7, 8].iter().all(|at| found[*at].is_nan()));
+    }
+}
