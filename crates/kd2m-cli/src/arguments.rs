@@ -82,6 +82,9 @@ pub struct RunArguments {
     /// Compute the teacher's outputs in every step, even where they could be remembered.
     #[arg(long)]
     pub no_teacher_cache: bool,
+    /// Write no event files for TensorBoard.
+    #[arg(long)]
+    pub no_tensorboard: bool,
     /// Least seconds between two checkpoints of a network.
     #[arg(long, value_name = "N", default_value_t = 30)]
     pub checkpoint_seconds: u64,
@@ -253,6 +256,9 @@ pub struct BenchArguments {
     /// Where networks run: cpu, flex, wgpu[:i], vulkan[:i], cuda[:i] or metal.
     #[arg(long, default_value = "cpu")]
     pub device: String,
+    /// Write no event files for TensorBoard.
+    #[arg(long)]
+    pub no_tensorboard: bool,
     /// Distil from teachers that are no better than chance.
     #[arg(long)]
     pub allow_weak_teacher: bool,

@@ -25,6 +25,7 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode, Error> {
         shard: arguments.shard.as_deref().map_or(Ok(Shard::WHOLE), Shard::parse)?,
         reuse: arguments.reuse.clone(),
         allow_weak_teacher: arguments.allow_weak_teacher,
+        tensorboard: !arguments.no_tensorboard,
     };
     if arguments.dry_run {
         let found = estimate::estimate(&grid, &options)?;

@@ -89,6 +89,7 @@ fn options(arguments: &RunArguments) -> Result<RunOptions, Error> {
         no_baseline: arguments.no_baseline,
         no_teacher_cache: arguments.no_teacher_cache,
         teacher_cache: None,
+        tensorboard: !arguments.no_tensorboard,
         checkpoint_interval: Duration::from_secs(arguments.checkpoint_seconds),
     })
 }

@@ -54,6 +54,8 @@ pub struct BenchOptions {
     /// Folders whose `summaries.json` counts as done.
     pub reuse: Vec<PathBuf>,
     pub allow_weak_teacher: bool,
+    /// Event files for TensorBoard beside the metrics.
+    pub tensorboard: bool,
 }
 
 impl BenchOptions {
@@ -75,6 +77,7 @@ impl BenchOptions {
             threads,
             existing: Existing::Resume,
             allow_weak_teacher: self.allow_weak_teacher,
+            tensorboard: self.tensorboard,
             ..RunOptions::default()
         }
     }

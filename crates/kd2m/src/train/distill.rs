@@ -27,6 +27,8 @@ pub struct RunOptions {
     pub no_teacher_cache: bool,
     /// Where they are remembered when the configuration names no folder; by default in the run folder, until the run ends.
     pub teacher_cache: Option<PathBuf>,
+    /// Event files for TensorBoard beside the metrics.
+    pub tensorboard: bool,
     /// Least time between two checkpoints of a network.
     pub checkpoint_interval: Duration,
 }
@@ -42,6 +44,7 @@ impl Default for RunOptions {
             no_baseline: false,
             no_teacher_cache: false,
             teacher_cache: None,
+            tensorboard: true,
             checkpoint_interval: checkpoint::INTERVAL,
         }
     }

@@ -15,6 +15,7 @@ pub mod statistics;
 pub mod student;
 pub mod summary;
 pub mod teach;
+pub mod tensorboard;
 
 pub use distill::{Run, RunOptions, distill, train_teacher};
 pub use observer::{Event, Observer, Silent};

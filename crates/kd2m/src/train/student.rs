@@ -50,7 +50,8 @@ impl Run<'_> {
         let tracker = Tracker::new(config, setup, arm, teacher)?;
         let mut teacher = NetworkTeacher::new(engine, cache);
         let start = setup.student_start(config, seed)?;
-        let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
+        let checkpoints =
+            || Checkpoints::new(&place, options.checkpoint_interval).with_tensorboard(options.tensorboard);
         let own = arm.configured(config);
         let fit = Fit {
             config: &own,

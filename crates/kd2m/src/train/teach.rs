@@ -28,7 +28,8 @@ impl Run<'_> {
             let path = config.teacher.weights.as_deref().unwrap_or(&saved);
             return Ok((weights::read(path, &setup.teacher)?, files::read_json(&summary_file)?));
         }
-        let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
+        let checkpoints =
+            || Checkpoints::new(&place, options.checkpoint_interval).with_tensorboard(options.tensorboard);
         let weights = match &config.teacher.weights {
             Some(path) => weights::read(path, &setup.teacher)?,
             None => {

@@ -1,0 +1,216 @@
+//! The history of a network as a TensorBoard event file beside `metrics.jsonl`: one event an epoch with every number of it.
+//! Format: TFRecord framing (length, its masked CRC-32C, data, its masked CRC-32C) around `Event` messages in protobuf
+//! (tensorflow/core/util/event.proto, framework/summary.proto). The file is a function of its first time and the history,
+//! so a resumed run repeats no step.
+
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use super::record::{EpochRecord, SplitRecord};
+use crate::{Error, files};
+
+/// TensorBoard reads every file whose name holds `tfevents`.
+pub const NAME: &str = "events.out.tfevents.kd2m";
+/// What the first event says that the file is.
+const VERSION: &str = "brain.Event:2";
+/// Where the first event's time stands: behind length, checksum and the field's tag.
+const FIRST_TIME: std::ops::Range<usize> = 13..21;
+
+/// Brings the event file of a folder to this history. What is there already is kept and added to, so that a TensorBoard that
+/// watches sees it grow; a file of another history (the run went back to a checkpoint) is replaced.
+///
+/// # Errors
+/// The disk.
+pub fn write(folder: &Path, history: &[EpochRecord]) -> Result<(), Error> {
+    let path = folder.join(NAME);
+    let old = fs::read(&path).unwrap_or_default();
+    let start = first_time(&old).unwrap_or_else(now);
+    let new = encode(start, history);
+    match new.strip_prefix(old.as_slice()) {
+        Some(rest) if !old.is_empty() => append(path, rest),
+        _ => files::write(&path, &new),
+    }
+}
+
+fn append(path: PathBuf, rest: &[u8]) -> Result<(), Error> {
+    let open = fs::File::options().append(true).open(&path);
+    open.and_then(|mut file| file.write_all(rest)).map_err(|source| Error::io("write", &path, source))
+}
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |d| d.as_secs_f64())
+}
+
+fn first_time(file: &[u8]) -> Option<f64> {
+    let bytes = file.get(FIRST_TIME)?;
+    let time = f64::from_le_bytes(bytes.try_into().ok()?);
+    // Anything else that stands there is no file of ours.
+    (file.get(12) == Some(&(1 << 3 | 1)) && time.is_finite()).then_some(time)
+}
+
+/// The whole file: version, then one event an epoch, its time the first one's and the seconds of training since.
+fn encode(start: f64, history: &[EpochRecord]) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut first = Message::default();
+    first.double(1, start);
+    first.bytes(3, VERSION.as_bytes());
+    frame(&mut file, &first.0);
+    let mut time = start;
+    for record in history {
+        time += record.seconds;
+        let mut summary = Message::default();
+        for (tag, number) in numbers(record).into_iter().filter(|(_, v)| v.is_finite()) {
+            let mut value = Message::default();
+            value.bytes(1, tag.as_bytes());
+            value.float(2, number as f32);
+            summary.bytes(1, &value.0);
+        }
+        let mut event = Message::default();
+        event.double(1, time);
+        event.integer(2, record.epoch as u64);
+        event.bytes(5, &summary.0);
+        frame(&mut file, &event.0);
+    }
+    file
+}
+
+/// Every number of an epoch under the path that it has in `metrics.jsonl`.
+fn numbers(record: &EpochRecord) -> Vec<(String, f64)> {
+    let mut all = vec![("lr".to_owned(), record.lr), ("images_per_second".to_owned(), record.images_per_second)];
+    all.extend(record.w2_to_teacher.map(|w| ("w2_to_teacher".to_owned(), w)));
+    all.extend(record.bounds.iter().map(|(name, value)| (format!("bounds/{name}"), *value)));
+    for (split, values) in [("train", &record.train), ("val", &record.val)] {
+        let SplitRecord { loss, accuracy, ce, terms } = values;
+        for (name, value) in [("loss", loss), ("accuracy", accuracy), ("ce", ce)] {
+            all.push((format!("{split}/{name}"), *value));
+        }
+        for (term, found) in terms {
+            all.push((format!("{split}/{term}/raw"), found.raw));
+            all.push((format!("{split}/{term}/weighted"), found.weighted));
+            let own = found.diagnostics.iter();
+            all.extend(own.map(|(name, value)| (format!("{split}/{term}/{name}"), *value)));
+        }
+    }
+    all
+}
+
+/// A protobuf message as it is written.
+#[derive(Default)]
+struct Message(Vec<u8>);
+
+impl Message {
+    fn tag(&mut self, field: u64, kind: u64) {
+        self.varint(field << 3 | kind);
+    }
+
+    fn varint(&mut self, mut value: u64) {
+        while value >= 0x80 {
+            self.0.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.0.push(value as u8);
+    }
+
+    fn integer(&mut self, field: u64, value: u64) {
+        self.tag(field, 0);
+        self.varint(value);
+    }
+
+    fn double(&mut self, field: u64, value: f64) {
+        self.tag(field, 1);
+        self.0.extend(value.to_le_bytes());
+    }
+
+    fn float(&mut self, field: u64, value: f32) {
+        self.tag(field, 5);
+        self.0.extend(value.to_le_bytes());
+    }
+
+    fn bytes(&mut self, field: u64, value: &[u8]) {
+        self.tag(field, 2);
+        self.varint(value.len() as u64);
+        self.0.extend(value);
+    }
+}
+
+fn frame(file: &mut Vec<u8>, data: &[u8]) {
+    let length = (data.len() as u64).to_le_bytes();
+    file.extend(length);
+    file.extend(masked(&length).to_le_bytes());
+    file.extend(data);
+    file.extend(masked(data).to_le_bytes());
+}
+
+/// A checksum as TFRecord stores it: rotated and shifted, so that the checksum of data with checksums inside stays good.
+fn masked(data: &[u8]) -> u32 {
+    crc32c::crc32c(data).rotate_right(15).wrapping_add(0xa282_ead8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(epoch: usize) -> EpochRecord {
+        let text = format!(
+            r#"{{"epoch":{epoch},"lr":0.01,"seconds":1.5,"images_per_second":1000.0,"w2_to_teacher":12.5,
+            "train":{{"loss":2.0,"accuracy":50.0,"ce":1.5,"terms":{{"w2":{{"raw":9.0,"weighted":0.5,"share_of_step":0.1}}}}}},
+            "val":{{"loss":1.0,"accuracy":75.0,"ce":1.0}}}}"#
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn bytes_are_those_of_tensorboards_own_writer() {
+        // scripts/golden/tfevents.py: the version event at time 1000 and the record of the step below, as TensorFlow frames them.
+        let mut file = Vec::new();
+        let mut first = Message::default();
+        first.double(1, 1000.0);
+        first.bytes(3, VERSION.as_bytes());
+        frame(&mut file, &first.0);
+        let mut value = Message::default();
+        value.bytes(1, b"val/accuracy");
+        value.float(2, 75.0);
+        let mut summary = Message::default();
+        summary.bytes(1, &value.0);
+        let mut event = Message::default();
+        event.double(1, 1001.5);
+        event.integer(2, 300);
+        event.bytes(5, &summary.0);
+        frame(&mut file, &event.0);
+        let hex: String = file.iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(hex, GOLDEN);
+    }
+
+    #[test]
+    fn a_history_grows_and_goes_back_without_repeating_a_step() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = || fs::read(folder.path().join(NAME)).unwrap();
+        write(folder.path(), &[record(1)]).unwrap();
+        let start = first_time(&read()).unwrap();
+        write(folder.path(), &[record(1), record(2)]).unwrap();
+        assert_eq!(read(), encode(start, &[record(1), record(2)]));
+        // Resumed from epoch 1, and epoch 2 took longer this time.
+        let again = EpochRecord { seconds: 3.0, ..record(2) };
+        write(folder.path(), &[record(1), again.clone()]).unwrap();
+        assert_eq!(read(), encode(start, &[record(1), again]));
+        // Something foreign is replaced.
+        fs::write(folder.path().join(NAME), b"no events").unwrap();
+        write(folder.path(), &[record(1)]).unwrap();
+        assert!(read().len() > 100);
+    }
+
+    #[test]
+    fn every_number_has_a_tag() {
+        let tags: Vec<String> = numbers(&record(1)).into_iter().map(|(tag, _)| tag).collect();
+        for tag in ["lr", "w2_to_teacher", "train/loss", "val/accuracy", "train/w2/raw", "train/w2/weighted"] {
+            assert!(tags.iter().any(|t| t == tag), "{tag} in {tags:?}");
+        }
+    }
+
+    const GOLDEN: &str = "1800000000000000a37f4b22090000000000408f401a0d627261696e2e4576656e743a3273ae6b562300000000000000b09f\
+        77430900000000004c8f4010ac022a150a130a0c76616c2f616363757261637915000096429249744b";
+}
