@@ -1,9 +1,14 @@
 //! Every inequality of `docs/theory.md` on random networks and data, and broken cases that must be caught.
 
+use kd2m_ot::Options;
+
 use super::{
     analysis::{Analysis, Settings, Subject},
     chain::{Chain, Verdict},
+    distance::Pair,
     head::Affine,
+    lipschitz::Lipschitz,
+    risk::{cross_entropy, softmax},
     sample::Features,
     testing::{Random, normal},
 };
@@ -172,4 +177,125 @@ fn widths_that_differ_are_refused_or_projected() {
     let found = Case::new(4, &Shape { projector: true, ..shape }).analyse(Settings::new(8));
     assert!(names(&found) == ["teacher's head", "logits", "probabilities"] && found.refused.len() == 1);
     assert!(found.terms.contains_key("w2"));
+}
+
+/// Statement 1: cross entropy and 1 − p_y along random pairs; and Λ is reached, so no smaller constant will do.
+#[test]
+fn losses_are_lipschitz_in_the_features() {
+    let mut random = Random::new(8);
+    for (classes, width, scale) in [(2, 1, 1.0), (3, 5, 0.1), (10, 4, 3.0), (7, 20, 30.0)] {
+        let head = affine(&mut random, classes, width);
+        let lipschitz = Lipschitz::of(&head);
+        for _ in 0..200 {
+            let (z, step) = (normal(&mut random, width), normal(&mut random, width));
+            let moved: Vec<f64> = z.iter().zip(&step).map(|(z, s)| z + scale * s).collect();
+            let length = scale * step.iter().map(|s| s * s).sum::<f64>().sqrt();
+            let (u, v) = (head.apply(&z), head.apply(&moved));
+            for y in 0..classes {
+                let most = lipschitz.by_class[y] * length * (1.0 + 1e-9);
+                assert!((cross_entropy(&u, y) - cross_entropy(&v, y)).abs() <= most);
+                assert!((softmax(&u)[y] - softmax(&v)[y]).abs() <= most / 4.0);
+                // Statement 3: to second order, from the slope at u.
+                let mut p = softmax(&u);
+                p[y] -= 1.0;
+                let slope: f64 = (0..width)
+                    .map(|k| (0..classes).map(|c| p[c] * head.row(c)[k]).sum::<f64>().powi(2))
+                    .sum::<f64>()
+                    .sqrt();
+                let second = slope * length + (lipschitz.largest * length).powi(2) / 8.0;
+                assert!(cross_entropy(&v, y) <= (cross_entropy(&u, y) + second) * (1.0 + 1e-9));
+            }
+        }
+    }
+    // Far on the wrong side the slope is Λ itself; half-way 1 − p_y has a quarter of it.
+    let head = Affine { weight: vec![1.0, 2.0, -2.0, -2.0], bias: vec![0.0; 2], inputs: 2 };
+    let (largest, at) = (Lipschitz::of(&head).largest, |t: f64| head.apply(&[0.6 * t, 0.8 * t]));
+    assert!((largest - 5.0).abs() < 1e-12);
+    assert!(((cross_entropy(&at(-11.0), 0) - cross_entropy(&at(-10.0), 0)) - largest).abs() < 1e-9);
+    let slope = (softmax(&at(1e-4))[0] - softmax(&at(-1e-4))[0]) / 2e-4;
+    assert!((slope - largest / 4.0).abs() < 1e-6);
+}
+
+/// (A, B) as a pair of clouds.
+fn pair<'a>(a: &'a [f64], b: &'a [f64], width: usize) -> Pair<'a> {
+    Pair { a, b, width, exact_limit: 1000 }
+}
+
+/// Statement 6: L directions in orthonormal blocks sum to at most ⌈L/d⌉ W₂²; directions drawn one by one do not.
+#[test]
+fn slices_along_orthonormal_blocks_stay_below() {
+    let mut random = Random::new(9);
+    for (n, d) in [(1, 1), (1, 24), (30, 5), (25, 40)] {
+        for directions in [1, 3, d, 2 * d, 2 * d + 1] {
+            let (a, b) = (normal(&mut random, n * d), normal(&mut random, n * d));
+            let pair = pair(&a, &b, d);
+            let sliced = pair.closed(&Options::new("sw2").set("directions", directions)).unwrap();
+            let blocks = directions.div_ceil(d) as f64;
+            assert!(
+                directions as f64 * sliced <= blocks * pair.w2().unwrap()[1] * (1.0 + 1e-9),
+                "{n} {d} {directions}"
+            );
+        }
+    }
+    // Two Diracs: W₂² = ‖x − y‖² = 1. Independent directions overshoot about every other time.
+    let (d, directions) = (32, 8);
+    let overshoots = |random: &mut Random| {
+        let squares = (0..directions).map(|_| {
+            let v = normal(random, d);
+            v[0] * v[0] / v.iter().map(|x| x * x).sum::<f64>()
+        });
+        squares.sum::<f64>() / directions as f64 > 1.0 / d as f64
+    };
+    assert!((0..60).filter(|_| overshoots(&mut random)).count() > 5);
+}
+
+/// Statement 7: over all batches of n of a set, mean W₂² falls with n, from the paired error at 1 to the set's own at the end.
+#[test]
+fn batches_fall_from_the_paired_error_to_the_whole() {
+    let (size, d, mut random) = (7usize, 2, Random::new(10));
+    for noise in [1.5, 4.0] {
+        let a = normal(&mut random, size * d);
+        let b: Vec<f64> = normal(&mut random, size * d).iter().zip(&a).map(|(x, a)| a + noise * x).collect();
+        let mut means = vec![(0.0, 0.0); size + 1];
+        for subset in 1usize..1 << size {
+            let chosen = |x: &[f64]| -> Vec<f64> {
+                (0..size).filter(|i| subset >> i & 1 == 1).flat_map(|i| x[i * d..(i + 1) * d].to_vec()).collect()
+            };
+            let (x, y) = (chosen(&a), chosen(&b));
+            let mean = &mut means[subset.count_ones() as usize];
+            *mean = (mean.0 + pair(&x, &y, d).w2().unwrap()[1], mean.1 + 1.0);
+        }
+        let means: Vec<f64> = means[1..].iter().map(|(sum, count)| sum / count).collect();
+        assert!(means.windows(2).all(|m| m[1] <= m[0] * (1.0 + 1e-12)), "{means:?}");
+        let whole = pair(&a, &b, d);
+        assert!((means[0] - whole.closed(&Options::new("mse")).unwrap()).abs() < 1e-12);
+        assert!((means[size - 1] - whole.w2().unwrap()[1]).abs() < 1e-12 && means[size - 1] < means[0]);
+    }
+}
+
+/// Statement 10: two independent samples of one distribution are apart by no less than nearest neighbours are, n^(−2/d).
+#[test]
+fn independent_samples_of_one_distribution_are_apart() {
+    let mut random = Random::new(11);
+    // Volume of the unit ball, by its recursion over dimensions.
+    let ball = |d: usize| (1..=d).fold([1.0, 2.0], |[v, w], k| [w, v * std::f64::consts::TAU / (k + 1) as f64])[0];
+    assert!(
+        (ball(2) - std::f64::consts::PI).abs() < 1e-12 && (ball(3) - 4.0 / 3.0 * std::f64::consts::PI).abs() < 1e-12
+    );
+    for d in [1, 2, 5, 20] {
+        let mut last = f64::INFINITY;
+        for n in [8, 64, 512] {
+            let trials = if n < 100 { 20 } else { 4 };
+            let mut mean = 0.0;
+            for _ in 0..trials {
+                // Uniform in the unit cube: the density is 1.
+                let mut cloud = || (0..n * d).map(|_| random.uniform()).collect::<Vec<f64>>();
+                let (a, b) = (cloud(), cloud());
+                mean += pair(&a, &b, d).w2().unwrap()[1] / trials as f64;
+            }
+            let least = 0.5 * (2.0 * n as f64 * ball(d)).powf(-2.0 / d as f64);
+            assert!(mean >= least && mean < last, "d = {d}, n = {n}: {mean} {least} {last}");
+            last = mean;
+        }
+    }
 }

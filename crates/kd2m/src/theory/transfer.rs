@@ -64,7 +64,7 @@ impl Transfer {
             each(),
         ];
         let gibbs = vec![
-            Term::new("|G(h∘g_S) − G(h∘g_T)|", (of_student.gibbs - of_teacher.gibbs).abs(), "gibbs 1 − p_y"),
+            Term::new("|G(h∘g_S) − G(h∘g_T)|", (of_student.gibbs - of_teacher.gibbs).abs(), "E(1 − p_y)"),
             Term::new("Σ π_y Λ_y W₁(y) / 4", by_classes / 4.0, "a quarter of the slope of cross entropy"),
         ];
         let chains = [("cross entropy", either), ("rise of cross entropy", rise), ("Gibbs risk", gibbs)];

@@ -114,7 +114,7 @@ impl Ends {
         let gibbs = (1.0 - 1.0 / classes as f64).sqrt() * by_priors(&within, |c| c.w1)[1];
         let bound = self.teacher.gibbs + gibbs;
         let terms = vec![
-            Term::new("G(student)", self.student.gibbs, "gibbs 1 − p_y"),
+            Term::new("G(student)", self.student.gibbs, "E(1 − p_y)"),
             Term::new("G(teacher) + √(1 − 1/C) Σ π_y W₁(y)", bound, "distance of the probabilities"),
         ];
         let way = Way {
