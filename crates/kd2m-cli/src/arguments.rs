@@ -28,6 +28,8 @@ pub enum Command {
     Distance(DistanceArguments),
     /// Run a grid: data sets × networks × arms × seeds; finished runs are skipped.
     Bench(BenchArguments),
+    /// Run the rows of the paper's table and say which published figures are within our interval.
+    Reproduce(ReproduceArguments),
     /// Show what there is to choose from.
     List(ListArguments),
 }
@@ -268,6 +270,69 @@ pub struct BenchArguments {
     /// No progress.
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+#[derive(Args)]
+pub struct ReproduceArguments {
+    /// What to reproduce.
+    pub what: Reproduced,
+    /// DATASET or DATASET/METHOD, e.g. cifar10/cw2 (repeatable); the whole table by default.
+    #[arg(long = "row", value_name = "ROW")]
+    pub rows: Vec<String>,
+    /// Folder of the data sets (data.root).
+    #[arg(long, value_name = "DIR")]
+    pub data_root: Option<PathBuf>,
+    /// Weights that the teacher starts from: .pth or .safetensors; the paper's are torchvision's resnet34-b627a593.pth.
+    #[arg(long, value_name = "FILE")]
+    pub teacher_init: Option<PathBuf>,
+    /// Weights that the students start from; the paper's are torchvision's resnet18-f37072fd.pth.
+    #[arg(long, value_name = "FILE")]
+    pub student_init: Option<PathBuf>,
+    /// λ of every criterion, in place of the choice on validation among the paper's.
+    #[arg(long, value_name = "λ")]
+    pub weight: Option<f64>,
+    /// Random seeds; 1,2,3 by default.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub seeds: Vec<u64>,
+    /// Epochs; the paper's 15 by default.
+    #[arg(long, value_name = "N")]
+    pub epochs: Option<usize>,
+    /// Override a key of the grid, e.g. --set student.stem=cifar.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Folder of results; what is finished in it is not run again.
+    #[arg(long, value_name = "DIR", default_value = "runs/paper")]
+    pub out: PathBuf,
+    /// Runs at once.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub jobs: usize,
+    /// Threads of one run.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub threads: usize,
+    /// Where networks run: cpu, flex, wgpu[:i], vulkan[:i], cuda[:i] or metal.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Print the plan with the estimated time and stop.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Exit with 1 when a published figure is outside.
+    #[arg(long)]
+    pub strict: bool,
+    /// Distil from teachers that are no better than chance.
+    #[arg(long)]
+    pub allow_weak_teacher: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// No progress.
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Reproduced {
+    /// The KD²M paper's table.
+    Paper,
 }
 
 #[derive(Args)]

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         Command::Report(report) => command::report::report(&report),
         Command::Distance(distance) => command::distance::distance(&distance),
         Command::Bench(bench) => command::bench::bench(&bench),
+        Command::Reproduce(reproduce) => command::reproduce::reproduce(&reproduce),
         Command::List(list) => command::list::list(&list),
     };
     match outcome {

@@ -6,4 +6,5 @@ pub mod distance;
 pub mod eval;
 pub mod list;
 pub mod report;
+pub mod reproduce;
 pub mod run;

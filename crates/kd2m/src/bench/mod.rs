@@ -8,6 +8,7 @@ mod export;
 mod finish;
 pub mod grid;
 pub mod page;
+pub mod paper;
 pub mod plan;
 pub mod protocol;
 pub mod results;

@@ -64,6 +64,9 @@ pub struct TeacherConfig {
     /// A `.safetensors` or `.pth` file; without it the teacher is trained in the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
+    /// Weights to start from when it is trained, as the paper's ImageNet weights; a classifier of other classes is drawn anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub init: Option<PathBuf>,
     /// Epochs when it is trained; `train.epochs` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
@@ -107,7 +110,7 @@ pub struct StudentConfig {
     pub model: String,
     #[serde(default)]
     pub stem: Stem,
-    /// Weights to start from instead of a random draw.
+    /// Weights to start from instead of a random draw; a classifier of other classes is drawn anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
 }

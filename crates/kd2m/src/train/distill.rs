@@ -146,12 +146,11 @@ pub fn check_arms(config: &Config, setup: &Setup, arms: &[ArmConfig]) -> Result<
 
 /// Reads the weights that a configuration names once before anything is written.
 fn check_weights(config: &Config, setup: &Setup) -> Result<(), Error> {
-    for (file, graph) in [(&config.teacher.weights, &setup.teacher), (&config.student.weights, &setup.student)] {
-        if let Some(path) = file {
-            kd2m_nn::weights::read(path, graph)?;
-        }
+    match &config.teacher.weights {
+        Some(path) => drop(kd2m_nn::weights::read(path, &setup.teacher)?),
+        None => drop(setup.teacher_start(config)?),
     }
-    Ok(())
+    setup.student_start(config, 0).map(drop)
 }
 
 fn open_folder(config: &Config, options: &RunOptions) -> Result<RunFolder, Error> {

@@ -1,6 +1,6 @@
 //! From a checked configuration to data, graphs and engines.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use kd2m_data::{Augment, Dataset};
 use kd2m_nn::{
@@ -116,8 +116,24 @@ impl Setup {
     /// A file of `student.weights` that cannot be read or does not fit.
     pub fn student_start(&self, config: &Config, seed: u64) -> Result<Weights, Error> {
         match &config.student.weights {
-            Some(path) => Ok(weights::read(path, &self.student)?),
+            Some(path) => start(path, &self.student, seed),
             None => Ok(init::initialise(&self.student, seed)),
         }
     }
+
+    /// The weights that a teacher which is trained here starts from.
+    ///
+    /// # Errors
+    /// A file of `teacher.init` that cannot be read or does not fit.
+    pub fn teacher_start(&self, config: &Config) -> Result<Weights, Error> {
+        match &config.teacher.init {
+            Some(path) => start(path, &self.teacher, config.teacher.seed),
+            None => Ok(init::initialise(&self.teacher, config.teacher.seed)),
+        }
+    }
+}
+
+/// A file's weights; a classifier of other classes, as ImageNet's, gives way to a random one.
+fn start(path: &Path, graph: &Graph, seed: u64) -> Result<Weights, Error> {
+    Ok(weights::read_start(path, graph, &init::initialise(graph, seed))?.0)
 }

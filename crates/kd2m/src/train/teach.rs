@@ -1,7 +1,7 @@
 //! The teacher of a run: read from a file or trained, evaluated once, refused when it knows nothing.
 
 use kd2m_data::Part;
-use kd2m_nn::{Weights, init, weights};
+use kd2m_nn::{Weights, weights};
 
 use super::{
     checkpoint::Checkpoints,
@@ -33,7 +33,7 @@ impl Run<'_> {
         let weights = match &config.teacher.weights {
             Some(path) => weights::read(path, &setup.teacher)?,
             None => {
-                let start = init::initialise(&setup.teacher, config.teacher.seed);
+                let start = setup.teacher_start(config)?;
                 let fit = Fit {
                     config,
                     dataset: &setup.dataset,
