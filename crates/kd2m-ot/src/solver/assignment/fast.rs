@@ -7,11 +7,12 @@ use super::{
     lists,
     minima::Minima,
     rows::{BITS, FixedPoint, Rows, padded},
+    scans::ByRows,
     search::{Auction, NONE, State, Tighten},
 };
 use crate::{
     crew::Crew,
-    isa::{Element, Isa},
+    isa::{Element, Isa, Kernel, LANES, Simd},
     real::Real,
 };
 
@@ -22,13 +23,15 @@ pub struct Tuning {
     pub epsilon: f64,
     /// ε of the first phase, in units of the second.
     pub coarse: f64,
+    /// Up to this size whole rows are searched in place of lists.
+    pub small: usize,
     /// Cap on the bids of a phase, in units of n: near ties must not end in a price war.
     pub bids: usize,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { epsilon: 0.002, coarse: 10.0, bids: 16 }
+        Self { epsilon: 0.002, coarse: 10.0, small: 128, bids: 16 }
     }
 }
 
@@ -65,11 +68,25 @@ pub(crate) fn solve<R: Rows>(
     }
     let fixed = FixedPoint::new(minima.row, minima.range);
     let start = start.filter(|v| v.len() == n);
+    let by_rows = |v: Vec<i32>, greedy| {
+        let found = isa.run(ByRows { rows, fixed: &fixed, v, greedy })?;
+        Some(Answer::Searched(unscaled(found.columns, &found.v[..n], fixed.scale.wide(), found.paths)))
+    };
+    if start.is_none() && isa.run(IsTied { rows, least: &fixed.offsets }) {
+        if let Some(found) = by_rows(vec![0; padded(n)], Some(n / 8)) {
+            return found;
+        }
+    }
     let mut v: Vec<i32> = match start {
         Some(v) => carried(v, fixed.scale.wide()),
         None => minima.column.iter().map(|m| minimum(*m, fixed.scale)).collect(),
     };
     v.resize(padded(n), 0);
+    if n <= tuning.small {
+        if let Some(found) = by_rows(v.clone(), None) {
+            return found;
+        }
+    }
     let lists = lists::build_all(isa, crew, rows, &fixed, &v);
     let mut state = State {
         rows,
@@ -98,9 +115,39 @@ pub(crate) fn solve<R: Rows>(
     isa.run(Auction { epsilon: 0, steps: n, state: &mut state });
     let iterations = isa.run(Augment { state: &mut state });
 
-    let scale = state.fixed.scale.wide();
-    let v = state.v[..n].iter().map(|&v| f64::from(v) / scale).collect();
-    Answer::Searched(Matching { columns: state.x, v, iterations })
+    Answer::Searched(unscaled(state.x, &state.v[..n], state.fixed.scale.wide(), iterations))
+}
+
+fn unscaled(columns: Vec<u32>, v: &[i32], scale: f64, iterations: usize) -> Matching {
+    Matching { columns, v: v.iter().map(|&v| f64::from(v) / scale).collect(), iterations }
+}
+
+/// Whether a few rows have on average three or more columns at their least cost: rare among distances of features, the rule among
+/// small whole numbers.
+struct IsTied<'a, R: Rows> {
+    rows: &'a R,
+    least: &'a [R::Element],
+}
+
+impl<R: Rows> Kernel for IsTied<'_, R> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn call<S: Simd>(self, simd: S) -> bool {
+        const SAMPLES: usize = 16;
+        let n = self.least.len();
+        let samples: Vec<u32> = (0..SAMPLES.min(n)).map(|k| (k * n / SAMPLES.min(n)) as u32).collect();
+        let mut scratch = Vec::new();
+        let block = self.rows.fetch(&samples, &mut scratch);
+        let of_row = |(k, &i): (usize, &u32)| {
+            let wanted = R::Element::vsplat(simd, self.least[i as usize]);
+            let (chunks, _) = block.row(k, i).as_chunks::<LANES>();
+            let equal =
+                |chunk| simd.bits(R::Element::vequal(simd, R::Element::vload(simd, chunk), wanted)).count_ones();
+            chunks.iter().map(equal).sum::<u32>()
+        };
+        samples.iter().enumerate().map(of_row).sum::<u32>() >= 3 * samples.len() as u32
+    }
 }
 
 fn minimum<T: Element + Real>(minimum: T, scale: T) -> i32 {

@@ -9,6 +9,7 @@ pub mod fast;
 mod lists;
 mod minima;
 pub mod rows;
+mod scans;
 mod search;
 
 #[cfg(test)]

@@ -42,14 +42,18 @@ fn the_fast_solver_agrees_with_the_plain_one_everywhere() {
                 let cost = problem(kind, n, seed as u64);
                 let plain = certified(&cost, n, dense::solve(&cost, n, None));
                 assert!(certificate::is_permutation(&plain.columns));
-                let fast = fast::solve(isa, &Crew::alone(), &Matrix::new(&cost, n), None, fast::Tuning::default());
-                let fast = certified(&cost, n, fast.matching());
-                let what = format!("{kind}, n = {n}, {}", isa.name());
-                assert!(certificate::is_permutation(&fast.columns), "{what}");
-                let largest = cost.iter().fold(0.0f32, |a, &b| a.max(b)) as f64;
-                let tolerance = largest * 2f64.powi(-24);
-                assert!((fast.value - plain.value).abs() <= tolerance, "{what}: {} {}", fast.value, plain.value);
-                assert!(fast.gap <= tolerance, "{what}: gap {}", fast.gap);
+                // By lists, and by whole rows.
+                for small in [0, n] {
+                    let tuning = fast::Tuning { small, ..fast::Tuning::default() };
+                    let fast = fast::solve(isa, &Crew::alone(), &Matrix::new(&cost, n), None, tuning);
+                    let fast = certified(&cost, n, fast.matching());
+                    let what = format!("{kind}, n = {n}, {}, small = {small}", isa.name());
+                    assert!(certificate::is_permutation(&fast.columns), "{what}");
+                    let largest = cost.iter().fold(0.0f32, |a, &b| a.max(b)) as f64;
+                    let tolerance = largest * 2f64.powi(-24);
+                    assert!((fast.value - plain.value).abs() <= tolerance, "{what}: {} {}", fast.value, plain.value);
+                    assert!(fast.gap <= tolerance, "{what}: gap {}", fast.gap);
+                }
             }
         }
     }
