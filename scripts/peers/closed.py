@@ -1,21 +1,13 @@
 #!/usr/bin/env python3
 """Sliced W2, RBF MMD, energy distance and Bures against POT, geomloss, pytorch-fid and plain torch.
 
-Both sides run in alternation on two threads with OPENBLAS_* unset, a pause before each run, medians; a row shows peer time / ours for each peer. Losses are
-value and gradient, Bures is the value alone as POT has it. Values must agree to the tolerance that the row's sampling allows.
-Needs: pip install POT geomloss torch numpy scipy pytorch-fid torchvision, and
-`cargo build --release -p kd2m-ot --example bridge_closed`.
-Run: python scripts/peers/closed.py target/release/examples/libbridge_closed.so [--sizes 128,512,2048]
+Both sides run in alternation on two threads, a pause before each run, medians; a row shows peer time / ours with the best peer.
+Losses are value and gradient, Bures is the value alone as POT has it. Values must agree to the tolerance that the row's sampling
+allows. Run by `scripts/compare-peers distances`.
 """
 
-import os
-
-for name in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"):
-    os.environ.pop(name, None)
-os.environ.update(OMP_NUM_THREADS="2", OPENBLAS_NUM_THREADS="2", RAYON_NUM_THREADS="2")
-
-import argparse
 import ctypes
+import os
 import statistics
 import time
 
@@ -105,18 +97,13 @@ def row(what, n, ours, peers, tolerance):
     times = {name: 1e3 * statistics.median(spent) for name, spent in times.items()}
     mine = times.pop("ours")
     best = min(times, key=times.get)
-    shown = ", ".join(f"{name} {spent:.2f}" for name, spent in times.items())
-    print(f"| {what} | {n} | {shown} | {mine:.3f} | {times[best] / mine:.1f} ({best}) |", flush=True)
+    return f"| {what} | {n} | {times[best]:.3f} ({best}) | {mine:.3f} | {times[best] / mine:.1f} |"
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("library")
-    parser.add_argument("--sizes", default="128,512,2048")
-    options = parser.parse_args()
-    ours = Ours(options.library)
-    print("| problem | n | peers, ms | ours, ms | best peer / ours |\n|---|---|---|---|---|")
-    for n in map(int, options.sizes.split(",")):
+def rows(library, sizes=(128, 512, 2048)):
+    """The lines of the table, one after the other."""
+    ours = Ours(library)
+    for n in sizes:
         rng = np.random.default_rng(n)
         teacher = np.maximum(rng.standard_normal((n, WIDTH)), 0)
         x = np.maximum(teacher + 0.8 * rng.standard_normal((n, WIDTH)), 0).astype(np.float32)
@@ -126,20 +113,17 @@ def main():
         pot = lambda a, b: ot.sliced_wasserstein_distance(a, b, projections=directions, p=2) ** 2
         plain = lambda a, b: sliced(a, b, directions)
         # Each side has its own 128 directions.
-        row("sliced W2, 128 directions", n, ours("sw2", x, y), {"POT": loss(pot, x, y), "torch": loss(plain, x, y)}, 0.3)
-        row("RBF MMD, median", n, ours("mmd-rbf", x, y), {"torch": loss(mmd, x, y)}, 1e-2)
+        yield row("sliced W2, 128 directions", n, ours("sw2", x, y), {"POT": loss(pot, x, y), "torch": loss(plain, x, y)}, 0.3)
+        yield row("RBF MMD, median", n, ours("mmd-rbf", x, y), {"torch": loss(mmd, x, y)}, 1e-2)
         sigma = 20.0
         gaussian = SamplesLoss("gaussian", blur=sigma, backend="tensorized")
         peers = {
             "geomloss": loss(lambda a, b: 2 * gaussian(a, b), x, y),
             "torch": loss(lambda a, b: mmd(a, b, sigma), x, y),
         }
-        row("RBF MMD, given bandwidth", n, ours(f"mmd-rbf bandwidth={sigma}", x, y), peers, 1e-2)
+        yield row("RBF MMD, given bandwidth", n, ours(f"mmd-rbf bandwidth={sigma}", x, y), peers, 1e-2)
         energy = SamplesLoss("energy", backend="tensorized")
-        row("energy distance", n, ours("energy", x, y), {"geomloss": loss(lambda a, b: 2 * energy(a, b), x, y)}, 1e-2)
-        row("Bures, value", n, ours("gaussian-w2", x, y, False), {"POT": bures_pot(x, y)}, 1e-2)
+        yield row("energy distance", n, ours("energy", x, y), {"geomloss": loss(lambda a, b: 2 * energy(a, b), x, y)}, 1e-2)
+        yield row("Bures, value", n, ours("gaussian-w2", x, y, False), {"POT": bures_pot(x, y)}, 1e-2)
         if n > WIDTH:
-            row("Fréchet, value", n, ours("fid", x, y, False), {"pytorch-fid": fid(x, y)}, 1e-4)
-
-
-main()
+            yield row("Fréchet, value", n, ours("fid", x, y, False), {"pytorch-fid": fid(x, y)}, 1e-4)

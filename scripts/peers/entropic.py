@@ -3,13 +3,11 @@
 
 Both sides run in alternation on two threads; a row shows peer time / ours. Error: norm of the gradient's difference to that of a
 converged run in f64, over its norm. Of ours the loosest tolerance that is at least as accurate as the peer counts.
-Needs: pip install geomloss POT torch numpy, and `cargo build --release -p kd2m-ot --example bridge_entropic`.
-Run: python scripts/peers/entropic.py target/release/examples/libbridge_entropic.so
+Run by `scripts/compare-peers distances`.
 """
 
 import ctypes
 import statistics
-import sys
 import time
 
 import numpy as np
@@ -92,12 +90,13 @@ def exact_gradient(x, y, epsilon):
     return (2 * (plan(x, x) @ x - plan(x, y) @ y)).numpy()
 
 
-def sinkhorn_rows(ours):
-    print("Sinkhorn divergence with gradient, d = 512, epsilon = 0.05 x mean cost; ms, error of the gradient, geomloss / ours")
+def sinkhorn_rows(ours, sizes):
+    """With gradient, d = 512, epsilon = 0.05 × mean cost; in brackets the gradient's error."""
     for kind in ("independent", "paired"):
-        for n in (128, 512, 2048):
+        for n in sizes:
             x, y = clouds(kind, n, 512, n)
-            mean = float((x.astype(np.float64) ** 2).sum(1).mean() + (y.astype(np.float64) ** 2).sum(1).mean() - 2 * x.mean(0, dtype=np.float64) @ y.mean(0, dtype=np.float64))
+            means = x.mean(0, dtype=np.float64) @ y.mean(0, dtype=np.float64)
+            mean = float((x.astype(np.float64) ** 2).sum(1).mean() + (y.astype(np.float64) ** 2).sum(1).mean() - 2 * means)
             epsilon = 0.05 * mean
             reference = exact_gradient(x, y, epsilon)
             error = lambda gradient: np.linalg.norm(gradient - reference) / np.linalg.norm(reference)
@@ -110,13 +109,10 @@ def sinkhorn_rows(ours):
                     if my_error <= peer_error:
                         break
                 peer_time, my_time = alternate([peer, mine], 15 if n < 2048 else 5)
-                print(
-                    f"| {n} | {kind} | scaling {scaling} | {peer_time * 1e3:.2f} ({peer_error:.1e}) | {my_time * 1e3:.2f} ({my_error:.1e}, "
-                    f"tolerance {tolerance:g}) | {peer_time / my_time:.1f} |",
-                    flush=True,
+                yield (
+                    f"| Sinkhorn divergence with gradient, {kind} | {n} | {peer_time * 1e3:.2f} (geomloss, scaling {scaling}, error "
+                    f"{peer_error:.1e}) | {my_time * 1e3:.2f} (error {my_error:.1e}) | {peer_time / my_time:.1f} |"
                 )
-            default = lambda: ours.divergence("sinkhorn", x, y)
-            print(f"|  |  | ours by default |  | {alternate([default], 9)[0] * 1e3:.2f} ({error(default()[1]):.1e}) |  |", flush=True)
 
 
 def torch_batched(cost, p, q, epsilon, tolerance):
@@ -133,9 +129,9 @@ def torch_batched(cost, p, q, epsilon, tolerance):
 
 
 def batched_rows(ours):
+    """Over logits, 128 pairs × 100 classes, epsilon = 0.05; in brackets the gradient's error."""
     import ot.batch
 
-    print("Batched Sinkhorn over logits, 128 pairs x 100 classes, epsilon = 0.05; ms, peer / ours")
     rng = np.random.default_rng(0)
     batch, classes, epsilon, tolerance = 128, 100, 0.05, 1e-4
     logits = rng.standard_normal((2, batch, classes)) * 3
@@ -146,7 +142,7 @@ def batched_rows(ours):
     cost = np.ascontiguousarray(1 - embedding @ embedding.T)
     tensors = [torch.from_numpy(t) for t in (cost.astype(np.float32), p, q)]
     stacked = tensors[0].expand(batch, classes, classes).contiguous()
-    mine = lambda: ours.batched(cost, p, q, epsilon, tolerance)
+    mine = lambda: ours.batched(cost, p, q, epsilon, tolerance)[1]
     exact = ours.batched(cost, p, q, epsilon, 1e-12)[1]
     centred = lambda f: f - (f * p).sum(1, keepdims=True)
     peers = {
@@ -155,21 +151,21 @@ def batched_rows(ours):
         "POT ot.batch log_sinkhorn": lambda: ot.batch.solve_batch(stacked, epsilon, tensors[1], tensors[2], tol=tolerance, max_iter=10_000, method="log_sinkhorn", grad="detach").potentials[0].numpy(),
     }
     error = lambda gradient: np.linalg.norm((gradient - exact) * p) / np.linalg.norm(exact * p)
-    print(f"ours: error {error(mine()[1]):.1e}")
     for name, peer in peers.items():
         try:
             peer_error = f"{error(centred(peer())):.1e}"
         except Exception as failure:  # a peer that fails is a row that says so
-            print(f"| {name} | failed: {failure} |")
+            yield f"| batched Sinkhorn on logits 128×100 | 128 | failed ({name}: {failure}) |  |  |"
             continue
         peer_time, my_time = alternate([peer, mine], 9)
-        print(f"| {name} | {peer_time * 1e3:.2f} ({peer_error}) | {my_time * 1e3:.2f} | {peer_time / my_time:.1f} |", flush=True)
+        yield (
+            f"| batched Sinkhorn on logits 128×100 | 128 | {peer_time * 1e3:.2f} ({name}, error {peer_error}) | "
+            f"{my_time * 1e3:.2f} (error {error(mine()):.1e}) | {peer_time / my_time:.1f} |"
+        )
 
 
-if __name__ == "__main__":
-    ours = Ours(sys.argv[1])
-    which = sys.argv[2:] or ["batched", "sinkhorn"]
-    if "batched" in which:
-        batched_rows(ours)
-    if "sinkhorn" in which:
-        sinkhorn_rows(ours)
+def rows(library, sizes=(128, 512, 2048)):
+    """The lines of the table, one after the other."""
+    ours = Ours(library)
+    yield from batched_rows(ours)
+    yield from sinkhorn_rows(ours, sizes)

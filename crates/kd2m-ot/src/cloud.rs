@@ -3,6 +3,7 @@
 
 use crate::{
     error::{OtError, Side},
+    isa::{Isa, Kernel, LANES, Simd},
     real::Real,
 };
 
@@ -15,6 +16,28 @@ pub enum Labels<'a, T> {
     Hard(&'a [u32]),
     /// A distribution over classes a sample, row-major `[n, classes]` (softmax outputs).
     Soft { values: &'a [T], classes: usize },
+}
+
+/// Whether all values lie strictly between −limit and limit; false for NaN. Values at the limit are looked at one by one.
+struct AreWithin<'a, T> {
+    values: &'a [T],
+    limit: T,
+}
+
+impl<T: Real> Kernel for AreWithin<'_, T> {
+    type Output = bool;
+
+    #[inline(always)]
+    fn call<S: Simd>(self, simd: S) -> bool {
+        let (chunks, tail) = self.values.as_chunks::<LANES>();
+        let (above, below) = (T::vsplat(simd, self.limit), T::vsplat(simd, -self.limit));
+        let mut inside = 0xffff;
+        for chunk in chunks {
+            let x = T::vload(simd, chunk);
+            inside &= simd.bits(T::vless(simd, x, above)) & simd.bits(T::vless(simd, below, x));
+        }
+        inside == 0xffff && tail.iter().all(|x| x.abs() < self.limit)
+    }
 }
 
 /// n samples × d features, row-major, with marginal weights that sum to one.
@@ -40,12 +63,12 @@ impl<'a, T: Real> Cloud<'a, T> {
         if features.len() != n * d {
             return Err(OtError::Length { what: format!("{side}"), rows: n, columns: d, found: features.len() });
         }
-        // Whole chunks without a branch for each value: a search for the first one takes as long as a small product.
+        // Whole vectors without a branch for each value: a search for the first bad one takes as long as a small product.
         let limit = largest::<T>(d);
         let is_good = |x: &T| x.abs() <= limit;
-        let bad = features.chunks(256).position(|chunk| chunk.iter().fold(false, |bad, x| bad | !is_good(x)));
-        let at = bad.and_then(|k| features[k * 256..].iter().position(|x| !is_good(x)).map(|at| k * 256 + at));
-        if let Some(at) = at {
+        let all_good = Isa::detect().run(AreWithin { values: features, limit });
+        let bad = if all_good { None } else { features.iter().position(|x| !is_good(x)) };
+        if let Some(at) = bad {
             let (row, column, value) = (at / d, at % d, features[at].wide());
             return Err(match value.is_finite() {
                 true => OtError::TooLarge { side, row, column, value, limit: limit.wide() },

@@ -6,7 +6,7 @@ use crate::{
     real::Real,
 };
 
-/// Adds each column of row-major `[rows, d]` to `sums`.
+/// Adds each column of row-major `[rows, d]` to `sums`, to a few units of rounding of `T`.
 pub struct ColumnSums<'a, T> {
     pub features: &'a [T],
     pub sums: &'a mut [f64],
@@ -18,14 +18,22 @@ impl<T: Real> Kernel for ColumnSums<'_, T> {
     #[inline(always)]
     fn call<S: Simd>(self, simd: S) {
         let d = self.sums.len();
+        // Rows by eights in their own precision, which changes a mean by a few units of rounding, then in `f64`.
         let (sums, sums_tail) = self.sums.as_chunks_mut::<LANES>();
-        for row in self.features.chunks_exact(d) {
-            let (chunks, tail) = row.as_chunks::<LANES>();
-            for (sum, x) in sums.iter_mut().zip(chunks) {
-                simd.store_d(simd.add_d(simd.load_d(sum), T::widen(simd, x)), sum);
+        for rows in self.features.chunks(8 * d) {
+            for (k, sum) in sums.iter_mut().enumerate() {
+                let mut of_rows = T::vsplat(simd, T::zero());
+                for row in rows.chunks_exact(d) {
+                    of_rows = T::vadd(simd, of_rows, T::vload(simd, &row.as_chunks::<LANES>().0[k]));
+                }
+                let mut lanes = [T::zero(); LANES];
+                T::vstore(simd, of_rows, &mut lanes);
+                simd.store_d(simd.add_d(simd.load_d(sum), T::widen(simd, &lanes)), sum);
             }
-            for (sum, x) in sums_tail.iter_mut().zip(tail) {
-                *sum += x.wide();
+            for row in rows.chunks_exact(d) {
+                for (sum, x) in sums_tail.iter_mut().zip(row.as_chunks::<LANES>().1) {
+                    *sum += x.wide();
+                }
             }
         }
     }
@@ -237,7 +245,8 @@ mod tests {
         let mut sums = vec![0.0; d];
         isa.run(ColumnSums { features: &features, sums: &mut sums });
         for (k, &s) in sums.iter().enumerate() {
-            near(s, (0..n).map(|i| features[i * d + k].wide()).sum());
+            let plain: f64 = (0..n).map(|i| features[i * d + k].wide()).sum();
+            assert!((s - plain).abs() <= 8.0 * n as f64 * T::epsilon().wide());
         }
         let (mut rows, mut norms) = (vec![T::zero(); n * d], vec![T::zero(); n]);
         isa.run(Centre { features: &features, centre: &centre, rows: &mut rows, norms: &mut norms });

@@ -31,7 +31,7 @@ pub struct Tuning {
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { epsilon: 0.002, coarse: 10.0, small: 128, bids: 16 }
+        Self { epsilon: 0.002, coarse: 10.0, small: 192, bids: 16 }
     }
 }
 
@@ -72,20 +72,21 @@ pub(crate) fn solve<R: Rows>(
         let found = isa.run(ByRows { rows, fixed: &fixed, v, greedy })?;
         Some(Answer::Searched(unscaled(found.columns, &found.v[..n], fixed.scale.wide(), found.paths)))
     };
-    if start.is_none() && isa.run(IsTied { rows, least: &fixed.offsets }) {
-        if let Some(found) = by_rows(vec![0; padded(n)], Some(n / 8)) {
-            return found;
-        }
+    if start.is_none()
+        && isa.run(IsTied { rows, least: &fixed.offsets })
+        && let Some(found) = by_rows(vec![0; padded(n)], Some(n / 8))
+    {
+        return found;
     }
     let mut v: Vec<i32> = match start {
         Some(v) => carried(v, fixed.scale.wide()),
         None => minima.column.iter().map(|m| minimum(*m, fixed.scale)).collect(),
     };
     v.resize(padded(n), 0);
-    if n <= tuning.small {
-        if let Some(found) = by_rows(v.clone(), None) {
-            return found;
-        }
+    if n <= tuning.small
+        && let Some(found) = by_rows(v.clone(), None)
+    {
+        return found;
     }
     let lists = lists::build_all(isa, crew, rows, &fixed, &v);
     let mut state = State {

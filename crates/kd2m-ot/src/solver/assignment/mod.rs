@@ -75,7 +75,7 @@ pub(crate) fn solve_rows<R: Rows>(crew: &Crew, rows: &R, start: Option<&[f64]>) 
 }
 
 /// From this size on the passes over the matrix are shared among threads; below, waking them costs more than they save.
-pub(crate) const PARALLEL_FROM: usize = 384;
+const PARALLEL_FROM: usize = 384;
 
 /// What a solver claims: nobody trusts it before [`certificate::certify`] has seen it.
 #[derive(Debug, Clone, PartialEq)]
