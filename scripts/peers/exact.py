@@ -13,8 +13,6 @@ import lap
 import numpy as np
 
 SIZES, WIDTH, SEEDS = (128, 256, 512, 1024, 2048), 512, 3
-# OpenBLAS's threads spin for some 16 ms after a product: they go to sleep before the other side runs.
-SPIN = 0.02
 FEATURES = ("independent", "paired", "classes")
 MATRICES = ("whole numbers 0–4", "whole numbers below n/8", "uniform noise")
 
@@ -95,19 +93,18 @@ def peers(cost, wide):
     return found
 
 
-def alternate(runs, repeats, pause):
-    """Median seconds of each run, taken in turns, `pause` seconds before each."""
+def alternate(runs, repeats):
+    """Median seconds of each run, taken in turns."""
     times = {name: [] for name in runs}
     for _ in range(repeats):
         for name, run in runs.items():
-            time.sleep(pause)
             start = time.perf_counter()
             run()
             times[name].append(time.perf_counter() - start)
     return {name: statistics.median(spent) for name, spent in times.items()}
 
 
-def row(what, n, problems, repeats, pause=0.0):
+def row(what, n, problems, repeats):
     """One line of the table: each problem is (ours, peers, cost in f64)."""
     spent, best, who = [], [], []
     for ours, others, wide in problems:
@@ -116,7 +113,7 @@ def row(what, n, problems, repeats, pause=0.0):
         reference = value(next(iter(others.values()))())
         if abs(value(ours()) - reference) > 1e-6 * abs(reference) + 1e-9:
             raise SystemExit(f"{what}, n = {n}: ours costs {value(ours())}, the peer's plan {reference}")
-        times = alternate({"ours": ours, **others}, repeats, pause)
+        times = alternate({"ours": ours, **others}, repeats)
         spent.append(times.pop("ours"))
         who.append(min(times, key=times.get))
         best.append(times[who[-1]])
@@ -143,8 +140,8 @@ def rows(library, sizes=SIZES):
                 loss = {"numpy + lapjvh f32": lambda x=x, y=y: peer_loss(x, y)}
                 losses.append((lambda x=x, y=y: ours.from_features(x, y, True), loss, wide))
             yield row(f"exact plan, {kind}, from matrix", n, matrices, repeats)
-            yield row(f"exact plan, {kind}, from features", n, features, min(repeats, 15), SPIN)
-            yield row(f"W2 loss with gradient, {kind}", n, losses, min(repeats, 15), SPIN)
+            yield row(f"exact plan, {kind}, from features", n, features, repeats)
+            yield row(f"W2 loss with gradient, {kind}", n, losses, repeats)
         for kind in MATRICES:
             costs = [whole_numbers(kind, n, rng) for rng in seeds]
             problems = [(lambda c=c: ours.from_matrix(c), peers(c, c.astype(np.float64)), c.astype(np.float64)) for c in costs]
