@@ -117,6 +117,18 @@ fn tracked_terms_are_those_of_the_saved_student() {
     assert!(!std::fs::read_to_string(plain.join("report.html")).unwrap().contains("Risk and its bounds"));
 }
 
+/// With the teacher's classifier there is one head: nothing is lost between two.
+#[test]
+fn a_student_with_the_teachers_head_has_no_mismatch() {
+    let folder = tempfile::tempdir().unwrap();
+    let flags = ["--criterion", "class-w1", "--weight", "0.1", "--set", "student.head=teacher"];
+    let out = run(folder.path(), "head", &flags);
+    for student in json(&out, &[]) {
+        assert!(student["ways"].as_array().unwrap().iter().all(|way| way["mismatch"].as_f64().unwrap_or(0.0) == 0.0));
+        assert_eq!(student["terms"]["lambda_student"], student["terms"]["lambda_teacher"]);
+    }
+}
+
 #[test]
 fn mistakes_are_named() {
     let folder = tempfile::tempdir().unwrap();
@@ -126,6 +138,8 @@ fn mistakes_are_named() {
         String::from_utf8(found.stderr).unwrap()
     };
     assert!(refused(&["distill", "--track-bounds", "often"]).contains("every=5"));
+    let head = refused(&["distill", "--set", "student.head=teacher", "--set", "student.model=mlp-3"]);
+    assert!(head.contains("takes 64 features") && head.contains("has 128"), "{head}");
     let nowhere = folder.path().to_str().unwrap();
     assert!(refused(&["bound", nowhere]).contains("neither a run folder"));
     let out = run(folder.path(), "short", &["--criterion", "mse", "--weight", "0.01"]);

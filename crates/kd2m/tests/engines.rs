@@ -1,7 +1,10 @@
 //! Both engines are the same network: outputs, gradients, a step, running statistics. Burn's flex path is the reference.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use kd2m::engine::{Engine, Images, Mode, OutputGradients, Rule, Then, Update, burn::BurnEngine, cpu::CpuEngine};
+use kd2m::engine::{
+    Engine, Images, Mode, OutputGradients, Rule, Then, Update, burn::BurnEngine, cpu::CpuEngine,
+    frozen_head::FrozenHead,
+};
 use kd2m_nn::{Graph, Shape, Weights, init, zoo};
 
 /// Values in ±1 that look random and are the same everywhere.
@@ -127,5 +130,34 @@ fn the_networks_of_the_literature() {
     }
     for model in ["MobileNetV2", "ShuffleV1", "ShuffleV2"] {
         agree(model, zoo::Stem::Cifar, [3, 32, 32], 8, false);
+    }
+}
+
+/// A frozen classifier stays as it is, bit for bit, on both engines, and its features learn as they would beside a trained one.
+#[test]
+fn a_frozen_head_stays_and_its_features_learn_alike() {
+    let graph = zoo::build("digits-cnn-student", &zoo::ZooOptions::new(10, 1, 8, 8)).unwrap();
+    let weights = init::initialise(&graph, 3);
+    let (pixels, rule) = (images(&graph, 6), Rule::Sgd { momentum: 0.9, nesterov: false });
+    let batch = Images { pixels: &pixels, n: 6 };
+    let updates = [0.0, 0.01].map(|weight_decay| Update { lr: 0.1, weight_decay, gradient_scale: 1.0, rule });
+    let engines = || -> [Box<dyn Engine>; 2] {
+        let cpu = CpuEngine::new(&graph, &weights, &[], true, 1).unwrap();
+        [Box::new(cpu), Box::new(BurnEngine::new(&graph, &weights, &[], &Device::flex()).unwrap())]
+    };
+    let pairs = updates.iter().flat_map(|update| engines().into_iter().zip(engines()).map(move |pair| (*update, pair)));
+    for (update, (mut plain, frozen)) in pairs {
+        let mut frozen: Box<dyn Engine> = Box::new(FrozenHead::new(frozen, &graph, &weights).unwrap());
+        for engine in [&mut plain, &mut frozen] {
+            engine.forward(batch, Mode::Train).unwrap();
+            engine.backward(&gradients(&graph, 6, &[]), Then::Step(update)).unwrap();
+        }
+        let (mut plain, mut frozen) = (plain.network_state(), frozen.network_state());
+        for key in ["fc.weight", "fc.bias"] {
+            assert!(frozen[key] == weights[key] && plain[key] != weights[key], "{key}");
+            plain.remove(key);
+            frozen.remove(key);
+        }
+        compare("beside a frozen head", &frozen, &plain, 1e-5);
     }
 }

@@ -113,6 +113,27 @@ pub struct StudentConfig {
     /// Weights to start from instead of a random draw; a classifier of other classes is drawn anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
+    /// Its classifier.
+    #[serde(default, skip_serializing_if = "Head::is_own")]
+    pub head: Head,
+}
+
+/// Which classifier a student has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Head {
+    /// Its own, trained with it.
+    #[default]
+    Own,
+    /// The teacher's, which is not trained (SimKD).
+    Teacher,
+}
+
+impl Head {
+    /// True unless the teacher's is kept.
+    pub fn is_own(&self) -> bool {
+        *self == Head::Own
+    }
 }
 
 /// Precision of the products in a network.
@@ -242,7 +263,7 @@ pub struct ArmConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LossConfig {
     pub criterion: String,
-    /// `features`, `logits` or the name of a stage.
+    /// `features`, `logits`, `probabilities` or the name of a stage.
     #[serde(default = "default_on")]
     pub on: String,
     /// λ; the criterion's own default when left out.

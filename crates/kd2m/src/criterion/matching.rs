@@ -29,16 +29,19 @@ use crate::{
 pub enum On {
     Features,
     Logits,
+    /// Softmax of the logits.
+    Probabilities,
     /// A stage's map, averaged over positions.
     Stage(String),
 }
 
 impl On {
-    /// Reads `features`, `logits`, or else the name of a stage.
+    /// Reads `features`, `logits`, `probabilities`, or else the name of a stage.
     pub fn parse(text: &str) -> Self {
         match text {
             "features" => On::Features,
             "logits" => On::Logits,
+            "probabilities" => On::Probabilities,
             stage => On::Stage(stage.to_owned()),
         }
     }
@@ -47,6 +50,7 @@ impl On {
         match self {
             On::Features => Ok(outputs.features.clone()),
             On::Logits => Ok(outputs.logits.clone()),
+            On::Probabilities => Ok(softmax(outputs.logits.clone(), 1)),
             On::Stage(stage) => {
                 let map = outputs.map(stage).ok_or_else(|| CriterionError::Config(format!("no map `{stage}`")))?;
                 let [n, c, h, w] = map.dims();
@@ -170,7 +174,7 @@ impl Criterion for Matching {
     fn prepare(&mut self, shapes: &Shapes, device: &Device, seed: u64) -> Result<(), CriterionError> {
         let width = |network: &super::NetworkShapes, who: &str| match &self.on {
             On::Features => Ok(network.features),
-            On::Logits => Ok(shapes.classes),
+            On::Logits | On::Probabilities => Ok(shapes.classes),
             On::Stage(stage) => network.map(stage).map(|[c, ..]| c).ok_or_else(|| {
                 let known: Vec<&str> = network.maps.iter().map(|(name, _)| name.as_str()).collect();
                 CriterionError::Config(format!(
@@ -245,6 +249,51 @@ impl Criterion for Matching {
         match (&self.on, &self.projector) {
             (On::Features, Some(projector)) => Some(projector.forward(features)),
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// mse on probabilities: (1/n) Σ ‖p − q‖², and ∂/∂u_k = (2/n) p_k ((p − q)_k − Σ_c p_c (p − q)_c).
+    #[test]
+    fn probabilities_are_compared_behind_their_softmax() {
+        let matrix = |values: Vec<f32>| Tensor::<2>::from_data(TensorData::new(values, [2, 3]), &Device::flex());
+        let outputs = |logits: Tensor<2>| Outputs { features: logits.clone(), logits, maps: Vec::new() };
+        let (own, given) = (vec![0.5, -1.0, 2.0, 0.0, 0.3, 0.1], vec![1.0, 1.0, -1.0, 0.2, 0.0, 3.0]);
+        let student = outputs(matrix(own.clone())).leaves();
+        let teacher = outputs(matrix(given.clone()));
+        let (labels, indices) = ([0, 1], [0, 1]);
+        let batch = Batch {
+            student: &student,
+            teacher: &teacher,
+            labels: &labels,
+            indices: &indices,
+            step: 0,
+            epoch: 0,
+            seed: 0,
+            mode: Mode::Train,
+        };
+        let mut criterion = Matching::new(&Options::new("mse"), On::parse("probabilities")).unwrap();
+        let loss = criterion.evaluate(&batch).unwrap().loss;
+        let soft = |u: &[f32]| {
+            let u: Vec<f64> = u.iter().map(|x| f64::from(*x)).collect();
+            u.chunks(3).map(crate::theory::risk::softmax).collect::<Vec<_>>()
+        };
+        let mut value = 0.0;
+        let mut gradient = Vec::new();
+        for (p, q) in soft(&own).iter().zip(soft(&given)) {
+            let delta: Vec<f64> = p.iter().zip(&q).map(|(p, q)| p - q).collect();
+            value += 0.5 * delta.iter().map(|d| d * d).sum::<f64>();
+            let mean: f64 = p.iter().zip(&delta).map(|(p, d)| p * d).sum();
+            gradient.extend(p.iter().zip(&delta).map(|(p, d)| p * (d - mean)));
+        }
+        assert!((f64::from(host(&loss)[0]) - value).abs() < 1e-6);
+        let found = student.logits.grad_remove(&mut loss.backward()).map(|g| host(&g)).unwrap();
+        for (found, expected) in found.iter().zip(gradient) {
+            assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} {expected}");
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod burn;
 pub mod cpu;
+pub mod frozen_head;
 
 use std::sync::Arc;
 

@@ -150,7 +150,7 @@ fn check_weights(config: &Config, setup: &Setup) -> Result<(), Error> {
         Some(path) => drop(kd2m_nn::weights::read(path, &setup.teacher)?),
         None => drop(setup.teacher_start(config)?),
     }
-    setup.student_start(config, 0).map(drop)
+    setup.student_start(config, 0, &kd2m_nn::Weights::new()).map(drop)
 }
 
 fn open_folder(config: &Config, options: &RunOptions) -> Result<RunFolder, Error> {

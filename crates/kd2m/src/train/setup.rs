@@ -10,10 +10,10 @@ use kd2m_nn::{
 
 use crate::{
     Error,
-    config::Config,
+    config::{Config, Head},
     criterion::{NetworkShapes, Shapes},
     device::DeviceChoice,
-    engine::{Engine, burn::BurnEngine, cpu::CpuEngine},
+    engine::{Engine, burn::BurnEngine, cpu::CpuEngine, frozen_head::FrozenHead},
 };
 
 /// Data and networks of a run.
@@ -70,9 +70,19 @@ impl Setup {
             };
             zoo::build(model, &options)
         };
+        let teacher = graph(&config.teacher.model, config.teacher.stem)?;
+        let student = graph(&config.student.model, config.student.stem)?;
+        if !config.student.head.is_own() && student.feature_width() != teacher.feature_width() {
+            return Err(Error::Config(format!(
+                "student.head = \"teacher\": the teacher's classifier takes {} features, {} has {}: choose a student of that width",
+                teacher.feature_width(),
+                student.name,
+                student.feature_width()
+            )));
+        }
         Ok(Self {
-            teacher: graph(&config.teacher.model, config.teacher.stem)?,
-            student: graph(&config.student.model, config.student.stem)?,
+            teacher,
+            student,
             train,
             teacher_train,
             val: split.val,
@@ -110,15 +120,41 @@ impl Setup {
         })
     }
 
-    /// The weights that every arm of a seed starts from.
+    /// The weights that every arm of a seed starts from; with `student.head = "teacher"` their classifier is the teacher's.
     ///
     /// # Errors
     /// A file of `student.weights` that cannot be read or does not fit.
-    pub fn student_start(&self, config: &Config, seed: u64) -> Result<Weights, Error> {
-        match &config.student.weights {
-            Some(path) => start(path, &self.student, seed),
-            None => Ok(init::initialise(&self.student, seed)),
+    pub fn student_start(&self, config: &Config, seed: u64, teacher: &Weights) -> Result<Weights, Error> {
+        let mut initial = match &config.student.weights {
+            Some(path) => start(path, &self.student, seed)?,
+            None => init::initialise(&self.student, seed),
+        };
+        if !config.student.head.is_own() {
+            let name = |graph: &Graph| graph.node(graph.logits()).name.clone();
+            let (own, given) = (name(&self.student), name(&self.teacher));
+            for part in ["weight", "bias"] {
+                let tensor = teacher.get(&format!("{given}.{part}"));
+                initial.extend(tensor.map(|tensor| (format!("{own}.{part}"), tensor.clone())));
+            }
         }
+        Ok(initial)
+    }
+
+    /// The engine that trains a student from these weights.
+    ///
+    /// # Errors
+    /// As [`engine`](Setup::engine).
+    pub fn student_engine(
+        &self,
+        config: &Config,
+        start: &Weights,
+        stages: &[String],
+    ) -> Result<Box<dyn Engine>, Error> {
+        let engine = self.engine(&self.student, start, stages, true)?;
+        Ok(match config.student.head {
+            Head::Own => engine,
+            Head::Teacher => Box::new(FrozenHead::new(engine, &self.student, start)?),
+        })
     }
 
     /// The weights that a teacher which is trained here starts from.

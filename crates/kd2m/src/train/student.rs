@@ -47,9 +47,9 @@ impl Run<'_> {
         let needs = objective.needs();
         let engine = setup.engine(&setup.teacher, teacher, &needs.teacher_maps, false)?;
         let cache = self.teacher_cache(teacher, &needs.teacher_maps, &engine.arithmetic());
+        let start = setup.student_start(config, seed, teacher)?;
         let tracker = Tracker::new(config, setup, arm, teacher)?;
         let mut teacher = NetworkTeacher::new(engine, cache);
-        let start = setup.student_start(config, seed)?;
         let checkpoints =
             || Checkpoints::new(&place, options.checkpoint_interval).with_tensorboard(options.tensorboard);
         let own = arm.configured(config);
@@ -62,7 +62,7 @@ impl Run<'_> {
             epochs: config.train.epochs,
             seed,
             arm: &arm.name,
-            engine: setup.engine(&setup.student, &start, &needs.student_maps, true)?,
+            engine: setup.student_engine(config, &start, &needs.student_maps)?,
             teacher: Some(&mut teacher),
             tracker,
             objective,
