@@ -21,6 +21,11 @@ pub const OPTIONS: &[OptionSpec] = &[
         help: "true: weight each class by the mean of its mass in A and in B, renormalised over the classes used; false: plain mean over classes",
     },
     OptionSpec {
+        name: "sum",
+        default: "false",
+        help: "true: the plain sum over classes, as in KD²M's reference code, where the paper has the mean; not with priors",
+    },
+    OptionSpec {
         name: "strict",
         default: "false",
         help: "true: a class that occurs in one cloud only is an error; false: it is left out and counted",
@@ -34,21 +39,26 @@ pub struct ClassConditional {
     name: String,
     inner: Box<dyn AnyDivergence>,
     priors: bool,
+    sum: bool,
     strict: bool,
 }
 
 impl ClassConditional {
-    /// Wraps `inner`, which error messages call by `options.metric()`; reads `priors` and `strict`.
+    /// Wraps `inner`, which error messages call by `options.metric()`; reads `priors`, `sum` and `strict`.
     ///
     /// # Errors
     /// [`OtError::BadOption`].
     pub fn new(inner: Box<dyn AnyDivergence>, options: &Options) -> Result<Self, OtError> {
-        Ok(Self {
-            name: options.metric().to_owned(),
-            inner,
-            priors: options.flag("priors")?,
-            strict: options.flag("strict")?,
-        })
+        let (priors, sum) = (options.flag("priors")?, options.flag("sum")?);
+        if priors && sum {
+            return Err(OtError::BadOption {
+                metric: options.metric().to_owned(),
+                name: "sum".to_owned(),
+                value: "true".to_owned(),
+                expected: "false where priors = true: weights by priors sum to one".to_owned(),
+            });
+        }
+        Ok(Self { name: options.metric().to_owned(), inner, priors, sum, strict: options.flag("strict")? })
     }
 }
 
@@ -138,7 +148,11 @@ impl ClassConditional {
     fn combine<T: Real>(&self, parts: &[Part<T>], a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Solution<T> {
         let d = a.width();
         let total: f64 = parts.iter().map(|p| p.mass).sum();
-        let share = |part: &Part<T>| if self.priors { part.mass / total } else { 1.0 / parts.len() as f64 };
+        let share = |part: &Part<T>| match (self.priors, self.sum) {
+            (true, _) => part.mass / total,
+            (false, true) => 1.0,
+            (false, false) => 1.0 / parts.len() as f64,
+        };
         let mut gradient = vec![T::zero(); if request.gradient { a.len() * d } else { 0 }];
         let mut soft: Option<Vec<T>> = None;
         let mut potentials = Potentials { u: vec![0.0; a.len()], v: vec![0.0; b.len()] };
@@ -311,6 +325,19 @@ mod tests {
         let s = wrapper(options().set("priors", true)).evaluate(&a, &b, Request::VALUE).unwrap();
         let (seven, two) = (0.5 * (2.0 / 6.0 + 2.0 / 5.0), 0.5 * (3.0 / 6.0 + 2.0 / 5.0));
         assert!((s.value - (seven * 4.0 + two * 1.0) / (seven + two)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_sum_is_the_mean_times_the_classes_and_goes_not_with_priors() {
+        let (a, b) = clouds();
+        let s = wrapper(options().set("sum", true)).evaluate(&a, &b, Request::GRADIENT).unwrap();
+        assert!((s.value - 5.0).abs() < 1e-12);
+        let expected = [-2.0, -2.0 / 3.0, -2.0, -2.0 / 3.0, 0.0, -2.0 / 3.0];
+        for (g, e) in s.gradient.unwrap().features.iter().zip(expected) {
+            assert!((g - e).abs() < 1e-12);
+        }
+        let both = ClassConditional::new(Box::new(Means), &options().set("sum", true).set("priors", true));
+        assert!(matches!(both, Err(OtError::BadOption { .. })));
     }
 
     #[test]

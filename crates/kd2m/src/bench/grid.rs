@@ -7,7 +7,10 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
 
-use super::{protocol::Protocol, select::Select};
+use super::{
+    protocol::{Mistake, Protocol},
+    select::Select,
+};
 use crate::{
     Config, Error,
     config::{ArmConfig, Source, TeacherCache},
@@ -149,11 +152,9 @@ fn cell_name(config: &Config, [data, pair]: [Option<String>; 2]) -> String {
     format!("{data}-{pair}")
 }
 
-/// All arms of a cell: `none`, the mistakes, the file's, with every default weight as a number.
-fn written_out(config: &Config, mistakes: &[ArmConfig]) -> Vec<ArmConfig> {
-    let mut all = arms(config, false);
-    let after_none = all.iter().position(ArmConfig::is_none).map_or(0, |i| i + 1);
-    all.splice(after_none..after_none, mistakes.iter().cloned());
+/// All arms of a cell: `none`, the file's, each mistake behind what it spoils, with every default weight as a number.
+fn written_out(config: &Config, mistakes: &[Mistake]) -> Vec<ArmConfig> {
+    let mut all = mistakes.iter().fold(arms(config, false), |arms, mistake| mistake.spoil(arms));
     for loss in all.iter_mut().flat_map(|arm| &mut arm.losses) {
         loss.weight = Some(loss.resolved_weight());
     }

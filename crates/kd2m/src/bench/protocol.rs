@@ -47,9 +47,57 @@ min_lr = 0.0
 warmup_epochs = 0.0
 "#;
 
-/// The mistake that is switched on by `paper-code`: the reference code anneals every student but the one without distillation,
-/// because its scheduler is given another optimizer.
-pub const CONSTANT_LR: &str = "baseline-constant-lr";
+/// A mistake of the reference code, shown by arms beside those that are right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mistake {
+    /// Every student is annealed but the one without distillation: its scheduler is given another optimizer.
+    BaselineConstantLr,
+    /// Hinton's divergence with teacher and student exchanged: KL(student ‖ teacher).
+    ReverseKl,
+    /// Class-conditional distances are summed over the classes of a batch where the paper has their mean.
+    ClassSum,
+}
+
+const MISTAKES: [(&str, Mistake); 3] = [
+    ("baseline-constant-lr", Mistake::BaselineConstantLr),
+    ("reverse-kl", Mistake::ReverseKl),
+    ("class-sum", Mistake::ClassSum),
+];
+
+impl Mistake {
+    /// The arms of a grid with those that show the mistake, each behind the one that it spoils; an arm that it does not
+    /// concern has none.
+    pub fn spoil(self, arms: Vec<ArmConfig>) -> Vec<ArmConfig> {
+        arms.into_iter()
+            .flat_map(|arm| {
+                let spoilt = self.spoilt(&arm);
+                [Some(arm), spoilt]
+            })
+            .flatten()
+            .collect()
+    }
+
+    fn spoilt(self, arm: &ArmConfig) -> Option<ArmConfig> {
+        let (ending, option, concerns): (_, _, fn(&str) -> bool) = match self {
+            Self::BaselineConstantLr => {
+                let constant = || ArmConfig {
+                    name: "none-constant-lr".to_owned(),
+                    schedule: Some(ScheduleKind::Constant),
+                    ..ArmConfig::none()
+                };
+                return arm.is_none().then(constant);
+            }
+            Self::ReverseKl => ("reverse-kl", "reverse", |name| matches!(name, "hinton" | "kd")),
+            Self::ClassSum => ("class-sum", "sum", |name| name == "cw2" || name.starts_with("class-")),
+        };
+        let mut spoilt = ArmConfig { name: format!("{}-{ending}", arm.name), ..arm.clone() };
+        let losses = spoilt.losses.iter_mut().filter(|l| concerns(&l.criterion) && !l.options.contains_key(option));
+        // Weights by priors sum to one: such an arm has no sum to show.
+        let concerned = losses.filter(|l| !(self == Self::ClassSum && l.options.contains_key("priors")));
+        let changed = concerned.map(|l| l.options.insert(option.to_owned(), true.into())).count();
+        (changed > 0).then_some(spoilt)
+    }
+}
 
 const NAMES: [(&str, Protocol); 3] =
     [("paper", Protocol::Paper), ("paper-code", Protocol::PaperCode), ("repdistiller", Protocol::RepDistiller)];
@@ -92,28 +140,26 @@ impl Protocol {
         source.put("protocol", name)
     }
 
-    /// Arms that show the mistakes which are switched on; all of them where the grid does not say which.
+    /// The mistakes that are switched on; all of them where the grid does not say which.
     ///
     /// # Errors
     /// An unknown mistake, or mistakes with another protocol than `paper-code`.
-    pub fn mistakes(this: Option<Self>, wanted: Option<Vec<String>>) -> Result<Vec<ArmConfig>, Error> {
+    pub fn mistakes(this: Option<Self>, wanted: Option<Vec<String>>) -> Result<Vec<Mistake>, Error> {
         let wanted = match (this, wanted) {
-            (Some(Self::PaperCode), None) => vec![CONSTANT_LR.to_owned()],
+            (Some(Self::PaperCode), None) => return Ok(MISTAKES.iter().map(|(_, mistake)| *mistake).collect()),
             (Some(Self::PaperCode), Some(wanted)) => wanted,
             (_, None) => Vec::new(),
             (_, Some(_)) => {
                 return Err(Error::Config("`mistakes` belongs to protocol = \"paper-code\"".to_owned()));
             }
         };
-        let arm = |name: &String| match name.as_str() {
-            CONSTANT_LR => Ok(ArmConfig {
-                name: "none-constant-lr".to_owned(),
-                schedule: Some(ScheduleKind::Constant),
-                ..ArmConfig::none()
-            }),
-            other => Err(Error::Config(format!("unknown mistake `{other}`; there is {CONSTANT_LR}"))),
+        let find = |name: &String| {
+            let plain = name.replace('_', "-");
+            let found = MISTAKES.iter().find(|(known, _)| *known == plain).map(|(_, mistake)| *mistake);
+            let known = MISTAKES.map(|(known, _)| known).join(", ");
+            found.ok_or_else(|| Error::Config(format!("unknown mistake `{name}`; there are {known}")))
         };
-        wanted.iter().map(arm).collect()
+        wanted.iter().map(find).collect()
     }
 }
 
@@ -131,9 +177,23 @@ mod tests {
 
     #[test]
     fn only_the_papers_code_has_mistakes() {
-        let arms = Protocol::mistakes(Some(Protocol::PaperCode), None).unwrap();
-        assert_eq!((arms.len(), arms[0].schedule), (1, Some(ScheduleKind::Constant)));
+        assert_eq!(Protocol::mistakes(Some(Protocol::PaperCode), None).unwrap().len(), 3);
         assert!(Protocol::mistakes(Some(Protocol::PaperCode), Some(Vec::new())).unwrap().is_empty());
         assert!(Protocol::mistakes(Some(Protocol::Paper), Some(Vec::new())).is_err());
+        let named = |name: &str| Protocol::mistakes(Some(Protocol::PaperCode), Some(vec![name.to_owned()]));
+        assert_eq!(named("class_sum").unwrap(), [Mistake::ClassSum]);
+        assert!(named("class-some").unwrap_err().to_string().contains("reverse-kl"));
+    }
+
+    #[test]
+    fn each_mistake_is_an_arm_beside_the_one_that_it_spoils() {
+        let arms = ["w2", "cw2", "hinton"].map(|name| ArmConfig::single(name, Some(0.5)));
+        let all: Vec<ArmConfig> = std::iter::once(ArmConfig::none()).chain(arms).collect();
+        let spoilt = MISTAKES.iter().fold(all, |arms, (_, mistake)| mistake.spoil(arms));
+        let names: Vec<&str> = spoilt.iter().map(|a| a.name.as_str()).collect();
+        assert_eq!(names, ["none", "none-constant-lr", "w2", "cw2", "cw2-class-sum", "hinton", "hinton-reverse-kl"]);
+        let (sum, reverse) = (&spoilt[4].losses[0], &spoilt[6].losses[0]);
+        assert_eq!((sum.weight, sum.options.get("sum")), (Some(0.5), Some(&true.into())));
+        assert_eq!((reverse.weight, reverse.options.get("reverse")), (Some(0.5), Some(&true.into())));
     }
 }

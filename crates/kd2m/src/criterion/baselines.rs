@@ -65,8 +65,14 @@ pub const BASELINES: &[Baseline] = &[
         cost: "O(n·classes)",
         when: "the reference point of every comparison; logits only",
         weight: 0.9,
-        options: &[temperature("4")],
-        build: |o| Ok(Box::new(Hinton { temperature: above_zero(o, "temperature", 4.0)?, standardise: false })),
+        options: &[
+            temperature("4"),
+            option("reverse", "false", "true: KL(student ‖ teacher), as KD²M's reference code has it by mistake"),
+        ],
+        build: |o| {
+            let (temperature, reverse) = (above_zero(o, "temperature", 4.0)?, o.flag("reverse")?);
+            Ok(Box::new(Hinton { temperature, standardise: false, reverse }))
+        },
     },
     Baseline {
         name: "hinton-std",
@@ -77,7 +83,9 @@ pub const BASELINES: &[Baseline] = &[
         when: "teacher and student logits of very different scale",
         weight: 9.0,
         options: &[temperature("2")],
-        build: |o| Ok(Box::new(Hinton { temperature: above_zero(o, "temperature", 2.0)?, standardise: true })),
+        build: |o| {
+            Ok(Box::new(Hinton { temperature: above_zero(o, "temperature", 2.0)?, standardise: true, reverse: false }))
+        },
     },
     Baseline {
         name: "dkd",
