@@ -1,6 +1,7 @@
 //! Writes one distillation step of this engine for `scripts/check_step.py`, which repeats it with PyTorch in f64.
 //!
-//! `dump_step TEACHER STUDENT {imagenet|cifar} SIZE BATCH FOLDER [SEED]`: weights, batch, outputs and gradients as safetensors.
+//! `dump_step TEACHER STUDENT {imagenet|cifar} SIZE BATCH FOLDER [SEED [margin]]`: weights, batch, outputs and gradients as safetensors.
+//! With `margin` the student's batch norms move every unit far from its ReLU's kink, so that rounding switches none on or off.
 //! The loss is cross-entropy plus the mean squared distance of the features.
 
 use std::path::Path;
@@ -11,14 +12,17 @@ use kd2m_nn::{NamedTensor, Weights, init::initialise, weights, zoo};
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [teacher, student, stem, size, batch, folder, rest @ ..] = &arguments[..] else {
-        return Err("usage: dump_step TEACHER STUDENT {imagenet|cifar} SIZE BATCH FOLDER [SEED]".into());
+        return Err("usage: dump_step TEACHER STUDENT {imagenet|cifar} SIZE BATCH FOLDER [SEED [margin]]".into());
     };
     let (size, n): (usize, usize) = (size.parse()?, batch.parse()?);
     let seed: u64 = rest.first().map_or(Ok(1), |s| s.parse())?;
     let stem = if stem == "cifar" { zoo::Stem::Cifar } else { zoo::Stem::Imagenet };
     let options = zoo::ZooOptions::new(10, 3, size, size).stem(stem);
     let (teacher, student) = (zoo::build(teacher, &options)?, zoo::build(student, &options)?);
-    let (teacher_weights, student_weights) = (initialise(&teacher, seed), initialise(&student, seed + 1));
+    let (teacher_weights, mut student_weights) = (initialise(&teacher, seed), initialise(&student, seed + 1));
+    if rest.get(1).is_some_and(|word| word == "margin") {
+        set_margin(&mut student_weights);
+    }
     let mut t = Network::new(&teacher, &teacher_weights, Options { trainable: false, ..Options::default() })?;
     let mut s = Network::new(&student, &student_weights, Options::default())?;
     let images = noise(n * 3 * size * size, seed);
@@ -54,6 +58,16 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     weights::write(&folder.join("batch.safetensors"), &batch, None)?;
     println!("{} → {}, batch {n}, {}: written to {}", teacher.name, student.name, s.isa(), folder.display());
     Ok(())
+}
+
+/// Shifts of batch norms six deviations to one side: three channels of four are on and one is off, the same in all layers, so that
+/// sums of branches keep their side.
+fn set_margin(weights: &mut Weights) {
+    for (key, tensor) in weights {
+        if key.ends_with("bias") && (key.contains("bn") || key.contains("downsample.1")) {
+            tensor.values.iter_mut().enumerate().for_each(|(i, v)| *v = if i % 4 == 3 { -6.0 } else { 6.0 });
+        }
+    }
 }
 
 /// Deterministic numbers in 0…1.

@@ -64,6 +64,8 @@ pub struct KernelChoice {
     pub why: &'static str,
     /// Of one image; taps that only meet padding are left out.
     pub multiply_adds: u64,
+    /// Multiply–adds that this kernel does for them: Winograd has fewer.
+    pub products: u64,
 }
 
 /// A network on this CPU.
@@ -291,6 +293,7 @@ impl Network {
                     kernel: rule.name,
                     why: rule.why,
                     multiply_adds: conv.multiply_adds(),
+                    products: conv.products(rule.kernel),
                 })
             }
             _ => None,

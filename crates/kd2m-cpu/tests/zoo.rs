@@ -111,6 +111,42 @@ fn a_frozen_network_gives_each_image_the_same_bits_in_every_batch() {
     }
 }
 
+/// Evaluation of every network: a batch of one and a last short batch give what the whole batch gave, in no more memory than it.
+#[test]
+fn the_zoo_evaluates_single_images_and_short_batches_in_the_memory_of_a_whole_one() {
+    for model in zoo::MODELS {
+        let graph = graph(model.name, if model.name.starts_with("digits") { 8 } else { 32 });
+        if graph.parameter_count() > 3_000_000 {
+            // Drawing the weights takes longer than running them; smaller members of the families stand for these.
+            continue;
+        }
+        let weights = initialise(&graph, 1);
+        let frozen = || {
+            let options = Options { threads: 2, trainable: false, ..Options::default() };
+            Network::new(&graph, &weights, options).unwrap()
+        };
+        let (x, each) = (images(&graph, 4, 2), graph.input_shape().len());
+        let mut whole = frozen();
+        whole.forward(&x, 4, Mode::Evaluate).unwrap();
+        let (logits, held, c) = (whole.logits().to_vec(), whole.bytes(), graph.classes());
+        let exact = whole.isa() != Isa::Portable;
+        let largest = logits.iter().fold(0f32, |most, v| most.max(v.abs()));
+        let near = |a: &[f32], b: &[f32]| {
+            let same = |a: f32, b: f32| a.to_bits() == b.to_bits() || !exact && (a - b).abs() <= 1e-4 * largest;
+            a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(*a, *b))
+        };
+        whole.forward(&x[each..], 3, Mode::Evaluate).unwrap();
+        assert!(near(whole.logits(), &logits[c..]), "{}: the last three", model.name);
+        // Scratch depends on how rows are cut: up to a hundredth more.
+        let bound = held + held / 100;
+        assert!(whole.bytes() <= bound, "{}: {} bytes after a short batch, {held} before", model.name, whole.bytes());
+        let mut single = frozen();
+        single.forward(&x[..each], 1, Mode::Evaluate).unwrap();
+        assert!(near(single.logits(), &logits[..c]), "{}: one image", model.name);
+        assert!(single.bytes() <= bound, "{}: one image takes {} bytes, four {held}", model.name, single.bytes());
+    }
+}
+
 fn train(network: &mut Network, graph: &Graph, steps: std::ops::Range<u64>, update: Update) {
     for step in steps {
         // The last batch of four is short.

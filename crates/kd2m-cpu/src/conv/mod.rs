@@ -307,6 +307,16 @@ impl Convolution {
         }
     }
 
+    /// What a kernel does of them, transforms left out.
+    pub fn products(&self, kernel: Kernel) -> u64 {
+        match (kernel, &self.winograd) {
+            (Kernel::Winograd, Some(_)) => {
+                (winograd::POINTS * self.shape.tiles() * self.view.inputs * self.view.outputs) as u64
+            }
+            _ => self.multiply_adds(),
+        }
+    }
+
     /// Multiply–adds of one of the three products for one sample, dead taps left out.
     pub fn multiply_adds(&self) -> u64 {
         (self.geometry.pairs() * self.view.inputs * self.view.outputs * self.view.groups) as u64

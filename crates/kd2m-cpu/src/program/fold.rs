@@ -3,7 +3,6 @@
 use super::Program;
 use crate::{
     buffers::Buffer,
-    conv::winograd,
     layout::Pack,
     parameters::Parameters,
     plan::{Norm, Operation},
@@ -13,8 +12,6 @@ use crate::{
 pub struct Folded {
     pub weight: Buffer,
     pub bias: Vec<f32>,
-    /// For a frozen network: what the kernels derive from the weights.
-    pub prepared: Option<winograd::Weights>,
 }
 
 /// Factor and summand of each channel in evaluation: γ/√(var + eps), β − mean·factor.
@@ -42,20 +39,23 @@ fn scale_outputs(pack: &Pack, weight: &mut [f32], factors: &[f32]) {
 }
 
 impl Program {
-    /// Brings the folded weights up to date with the parameters.
+    /// Brings the folded weights, and what a frozen network's kernels derive from weights, up to date with the parameters.
     pub(super) fn fold(&mut self, parameters: &Parameters) {
         if self.folded_version == Some(parameters.version) {
             return;
         }
-        for (step, folded) in self.plan.steps.iter().zip(&mut self.folded) {
-            let Operation::Convolution { weight, bias, folded: Some(norm), conv } = &step.operation else { continue };
+        for (i, (step, folded)) in self.plan.steps.iter().zip(&mut self.folded).enumerate() {
+            let Operation::Convolution { weight, bias, folded: norm, conv } = &step.operation else { continue };
+            let Some(norm) = norm else {
+                // Its batch norm comes before it, as in wide residual networks.
+                if self.frozen {
+                    self.prepared[i] = conv.prepare(parameters.values(*weight));
+                }
+                continue;
+            };
             let (factors, mut summands) = running_affine(parameters, norm);
             let weight = parameters.values(*weight);
-            let into = folded.get_or_insert_with(|| Folded {
-                weight: Buffer::zeros(weight.len()),
-                bias: Vec::new(),
-                prepared: None,
-            });
+            let into = folded.get_or_insert_with(|| Folded { weight: Buffer::zeros(weight.len()), bias: Vec::new() });
             into.weight.copy_from_slice(weight);
             scale_outputs(&conv.pack, &mut into.weight, &factors);
             if let Some(bias) = bias {
@@ -64,7 +64,7 @@ impl Program {
             }
             into.bias = summands;
             if self.frozen {
-                into.prepared = conv.prepare(&into.weight);
+                self.prepared[i] = conv.prepare(&into.weight);
             }
         }
         self.folded_version = Some(parameters.version);

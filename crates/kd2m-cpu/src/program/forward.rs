@@ -73,12 +73,12 @@ impl Program {
                 affine(isa, (scale, shift), inputs[0], y, residual, step.activation);
             }
             Operation::Convolution { weight, bias, conv, .. } => {
-                let (weight, bias, prepared) = match &self.folded[index] {
-                    Some(folded) => (&folded.weight[..], Some(&folded.bias[..]), folded.prepared.as_ref()),
-                    None => (parameters.values(*weight), bias.map(|bias| parameters.values(bias)), None),
+                let (weight, bias) = match &self.folded[index] {
+                    Some(folded) => (&folded.weight[..], Some(&folded.bias[..])),
+                    None => (parameters.values(*weight), bias.map(|bias| parameters.values(bias))),
                 };
                 let epilogue = Epilogue { accumulate: false, bias, residual, limits: step.activation.limits() };
-                conv.forward(inputs[0], weight, prepared, y, n, epilogue, &mut workspace);
+                conv.forward(inputs[0], weight, self.prepared[index].as_ref(), y, n, epilogue, &mut workspace);
             }
             Operation::BatchNorm(norm) => match &mut state {
                 StepState::Norm(state) => {

@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, time::Instant};
 
 use crate::{
     buffers::Buffer,
-    conv::Workspace,
+    conv::{Workspace, winograd},
     isa::Isa,
     norm::NormState,
     plan::{BackwardStep, Operation, Plan, Purpose, ValueId, backward as plan_backward, forward_slots},
@@ -43,6 +43,8 @@ pub struct Program {
     gradients: Vec<Buffer>,
     /// Convolutions with their batch norm folded in, by step.
     folded: Vec<Option<Folded>>,
+    /// What the kernels derive from the weights of a frozen network's convolutions, by step.
+    prepared: Vec<Option<winograd::Weights>>,
     folded_version: Option<u64>,
     /// Samples of the last forward pass.
     pub n: usize,
@@ -71,6 +73,7 @@ impl Program {
             buffers: sizes.iter().map(|_| Buffer::default()).collect(),
             gradients: gradient_sizes.iter().map(|_| Buffer::default()).collect(),
             folded: plan.steps.iter().map(|_| None).collect(),
+            prepared: plan.steps.iter().map(|_| None).collect(),
             folded_version: None,
             plan,
             purpose,
@@ -98,9 +101,9 @@ impl Program {
 
     /// Memory of activations, gradients and folded weights in bytes.
     pub fn bytes(&self) -> usize {
-        let prepared = |f: &Folded| f.prepared.as_ref().map_or(0, |p| p.len());
-        let folded = self.folded.iter().flatten().map(|f| f.weight.len() + f.bias.len() + prepared(f));
+        let folded = self.folded.iter().flatten().map(|f| f.weight.len() + f.bias.len());
+        let prepared = self.prepared.iter().flatten().map(|p| p.len());
         let buffers = self.buffers.iter().chain(&self.gradients).map(|b| b.len());
-        size_of::<f32>() * folded.chain(buffers).sum::<usize>() + self.workspace.bytes()
+        size_of::<f32>() * folded.chain(prepared).chain(buffers).sum::<usize>() + self.workspace.bytes()
     }
 }

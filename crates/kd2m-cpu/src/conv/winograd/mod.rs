@@ -15,6 +15,7 @@ mod tiles;
 mod transform;
 mod weights;
 
+pub use panels::POINTS;
 pub use weights::{Direction, Weights};
 
 use self::{

@@ -1,7 +1,7 @@
 //! How the transformed tiles lie in scratch memory: 36 matrices of rows × channels, each cut into panels so that a product walks through memory in one direction.
 
 /// Distinct products of a tile: the points of the transform, squared.
-pub(super) const POINTS: usize = 36;
+pub const POINTS: usize = 36;
 
 /// Numbers in a cache line; what channels are padded to, and the offset that keeps 36 matrices from falling into the same cache sets.
 pub(super) const LINE: usize = 16;

@@ -1,6 +1,9 @@
 //! Times the distillation step of two networks on random images: frozen teacher forward, student forward and backward with SGD.
 //!
-//! `step TEACHER STUDENT {imagenet|cifar} SIZE BATCH STEPS [THREADS]` prints images a second and where the time goes.
+//! `step TEACHER STUDENT {imagenet|cifar} SIZE BATCH STEPS [THREADS]` prints images a second, where the time goes, and how many the
+//! processor could do if its multiply–adds were all that took time. SIZE is `32`, or `1x28` for one channel; STUDENT `-`: the teacher alone.
+
+mod peak;
 
 use std::time::Instant;
 
@@ -12,16 +15,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [teacher, student, stem, size, batch, steps, rest @ ..] = &arguments[..] else {
         return Err("usage: step TEACHER STUDENT {imagenet|cifar} SIZE BATCH STEPS [THREADS]".into());
     };
-    let (size, n, steps): (usize, usize, usize) = (size.parse()?, batch.parse()?, steps.parse()?);
+    let (channels, size) = size.split_once('x').unwrap_or(("3", size));
+    let (channels, size): (usize, usize) = (channels.parse()?, size.parse()?);
+    let (n, steps): (usize, usize) = (batch.parse()?, steps.parse()?);
     let threads = rest.first().map_or(Ok(0), |t| t.parse())?;
     let stem = if stem == "cifar" { zoo::Stem::Cifar } else { zoo::Stem::Imagenet };
-    let options = zoo::ZooOptions::new(10, 3, size, size).stem(stem);
-    let (teacher, student) = (zoo::build(teacher, &options)?, zoo::build(student, &options)?);
+    let options = zoo::ZooOptions::new(10, channels, size, size).stem(stem);
+    let teacher = zoo::build(teacher, &options)?;
     let network = |graph: &Graph, trainable: bool, seed: u64| {
         Network::new(graph, &initialise(graph, seed), Options { threads, trainable, ..Options::default() })
     };
-    let (mut t, mut s) = (network(&teacher, false, 1)?, network(&student, true, 2)?);
-    let images = noise(n * 3 * size * size, 5);
+    let mut t = network(&teacher, false, 1)?;
+    let images = noise(n * channels * size * size, 5);
+    if student == "-" {
+        return infer(&mut t, &images, n, steps);
+    }
+    let student = zoo::build(student, &options)?;
+    let mut s = network(&student, true, 2)?;
     let update = Update::sgd(0.01, 0.9);
     let (mut rates, mut parts) = (Vec::new(), [0.0; 4]);
     let mut distance = (0.0, 0.0);
@@ -61,6 +71,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let [teach, forward, criterion, backward] = parts;
     println!("ms: teacher {teach:.2}, student forward {forward:.2}, criterion {criterion:.2}, backward {backward:.2}");
     println!("loss {:.4} → {:.4}; memory {} MB", distance.0, distance.1, (t.bytes() + s.bytes()) >> 20);
+    // Forward, to the inputs, to the weights; nothing asks for the gradient to the images.
+    let first = s.kernels(n).first().map_or(0, |k| k.products);
+    limit(&t, products(&t, n) + 3 * products(&s, n) - first);
     for (who, network) in [("teacher", &t), ("student", &s)] {
         let mut profile: Vec<_> = network.profile().into_iter().collect();
         profile.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -69,6 +82,40 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         println!("{who}, ms: {}", parts.join(", "));
     }
     Ok(())
+}
+
+/// The teacher alone.
+fn infer(t: &mut Network, images: &[f32], n: usize, steps: usize) -> Result<(), Box<dyn std::error::Error>> {
+    let mut rates = Vec::new();
+    for step in 0..steps + 2 {
+        let start = Instant::now();
+        t.forward(images, n, Mode::Evaluate)?;
+        if step >= 2 {
+            rates.push(n as f64 / start.elapsed().as_secs_f64());
+        }
+    }
+    rates.sort_by(f64::total_cmp);
+    let (name, isa) = (&t.graph().name, t.isa());
+    println!("{name} batch {n} {isa}: median {:.1} images/s, best {:.1}", rates[steps / 2], rates[steps - 1]);
+    println!("memory {} MB", t.bytes() >> 20);
+    limit(t, products(t, n));
+    Ok(())
+}
+
+/// Multiply–adds of a forward pass for one image.
+fn products(network: &Network, n: usize) -> u64 {
+    network.kernels(n).iter().map(|k| k.products).sum()
+}
+
+/// What the processor could do if nothing but so many multiply–adds an image took time.
+fn limit(network: &Network, products: u64) {
+    let peak = peak::peak(network.isa(), network.threads());
+    let most = peak / products as f64;
+    println!(
+        "limit {most:.1} images/s: {:.1} million multiply–adds an image at {:.0} GFLOP/s",
+        products as f64 / 1e6,
+        2e-9 * peak
+    );
 }
 
 /// Mean squared distance of the features (where widths are equal) and cross-entropy of made-up labels, with gradients.
