@@ -1,6 +1,6 @@
 //! Features in two dimensions, three ways: principal components ([`pca`]), t-SNE ([`tsne`]) and UMAP ([`umap`]).
-//! The last two are exact and small, for the few hundred points of a picture: the crates that were looked at bring tens of
-//! dependencies and draw another picture in every run. Theirs keep neighbourhoods; distances between clusters mean nothing.
+//! The last two are exact and small, for the few hundred points of a picture, and repeat their picture; the crates that were looked at
+//! bring tens of dependencies. Neighbourhoods are kept; distances between clusters mean nothing.
 
 pub mod pca;
 pub mod tsne;
