@@ -140,6 +140,9 @@ fn mistakes_are_named() {
     assert!(refused(&["distill", "--track-bounds", "often"]).contains("every=5"));
     let head = refused(&["distill", "--set", "student.head=teacher", "--set", "student.model=mlp-3"]);
     assert!(head.contains("takes 64 features") && head.contains("has 128"), "{head}");
+    let both = ["--set", "student.head=teacher", "--criterion", "mse", "--set", "arm.0.head_lipschitz=0.1"];
+    let both = refused(&[&["distill"], &both[..]].concat());
+    assert!(both.contains("which student.head = \"teacher\" does not train"), "{both}");
     let nowhere = folder.path().to_str().unwrap();
     assert!(refused(&["bound", nowhere]).contains("neither a run folder"));
     let out = run(folder.path(), "short", &["--criterion", "mse", "--weight", "0.01"]);

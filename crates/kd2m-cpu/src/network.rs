@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kd2m_nn::{Graph, Layer, Weights};
+use kd2m_nn::{Graph, Layer, NamedTensor, Weights};
 
 use crate::{
     conv::{ConvShape, Source},
@@ -265,6 +265,19 @@ impl Network {
     /// A missing tensor or one of another shape; nothing is changed then.
     pub fn load(&mut self, weights: &Weights) -> Result<(), CpuError> {
         self.parameters.load(weights)
+    }
+
+    /// One tensor in PyTorch's layout, if there is one under this key.
+    pub fn tensor(&self, key: &str) -> Option<NamedTensor> {
+        self.parameters.tensor(key)
+    }
+
+    /// Replaces the tensors that are named; moments and accumulated gradients stay.
+    ///
+    /// # Errors
+    /// A key that the network lacks or a tensor of another shape; nothing is changed then.
+    pub fn replace(&mut self, part: &Weights) -> Result<(), CpuError> {
+        self.parameters.replace(part)
     }
 
     /// The optimizer's moments (`KEY.first`, `KEY.second`) and its count of steps (`step`).

@@ -76,6 +76,14 @@ impl Parameter {
         NamedTensor { shape: self.shape.clone(), values }
     }
 
+    /// The value after all postponed steps.
+    fn current(&self, isa: Isa) -> NamedTensor {
+        match self.caught_up(isa) {
+            Some((value, _)) => self.in_torch_layout(&value),
+            None => self.in_torch_layout(&self.value),
+        }
+    }
+
     fn read(&self, from: &Weights, key: &str) -> Result<Buffer, CpuError> {
         let tensor = from.get(key).ok_or_else(|| CpuError::MissingTensor { key: key.to_owned() })?;
         if tensor.shape != self.shape {
@@ -165,11 +173,7 @@ impl Parameters {
     }
 
     pub fn weights(&self) -> Weights {
-        let tensor = |p: &Parameter| match p.caught_up(self.isa) {
-            Some((value, _)) => p.in_torch_layout(&value),
-            None => p.in_torch_layout(&p.value),
-        };
-        self.list.iter().map(|p| (p.key.clone(), tensor(p))).collect()
+        self.list.iter().map(|p| (p.key.clone(), p.current(self.isa))).collect()
     }
 
     pub fn load(&mut self, weights: &Weights) -> Result<(), CpuError> {
@@ -178,6 +182,28 @@ impl Parameters {
         self.catch_up();
         for (parameter, value) in self.list.iter_mut().zip(values) {
             parameter.value = value;
+        }
+        self.version += 1;
+        Ok(())
+    }
+
+    /// One tensor, if there is one under this key.
+    pub fn tensor(&self, key: &str) -> Option<NamedTensor> {
+        self.list.iter().find(|p| p.key == key).map(|p| p.current(self.isa))
+    }
+
+    /// Replaces the tensors that are named.
+    pub fn replace(&mut self, part: &Weights) -> Result<(), CpuError> {
+        let find = |key: &String| {
+            let at = self.list.iter().position(|p| p.key == *key);
+            let at = at.ok_or_else(|| CpuError::MissingTensor { key: key.clone() })?;
+            Ok((at, self.list[at].read(part, key)?))
+        };
+        let values: Vec<(usize, Buffer)> = part.keys().map(find).collect::<Result<_, CpuError>>()?;
+        let isa = self.isa;
+        for (at, value) in values {
+            self.list[at].catch_up(isa);
+            self.list[at].value = value;
         }
         self.version += 1;
         Ok(())

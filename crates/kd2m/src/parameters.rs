@@ -192,6 +192,27 @@ impl ParameterSet {
         Ok(())
     }
 
+    /// One value, if there is one under this key.
+    pub fn value(&self, key: &str) -> Option<NamedTensor> {
+        let found = self.parameters.iter().find(|p| p.key == key)?;
+        Some(NamedTensor { shape: found.shape.clone(), values: host(&found.value) })
+    }
+
+    /// Replaces the values that are named.
+    ///
+    /// # Errors
+    /// A key that the set lacks, or another shape; nothing is changed then.
+    pub fn replace(&mut self, part: &Weights) -> Result<(), String> {
+        let find = |key: &String| {
+            let at = self.parameters.iter().position(|p| p.key == *key);
+            let at = at.ok_or_else(|| format!("there is no `{key}` to replace"))?;
+            Ok((at, self.upload(fitting(part, key, &self.parameters[at].shape)?.values.clone())))
+        };
+        let values: Vec<_> = part.keys().map(find).collect::<Result<_, String>>()?;
+        values.into_iter().for_each(|(at, value)| self.parameters[at].value = leaf(&value));
+        Ok(())
+    }
+
     /// Replaces moments and step count; a moment that is not there is cleared.
     ///
     /// # Errors

@@ -2,8 +2,10 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use kd2m::engine::{
-    Engine, Images, Mode, OutputGradients, Rule, Then, Update, burn::BurnEngine, cpu::CpuEngine,
-    frozen_head::FrozenHead,
+    Engine, Images, Mode, OutputGradients, Rule, Then, Update,
+    burn::BurnEngine,
+    cpu::CpuEngine,
+    head::{FrozenHead, LipschitzHead},
 };
 use kd2m_nn::{Graph, Shape, Weights, init, zoo};
 
@@ -133,6 +135,11 @@ fn the_networks_of_the_literature() {
     }
 }
 
+fn both_engines(graph: &Graph, weights: &Weights) -> [Box<dyn Engine>; 2] {
+    let cpu = CpuEngine::new(graph, weights, &[], true, 1).unwrap();
+    [Box::new(cpu), Box::new(BurnEngine::new(graph, weights, &[], &Device::flex()).unwrap())]
+}
+
 /// A frozen classifier stays as it is, bit for bit, on both engines, and its features learn as they would beside a trained one.
 #[test]
 fn a_frozen_head_stays_and_its_features_learn_alike() {
@@ -141,10 +148,7 @@ fn a_frozen_head_stays_and_its_features_learn_alike() {
     let (pixels, rule) = (images(&graph, 6), Rule::Sgd { momentum: 0.9, nesterov: false });
     let batch = Images { pixels: &pixels, n: 6 };
     let updates = [0.0, 0.01].map(|weight_decay| Update { lr: 0.1, weight_decay, gradient_scale: 1.0, rule });
-    let engines = || -> [Box<dyn Engine>; 2] {
-        let cpu = CpuEngine::new(&graph, &weights, &[], true, 1).unwrap();
-        [Box::new(cpu), Box::new(BurnEngine::new(&graph, &weights, &[], &Device::flex()).unwrap())]
-    };
+    let engines = || both_engines(&graph, &weights);
     let pairs = updates.iter().flat_map(|update| engines().into_iter().zip(engines()).map(move |pair| (*update, pair)));
     for (update, (mut plain, frozen)) in pairs {
         let mut frozen: Box<dyn Engine> = Box::new(FrozenHead::new(frozen, &graph, &weights).unwrap());
@@ -159,5 +163,46 @@ fn a_frozen_head_stays_and_its_features_learn_alike() {
             frozen.remove(key);
         }
         compare("beside a frozen head", &frozen, &plain, 1e-5);
+    }
+}
+
+/// ½ Λ² of a classifier with ten rows, Λ the largest distance between two of them.
+fn half_squared_slope(weight: &[f64]) -> f64 {
+    let rows: Vec<&[f64]> = weight.chunks(weight.len() / 10).collect();
+    let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(x, y)| (x - y).powi(2)).sum::<f64>();
+    let pairs = rows.iter().flat_map(|a| rows.iter().map(move |b| apart(a, b)));
+    0.5 * pairs.fold(0.0, f64::max)
+}
+
+/// The penalty on the classifier's slope is one more gradient step of ½ μ Λ² behind the optimizer's, on the classifier alone.
+#[test]
+fn a_lipschitz_head_steps_down_its_slope() {
+    let graph = zoo::build("digits-cnn-student", &zoo::ZooOptions::new(10, 1, 8, 8)).unwrap();
+    let weights = init::initialise(&graph, 3);
+    let pixels = images(&graph, 6);
+    let (batch, penalty, h) = (Images { pixels: &pixels, n: 6 }, 0.7, 1e-6);
+    let rule = Rule::Sgd { momentum: 0.9, nesterov: false };
+    let update = Update { lr: 0.1, weight_decay: 0.01, gradient_scale: 1.0, rule };
+    for (mut plain, held) in both_engines(&graph, &weights).into_iter().zip(both_engines(&graph, &weights)) {
+        let mut held: Box<dyn Engine> = Box::new(LipschitzHead::new(held, &graph, penalty));
+        for engine in [&mut plain, &mut held] {
+            engine.forward(batch, Mode::Train).unwrap();
+            engine.backward(&gradients(&graph, 6, &[]), Then::Step(update)).unwrap();
+        }
+        let (mut plain, mut held) = (plain.network_state(), held.network_state());
+        let before: Vec<f64> = plain.remove("fc.weight").unwrap().values.iter().map(|x| f64::from(*x)).collect();
+        let after = held.remove("fc.weight").unwrap().values;
+        compare("below a Lipschitz head", &held, &plain, 1e-6);
+        for (k, found) in after.iter().enumerate() {
+            let moved = |by: f64| {
+                let mut weight = before.clone();
+                weight[k] += by;
+                half_squared_slope(&weight)
+            };
+            let expected = before[k] - 0.1 * penalty * (moved(h) - moved(-h)) / (2.0 * h);
+            assert!((f64::from(*found) - expected).abs() < 1e-6, "{k}: {found} {expected}");
+        }
+        let after: Vec<f64> = after.iter().map(|x| f64::from(*x)).collect();
+        assert!(half_squared_slope(&after) < half_squared_slope(&before));
     }
 }

@@ -62,11 +62,26 @@ impl Config {
         let mut names = HashSet::new();
         for arm in &self.arms {
             check_arm(arm)?;
+            self.check_head(arm)?;
             if !names.insert(arm.name.as_str()) {
                 return Err(Error::Config(format!("two arms are called `{}`: give each a name of its own", arm.name)));
             }
         }
         Ok(())
+    }
+}
+
+impl Config {
+    fn check_head(&self, arm: &ArmConfig) -> Result<(), Error> {
+        let (penalty, name) = (arm.head_lipschitz, &arm.name);
+        let wrong = match penalty {
+            _ if !not_negative(penalty) => format!("is {penalty}: not negative"),
+            _ if penalty > 0.0 && !self.student.head.is_own() => {
+                "penalises the classifier, which student.head = \"teacher\" does not train: drop one of them".to_owned()
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::Config(format!("arm {name}: head_lipschitz {wrong}")))
     }
 }
 

@@ -169,6 +169,10 @@ fn is_zero(x: &usize) -> bool {
     *x == 0
 }
 
+fn vanishes(x: &f64) -> bool {
+    *x == 0.0
+}
+
 impl Default for TrainConfig {
     /// The paper's protocol: 15 epochs of batches of 128.
     fn default() -> Self {
@@ -255,6 +259,9 @@ pub struct ArmConfig {
     /// In place of `optim.schedule`: shows what a schedule of its own does to a baseline.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<ScheduleKind>,
+    /// μ of ½ μ Λ², which holds the student's classifier to a gentle slope; 0: none.
+    #[serde(default, skip_serializing_if = "vanishes")]
+    pub head_lipschitz: f64,
     #[serde(default, rename = "loss", skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<LossConfig>,
 }
@@ -290,7 +297,7 @@ fn default_on() -> String {
 impl ArmConfig {
     /// The arm λ = 0.
     pub fn none() -> Self {
-        Self { name: "none".to_owned(), ce_weight: None, schedule: None, losses: Vec::new() }
+        Self { name: "none".to_owned(), ce_weight: None, schedule: None, head_lipschitz: 0.0, losses: Vec::new() }
     }
 
     /// An arm with one criterion on the features.
@@ -304,12 +311,13 @@ impl ArmConfig {
             memory: 0,
             options: BTreeMap::new(),
         };
-        Self { name: criterion.to_owned(), ce_weight: None, schedule: None, losses: vec![loss] }
+        Self { name: criterion.to_owned(), losses: vec![loss], ..Self::none() }
     }
 
     /// λ = 0 with everything else as in the other arms: what they are compared with.
     pub fn is_none(&self) -> bool {
-        self.losses.is_empty() && self.ce_weight.is_none() && self.schedule.is_none()
+        let Self { name: _, ce_weight, schedule, head_lipschitz, losses } = self;
+        losses.is_empty() && ce_weight.is_none() && schedule.is_none() && *head_lipschitz == 0.0
     }
 
     /// The configuration as this arm trains by it.
@@ -319,12 +327,11 @@ impl ArmConfig {
         own
     }
 
-    /// `none`, or the criteria joined by `+`.
+    /// `none`, or the criteria and `head-lipschitz` joined by `+`.
     pub fn criterion(&self) -> String {
-        match self.losses.as_slice() {
-            [] => "none".to_owned(),
-            losses => losses.iter().map(|l| l.criterion.as_str()).collect::<Vec<_>>().join("+"),
-        }
+        let penalty = (self.head_lipschitz > 0.0).then_some("head-lipschitz");
+        let all: Vec<&str> = self.losses.iter().map(|l| l.criterion.as_str()).chain(penalty).collect();
+        if all.is_empty() { "none".to_owned() } else { all.join("+") }
     }
 }
 

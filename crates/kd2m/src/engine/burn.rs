@@ -322,6 +322,14 @@ impl Engine for BurnEngine {
         self.load_running(weights)
     }
 
+    fn tensor(&self, key: &str) -> Option<NamedTensor> {
+        self.parameters.value(key)
+    }
+
+    fn replace(&mut self, part: &Weights) -> Result<(), EngineError> {
+        self.parameters.replace(part).map_err(|m| misfit(&self.graph, m))
+    }
+
     fn load_optimizer(&mut self, state: &Weights) -> Result<(), EngineError> {
         self.parameters.load_optimizer(state).map_err(|m| misfit(&self.graph, m))
     }

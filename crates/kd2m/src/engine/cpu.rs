@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use kd2m_cpu::{CpuError, Network, Options};
-use kd2m_nn::{Graph, Shape, Weights};
+use kd2m_nn::{Graph, NamedTensor, Shape, Weights};
 
 use super::{Engine, EngineError, Images, Mode, OutputGradients, Rule, Then, Update};
 use crate::batch::{Outputs, host};
@@ -126,6 +126,14 @@ impl Engine for CpuEngine {
 
     fn load_network(&mut self, weights: &Weights) -> Result<(), EngineError> {
         Ok(self.network.load(weights)?)
+    }
+
+    fn tensor(&self, key: &str) -> Option<NamedTensor> {
+        self.network.tensor(key)
+    }
+
+    fn replace(&mut self, part: &Weights) -> Result<(), EngineError> {
+        Ok(self.network.replace(part)?)
     }
 
     fn load_optimizer(&mut self, state: &Weights) -> Result<(), EngineError> {

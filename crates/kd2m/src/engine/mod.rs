@@ -3,12 +3,12 @@
 
 pub mod burn;
 pub mod cpu;
-pub mod frozen_head;
+pub mod head;
 
 use std::sync::Arc;
 
 use ::burn::tensor::Tensor;
-use kd2m_nn::Weights;
+use kd2m_nn::{NamedTensor, Weights};
 use thiserror::Error;
 
 use crate::batch::Outputs;
@@ -91,6 +91,15 @@ pub trait Engine: Send {
     /// # Errors
     /// A key or shape that does not fit.
     fn load_network(&mut self, weights: &Weights) -> Result<(), EngineError>;
+
+    /// One trained parameter, if there is one under this key.
+    fn tensor(&self, key: &str) -> Option<NamedTensor>;
+
+    /// Replaces the trained parameters that are named; all else stays.
+    ///
+    /// # Errors
+    /// A key or shape that does not fit; nothing is changed then.
+    fn replace(&mut self, part: &Weights) -> Result<(), EngineError>;
 
     /// Replaces the optimizer's state.
     ///

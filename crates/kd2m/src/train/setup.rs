@@ -10,10 +10,15 @@ use kd2m_nn::{
 
 use crate::{
     Error,
-    config::{Config, Head},
+    config::{ArmConfig, Config, Head},
     criterion::{NetworkShapes, Shapes},
     device::DeviceChoice,
-    engine::{Engine, burn::BurnEngine, cpu::CpuEngine, frozen_head::FrozenHead},
+    engine::{
+        Engine,
+        burn::BurnEngine,
+        cpu::CpuEngine,
+        head::{FrozenHead, LipschitzHead},
+    },
 };
 
 /// Data and networks of a run.
@@ -140,18 +145,22 @@ impl Setup {
         Ok(initial)
     }
 
-    /// The engine that trains a student from these weights.
+    /// The engine that trains a student of an arm from these weights.
     ///
     /// # Errors
     /// As [`engine`](Setup::engine).
     pub fn student_engine(
         &self,
         config: &Config,
+        arm: &ArmConfig,
         start: &Weights,
         stages: &[String],
     ) -> Result<Box<dyn Engine>, Error> {
         let engine = self.engine(&self.student, start, stages, true)?;
         Ok(match config.student.head {
+            Head::Own if arm.head_lipschitz > 0.0 => {
+                Box::new(LipschitzHead::new(engine, &self.student, arm.head_lipschitz))
+            }
             Head::Own => engine,
             Head::Teacher => Box::new(FrozenHead::new(engine, &self.student, start)?),
         })

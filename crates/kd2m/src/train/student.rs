@@ -62,7 +62,7 @@ impl Run<'_> {
             epochs: config.train.epochs,
             seed,
             arm: &arm.name,
-            engine: setup.student_engine(config, &start, &needs.student_maps)?,
+            engine: setup.student_engine(config, arm, &start, &needs.student_maps)?,
             teacher: Some(&mut teacher),
             tracker,
             objective,

@@ -2,10 +2,13 @@
 //! keeps the teacher's). A gradient of the logits goes to the features through the fixed weight, and the engine below sees none.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use kd2m_nn::{Graph, Weights};
+use kd2m_nn::{Graph, NamedTensor, Weights};
 
-use super::{Engine, EngineError, Images, Mode, OutputGradients, Then, Update};
-use crate::batch::Outputs;
+use super::left_to_inner;
+use crate::{
+    batch::Outputs,
+    engine::{Engine, EngineError, Images, Mode, OutputGradients, Then, Update},
+};
 
 /// Trains everything but the classifier.
 pub struct FrozenHead {
@@ -42,21 +45,14 @@ impl FrozenHead {
         OutputGradients { features, logits: None, maps: gradients.maps.clone() }
     }
 
-    /// Weight decay shrinks what has no gradient too: the classifier is put back, which copies the network.
+    /// Weight decay shrinks what has no gradient too: the classifier is put back.
     fn undo_decay(&mut self, update: &Update) -> Result<(), EngineError> {
-        if update.weight_decay == 0.0 {
-            return Ok(());
-        }
-        let mut network = self.inner.network_state();
-        network.extend(self.head.clone());
-        self.inner.load_network(&network)
+        if update.weight_decay == 0.0 { Ok(()) } else { self.inner.replace(&self.head) }
     }
 }
 
 impl Engine for FrozenHead {
-    fn forward(&mut self, images: Images, mode: Mode) -> Result<Outputs, EngineError> {
-        self.inner.forward(images, mode)
-    }
+    left_to_inner!();
 
     fn backward(&mut self, gradients: &OutputGradients, then: Then) -> Result<(), EngineError> {
         self.inner.backward(&self.through_head(gradients), then)?;
@@ -66,40 +62,8 @@ impl Engine for FrozenHead {
         }
     }
 
-    fn gradient_norm_squared(&self) -> f64 {
-        self.inner.gradient_norm_squared()
-    }
-
     fn step(&mut self, update: &Update) -> Result<(), EngineError> {
         self.inner.step(update)?;
         self.undo_decay(update)
-    }
-
-    fn network_state(&self) -> Weights {
-        self.inner.network_state()
-    }
-
-    fn optimizer_state(&self) -> Weights {
-        self.inner.optimizer_state()
-    }
-
-    fn load_network(&mut self, weights: &Weights) -> Result<(), EngineError> {
-        self.inner.load_network(weights)
-    }
-
-    fn load_optimizer(&mut self, state: &Weights) -> Result<(), EngineError> {
-        self.inner.load_optimizer(state)
-    }
-
-    fn gradients(&self) -> Weights {
-        self.inner.gradients()
-    }
-
-    fn arithmetic(&self) -> String {
-        self.inner.arithmetic()
-    }
-
-    fn device(&self) -> Device {
-        self.inner.device()
     }
 }
