@@ -6,7 +6,7 @@ use toml::Table;
 
 use crate::{
     Error,
-    config::{ArmConfig, ScheduleKind, Source},
+    config::{ArmConfig, LossConfig, ScheduleKind, Source},
 };
 
 /// A protocol.
@@ -56,12 +56,24 @@ pub enum Mistake {
     ReverseKl,
     /// Class-conditional distances are summed over the classes of a batch where the paper has their mean.
     ClassSum,
+    /// The joint plan's feature cost lies between the student and itself.
+    Jw2SelfCost,
+    /// The joint plan's feature cost carries no gradient.
+    Jw2DetachedCost,
+    /// The joint plan's label cost compares logits, not probabilities.
+    Jw2RawLogits,
+    /// All three of the joint plan, as the code runs.
+    Jw2AsCoded,
 }
 
-const MISTAKES: [(&str, Mistake); 3] = [
+const MISTAKES: [(&str, Mistake); 7] = [
     ("baseline-constant-lr", Mistake::BaselineConstantLr),
     ("reverse-kl", Mistake::ReverseKl),
     ("class-sum", Mistake::ClassSum),
+    ("jw2-self-cost", Mistake::Jw2SelfCost),
+    ("jw2-detached-cost", Mistake::Jw2DetachedCost),
+    ("jw2-raw-logits", Mistake::Jw2RawLogits),
+    ("jw2-as-coded", Mistake::Jw2AsCoded),
 ];
 
 impl Mistake {
@@ -78,24 +90,47 @@ impl Mistake {
     }
 
     fn spoilt(self, arm: &ArmConfig) -> Option<ArmConfig> {
-        let (ending, option, concerns): (_, _, fn(&str) -> bool) = match self {
-            Self::BaselineConstantLr => {
-                let constant = || ArmConfig {
-                    name: "none-constant-lr".to_owned(),
-                    schedule: Some(ScheduleKind::Constant),
-                    ..ArmConfig::none()
-                };
-                return arm.is_none().then(constant);
-            }
-            Self::ReverseKl => ("reverse-kl", "reverse", |name| matches!(name, "hinton" | "kd")),
-            Self::ClassSum => ("class-sum", "sum", |name| name == "cw2" || name.starts_with("class-")),
+        if self == Self::BaselineConstantLr {
+            let schedule = Some(ScheduleKind::Constant);
+            let constant = || ArmConfig { name: "none-constant-lr".to_owned(), schedule, ..ArmConfig::none() };
+            return arm.is_none().then(constant);
+        }
+        let (ending, switches): (_, &[&str]) = match self {
+            Self::BaselineConstantLr => return None,
+            Self::ReverseKl => ("reverse-kl", &["reverse"]),
+            Self::ClassSum => ("class-sum", &["sum"]),
+            Self::Jw2SelfCost => ("self-cost", &["self_cost"]),
+            Self::Jw2DetachedCost => ("detached-cost", &["detached_cost"]),
+            Self::Jw2RawLogits => ("raw-logits", &["raw_logits"]),
+            Self::Jw2AsCoded => ("as-coded", &["self_cost", "detached_cost", "raw_logits"]),
         };
         let mut spoilt = ArmConfig { name: format!("{}-{ending}", arm.name), ..arm.clone() };
-        let losses = spoilt.losses.iter_mut().filter(|l| concerns(&l.criterion) && !l.options.contains_key(option));
-        // Weights by priors sum to one: such an arm has no sum to show.
-        let concerned = losses.filter(|l| !(self == Self::ClassSum && l.options.contains_key("priors")));
-        let changed = concerned.map(|l| l.options.insert(option.to_owned(), true.into())).count();
-        (changed > 0).then_some(spoilt)
+        let mut concerned: Vec<&mut LossConfig> = spoilt.losses.iter_mut().filter(|l| self.concerns(l)).collect();
+        for loss in &mut concerned {
+            if loss.criterion == "jw2" {
+                loss.criterion = "jw2-mistaken".to_owned();
+            }
+            loss.options.extend(switches.iter().map(|switch| ((*switch).to_owned(), true.into())));
+        }
+        (!concerned.is_empty()).then_some(spoilt)
+    }
+
+    /// Whether a term of an arm can show it.
+    fn concerns(self, loss: &LossConfig) -> bool {
+        let (name, options) = (loss.criterion.as_str(), &loss.options);
+        match self {
+            Self::BaselineConstantLr => false,
+            Self::ReverseKl => matches!(name, "hinton" | "kd") && !options.contains_key("reverse"),
+            // Weights by priors sum to one: such an arm has no sum to show.
+            Self::ClassSum => {
+                (name == "cw2" || name.starts_with("class-"))
+                    && !["sum", "priors"].iter().any(|key| options.contains_key(*key))
+            }
+            // The code knows one β and one label cost, on features, and no memory.
+            Self::Jw2SelfCost | Self::Jw2DetachedCost | Self::Jw2RawLogits | Self::Jw2AsCoded => {
+                name == "jw2" && options.is_empty() && loss.on == "features" && loss.memory == 0
+            }
+        }
     }
 }
 
@@ -177,7 +212,7 @@ mod tests {
 
     #[test]
     fn only_the_papers_code_has_mistakes() {
-        assert_eq!(Protocol::mistakes(Some(Protocol::PaperCode), None).unwrap().len(), 3);
+        assert_eq!(Protocol::mistakes(Some(Protocol::PaperCode), None).unwrap().len(), MISTAKES.len());
         assert!(Protocol::mistakes(Some(Protocol::PaperCode), Some(Vec::new())).unwrap().is_empty());
         assert!(Protocol::mistakes(Some(Protocol::Paper), Some(Vec::new())).is_err());
         let named = |name: &str| Protocol::mistakes(Some(Protocol::PaperCode), Some(vec![name.to_owned()]));
@@ -187,12 +222,17 @@ mod tests {
 
     #[test]
     fn each_mistake_is_an_arm_beside_the_one_that_it_spoils() {
-        let arms = ["w2", "cw2", "hinton"].map(|name| ArmConfig::single(name, Some(0.5)));
+        let arms = ["w2", "cw2", "jw2", "hinton"].map(|name| ArmConfig::single(name, Some(0.5)));
         let all: Vec<ArmConfig> = std::iter::once(ArmConfig::none()).chain(arms).collect();
         let spoilt = MISTAKES.iter().fold(all, |arms, (_, mistake)| mistake.spoil(arms));
         let names: Vec<&str> = spoilt.iter().map(|a| a.name.as_str()).collect();
-        assert_eq!(names, ["none", "none-constant-lr", "w2", "cw2", "cw2-class-sum", "hinton", "hinton-reverse-kl"]);
-        let (sum, reverse) = (&spoilt[4].losses[0], &spoilt[6].losses[0]);
+        let joint = ["jw2", "jw2-as-coded", "jw2-raw-logits", "jw2-detached-cost", "jw2-self-cost"];
+        let others = [&["none", "none-constant-lr", "w2", "cw2", "cw2-class-sum"], &joint[..]].concat();
+        assert_eq!(names, [&others[..], &["hinton", "hinton-reverse-kl"]].concat());
+        let (sum, reverse) = (&spoilt[4].losses[0], &spoilt[11].losses[0]);
+        let (coded, own) = (&spoilt[6].losses[0], &spoilt[9].losses[0]);
+        assert_eq!((coded.criterion.as_str(), coded.options.len()), ("jw2-mistaken", 3));
+        assert_eq!(own.options.keys().collect::<Vec<_>>(), ["self_cost"]);
         assert_eq!((sum.weight, sum.options.get("sum")), (Some(0.5), Some(&true.into())));
         assert_eq!((reverse.weight, reverse.options.get("reverse")), (Some(0.5), Some(&true.into())));
     }

@@ -38,7 +38,7 @@ pub struct Baseline {
     pub build: fn(&Options) -> Result<Box<dyn Criterion>, CriterionError>,
 }
 
-const fn option(name: &'static str, default: &'static str, help: &'static str) -> OptionSpec {
+pub(super) const fn option(name: &'static str, default: &'static str, help: &'static str) -> OptionSpec {
     OptionSpec { name, default, help }
 }
 

@@ -12,6 +12,7 @@ mod embedding;
 pub mod fitnet;
 pub mod hinton;
 pub mod ickd;
+pub mod jw2_mistaken;
 pub mod matching;
 pub mod memory;
 pub mod nst;

@@ -5,6 +5,7 @@ use kd2m_ot::{Options, divergence::registry as metrics, error::nearest_names, op
 use super::{
     Criterion, CriterionError,
     baselines::{BASELINES, Baseline},
+    jw2_mistaken,
     matching::{Matching, On},
 };
 
@@ -33,7 +34,7 @@ pub fn cards() -> Vec<Card> {
         weight: 1.0,
         options: e.options.to_vec(),
     });
-    let baselines = BASELINES.iter().map(|b| Card {
+    let baselines = by_authors().map(|b| Card {
         name: b.name.to_owned(),
         aliases: owned(b.aliases),
         formula: b.formula.to_owned(),
@@ -55,9 +56,14 @@ fn owned(names: &[&str]) -> Vec<String> {
     names.iter().map(|n| (*n).to_owned()).collect()
 }
 
+/// Criteria that are not divergences.
+fn by_authors() -> impl Iterator<Item = &'static Baseline> {
+    BASELINES.iter().chain([&jw2_mistaken::ENTRY])
+}
+
 /// The baseline of a name or alias.
 fn baseline(name: &str) -> Option<&'static Baseline> {
-    BASELINES.iter().find(|b| b.name == name || b.aliases.contains(&name))
+    by_authors().find(|b| b.name == name || b.aliases.contains(&name))
 }
 
 /// The weight used when a configuration gives none.
