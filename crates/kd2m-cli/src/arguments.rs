@@ -46,7 +46,7 @@ pub struct RunArguments {
     #[arg(long = "criterion", value_name = "NAME")]
     pub criteria: Vec<String>,
     /// λ of the arms made by --criterion.
-    #[arg(long, value_name = "λ", requires = "criteria")]
+    #[arg(long, value_name = "λ", requires = "criteria", allow_negative_numbers = true)]
     pub weight: Option<f64>,
     /// Leave the student with λ = 0 out.
     #[arg(long)]
@@ -70,7 +70,7 @@ pub struct RunArguments {
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Threads; all cores by default.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     pub threads: usize,
     /// Go on where the run folder stands; start when there is none.
     #[arg(long, conflicts_with = "overwrite")]
@@ -107,6 +107,11 @@ fn every(text: &str) -> Result<usize, String> {
     number.parse().ok().filter(|k| *k > 0).ok_or_else(|| "expected every=K with K from 1 on, e.g. every=5".to_owned())
 }
 
+/// More than any machine has is a slip of the hand, and each thread has a stack.
+fn threads(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n <= 1024).ok_or_else(|| "expected 0 (all cores) to 1024".to_owned())
+}
+
 #[derive(Args)]
 pub struct EvalArguments {
     /// A run folder (all its students), or students/ARM/seed-K in one.
@@ -121,7 +126,7 @@ pub struct EvalArguments {
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Threads; all cores by default.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     pub threads: usize,
     /// Print JSON.
     #[arg(long)]
@@ -151,7 +156,7 @@ pub struct BoundArguments {
     #[arg(long, default_value = "cpu")]
     pub device: String,
     /// Threads; all cores by default.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     pub threads: usize,
     /// Print JSON: every term, chain, way and class.
     #[arg(long)]
@@ -214,7 +219,7 @@ pub struct DistanceArguments {
     #[arg(long)]
     pub json: bool,
     /// Threads; all cores by default.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     pub threads: usize,
 }
 
@@ -229,7 +234,7 @@ pub struct BenchArguments {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub jobs: usize,
     /// Threads of one run; the grid's by default, or else all cores over the runs at once.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     pub threads: usize,
     /// Do the k-th of n parts (k from 1); parts share OUT, on one machine or several.
     #[arg(long, value_name = "k/n")]
@@ -307,7 +312,7 @@ pub struct ReproduceArguments {
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     pub jobs: usize,
     /// Threads of one run.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     pub threads: usize,
     /// Where networks run: cpu, flex, wgpu[:i], vulkan[:i], cuda[:i] or metal.
     #[arg(long, default_value = "cpu")]

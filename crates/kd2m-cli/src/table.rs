@@ -1,6 +1,9 @@
 //! The table at the end of a run.
 
-use kd2m::train::summary::{ArmSummary, Summary};
+use kd2m::train::{
+    statistics::plus_minus,
+    summary::{ArmSummary, Summary},
+};
 
 /// Teacher and students, and what the differences between them allow one to say.
 pub fn summary(summary: &Summary) -> String {
@@ -19,7 +22,7 @@ pub fn summary(summary: &Summary) -> String {
         [
             format!("student {}", arm.arm),
             arm.parameters.to_string(),
-            format!("{:.2} ± {:.2}", arm.test_accuracy_mean, arm.test_accuracy_std),
+            plus_minus(arm.test_accuracy_mean, arm.test_accuracy_std),
             arm.versus_none.as_ref().map_or_else(dash, |d| format!("{:+.2} ± {:.2}", d.mean, d.half_width)),
             arm.w2_to_teacher.map_or_else(dash, |w| format!("{w:.4}")),
             format!("{:.0}", arm.images_per_second),

@@ -65,6 +65,15 @@ fn numbers_out_of_range_name_the_key_and_what_fits() {
 }
 
 #[test]
+fn numbers_on_the_command_line_are_answered_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let negative = distill(folder.path(), &["--criterion", "w2", "--weight", "-1"]);
+    assert!(negative.contains("the weight of w2 is -1: not negative"), "{negative}");
+    let many = distill(folder.path(), &["--threads", "99999"]);
+    assert!(many.contains("expected 0 (all cores) to 1024"), "{many}");
+}
+
+#[test]
 fn files_that_are_missing_or_broken_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();

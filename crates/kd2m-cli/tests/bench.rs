@@ -149,7 +149,9 @@ fn a_killed_grid_goes_on_and_two_shards_are_one() {
     let eval = Command::new(env!("CARGO_BIN_EXE_kd2m")).arg("eval").arg(&cell).output().unwrap();
     assert!(eval.status.success() && String::from_utf8_lossy(&eval.stdout).lines().count() == 1 + 6);
     assert!(cell.join("report.html").is_file() && cell.join("summary.json").is_file());
-    assert!(text(&place.out("whole").join("report.html")).contains("<table>"));
+    let page = text(&place.out("whole").join("report.html"));
+    let holds = ["<table>", "cost against gain", "UMAP", "Class by class", "The transport plan of one batch"];
+    assert!(holds.iter().all(|part| page.contains(part)));
 
     // Summaries alone give the same tables, without data and without training.
     let again = place.finish("again", &["--reuse", place.out("whole").to_str().unwrap()]);

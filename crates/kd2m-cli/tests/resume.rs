@@ -77,3 +77,22 @@ fn an_existing_folder_is_refused_resumed_or_replaced() {
     assert_eq!(kept.status.code(), Some(2));
     assert!(foreign.join("precious.txt").is_file());
 }
+
+/// What is relative in a configuration is so to the folder in which the run began, not to the one it is opened from.
+#[test]
+fn a_run_is_opened_from_any_folder() {
+    let [begun, elsewhere] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let quick = ["--set", "teacher.epochs=1", "--set", "train.epochs=1"];
+    assert!(distill(Path::new("first"), &quick).current_dir(&begun).status().unwrap().success());
+    let given = [&quick[..], &["--set", "teacher.weights=first/teacher/teacher.safetensors"]].concat();
+    assert!(distill(Path::new("second"), &given).current_dir(&begun).status().unwrap().success());
+    let run = begun.path().join("second");
+    for command in ["eval", "bound", "report"] {
+        let mut command =
+            Command::new(env!("CARGO_BIN_EXE_kd2m")).args([command]).arg(&run).current_dir(&elsewhere).output();
+        let output = command.as_mut().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let resumed = [&given[..], &["--resume"]].concat();
+    assert!(distill(Path::new("second"), &resumed).current_dir(&begun).status().unwrap().success());
+}

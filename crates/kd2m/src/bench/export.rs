@@ -15,8 +15,10 @@ pub fn latex(cells: &[CellResults]) -> String {
         let _ = writeln!(out, "% {}\n\\begin{{tabular}}{{lrrrrr}}\n\\toprule", escape(&cell.cell));
         out += "Arm & $\\lambda$ & Test (\\%) & $\\Delta$ to $\\lambda = 0$ & $p$ (Holm) & Best on val (\\%) \\\\\n\\midrule\n";
         for arm in &cell.arms {
-            let pm = |mean: f64, std: f64| {
-                if mean.is_nan() { "--".to_owned() } else { format!("${mean:.2} \\pm {std:.2}$") }
+            let pm = |mean: f64, std: Option<f64>| match std {
+                _ if mean.is_nan() => "--".to_owned(),
+                Some(std) => format!("${mean:.2} \\pm {std:.2}$"),
+                None => format!("${mean:.2}$"),
             };
             let versus = arm.versus_none.as_ref();
             let row = [
@@ -73,9 +75,9 @@ fn csv_row(cell: &CellResults, arm: &ArmResults) -> Vec<String> {
         arm.seeds.len().to_string(),
         arm.missing.len().to_string(),
         number(arm.test_accuracy_mean),
-        number(arm.test_accuracy_std),
+        maybe(arm.test_accuracy_std),
         number(arm.best_val_mean),
-        number(arm.best_val_std),
+        maybe(arm.best_val_std),
         maybe(arm.test_top5),
         maybe(versus.map(|v| v.mean)),
         maybe(versus.map(|v| v.half_width)),

@@ -36,7 +36,7 @@ pub(super) fn complete(
     for (index, cell) in grid.cells.iter().enumerate() {
         let Some(config) = results::reported(store, grid, cell, |_| true) else { continue };
         let Ok(folder) = RunFolder::open(&store.place(Stage::Runs, cell)) else { continue };
-        if folder.report().is_file() && !state.touched.contains(&index) {
+        if folder.pictures().is_file() && folder.report().is_file() && !state.touched.contains(&index) {
             continue;
         }
         let whole = |arm: &ArmConfig| {

@@ -147,7 +147,9 @@ fn take_name(keys: &mut Table) -> Result<Option<String>, Error> {
 }
 
 fn cell_name(config: &Config, [data, pair]: [Option<String>; 2]) -> String {
-    let data = data.unwrap_or_else(|| config.data.dataset.clone());
+    // `folder:photos@64` is no name of a folder.
+    let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let data = data.unwrap_or_else(|| config.data.dataset.chars().map(plain).collect());
     let pair = pair.unwrap_or_else(|| format!("{}-{}", config.teacher.model, config.student.model));
     format!("{data}-{pair}")
 }
@@ -218,6 +220,13 @@ mod tests {
         let names: Vec<&str> = cell.config.arms.iter().map(|a| a.name.as_str()).collect();
         assert_eq!(names, ["none", "w2"]);
         assert_eq!(cell.config.arms[1].losses[0].weight, Some(1.0));
+    }
+
+    #[test]
+    fn a_folder_of_images_gives_its_cell_a_name_that_can_be_a_folder() {
+        let text = FILE.replace(r#"dataset = "digits""#, r#"dataset = "folder:my photos/all@64""#);
+        let grid = Grid::resolve(Source::parse("test", &text).unwrap()).unwrap();
+        assert_eq!(grid.cells[0].name, "folder-my-photos-all-64-digits-cnn-teacher-digits-cnn-student");
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! `report.html` of a grid: one self-contained page with a sortable table, differences with their intervals, cost against gain,
-//! accuracy and distance against λ, learning curves, reliability. Each cell's own report has its pictures of features.
+//! accuracy and distance against λ, learning curves, reliability; features, as on each cell's own report, once the cell is whole.
 
 use minijinja::{Environment, Value, context};
 
@@ -13,8 +13,9 @@ use crate::{
     Error, files,
     measure::Calibration,
     report::{
-        SCRIPT, STYLE,
+        SCRIPT, STYLE, features,
         figure::{self, Line, differences::Difference, gain::Gain},
+        picture::Pictures,
         sweep, titled,
     },
     train::{EpochRecord, folder::RunFolder, summary::StudentSummary},
@@ -29,13 +30,14 @@ pub fn page(grid: &Grid, store: &Store, cells: &[CellResults]) -> Result<String,
     let broken = |e: minijinja::Error| Error::Config(format!("report: {e}"));
     environment.add_template("page.html", include_str!("page.html")).map_err(broken)?;
     let template = environment.get_template("page.html").map_err(broken)?;
-    let shown = grid.cells.iter().zip(cells).map(|(cell, found)| section(store, cell, found)).collect::<Vec<_>>();
+    let both = grid.cells.iter().zip(cells).enumerate();
+    let shown = both.map(|(i, (cell, found))| section(store, cell, found, i)).collect::<Vec<_>>();
     template
         .render(context! { style => STYLE, script => SCRIPT, name => grid.name.clone(), cells => shown })
         .map_err(broken)
 }
 
-fn section(store: &Store, cell: &Cell, found: &CellResults) -> Value {
+fn section(store: &Store, cell: &Cell, found: &CellResults, id: usize) -> Value {
     let folder = RunFolder::open(&store.place(Stage::Runs, cell)).ok();
     let report = folder.as_ref().is_some_and(|f| f.report().is_file());
     context! {
@@ -49,9 +51,16 @@ fn section(store: &Store, cell: &Cell, found: &CellResults) -> Value {
         gain => gain(found),
         sweeps => titled(sweeps(found)),
         curves => folder.as_ref().map(|f| titled(curves(f, found))).unwrap_or_default(),
+        features => folder.as_ref().and_then(|f| drawn(f, id)),
         calibrations => folder.map(|f| calibrations(&f, found)).unwrap_or_default(),
         report => report.then(|| format!("runs/{}/report.html", found.cell)),
     }
+}
+
+/// Features, where the cell's own report has drawn them.
+fn drawn(folder: &RunFolder, id: usize) -> Option<String> {
+    let pictures: Pictures = files::read_json(&folder.pictures()).ok()?;
+    features::features(&pictures, id, "h3").ok()
 }
 
 fn row(arm: &ArmResults) -> Value {
@@ -63,7 +72,7 @@ fn row(arm: &ArmResults) -> Value {
         arm => arm.arm.clone(),
         weight => if weights.is_empty() { "0".to_owned() } else { weights.join(" + ") },
         test => number(arm.test_accuracy_mean, 2),
-        std => number(arm.test_accuracy_std, 2),
+        std => arm.test_accuracy_std.map_or_else(dash, |s| number(s, 2)),
         versus => versus.map_or_else(dash, |v| format!("{:+.2}", v.mean)),
         half => versus.map_or_else(dash, |v| format!("{:.2}", v.half_width)),
         p => versus.map_or_else(dash, |v| format!("{:.4}", v.p_holm)),
@@ -126,7 +135,7 @@ fn sweeps(found: &CellResults) -> Vec<(String, String)> {
                 criterion: arm.arm.clone(),
                 // The file's weight is the chosen one over the chosen multiple.
                 weight: weight / choice.factor * c.factor,
-                accuracy: (c.val_accuracy?, 0.0),
+                accuracy: (c.val_accuracy?, None),
                 w2_to_teacher: c.w2_to_teacher,
             })
         })

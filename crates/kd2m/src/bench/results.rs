@@ -45,9 +45,10 @@ pub struct ArmResults {
     /// Percent, one a seed, after the last epoch.
     pub test_accuracy: Vec<f64>,
     pub test_accuracy_mean: f64,
-    pub test_accuracy_std: f64,
+    /// Null with one seed.
+    pub test_accuracy_std: Option<f64>,
     pub best_val_mean: f64,
-    pub best_val_std: f64,
+    pub best_val_std: Option<f64>,
     pub test_top5: Option<f64>,
     /// Expected calibration error on test, percentage points.
     pub ece: Option<f64>,

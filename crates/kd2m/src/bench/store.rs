@@ -164,7 +164,7 @@ impl Store {
         self.check(stage, cell, config)?;
         let place = self.place(stage, cell);
         if let Ok(folder) = RunFolder::open(&place) {
-            if read_config(&folder)? != *config {
+            if read_config(&folder)?.anchored() != config.clone().anchored() {
                 folder.rewrite(config)?;
             }
             self.install_teacher(cell, &folder)?;
@@ -195,7 +195,7 @@ impl Store {
 
 /// A configuration without what may differ within a folder: arms, seeds, and where data and caches lie.
 fn base(config: &Config) -> Config {
-    let mut own = config.clone();
+    let mut own = config.clone().anchored();
     own.arms.clear();
     own.train.seeds.clear();
     own.data.root = None;

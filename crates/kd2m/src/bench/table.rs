@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use super::results::{ArmResults, CellResults};
+use crate::train::statistics::plus_minus;
 
 /// `table.md`.
 pub fn markdown(name: &str, cells: &[CellResults]) -> String {
@@ -108,10 +109,6 @@ fn accuracy(arm: &ArmResults) -> String {
         0 => text,
         n => format!("{text} ({n} missing)"),
     }
-}
-
-fn plus_minus(mean: f64, std: f64) -> String {
-    if mean.is_nan() { dash() } else { format!("{mean:.2} ± {std:.2}") }
 }
 
 fn optional(value: Option<f64>, digits: usize) -> String {
@@ -321,6 +318,11 @@ Means over seeds of the median epoch; measured while the grid ran, so other runs
 | a_b | 2.00 | 0.250 | 12.5 | 16000 | 1.5 |
 ";
         assert_eq!(text, expected);
+        let one = CellResults { arms: vec![arm("none", None, &[90.0], None)], ..cell() };
+        assert!(
+            markdown("one", &[one]).contains("| none | 0 | 90.00 ± – (2 missing) | – |"),
+            "one seed has no deviation"
+        );
         assert!(markdown("two", &[cell(), cell()]).contains("| w2 | 94.00 ± 1.00 | 94.00 ± 1.00 |"));
     }
 }

@@ -1,6 +1,7 @@
 //! The configuration of a run: a TOML file, dotted overrides, defaults written out. The keys are documented in `docs/reference.md`.
 //! [`Config`] is what the file says; it is checked once, in [`Config::resolve`], and saved in the run folder.
 
+mod anchor;
 mod check;
 mod overrides;
 

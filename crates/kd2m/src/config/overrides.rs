@@ -29,7 +29,7 @@ impl Source {
         Self::parse("the built-in digits demonstration", DIGITS_DEMO)
     }
 
-    /// A TOML file. Relative paths in it are taken from the folder in which the program runs.
+    /// A TOML file. Relative paths in it are taken from the folder in which the program runs; a run folder holds absolute ones.
     ///
     /// # Errors
     /// A missing file, or text that is no TOML (line and column are named).

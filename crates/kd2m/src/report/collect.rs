@@ -25,7 +25,6 @@ pub struct Collected {
     /// Reliability of each arm over its seeds; none where a summary is of an older version.
     pub calibrations: Vec<(String, Calibration)>,
     pub pictures: Pictures,
-    pub class_names: Vec<String>,
 }
 
 /// The epochs of an arm, one list a seed.
@@ -67,7 +66,6 @@ pub fn collect(
     let setup = Setup::new(&config, device, threads)?;
     let arms: Vec<&str> = summary.students.iter().map(|s| s.arm.as_str()).collect();
     Ok(Collected {
-        class_names: setup.dataset.class_names.clone(),
         histories: histories(&folder, &summary)?,
         calibrations: calibrations(&folder, &summary)?,
         pictures: pictures(&folder, &config, &setup, &arms)?,

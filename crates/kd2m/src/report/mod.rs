@@ -1,8 +1,9 @@
 //! `report.html`: one self-contained page about a run, without network, light and dark, printable. [`collect`] gathers the
-//! numbers from a run folder, [`picture`] what is drawn of features, [`figure`] draws them as SVG, `page.html` is the page.
+//! numbers from a run folder, [`picture`] what is drawn of features, [`figure`] draws as SVG, [`features`] is the part that a grid's page shares, `page.html` is the page.
 
 pub mod collect;
 pub mod embedding;
+pub(crate) mod features;
 pub mod figure;
 pub mod picture;
 pub mod sweep;
@@ -11,7 +12,12 @@ use std::path::{Path, PathBuf};
 
 use minijinja::{Environment, Value, context};
 
-use crate::{Error, device::DeviceChoice, files, train::folder::RunFolder};
+use crate::{
+    Error,
+    device::DeviceChoice,
+    files,
+    train::{folder::RunFolder, statistics::plus_minus},
+};
 pub use collect::{Collected, collect};
 
 /// The style sheet that all pages share.
@@ -19,13 +25,15 @@ pub(crate) const STYLE: &str = include_str!("style.css");
 /// The only script: tables that sort.
 pub(crate) const SCRIPT: &str = include_str!("sort.js");
 
-/// Writes `report.html` of a finished run and returns its path; `data_root` in place of the configuration's.
+/// Writes `report.html` of a finished run, and `pictures.json` beside it, and returns its path; `data_root` in place of the configuration's.
 ///
 /// # Errors
 /// A folder that is no finished run, or files that cannot be read or written.
 pub fn write(root: &Path, data_root: Option<&Path>, device: DeviceChoice, threads: usize) -> Result<PathBuf, Error> {
-    let path = RunFolder::open(root)?.report();
-    files::write(&path, page(&collect(root, data_root, device, threads)?)?.as_bytes())?;
+    let folder = RunFolder::open(root)?;
+    let (path, run) = (folder.report(), collect(root, data_root, device, threads)?);
+    files::write_json(&folder.pictures(), &run.pictures)?;
+    files::write(&path, page(&run)?.as_bytes())?;
     Ok(path)
 }
 
@@ -39,6 +47,7 @@ pub fn page(run: &Collected) -> Result<String, Error> {
     environment.add_template("page.html", include_str!("page.html")).map_err(broken)?;
     let template = environment.get_template("page.html").map_err(broken)?;
     let teacher = &run.summary.teacher;
+    let features = features::features(&run.pictures, 0, "h2").map_err(broken)?;
     template
         .render(context! {
             style => STYLE,
@@ -58,18 +67,9 @@ pub fn page(run: &Collected) -> Result<String, Error> {
             curves => curves(run),
             bounds => bounds(run),
             sweeps => titled(sweep::figures(&sweep(run), "test accuracy, %")),
-            maps => maps(run),
-            explained => run.pictures.explained.map(|share| format!("{:.0}", 100.0 * share)),
-            classes => run.class_names.iter().take(run.pictures.classes).enumerate().map(|(i, name)| context! {
-                name => name.clone(), mark => figure::scatter::mark(i),
-            }).collect::<Vec<_>>(),
-            all_classes => run.class_names.len(),
-            heats => heats(run),
+            features => features,
             calibrations => run.calibrations.iter().map(|(arm, found)| context! {
                 arm => arm.clone(), figure => figure::reliability::reliability(found),
-            }).collect::<Vec<_>>(),
-            plans => run.pictures.plans.iter().map(|p| context! {
-                arm => p.arm.clone(), figure => figure::plan::plan(p), within => format!("{:.0}", (100.0 * p.within_class).max(0.0)),
             }).collect::<Vec<_>>(),
             config => run.config.clone(),
         })
@@ -93,8 +93,8 @@ fn rows(run: &Collected) -> Vec<Value> {
             arm => arm.arm.clone(),
             criterion => if arm.criterion == arm.arm { String::new() } else { arm.criterion.clone() },
             weight => none(arm.weight.map(|w| w.to_string())),
-            accuracy => format!("{:.2} ± {:.2}", arm.test_accuracy_mean, arm.test_accuracy_std),
-            best => format!("{:.2} ± {:.2}", arm.best_val.test_accuracy_mean, arm.best_val.test_accuracy_std),
+            accuracy => plus_minus(arm.test_accuracy_mean, arm.test_accuracy_std),
+            best => plus_minus(arm.best_val.test_accuracy_mean, arm.best_val.test_accuracy_std),
             versus => none(arm.versus_none.as_ref().map(|d| format!("{:+.2} ± {:.2}", d.mean, d.half_width))),
             verdict => none(verdict.map(str::to_owned)),
             top5 => number(arm.test_top5, 2),
@@ -159,20 +159,4 @@ fn sweep(run: &Collected) -> Vec<sweep::Point> {
         })
     };
     run.summary.students.iter().filter_map(point).collect()
-}
-
-fn maps(run: &Collected) -> Vec<Value> {
-    let map = |maps: &picture::Maps| {
-        let drawn = maps.methods.iter().map(|(name, teacher, student)| {
-            context! { method => *name, figure => figure::scatter::scatter(teacher, student, &maps.labels) }
-        });
-        context! { arm => maps.arm.clone(), w2 => format!("{:.4}", maps.w2), drawn => drawn.collect::<Vec<_>>() }
-    };
-    run.pictures.maps.iter().map(map).collect()
-}
-
-fn heats(run: &Collected) -> Vec<Value> {
-    let names = &run.class_names[..run.pictures.classes.min(run.class_names.len())];
-    let heat = |heat: &picture::Heat| context! { arm => heat.arm.clone(), figure => figure::heat::heat(&heat.distances, names) };
-    run.pictures.heats.iter().map(heat).collect()
 }

@@ -1,5 +1,6 @@
-//! What the page shows of features: both networks run on some validation images, the two clouds drawn in two dimensions three
-//! ways, one batch coupled, every class of the teacher compared with every class of the student.
+//! What the pages show of features: both networks run on some validation images, the two clouds drawn in two dimensions three
+//! ways, one batch coupled, every class of the teacher compared with every class of the student. Kept as `pictures.json` in the run
+//! folder, where the page of a grid finds it. Next: [`super::features`] draws it.
 
 use std::path::Path;
 
@@ -9,6 +10,8 @@ use kd2m_ot::{
     Cloud, Options, Side,
     divergence::{Divergence, Request, registry},
 };
+
+use serde::{Deserialize, Serialize};
 
 use super::{
     embedding::{Plane, tsne, umap},
@@ -31,30 +34,43 @@ const BATCH: usize = 64;
 const OF_A_CLASS: usize = 32;
 
 /// Everything that is drawn of features, of each arm's first seed.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub struct Pictures {
     pub maps: Vec<Maps>,
     pub plans: Vec<PlanPicture>,
     pub heats: Vec<Heat>,
     /// Share of the variance that the principal plane shows.
     pub explained: Option<f64>,
-    /// Classes that appear in them; those beyond could not be told apart.
-    pub classes: usize,
+    /// Names of the classes that appear in them; those beyond could not be told apart.
+    pub classes: Vec<String>,
+    /// Classes of the data set.
+    pub all_classes: usize,
 }
 
-/// Features of both networks in the plane, by three methods.
+/// Features of both networks in the plane, by several methods.
+#[derive(Serialize, Deserialize)]
 pub struct Maps {
     pub arm: String,
     pub labels: Vec<u32>,
-    /// (name, teacher's points, student's points); the principal plane is the same for all arms, the others are their own.
-    pub methods: [(&'static str, Points, Points); 3],
+    /// The principal plane is the same for all arms, the other maps are their own.
+    pub methods: Vec<Map>,
     /// W₂² between the two clouds in all their dimensions.
     pub w2: f64,
 }
 
-type Points = Vec<[f64; 2]>;
+/// Both clouds by one method.
+#[derive(Serialize, Deserialize)]
+pub struct Map {
+    /// `pca`, `tsne` or `umap`.
+    pub method: String,
+    pub teacher: Points,
+    pub student: Points,
+}
+
+type Points = Vec<[f32; 2]>;
 
 /// A coupling with samples sorted by class.
+#[derive(Serialize, Deserialize)]
 pub struct PlanPicture {
     pub arm: String,
     pub labels: Vec<u32>,
@@ -64,10 +80,11 @@ pub struct PlanPicture {
     pub within_class: f64,
 }
 
-/// W₂² between the teacher's class i and the student's class j, `[classes, classes]`; NaN where one has no sample.
+/// W₂² between the teacher's class i and the student's class j, `[classes, classes]`; none where one has no sample.
+#[derive(Serialize, Deserialize)]
 pub struct Heat {
     pub arm: String,
-    pub distances: Vec<f64>,
+    pub distances: Vec<Option<f64>>,
 }
 
 /// Draws nothing where feature widths differ: such clouds have no common space.
@@ -96,16 +113,21 @@ pub fn pictures(folder: &RunFolder, config: &Config, setup: &Setup, arms: &[&str
         all
     });
     let classes = setup.dataset.classes.min(CLASSES);
-    let mut found = Pictures { classes, ..Pictures::default() };
+    let names = setup.dataset.class_names.iter().take(classes).cloned().collect();
+    let mut found = Pictures { classes: names, all_classes: setup.dataset.classes, ..Pictures::default() };
     let Some(plane) = Plane::fit(&everything, d) else { return Ok(found) };
     found.explained = Some(plane.explained);
     for (arm, student) in arms.iter().zip(&students) {
         let own = [head(&teacher), head(student)].concat();
-        let method = |name, points: Points| (name, points[..mapped].to_vec(), points[mapped..].to_vec());
+        let method = |name: &str, points: Vec<[f64; 2]>| {
+            let points: Points = points.iter().map(|p| p.map(|x| x as f32)).collect();
+            let (teacher, student) = points.split_at(mapped);
+            Map { method: name.to_owned(), teacher: teacher.to_vec(), student: student.to_vec() }
+        };
         found.maps.push(Maps {
             arm: (*arm).to_owned(),
             labels: labels[..mapped].to_vec(),
-            methods: [
+            methods: vec![
                 method("pca", plane.project(&own)),
                 method("tsne", tsne::embed(&own, d)),
                 method("umap", umap::embed(&own, d)),
@@ -164,7 +186,7 @@ fn between_classes(
     d: usize,
     labels: &[u32],
     classes: usize,
-) -> Result<Vec<f64>, Error> {
+) -> Result<Vec<Option<f64>>, Error> {
     let of = |class: usize| {
         let own = (0..labels.len()).filter(|i| labels[*i] as usize == class);
         own.take(OF_A_CLASS).collect::<Vec<usize>>()
@@ -174,7 +196,7 @@ fn between_classes(
     for i in &members {
         for j in &members {
             let empty = i.is_empty() || j.is_empty();
-            all.push(if empty { f64::NAN } else { transport(&rows(student, d, j), &rows(teacher, d, i), d)?.0 });
+            all.push(if empty { None } else { Some(transport(&rows(student, d, j), &rows(teacher, d, i), d)?.0) });
         }
     }
     Ok(all)
@@ -190,8 +212,8 @@ mod tests {
         let (teacher, student) = ([0.0, 3.0, 0.0, 3.0], [1.0, 3.0, 1.0, 3.0]);
         let found = between_classes(&student, &teacher, 1, &[0, 1, 0, 1], 3).unwrap();
         for (at, expected) in [(0, 1.0), (1, 9.0), (3, 4.0), (4, 0.0)] {
-            assert!((found[at] - expected).abs() < 1e-6, "{found:?}");
+            assert!((found[at].unwrap() - expected).abs() < 1e-6, "{found:?}");
         }
-        assert!([2, 5, 6, 7, 8].iter().all(|at| found[*at].is_nan()));
+        assert!([2, 5, 6, 7, 8].iter().all(|at| found[*at].is_none()));
     }
 }

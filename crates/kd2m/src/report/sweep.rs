@@ -10,7 +10,7 @@ pub struct Point {
     pub criterion: String,
     pub weight: f64,
     /// Percent, mean and deviation over seeds.
-    pub accuracy: (f64, f64),
+    pub accuracy: (f64, Option<f64>),
     pub w2_to_teacher: Option<f64>,
 }
 
@@ -43,7 +43,7 @@ pub fn figures(points: &[Point], what: &str) -> Vec<(String, String)> {
         }
         (!all.is_empty()).then(|| (title.to_owned(), lines(title, "λ", &all, power, true)))
     };
-    let accuracy = figure(&format!("{what} against λ"), &|p| Some(p.accuracy));
+    let accuracy = figure(&format!("{what} against λ"), &|p| Some((p.accuracy.0, p.accuracy.1.unwrap_or(0.0))));
     let distance = figure("W₂² to the teacher's features against λ", &|p| Some((p.w2_to_teacher?, 0.0)));
     accuracy.into_iter().chain(distance).collect()
 }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     fn point(criterion: &str, weight: f64) -> Point {
-        Point { criterion: criterion.to_owned(), weight, accuracy: (90.0 + weight, 0.5), w2_to_teacher: None }
+        Point { criterion: criterion.to_owned(), weight, accuracy: (90.0 + weight, Some(0.5)), w2_to_teacher: None }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::inspect::read_config;
 use crate::{Config, Error, files};
 
 /// What to do with a folder that is there already.
@@ -35,7 +36,7 @@ impl RunFolder {
     /// A folder that is there already, that is no run folder, or whose run had another configuration.
     pub fn create(root: &Path, config: &Config, existing: Existing) -> Result<Self, Error> {
         let folder = Self { root: root.to_owned() };
-        let text = format!("{MARK}\n{}", config.to_toml()?);
+        let text = saved(config)?;
         if root.exists() {
             match existing {
                 Existing::Refuse => {
@@ -55,6 +56,8 @@ impl RunFolder {
                 }
                 Existing::Resume if folder.is_run() => {
                     let old = files::read_text(&folder.config())?;
+                    // A folder of an older version may hold relative paths.
+                    let old = read_config(&folder).and_then(|config| saved(&config)).unwrap_or(old);
                     if old != text {
                         return Err(Error::RunFolder(format!(
                             "{} was made with another configuration (first difference: {}); --resume needs the same one",
@@ -92,7 +95,7 @@ impl RunFolder {
     /// # Errors
     /// The disk.
     pub fn rewrite(&self, config: &Config) -> Result<(), Error> {
-        files::write(&self.config(), format!("{MARK}\n{}", config.to_toml()?).as_bytes())
+        files::write(&self.config(), saved(config)?.as_bytes())
     }
 
     fn is_run(&self) -> bool {
@@ -113,6 +116,11 @@ impl RunFolder {
 
     pub fn report(&self) -> PathBuf {
         self.root.join("report.html")
+    }
+
+    /// What the pages draw of features.
+    pub fn pictures(&self) -> PathBuf {
+        self.root.join("pictures.json")
     }
 
     pub fn teacher(&self) -> PathBuf {
@@ -139,6 +147,11 @@ impl RunFolder {
     pub fn student(&self, arm: &str, seed: u64) -> PathBuf {
         self.root.join("students").join(arm).join(format!("seed-{seed}"))
     }
+}
+
+/// The text of `config.toml`: all paths absolute, so that the run can be opened from any folder.
+fn saved(config: &Config) -> Result<String, Error> {
+    Ok(format!("{MARK}\n{}", config.clone().anchored().to_toml()?))
 }
 
 /// Nothing in it but what a process that was killed while writing may leave.

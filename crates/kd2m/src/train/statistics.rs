@@ -7,13 +7,22 @@ pub fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
 }
 
-/// The sample standard deviation (n − 1); 0 of fewer than two values.
-pub fn deviation(values: &[f64]) -> f64 {
+/// The sample standard deviation (n − 1); `None` of fewer than two values, which show no spread.
+pub fn deviation(values: &[f64]) -> Option<f64> {
     if values.len() < 2 {
-        return 0.0;
+        return None;
     }
     let centre = mean(values);
-    (values.iter().map(|x| (x - centre).powi(2)).sum::<f64>() / (values.len() - 1) as f64).sqrt()
+    Some((values.iter().map(|x| (x - centre).powi(2)).sum::<f64>() / (values.len() - 1) as f64).sqrt())
+}
+
+/// `91.00 ± 1.00` with a dash for what there is not.
+pub fn plus_minus(mean: f64, deviation: Option<f64>) -> String {
+    match deviation {
+        _ if mean.is_nan() => "–".to_owned(),
+        Some(deviation) => format!("{mean:.2} ± {deviation:.2}"),
+        None => format!("{mean:.2} ± –"),
+    }
 }
 
 /// Mean of a − b with the half width of its two-sided 95 % t interval and the p value of no difference;
@@ -24,7 +33,7 @@ pub fn paired(a: &[f64], b: &[f64]) -> Option<Paired> {
         return None;
     }
     let differences: Vec<f64> = a.iter().zip(b).map(|(x, y)| x - y).collect();
-    let error = deviation(&differences) / (n as f64).sqrt();
+    let error = deviation(&differences)? / (n as f64).sqrt();
     let t = StudentsT::new(0.0, 1.0, (n - 1) as f64).ok()?;
     let centre = mean(&differences);
     let p = match (error > 0.0, centre == 0.0) {
@@ -75,6 +84,14 @@ mod tests {
         assert!((ten.p / 1.018_089_010_7e-6 - 1.0).abs() < 1e-6, "{}", ten.p);
         assert!((ten.half_width - 0.280_523_704).abs() < 1e-7, "{}", ten.half_width);
         assert!(paired(&[1.0], &[2.0]).is_none());
+    }
+
+    #[test]
+    fn one_value_has_no_deviation_and_is_shown_so() {
+        assert_eq!((deviation(&[]), deviation(&[3.0]), deviation(&[3.0, 3.0])), (None, None, Some(0.0)));
+        assert_eq!(plus_minus(91.0, deviation(&[91.0])), "91.00 ± –");
+        assert_eq!(plus_minus(mean(&[90.0, 92.0]), deviation(&[90.0, 92.0])), "91.00 ± 1.41");
+        assert_eq!(plus_minus(mean(&[]), deviation(&[])), "–");
     }
 
     #[test]

@@ -80,7 +80,8 @@ pub struct ArmSummary {
     /// One a seed, after the last epoch.
     pub test_accuracy: Vec<f64>,
     pub test_accuracy_mean: f64,
-    pub test_accuracy_std: f64,
+    /// Null with one seed.
+    pub test_accuracy_std: Option<f64>,
     pub val_accuracy: Vec<f64>,
     pub best_val: BestVal,
     /// Means over the seeds: top-5 accuracy and expected calibration error on test, percent; linear CKA on validation.
@@ -101,7 +102,7 @@ pub struct ArmSummary {
 pub struct BestVal {
     pub test_accuracy: Vec<f64>,
     pub test_accuracy_mean: f64,
-    pub test_accuracy_std: f64,
+    pub test_accuracy_std: Option<f64>,
     pub val_accuracy: Vec<f64>,
     pub epoch: Vec<usize>,
 }

@@ -30,7 +30,7 @@ impl Answer {
 pub fn prediction(runs: &[f64]) -> Option<[f64; 2]> {
     let n = runs.len() as f64;
     let t = (runs.len() > 1).then(|| StudentsT::new(0.0, 1.0, n - 1.0).ok())??;
-    let half = t.inverse_cdf(0.975) * deviation(runs) * (1.0 + 1.0 / n).sqrt();
+    let half = t.inverse_cdf(0.975) * deviation(runs)? * (1.0 + 1.0 / n).sqrt();
     Some([mean(runs) - half, mean(runs) + half])
 }
 

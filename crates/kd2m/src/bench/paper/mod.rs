@@ -17,7 +17,7 @@ use crate::{
     Config, Error,
     config::Source,
     files,
-    train::statistics::{deviation, mean},
+    train::statistics::{deviation, mean, plus_minus},
 };
 use judge::{Answer, judge, prediction};
 use published::{DATASETS, Figure};
@@ -229,7 +229,7 @@ pub fn markdown(all: &[Judged]) -> String {
         let ours = match j.ours.len() {
             0 => "–".to_owned(),
             1 => format!("{:.2} (1 run)", j.ours[0]),
-            n => format!("{:.2} ± {:.2} ({n} runs)", mean(&j.ours), deviation(&j.ours)),
+            n => format!("{} ({n} runs)", plus_minus(mean(&j.ours), deviation(&j.ours))),
         };
         let interval = j.interval.map_or("–".to_owned(), |[low, high]| format!("{low:.2} … {high:.2}"));
         let weights = j.weights.iter().map(|w| format!("{w:e}")).collect::<Vec<_>>().join(" + ");

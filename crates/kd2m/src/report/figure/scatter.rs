@@ -8,20 +8,20 @@ use super::{bounds, color};
 pub const CLASSES: usize = 20;
 
 /// Draws both clouds; each class is one path, so that hundreds of points stay small.
-pub fn scatter(teacher: &[[f64; 2]], student: &[[f64; 2]], labels: &[u32]) -> String {
+pub fn scatter(teacher: &[[f32; 2]], student: &[[f32; 2]], labels: &[u32]) -> String {
     let all = || teacher.iter().chain(student);
-    let ((x0, x1), (y0, y1)) = (bounds(all().map(|p| p[0])), bounds(all().map(|p| p[1])));
+    let ((x0, x1), (y0, y1)) = (bounds(all().map(|p| f64::from(p[0]))), bounds(all().map(|p| f64::from(p[1]))));
     let (side, margin) = (340.0, 10.0);
     // One scale for both axes: distances in the picture are distances in the plane.
     let scale = (side - 2.0 * margin) / (x1 - x0).max(y1 - y0);
     let left = (side - (x1 - x0) * scale) / 2.0;
     let height = 2.0 * margin + (y1 - y0) * scale;
-    let place = |p: &[f64; 2]| (left + (p[0] - x0) * scale, margin + (y1 - p[1]) * scale);
+    let place = |[x, y]: &[f32; 2]| (left + (f64::from(*x) - x0) * scale, margin + (y1 - f64::from(*y)) * scale);
     let mut svg =
         format!(r#"<svg viewBox="0 0 {side} {height:.0}" role="img" aria-label="features in two dimensions">"#);
     let classes = labels.iter().max().map_or(0, |l| *l as usize + 1);
     for class in 0..classes {
-        let of = |points: &[[f64; 2]], draw: &dyn Fn(f64, f64) -> String| {
+        let of = |points: &[[f32; 2]], draw: &dyn Fn(f64, f64) -> String| {
             let own = points.iter().zip(labels).filter(|(_, l)| **l as usize == class);
             own.map(|(p, _)| place(p)).map(|(x, y)| draw(x, y)).collect::<String>()
         };

@@ -1,0 +1,73 @@
+//! Paths that hold wherever a run is opened from: in a file and on the command line a relative path starts at the folder in which the
+//! program runs, in a run folder there is none.
+
+use std::path::{Path, PathBuf};
+
+use super::{Config, TeacherCache};
+
+impl Config {
+    /// The same with every path absolute, also that of `folder:PATH`, as it is saved in a run folder.
+    #[must_use]
+    pub fn anchored(mut self) -> Self {
+        if self.data.root.is_none() && lies_in_a_folder(&self.data.dataset) {
+            self.data.root = Some(PathBuf::from("."));
+        }
+        let teacher = [&mut self.teacher.weights, &mut self.teacher.init];
+        let all = teacher.into_iter().chain([&mut self.student.weights, &mut self.data.root]);
+        all.flatten().for_each(anchor);
+        if let TeacherCache::Folder(path) = &mut self.teacher.cache {
+            anchor(path);
+        }
+        self
+    }
+}
+
+/// A data set that is named by a path, which is looked for below `data.root`.
+fn lies_in_a_folder(dataset: &str) -> bool {
+    let named = dataset.split_once(':').map(|(name, path)| (name, Path::new(path)));
+    let takes_path = |name| kd2m_data::registry().iter().any(|entry| entry.name == name && entry.takes_path);
+    named.is_some_and(|(name, path)| takes_path(name) && path.is_relative())
+}
+
+/// A path that cannot be made absolute (an empty one) stays as it is: whoever opens it says what is wrong.
+fn anchor(path: &mut PathBuf) {
+    if let Ok(absolute) = std::path::absolute(&*path) {
+        // `absolute` keeps a dot at the end.
+        *path = absolute.components().collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Source;
+
+    fn resolved(sets: &[&str]) -> Config {
+        let mut source = Source::demo().unwrap();
+        sets.iter().for_each(|set| source.set(set).unwrap());
+        source.resolve().unwrap()
+    }
+
+    #[test]
+    fn every_relative_path_starts_at_the_current_folder_and_absolute_ones_stay() {
+        let here = std::env::current_dir().unwrap();
+        let relative = ["data.root=a", "teacher.weights=b/t.pth", "teacher.init=i.pth", "student.weights=../s.pth"];
+        let config = resolved(&[&relative[..], &["teacher.cache=c"]].concat()).anchored();
+        assert_eq!(config.data.root, Some(here.join("a")));
+        assert_eq!(config.teacher.weights, Some(here.join("b/t.pth")));
+        assert_eq!(config.teacher.init, Some(here.join("i.pth")));
+        assert_eq!(config.student.weights, Some(here.join("../s.pth")));
+        assert_eq!(config.teacher.cache, TeacherCache::Folder(here.join("c")));
+        assert_eq!(config.clone().anchored(), config);
+        let plain = resolved(&[]);
+        assert_eq!(plain.clone().anchored(), plain);
+    }
+
+    #[test]
+    fn a_folder_of_images_is_found_again() {
+        let here = std::env::current_dir().unwrap();
+        let root = |dataset: &str| resolved(&[&format!("data.dataset={dataset}")]).anchored().data.root;
+        assert_eq!(root("folder:photos@64"), Some(here));
+        assert_eq!(root("folder:/photos"), None);
+    }
+}
