@@ -1,6 +1,8 @@
 //! Devices by the names that `--device` takes.
 
 use burn::tensor::Device;
+#[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal"))]
+use burn::tensor::{DeviceKind, DeviceType};
 use kd2m_ot::error::nearest_names;
 
 use crate::error::Error;
@@ -68,11 +70,11 @@ impl DeviceChoice {
 fn gpu(kind: &'static str, index: usize) -> Result<Device, Error> {
     match kind {
         #[cfg(feature = "wgpu")]
-        "wgpu" => Ok(Device::wgpu(device_kind(index))),
+        "wgpu" => found(kind, index, Device::wgpu, DeviceType::Wgpu),
         #[cfg(feature = "vulkan")]
-        "vulkan" => Ok(Device::vulkan(device_kind(index))),
+        "vulkan" => found(kind, index, Device::vulkan, DeviceType::Vulkan),
         #[cfg(feature = "metal")]
-        "metal" => Ok(Device::metal(device_kind(index))),
+        "metal" => found(kind, index, Device::metal, DeviceType::Metal),
         #[cfg(feature = "cuda")]
         "cuda" => Ok(Device::cuda(index)),
         _ => Err(Error::Config(format!(
@@ -81,10 +83,24 @@ fn gpu(kind: &'static str, index: usize) -> Result<Device, Error> {
     }
 }
 
+/// The device of this index in Burn's list (discrete GPUs first); 0: the one that the driver prefers. Opening a device that is not
+/// there would panic.
 #[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal"))]
-fn device_kind(index: usize) -> burn::tensor::DeviceKind {
-    match index {
-        0 => burn::tensor::DeviceKind::DefaultDevice,
-        i => burn::tensor::DeviceKind::DiscreteGpu(i),
+fn found(
+    kind: &'static str,
+    index: usize,
+    preferred: fn(DeviceKind) -> Device,
+    list: DeviceType,
+) -> Result<Device, Error> {
+    let all = Device::enumerate(list).into_vec();
+    match (index, all.len()) {
+        (_, 0) => Err(Error::Config(format!(
+            "no {kind} device on this machine: install a graphics driver (on Linux a Vulkan one), or use --device cpu"
+        ))),
+        (0, _) => Ok(preferred(DeviceKind::DefaultDevice)),
+        (_, count) => all.into_iter().nth(index).ok_or_else(|| {
+            let last = count - 1;
+            Error::Config(format!("there is no device {kind}:{index} on this machine, its last is {kind}:{last}"))
+        }),
     }
 }
