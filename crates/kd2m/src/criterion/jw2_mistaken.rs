@@ -70,6 +70,11 @@ impl Criterion for Jw2Mistaken {
         let mut costs = pairwise(&own, &other)?;
         let beta = costs.iter().copied().fold(0.0, f32::max);
         costs.iter_mut().zip(pairwise(&s, &t)?).for_each(|(f, l)| *f += beta * l);
+        if costs.iter().any(|c| !c.is_finite()) {
+            // There is no plan any more: a loss that is not finite ends the run.
+            let lost = TensorData::new(vec![f32::INFINITY], [1]);
+            return Ok(Term::new(Tensor::from_data(lost, &own.device().without_autodiff())));
+        }
         let plan: Vec<i32> = assignment::solve(&costs, own.dims()[0], None).columns.iter().map(|j| *j as i32).collect();
 
         let features = over_pairs(&own, &other, &plan);
@@ -170,6 +175,25 @@ mod tests {
         let (value, features, logits) = evaluated(&mut all, &student, &teacher);
         assert!((value - largest * 4.0 * 1e-4).abs() < 1e-3 && features.is_none(), "{value}");
         assert!(logits.iter().all(|g| (g - largest * 0.02 / N as f32).abs() < 1e-3), "{logits:?}");
+    }
+
+    /// β and logits multiply: costs leave the numbers while features and logits are still fine.
+    #[test]
+    fn costs_that_overflow_end_in_an_infinite_loss() {
+        let (student, teacher) = (outputs(1), outputs(9));
+        let far = Outputs { features: matrix(3, 1, 1e15), logits: matrix(4, 2, 1e15), ..student };
+        let batch = Batch {
+            student: &far,
+            teacher: &teacher,
+            labels: &[],
+            indices: &[0; N],
+            step: 0,
+            epoch: 0,
+            seed: 0,
+            mode: Mode::Train,
+        };
+        let mut raw = Jw2Mistaken { raw_logits: true, ..Default::default() };
+        assert_eq!(host(&raw.evaluate(&batch).unwrap().loss), [f32::INFINITY]);
     }
 
     /// The plan may pair samples of the student; each then pulls the other.
