@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """All distances against their peers in one table: exact plans, sliced, MMD, energy, Bures, Fréchet, Sinkhorn.
 
-Two threads, OPENBLAS_* unset, both sides in alternation; ratio = best peer / ours.
-Needs: pip install numpy scipy torch torchvision lapx POT geomloss pytorch-fid, and `cargo build --release -p kd2m-ot --examples`.
+Two threads, OPENBLAS_* unset, both sides in turns, each in its own process; ratio = best peer / ours.
+Needs: pip install numpy scipy torch torchvision lapx laprust POT geomloss pytorch-fid, and `cargo build --release -p kd2m-ot --examples`.
 Run: scripts/compare-peers distances [--libraries target/release/examples] [--parts exact,closed,entropic] [--sizes 128,256] [--out FILE]
 """
 

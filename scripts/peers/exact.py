@@ -1,16 +1,15 @@
 #!/usr/bin/env python3
-"""Exact plans against lapx (`lapjvh`, `lapjvr`) and, up to n = 512, scipy: from a given cost matrix, from features, and as a loss.
+"""Exact plans against lapx (`lapjvh`, `lapjvr`), laprust and, up to n = 512, scipy: from a given cost matrix, from features, and as a loss.
 
-Both sides run in alternation on two threads; medians over three seeds; a row shows peer time / ours with the best peer. Ours pays for
-its call through ctypes. Every plan must cost what the peer's costs, to 1e-6. Run by `scripts/compare-peers distances`.
+Both sides take turns, each in its own process, on two threads; medians for each of three seeds; a row shows peer time / ours with the
+best peer. Ours pays for its call through ctypes. Every plan must cost what the peer's costs, to 1e-6. Run by
+`scripts/compare-peers distances`.
 """
 
 import ctypes
-import statistics
-import time
 
-import lap
 import numpy as np
+from turns import Side, compare, show
 
 SIZES, WIDTH, SEEDS = (128, 256, 512, 1024, 2048), 512, 3
 FEATURES = ("independent", "paired", "classes")
@@ -63,13 +62,8 @@ def squared(x, y):
     return np.maximum((x * x).sum(1)[:, None] + (y * y).sum(1)[None] - 2 * (x @ y.T), 0)
 
 
-def peer_plan(x, y):
-    return np.asarray(lap.lapjvh(squared(x, y))[2])
-
-
-def peer_loss(x, y):
-    """Value and gradient from the peer's plan."""
-    columns = peer_plan(x, y)
+def valued(x, y, columns):
+    """Value and gradient of a plan."""
     difference = x - y[columns]
     return columns, float((difference * difference).sum()) / len(x), difference * np.float32(2 / len(x))
 
@@ -80,69 +74,100 @@ def whole_numbers(kind, n, rng):
     return rng.integers(0, 5 if kind == MATRICES[0] else max(n // 8, 1), (n, n)).astype(np.float32)
 
 
-def peers(cost, wide):
+def problems(kind, n):
+    """Clouds (or nothing) and a cost matrix for each seed, the same in both processes."""
+    for seed in range(SEEDS):
+        rng = np.random.default_rng([n, seed, (FEATURES + MATRICES).index(kind)])
+        if kind in MATRICES:
+            yield None, whole_numbers(kind, n, rng)
+        else:
+            x, y = clouds(kind, n, rng)
+            yield (x, y), np.ascontiguousarray(squared(x - x.mean(0), y - y.mean(0)))
+
+
+def names(kind):
+    """The rows of a kind: from a matrix and, for features, from those, as a plan and as a loss."""
+    if kind in MATRICES:
+        return [f"exact plan, {kind}"]
+    return [f"exact plan, {kind}, from matrix", f"exact plan, {kind}, from features", f"W2 loss with gradient, {kind}"]
+
+
+def total(cost):
+    """The total cost of a plan, which is what a run returns, or the first of it."""
+    wide = cost.astype(np.float64)
+    plan = lambda found: np.asarray(found[0] if isinstance(found, tuple) else found)
+    return lambda found: float(wide[np.arange(len(wide)), plan(found)].sum())
+
+
+def ours(library):
+    """Our side's runs."""
+    call = Ours(library)
+
+    def prepare(kind, n):
+        runs = {name: {"ours": []} for name in names(kind)}
+        for features, cost in problems(kind, n):
+            value = total(cost)
+            found = [lambda c=cost: call.from_matrix(c)]
+            if features:
+                x, y = features
+                found += [lambda x=x, y=y: call.from_features(x, y), lambda x=x, y=y: call.from_features(x, y, True)]
+            for row, run in zip(runs.values(), found):
+                row["ours"].append((run, value))
+        return runs
+
+    return prepare
+
+
+def peers():
+    """The peers' runs."""
+    import lap
+    import laprust
     from scipy.optimize import linear_sum_assignment
 
-    found = {
-        "lapjvh f32": lambda: np.asarray(lap.lapjvh(cost)[2]),
-        "lapjvh f64": lambda: np.asarray(lap.lapjvh(wide)[2]),
-        "lapjvr f64": lambda: np.asarray(lap.lapjvr(wide)[2]),
-    }
-    if len(cost) <= 512:
-        found["scipy"] = lambda: linear_sum_assignment(cost)[1]
-    return found
+    rust = lambda cost: laprust.lapjv(cost, return_cost=False)[1]
+
+    def of_matrix(cost, wide):
+        found = {
+            "lapjvh f32": lambda: lap.lapjvh(cost)[2],
+            "lapjvh f64": lambda: lap.lapjvh(wide)[2],
+            "lapjvr f64": lambda: lap.lapjvr(wide)[2],
+            "laprust f32": lambda: rust(cost),
+            "laprust f64": lambda: rust(wide),
+        }
+        if len(cost) <= 512:
+            found["scipy"] = lambda: linear_sum_assignment(cost)[1]
+        return found
+
+    def prepare(kind, n):
+        runs = {name: {} for name in names(kind)}
+        for features, cost in problems(kind, n):
+            value = total(cost)
+            found = [of_matrix(cost, cost.astype(np.float64))]
+            if features:
+                x, y = features
+                plans = {
+                    "numpy + lapjvh f32": lambda x=x, y=y: np.asarray(lap.lapjvh(squared(x, y))[2]),
+                    "numpy + laprust f32": lambda x=x, y=y: rust(squared(x, y)),
+                }
+                losses = {name: lambda x=x, y=y, plan=plan: valued(x, y, plan()) for name, plan in plans.items()}
+                found += [plans, losses]
+            for row, of_row in zip(runs.values(), found):
+                for name, run in of_row.items():
+                    row.setdefault(name, []).append((run, value))
+        return runs
+
+    return prepare
 
 
-def alternate(runs, repeats):
-    """Median seconds of each run, taken in turns."""
-    times = {name: [] for name in runs}
-    for _ in range(repeats):
-        for name, run in runs.items():
-            start = time.perf_counter()
-            run()
-            times[name].append(time.perf_counter() - start)
-    return {name: statistics.median(spent) for name, spent in times.items()}
-
-
-def row(what, n, problems, repeats):
-    """One line of the table: each problem is (ours, peers, cost in f64)."""
-    spent, best, who = [], [], []
-    for ours, others, wide in problems:
-        plan = lambda found: found[0] if isinstance(found, tuple) else found
-        value = lambda found: wide[np.arange(n), np.asarray(plan(found))].sum()
-        reference = value(next(iter(others.values()))())
-        if abs(value(ours()) - reference) > 1e-6 * abs(reference) + 1e-9:
-            raise SystemExit(f"{what}, n = {n}: ours costs {value(ours())}, the peer's plan {reference}")
-        times = alternate({"ours": ours, **others}, repeats)
-        spent.append(times.pop("ours"))
-        who.append(min(times, key=times.get))
-        best.append(times[who[-1]])
-    show = lambda seconds: " / ".join(f"{1e3 * s:.3f}" for s in seconds)
-    ratios = " / ".join(f"{b / o:.1f}" for b, o in zip(best, spent))
-    return f"| {what} | {n} | {show(best)} ({statistics.mode(who)}) | {show(spent)} | {ratios} |"
-
-
-def rows(library, sizes=SIZES):
+def rows(library, sizes=SIZES, kinds=FEATURES + MATRICES):
     """The lines of the table, one after the other."""
-    ours = Ours(library)
+    mine, theirs = Side(ours, library), Side(peers)
     for n in sizes:
-        repeats = max(5, min(60, 20000 // n))
-        seeds = [np.random.default_rng(1000 * n + seed) for seed in range(SEEDS)]
-        for kind in FEATURES:
-            matrices, features, losses = [], [], []
-            for rng in seeds:
-                x, y = clouds(kind, n, rng)
-                cost = np.ascontiguousarray(squared(x - x.mean(0), y - y.mean(0)))
-                wide = cost.astype(np.float64)
-                matrices.append((lambda c=cost: ours.from_matrix(c), peers(cost, wide), wide))
-                plan = {"numpy + lapjvh f32": lambda x=x, y=y: peer_plan(x, y)}
-                features.append((lambda x=x, y=y: ours.from_features(x, y), plan, wide))
-                loss = {"numpy + lapjvh f32": lambda x=x, y=y: peer_loss(x, y)}
-                losses.append((lambda x=x, y=y: ours.from_features(x, y, True), loss, wide))
-            yield row(f"exact plan, {kind}, from matrix", n, matrices, repeats)
-            yield row(f"exact plan, {kind}, from features", n, features, repeats)
-            yield row(f"W2 loss with gradient, {kind}", n, losses, repeats)
-        for kind in MATRICES:
-            costs = [whole_numbers(kind, n, rng) for rng in seeds]
-            problems = [(lambda c=c: ours.from_matrix(c), peers(c, c.astype(np.float64)), c.astype(np.float64)) for c in costs]
-            yield row(f"exact plan, {kind}", n, problems, max(3, repeats // 4))
+        for kind in kinds:
+            found, expected = mine.prepare(kind, n), theirs.prepare(kind, n)
+            for row, of_peers in expected.items():
+                for name, values in of_peers.items():
+                    if not np.allclose(found[row]["ours"], values, rtol=1e-6, atol=1e-9):
+                        raise SystemExit(f"{row}, n = {n}: ours costs {found[row]['ours']}, {name} {values}")
+                spent, *times = compare(row, (mine, "ours"), *((theirs, name) for name in of_peers))
+                yield show(row, n, spent, dict(zip(of_peers, times)))
