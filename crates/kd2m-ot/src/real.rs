@@ -26,6 +26,9 @@ pub trait Real:
     /// The same numbers where this is single precision already.
     #[doc(hidden)]
     fn singles(values: &[Self]) -> Option<&[f32]>;
+    /// The same, to write to.
+    #[doc(hidden)]
+    fn singles_mut(values: &mut [Self]) -> Option<&mut [f32]>;
     /// c ← a · b, or c ← c + a · b, with this precision's matrix product.
     #[doc(hidden)]
     fn multiply(c: MatMut<'_, Self>, accumulate: Accum, a: MatRef<'_, Self>, b: MatRef<'_, Self>, par: Par);
@@ -50,6 +53,9 @@ impl Real for f32 {
     fn singles(values: &[Self]) -> Option<&[f32]> {
         Some(values)
     }
+    fn singles_mut(values: &mut [Self]) -> Option<&mut [f32]> {
+        Some(values)
+    }
     fn multiply(c: MatMut<'_, Self>, accumulate: Accum, a: MatRef<'_, Self>, b: MatRef<'_, Self>, par: Par) {
         matmul(c, accumulate, a, b, 1.0, par);
     }
@@ -72,6 +78,9 @@ impl Real for f64 {
         self
     }
     fn singles(_: &[Self]) -> Option<&[f32]> {
+        None
+    }
+    fn singles_mut(_: &mut [Self]) -> Option<&mut [f32]> {
         None
     }
     fn multiply(c: MatMut<'_, Self>, accumulate: Accum, a: MatRef<'_, Self>, b: MatRef<'_, Self>, par: Par) {

@@ -6,6 +6,8 @@ pub(crate) mod paired;
 pub mod pairwise;
 pub mod rows;
 pub(crate) mod scan;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod words;
 
 use crate::{cloud::Cloud, crew::Crew, isa::Isa, real::Real};
 

@@ -1,15 +1,11 @@
 //! What the assignment solver sees of two clouds: costs held as a matrix, or computed again in tiles whenever rows are read.
 //! Both know how far an entry can lie from the exact cost and can compute single pairs exactly, for the certificate.
 
-use super::{
-    centring::{Centres, Centring},
-    pairwise::Pairwise,
-};
+use super::{centring::Centring, pairwise::Pairwise};
 use crate::{
     buffers::Buffer,
     cloud::Cloud,
     crew::Crew,
-    isa::Isa,
     real::Real,
     solver::assignment::rows::{Fetched, Rows},
 };
@@ -52,16 +48,15 @@ pub struct CloudRows<'a, T: Real> {
 }
 
 impl<'a, T: Real> CloudRows<'a, T> {
-    /// Costs between two clouds; the matrix is held if it takes at most `memory` bytes.
+    /// Costs between two clouds from their products; the matrix is held if it takes at most `memory` bytes.
     pub(crate) fn new(
         crew: &Crew,
         a: &'a Cloud<'a, T>,
         b: &'a Cloud<'a, T>,
-        centres: Centres<T>,
+        pairs: Pairwise<T>,
         ground: Ground,
         memory: usize,
     ) -> Self {
-        let pairs = Pairwise::around(Isa::detect(), crew, a, b, centres);
         let bytes = a.len().saturating_mul(b.len()).saturating_mul(size_of::<T>());
         let matrix = (bytes <= memory).then(|| {
             let mut cost = pairs.matrix(crew);

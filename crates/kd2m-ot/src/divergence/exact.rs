@@ -10,6 +10,7 @@ use crate::{
         self,
         centring::Centres,
         paired,
+        pairwise::Pairwise,
         rows::{CloudRows, Ground},
         scan::PairCost,
     },
@@ -97,7 +98,24 @@ impl Exact {
         if let Some(pairs) = paired::prove(isa, crew, a, b, &centres) {
             return self.identity(&pairs);
         }
-        let rows = CloudRows::new(crew, a, b, centres, self.ground, self.memory);
+        // Words first: where they leave more open than single precision would, that takes over.
+        let in_words = Pairwise::in_words(isa, crew, a, b, &centres);
+        let in_words = in_words.map(|pairs| self.solve(crew, a, b, pairs, start));
+        let settled = |found: &Found| found.transport.gap <= found.value * T::epsilon().wide();
+        in_words
+            .filter(settled)
+            .unwrap_or_else(|| self.solve(crew, a, b, Pairwise::around(isa, crew, a, b, centres), start))
+    }
+
+    fn solve<T: Real>(
+        &self,
+        crew: &Crew,
+        a: &Cloud<T>,
+        b: &Cloud<T>,
+        pairs: Pairwise<T>,
+        start: Option<&Potentials>,
+    ) -> Found {
+        let rows = CloudRows::new(crew, a, b, pairs, self.ground, self.memory);
         let unit = rows.unit();
         let (first, second) = match self.ground {
             Ground::Squared => rows.pairs().separable_part_by(crew, a, b),

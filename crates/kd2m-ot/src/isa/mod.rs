@@ -9,12 +9,16 @@ mod avx512;
 mod portable;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "x86_64")]
+mod vnni;
 
 #[cfg(target_arch = "x86_64")]
 pub use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub use avx512::Avx512;
 pub use portable::Portable;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use vnni::Vnni;
 
 /// Lanes of every vector: what one AVX-512 register holds; lesser sets use several registers.
 pub const LANES: usize = 16;

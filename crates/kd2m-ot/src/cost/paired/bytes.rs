@@ -4,22 +4,7 @@
 
 use std::arch::x86_64::*;
 
-/// Proof that the processor multiplies bytes.
-#[derive(Debug, Clone, Copy)]
-pub struct Vnni(());
-
-impl Vnni {
-    /// The token, where the processor has the instructions.
-    pub fn new() -> Option<Self> {
-        let has = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vnni")
-            && is_x86_feature_detected!("fma");
-        has.then_some(Self(()))
-    }
-}
+use crate::isa::Vnni;
 
 /// Rows of a tile.
 pub const ROWS: usize = 12;

@@ -32,7 +32,7 @@ pub(crate) fn prove<T: Real>(
     }
     #[cfg(target_arch = "x86_64")]
     if let Isa::Avx512(_) = isa {
-        return search::prove(isa, bytes::Vnni::new()?, crew, a, b, centres);
+        return search::prove(isa, crate::isa::Vnni::new()?, crew, a, b, centres);
     }
     None
 }

@@ -7,7 +7,7 @@ use std::sync::{
 
 use super::{
     Pairing,
-    bytes::{COLUMNS, Place, Quantised, ROWS, Tile, Vnni, WIDEST},
+    bytes::{COLUMNS, Place, Quantised, ROWS, Tile, WIDEST},
 };
 use crate::{
     buffers::Buffer,
@@ -17,7 +17,7 @@ use crate::{
         scan::{CentredDistance, PairCost, PairCosts},
     },
     crew::Crew,
-    isa::Isa,
+    isa::{Isa, Vnni},
     real::Real,
 };
 

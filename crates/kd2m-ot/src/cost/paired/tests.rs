@@ -58,7 +58,7 @@ fn what_is_proved_is_true() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn paired_features_are_proved_where_bytes_are_multiplied() {
-    if bytes::Vnni::new().is_some() && matches!(Isa::detect(), Isa::Avx512(_)) {
+    if crate::isa::Vnni::new().is_some() && matches!(Isa::detect(), Isa::Avx512(_)) {
         assert_eq!(check(128, 64, 0.3, 1.0, 1), Some(true));
         assert_eq!(check(100, 128, 0.5, 1e3, 2), Some(true));
         assert_eq!(check(128, 64, 30.0, 1.0, 3), Some(false));

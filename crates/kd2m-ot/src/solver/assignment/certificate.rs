@@ -1,7 +1,12 @@
 //! The checker of an assignment: it takes only the permutation and the column potentials and recomputes all else in `f64`.
-//! Weak duality: for any v, u_i = min_j (c_ij − v_j) is feasible, so mean(u) + mean(v) bounds every plan's cost from below.
+//! Weak duality: for any v, u_i = min_j (c_ij − v_j) is feasible, so mean(u) + mean(v) bounds every plan's cost from below. Where
+//! entries are rounded, those that rounding leaves in question are computed again, and [`super::settle`] fits matching and v to them.
 
-use super::{Assignment, Matching, rows::Rows};
+use super::{
+    Assignment, Matching,
+    rows::Rows,
+    settle::{Near, settle},
+};
 use crate::{
     crew::Crew,
     isa::{Element, Isa, Kernel, LANES, Simd},
@@ -12,14 +17,25 @@ use crate::{
 /// Row potentials, value and gap of a claimed matching, from the whole matrix.
 pub(crate) fn certify<R: Rows>(isa: Isa, crew: &Crew, rows: &R, matching: Matching) -> Assignment {
     let n = rows.size();
-    let Matching { columns, v, iterations } = matching;
-    // Row potential and matched cost.
-    let mut found = vec![(0.0, 0.0); n];
+    let Matching { mut columns, mut v, iterations } = matching;
     let block = rows.block(crew.size());
-    crew.share_chunks(&mut found, block, |k, out| {
-        isa.run(Check { rows, columns: &columns, v: &v, first: k * block, out });
+    let mut parts: Vec<Seen> = (0..n.div_ceil(block)).map(|_| Seen::default()).collect();
+    crew.share_chunks(&mut parts, 1, |k, out| {
+        let numbers = k * block..((k + 1) * block).min(n);
+        out[0] = isa.run(Check { rows, columns: &columns, v: &v, numbers });
     });
-    let (u, costs): (Vec<f64>, Vec<f64>) = found.into_iter().unzip();
+    let mut seen = Seen::default();
+    for part in parts {
+        seen.near.append(part.near);
+        seen.others.extend(part.others);
+    }
+    if rows.exact(0, 0).is_some() {
+        settle(&seen.near, &mut columns, &mut v);
+    }
+    // Potentials only fell since the others' bounds were taken, so their reduced costs only rose.
+    let least = |i: usize| seen.near.row(i).iter().fold(seen.others[i], |u, &(j, c)| u.min(c - v[j as usize]));
+    let u: Vec<f64> = (0..n).map(least).collect();
+    let costs: Vec<f64> = (0..n).map(|i| seen.near.cost(i, columns[i])).collect();
     let value = costs.iter().sum::<f64>() / n as f64;
     // The slack of each pair is summed, not the two large totals: their difference would cancel.
     let slack = |i: usize| costs[i] - u[i] - v[columns[i] as usize];
@@ -27,60 +43,81 @@ pub(crate) fn certify<R: Rows>(isa: Isa, crew: &Crew, rows: &R, matching: Matchi
     Assignment { columns, potentials: Potentials { u, v }, value, gap, iterations }
 }
 
+/// What a pass over some rows found.
+#[derive(Default)]
+struct Seen {
+    near: Near,
+    /// Bound on each row's reduced costs outside of `near`.
+    others: Vec<f64>,
+}
+
 struct Check<'a, R> {
     rows: &'a R,
     columns: &'a [u32],
     v: &'a [f64],
-    first: usize,
-    out: &'a mut [(f64, f64)],
-}
-
-impl<R: Rows> Kernel for Check<'_, R> {
-    type Output = ();
-
-    #[inline(always)]
-    fn call<S: Simd>(self, simd: S) {
-        let numbers: Vec<u32> = (self.first as u32..(self.first + self.out.len()) as u32).collect();
-        let mut scratch = Vec::new();
-        let block = self.rows.fetch(&numbers, &mut scratch);
-        for (k, out) in self.out.iter_mut().enumerate() {
-            let (i, row) = (self.first + k, block.row(k, numbers[k]));
-            let matched = self.columns[i] as usize;
-            let least = least_reduced(simd, row, self.v);
-            *out = match self.rows.exact(i, matched) {
-                None => (least, row[matched].wide()),
-                Some(cost) => (exact_least(simd, self.rows, i, row, self.v, least), cost),
-            };
-        }
-    }
+    numbers: std::ops::Range<usize>,
 }
 
 /// Entries of a row that are computed again; with more, the rounding bound is taken instead.
 const MOST_CANDIDATES: usize = 64;
 
-/// Least exact `c_j − v_j` of a row of rounded costs: all columns that rounding leaves in question are computed again.
+impl<R: Rows> Kernel for Check<'_, R> {
+    type Output = Seen;
+
+    #[inline(always)]
+    fn call<S: Simd>(self, simd: S) -> Seen {
+        let numbers: Vec<u32> = self.numbers.map(|i| i as u32).collect();
+        let mut scratch = Vec::new();
+        let block = self.rows.fetch(&numbers, &mut scratch);
+        let mut seen = Seen { near: Near::default(), others: Vec::with_capacity(numbers.len()) };
+        let mut candidates = Vec::new();
+        for (k, &number) in numbers.iter().enumerate() {
+            let (i, row) = (number as usize, block.row(k, number));
+            let matched = self.columns[i] as usize;
+            let least = least_reduced(simd, row, self.v);
+            let Some(cost) = self.rows.exact(i, matched) else {
+                seen.near.push(matched, row[matched].wide());
+                seen.near.end_row();
+                seen.others.push(least);
+                continue;
+            };
+            let rounding = self.rows.rounding(i, row);
+            // Twice the rounding decides which is least; as much again is room for potentials to settle in, and where there is no
+            // rounding, what fixed point left out.
+            let width = 4.0 * rounding + 2f64.powi(-23) * cost;
+            up_to(simd, row, self.v, least + width, &mut candidates);
+            seen.near.push(matched, cost);
+            if candidates.len() <= MOST_CANDIDATES {
+                for &j in candidates.iter().filter(|&&j| j != matched) {
+                    seen.near.push(j, self.rows.exact(i, j).unwrap_or(f64::NEG_INFINITY));
+                }
+                seen.others.push(least + width - rounding);
+            } else {
+                seen.others.push(least - rounding);
+            }
+            seen.near.end_row();
+        }
+        seen
+    }
+}
+
+/// The columns with `c_j − v_j` up to a limit.
 #[inline(always)]
-fn exact_least<S: Simd, R: Rows>(simd: S, rows: &R, i: usize, row: &[R::Element], v: &[f64], least: f64) -> f64 {
-    let rounding = rows.rounding(i, row);
-    let limit = least + 2.0 * rounding;
+fn up_to<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64], limit: f64, found: &mut Vec<usize>) {
+    found.clear();
     let (chunks, tail) = row.as_chunks::<LANES>();
-    let (v_chunks, _) = v.as_chunks::<LANES>();
+    let (v_chunks, v_tail) = v.as_chunks::<LANES>();
     let beyond = simd.splat_d(limit.next_up());
-    let mut candidates: Vec<usize> = Vec::new();
     for (k, (c, v)) in chunks.iter().zip(v_chunks).enumerate() {
-        let mut bits = simd.bits(simd.less_d(simd.sub_d(R::Element::widen(simd, c), simd.load_d(v)), beyond));
+        let mut bits = simd.bits(simd.less_d(simd.sub_d(T::widen(simd, c), simd.load_d(v)), beyond));
         while bits != 0 {
-            candidates.push(k * LANES + bits.trailing_zeros() as usize);
+            found.push(k * LANES + bits.trailing_zeros() as usize);
             bits &= bits - 1;
         }
     }
     let first = row.len() - tail.len();
-    candidates.extend((first..row.len()).filter(|&j| row[j].wide() - v[j] <= limit));
-    if candidates.len() > MOST_CANDIDATES {
-        return least - rounding;
-    }
-    let exact = |j: usize| rows.exact(i, j).map_or(least - rounding, |c| c - v[j]);
-    candidates.into_iter().map(exact).fold(f64::INFINITY, f64::min)
+    let of_tail = tail.iter().zip(v_tail).enumerate().filter(|(_, (c, v))| c.wide() - **v <= limit);
+    found.extend(of_tail.map(|(k, _)| first + k));
 }
 
 /// Least of `c_j − v_j` in `f64`.

@@ -11,6 +11,7 @@ mod minima;
 pub mod rows;
 mod scans;
 mod search;
+mod settle;
 
 #[cfg(test)]
 mod tests;
