@@ -18,25 +18,33 @@ pub enum Labels<'a, T> {
     Soft { values: &'a [T], classes: usize },
 }
 
-/// Whether all values lie strictly between −limit and limit; false for NaN. Values at the limit are looked at one by one.
-struct AreWithin<'a, T> {
+/// Sum of squares in the values' own precision: not finite if any value is not, and above the square of each.
+struct SumOfSquares<'a, T> {
     values: &'a [T],
-    limit: T,
 }
 
-impl<T: Real> Kernel for AreWithin<'_, T> {
-    type Output = bool;
+impl<T: Real> Kernel for SumOfSquares<'_, T> {
+    type Output = T;
 
     #[inline(always)]
-    fn call<S: Simd>(self, simd: S) -> bool {
+    fn call<S: Simd>(self, simd: S) -> T {
         let (chunks, tail) = self.values.as_chunks::<LANES>();
-        let (above, below) = (T::vsplat(simd, self.limit), T::vsplat(simd, -self.limit));
-        let mut inside = 0xffff;
-        for chunk in chunks {
-            let x = T::vload(simd, chunk);
-            inside &= simd.bits(T::vless(simd, x, above)) & simd.bits(T::vless(simd, below, x));
+        let (quads, rest) = chunks.as_chunks::<4>();
+        let mut sums = [T::vsplat(simd, T::zero()); 4];
+        for quad in quads {
+            for (sum, chunk) in sums.iter_mut().zip(quad) {
+                let x = T::vload(simd, chunk);
+                *sum = T::vfma(simd, x, x, *sum);
+            }
         }
-        inside == 0xffff && tail.iter().all(|x| x.abs() < self.limit)
+        for chunk in rest {
+            let x = T::vload(simd, chunk);
+            sums[0] = T::vfma(simd, x, x, sums[0]);
+        }
+        let mut lanes = [T::zero(); LANES];
+        let pairs = (T::vadd(simd, sums[0], sums[1]), T::vadd(simd, sums[2], sums[3]));
+        T::vstore(simd, T::vadd(simd, pairs.0, pairs.1), &mut lanes);
+        lanes.into_iter().chain(tail.iter().map(|&x| x * x)).sum()
     }
 }
 
@@ -63,11 +71,11 @@ impl<'a, T: Real> Cloud<'a, T> {
         if features.len() != n * d {
             return Err(OtError::Length { what: format!("{side}"), rows: n, columns: d, found: features.len() });
         }
-        // Whole vectors without a branch for each value: a search for the first bad one takes as long as a small product.
+        // One sum without a branch for each value: a search for the first bad one takes as long as a small product. Where the sum
+        // says nothing (squares of large values leave the range), values are looked at one by one.
         let limit = largest::<T>(d);
-        let is_good = |x: &T| x.abs() <= limit;
-        let all_good = Isa::detect().run(AreWithin { values: features, limit });
-        let bad = if all_good { None } else { features.iter().position(|x| !is_good(x)) };
+        let all_good = Isa::detect().run(SumOfSquares { values: features }) <= limit;
+        let bad = if all_good { None } else { features.iter().position(|x| x.is_nan() || x.abs() > limit) };
         if let Some(at) = bad {
             let (row, column, value) = (at / d, at % d, features[at].wide());
             return Err(match value.is_finite() {

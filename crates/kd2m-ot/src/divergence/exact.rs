@@ -12,7 +12,7 @@ use crate::{
         paired,
         pairwise::Pairwise,
         rows::{CloudRows, Ground},
-        scan::PairCost,
+        scan::{PairCost, PairCosts},
     },
     crew::Crew,
     error::OtError,
@@ -117,32 +117,44 @@ impl Exact {
     ) -> Found {
         let rows = CloudRows::new(crew, a, b, pairs, self.ground, self.memory);
         let unit = rows.unit();
-        let (first, second) = match self.ground {
-            Ground::Squared => rows.pairs().separable_part_by(crew, a, b),
-            Ground::Distance => (vec![0.0; a.len()], vec![0.0; b.len()]),
-        };
-        let start: Option<Vec<f64>> = start
-            .filter(|p| p.v.len() == b.len())
-            .map(|p| p.v.iter().zip(&second).map(|(v, s)| (v - s) / unit).collect());
+        let start: Option<Vec<f64>> = start.filter(|p| p.v.len() == b.len()).map(|p| {
+            let second = match self.ground {
+                Ground::Squared => rows.pairs().separable_part_by(crew, a, b).1,
+                Ground::Distance => vec![0.0; b.len()],
+            };
+            p.v.iter().zip(&second).map(|(v, s)| (v - s) / unit).collect()
+        });
         let found = assignment::solve_rows(crew, &rows, start.as_deref());
-        let mut costs = vec![0.0; a.len()];
+        let (isa, centres) = (Isa::detect(), &rows.pairs().centres);
+        let shift = centres.shift();
+        let mut pairs = vec![PairCost::default(); a.len()];
         let block = a.len().div_ceil(4 * crew.size());
-        crew.share_chunks(&mut costs, block, |k, costs| {
-            for (cost, i) in costs.iter_mut().zip(k * block..) {
-                *cost = self.pair(a.row(i), b.row(found.columns[i] as usize));
+        crew.share_chunks(&mut pairs, block, |k, pairs| {
+            for (pair, i) in pairs.chunks_mut(1).zip(k * block..) {
+                let (x, y) = (a.row(i), b.row(found.columns[i] as usize));
+                isa.run(PairCosts { x, y, q: &centres.b, shift: &shift, out: pair });
             }
         });
-        let restore =
-            |potentials: Vec<f64>, part: &[f64]| potentials.iter().zip(part).map(|(p, s)| p * unit + s).collect();
+        let assignment::Assignment { columns, potentials: Potentials { mut u, mut v }, .. } = found;
+        u.iter_mut().chain(&mut v).for_each(|potential| *potential *= unit);
+        if self.ground == Ground::Squared {
+            // What centring took from the costs of y_j belongs to v_j, the rest of a pair's to u_i.
+            for ((u, &j), pair) in u.iter_mut().zip(&columns).zip(&pairs) {
+                let second = -2.0 * pair.along;
+                *u += pair.plain - pair.centred - second;
+                v[j as usize] += second;
+            }
+        }
         let transport = transport::Transport {
-            plan: Plan::Permutation(found.columns),
-            potentials: Potentials { u: restore(found.potentials.u, &first), v: restore(found.potentials.v, &second) },
+            plan: Plan::Permutation(columns),
+            potentials: Potentials { u, v },
             value: found.value * unit,
             gap: found.gap * unit,
             status: Status::Optimal,
             iterations: found.iterations,
         };
-        Found { transport, value: costs.iter().sum::<f64>() / costs.len() as f64 }
+        let costs = pairs.iter().map(|pair| self.ground.of_squared(pair.plain));
+        Found { transport, value: costs.sum::<f64>() / pairs.len() as f64 }
     }
 
     /// The identity, proved optimal: every sample's own partner is the nearest in centred costs, so those are u, with v = 0.
