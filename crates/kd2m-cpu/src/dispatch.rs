@@ -1,7 +1,7 @@
 //! Which kernel a convolution gets, and why: one ordered table, the first line that fits wins. Read by the engine and by its listing.
 
 use crate::{
-    conv::{ConvShape, direct::register_tile, winograd::Winograd},
+    conv::{ConvShape, direct::register_tile},
     isa::Isa,
 };
 
@@ -19,6 +19,8 @@ pub enum Kernel {
 pub struct Request<'a> {
     pub shape: &'a ConvShape,
     pub isa: Isa,
+    /// The shape fits Winograd's algorithm, and it may be used.
+    pub winograd: bool,
     /// Samples.
     pub n: usize,
     /// The weights stay as they are, so that what is derived from them is computed once.
@@ -48,7 +50,7 @@ const TABLE: &[Rule] = &[
         kernel: Kernel::Winograd,
         name: "winograd 4×4",
         why: "3×3 of stride 1 on a map of 4×4 or more: a quarter of the products",
-        fits: |r| Winograd::fits(r.shape) && (r.frozen || r.shape.tiles() * r.n >= ROWS_THAT_PAY),
+        fits: |r| r.winograd && (r.frozen || r.shape.tiles() * r.n >= ROWS_THAT_PAY),
     },
     Rule {
         kernel: Kernel::Direct,

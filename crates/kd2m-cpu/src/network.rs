@@ -28,11 +28,13 @@ pub struct Options {
     pub stages: Vec<String>,
     /// The instruction set; by default what `KD2M_ISA` names, else the widest that the processor has.
     pub isa: Option<Isa>,
+    /// Whether products may go by Winograd's algorithm, which rounds about ten times more coarsely; on by default.
+    pub winograd: bool,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { threads: 0, trainable: true, stages: Vec::new(), isa: None }
+        Self { threads: 0, trainable: true, stages: Vec::new(), isa: None, winograd: true }
     }
 }
 
@@ -94,7 +96,7 @@ impl Network {
         let pack_of = |node: usize| weight_pack(graph, node, isa);
         let parameters = Parameters::new(graph, weights, options.trainable, isa, pack_of)?;
         let program = |purpose| {
-            let plan = compile(graph, &options.stages, purpose, isa)?;
+            let plan = compile(graph, &options.stages, purpose, isa, options.winograd)?;
             Ok::<_, CpuError>(Program::new(plan, purpose, isa, !options.trainable))
         };
         let training = if options.trainable { Some(program(Purpose::Training)?) } else { None };

@@ -159,7 +159,8 @@ pub struct Convolution {
 }
 
 impl Convolution {
-    pub fn new(shape: ConvShape, isa: Isa) -> Self {
+    /// A convolution of this shape, for kernels of this instruction set; `winograd`: whether that algorithm may be chosen.
+    pub fn new(shape: ConvShape, isa: Isa, winograd: bool) -> Self {
         let pack = shape.pack_on(isa);
         let (geometry, view) = match shape.source {
             Source::Maps => (Geometry::new(&shape.window, shape.input, shape.output), pack),
@@ -170,7 +171,8 @@ impl Convolution {
             }
         };
         let dead = (0..view.taps).filter(|tap| geometry.meetings[*tap].is_empty()).collect();
-        Self { shape, geometry, pack, view, isa, dead, winograd: Winograd::new(isa, &shape) }
+        let winograd = if winograd { Winograd::new(isa, &shape) } else { None };
+        Self { shape, geometry, pack, view, isa, dead, winograd }
     }
 
     /// Where the weights of dead taps lie.
@@ -190,7 +192,7 @@ impl Convolution {
 
     /// The kernel for n samples.
     pub fn rule(&self, n: usize, frozen: bool) -> &'static Rule {
-        dispatch::choose(&Request { shape: &self.shape, isa: self.isa, n, frozen })
+        dispatch::choose(&Request { shape: &self.shape, isa: self.isa, winograd: self.winograd.is_some(), n, frozen })
     }
 
     /// Weights that stay as they are, transformed once; none where no kernel wants that.

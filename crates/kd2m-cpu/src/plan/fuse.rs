@@ -39,6 +39,7 @@ struct Compiler<'a> {
     graph: &'a Graph,
     purpose: Purpose,
     isa: Isa,
+    winograd: bool,
     /// Tensors by node and role.
     tensors: HashMap<(usize, Role), ParameterId>,
     /// Readers of each node among the live ones.
@@ -49,11 +50,11 @@ struct Compiler<'a> {
     steps: Vec<Step>,
 }
 
-/// The plan of a graph that stores the wanted stages.
+/// The plan of a graph that stores the wanted stages; without `winograd` no convolution goes that way.
 ///
 /// # Errors
 /// A stage that the graph does not have.
-pub fn compile(graph: &Graph, wanted: &[String], purpose: Purpose, isa: Isa) -> Result<Plan, CpuError> {
+pub fn compile(graph: &Graph, wanted: &[String], purpose: Purpose, isa: Isa, winograd: bool) -> Result<Plan, CpuError> {
     let mut stages = Vec::new();
     for name in wanted {
         let node = graph.stage(name).ok_or_else(|| CpuError::UnknownStage {
@@ -82,6 +83,7 @@ pub fn compile(graph: &Graph, wanted: &[String], purpose: Purpose, isa: Isa) -> 
         graph,
         purpose,
         isa,
+        winograd,
         tensors: graph.parameters().iter().enumerate().map(|(id, p)| ((p.node.0, p.role), id)).collect(),
         readers,
         pinned,
@@ -234,7 +236,8 @@ impl Compiler<'_> {
             None => Source::Maps,
         };
         let (from, to) = (self.values[input].extent, Extent::of(node.shape));
-        let conv = Convolution::new(ConvShape { window, groups, input: from, output: to, source }, self.isa);
+        let conv =
+            Convolution::new(ConvShape { window, groups, input: from, output: to, source }, self.isa, self.winograd);
         let bias = self.tensors.get(&(i, Role::Bias)).copied();
         let weight = self.tensor(i, Role::Weight);
         let operation = Operation::Convolution { weight, bias, folded: None, conv: Box::new(conv) };

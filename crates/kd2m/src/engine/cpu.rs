@@ -37,8 +37,17 @@ impl CpuEngine {
         trainable: bool,
         threads: usize,
     ) -> Result<Self, EngineError> {
-        let options = Options { threads, trainable, stages: stages.to_vec(), isa: None };
-        let stages = stages
+        let stages = stages.to_vec();
+        Self::with_options(graph, weights, Options { threads, trainable, stages, ..Options::default() })
+    }
+
+    /// The same with every option of `kd2m-cpu`.
+    ///
+    /// # Errors
+    /// As [`new`](CpuEngine::new).
+    pub fn with_options(graph: &Graph, weights: &Weights, options: Options) -> Result<Self, EngineError> {
+        let stages = options
+            .stages
             .iter()
             .map(|name| match graph.stage(name).map(|id| graph.node(id).shape) {
                 Some(Shape::Map { channels, height, width }) => {

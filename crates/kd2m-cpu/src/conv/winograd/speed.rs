@@ -46,7 +46,7 @@ fn winograd_speed() {
             let extent = Extent { channels, height: side, width: side };
             let window = Window { kernel: [3, 3], stride: [1, 1], padding: [1, 1], dilation: [1, 1] };
             let shape = ConvShape { window, groups: 1, input: extent, output: extent, source: Source::Maps };
-            let (conv, plain) = (Convolution::new(shape, isa), Convolution::new(shape, Isa::Portable));
+            let (conv, plain) = (Convolution::new(shape, isa, true), Convolution::new(shape, Isa::Portable, true));
             let winograd = Winograd::new(isa, &shape).expect("3×3 of stride 1");
             let (x, weight) = (numbers(n * extent.len()), numbers(9 * channels * channels));
             let (mut y, mut dw) = (x.clone(), weight.clone());
