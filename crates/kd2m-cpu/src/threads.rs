@@ -75,6 +75,21 @@ pub fn for_each(count: usize, task: impl Fn(usize) + Sync) {
     fork(threads, &worker);
 }
 
+/// As [`for_each`], with the worker's number below the number of threads: the tasks of a worker follow each other, so that it may
+/// have memory of its own.
+pub fn for_each_worker(count: usize, task: impl Fn(usize, usize) + Sync) {
+    let next = AtomicUsize::new(0);
+    for_each(rayon::current_num_threads(), |worker| {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= count {
+                break;
+            }
+            task(worker, index);
+        }
+    });
+}
+
 /// Runs `worker` on this thread and, where they are free, on `threads − 1` others.
 fn fork(threads: usize, worker: &(impl Fn() + Sync)) {
     match threads {

@@ -1,11 +1,7 @@
 //! Layers of few channels: each thread transforms a block of tiles, multiplies and transforms back without leaving its second-level cache.
 //! The scratch holds all 36 matrices of a block's inputs, but of its products only one panel of outputs.
 
-use std::{
-    marker::PhantomData,
-    ops::Range,
-    sync::atomic::{AtomicUsize, Ordering},
-};
+use std::{marker::PhantomData, ops::Range};
 
 use super::{
     Job, Workspace,
@@ -17,7 +13,7 @@ use super::{
 };
 use crate::{
     isa::Isa,
-    threads::{Shared, for_each, part},
+    threads::{Shared, for_each_worker, part},
 };
 
 /// What the scratch of a thread may take, in numbers: 640 KiB of a second-level cache of 1 MiB, as measured best on Zen 5.
@@ -45,18 +41,11 @@ pub(super) fn run(job: &Job, rows_of_a_block: usize, y: &mut [f32], workspace: &
     let each = inputs.len() + products.len();
     let scratch = Shared::new(workspace.of(threads * each));
     let y = Shared::new(y);
-    let next = AtomicUsize::new(0);
-    for_each(threads, |worker| {
-        loop {
-            let block = next.fetch_add(1, Ordering::Relaxed);
-            if block >= blocks {
-                break;
-            }
-            // SAFETY: each worker has its own scratch, each block its own tiles of y.
-            unsafe {
-                let scratch = scratch.slice(worker * each..(worker + 1) * each);
-                run_block(job, part(rows, block, blocks), y, scratch);
-            }
+    for_each_worker(blocks, |worker, block| {
+        // SAFETY: each worker has its own scratch, each block its own tiles of y.
+        unsafe {
+            let scratch = scratch.slice(worker * each..(worker + 1) * each);
+            run_block(job, part(rows, block, blocks), y, scratch);
         }
     });
 }

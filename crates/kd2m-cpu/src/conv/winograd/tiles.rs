@@ -36,10 +36,15 @@ impl Tiling {
         self.height.div_ceil(TILE) * self.across() * self.n
     }
 
-    /// The first output of a row's tile and its sample.
-    fn place(&self, row: usize) -> (usize, usize, usize) {
-        let (tile, sample) = (row / self.n, row % self.n);
-        (tile / self.across() * TILE, tile % self.across() * TILE, sample)
+    /// Rows in runs of one tile: how many rows came before, the tile's first output (y, x) and the samples.
+    fn runs(&self, rows: Range<usize>) -> impl Iterator<Item = (usize, (usize, usize, Range<usize>))> {
+        let Tiling { n, .. } = *self;
+        let across = self.across();
+        (rows.start / n..rows.end.div_ceil(n)).map(move |tile| {
+            let first = rows.start.max(tile * n);
+            let samples = first - tile * n..rows.end.min((tile + 1) * n) - tile * n;
+            (first - rows.start, (tile / across * TILE, tile % across * TILE, samples))
+        })
     }
 
     /// Where the channels of a position of a sample start, in rows of channels; none outside the map.
@@ -81,20 +86,37 @@ impl Patch<TILE> for transform::OutputGradient {
     const BEFORE: isize = 0;
 }
 
-/// Pointers to the channels of a patch; each may be read for `count` numbers at `channel`.
-struct PatchSource<const SIDE: usize> {
-    cells: [[*const f32; SIDE]; SIDE],
+/// Pointers to the channels of a patch for one sample, and how far each moves to the next sample: not at all where it points at zeros.
+struct Cells<const SIDE: usize> {
+    at: [[*const f32; SIDE]; SIDE],
+    step: [[usize; SIDE]; SIDE],
+}
+
+impl<const SIDE: usize> Cells<SIDE> {
+    #[inline(always)]
+    fn advance(&mut self) {
+        for (line, steps) in self.at.iter_mut().zip(&self.step) {
+            for (cell, step) in line.iter_mut().zip(steps) {
+                *cell = cell.wrapping_add(*step);
+            }
+        }
+    }
+}
+
+/// The channels of a patch from `channel` on: whole vectors, or `count` numbers.
+struct PatchSource<'a, const SIDE: usize, const WHOLE: bool> {
+    cells: &'a [[*const f32; SIDE]; SIDE],
     channel: usize,
     count: usize,
 }
 
-impl<S: Lanes, const SIDE: usize> Source<S> for PatchSource<SIDE> {
+impl<S: Lanes, const SIDE: usize, const WHOLE: bool> Source<S> for PatchSource<'_, SIDE, WHOLE> {
     #[inline(always)]
     unsafe fn load(&self, lanes: S, row: usize, column: usize) -> S::F32 {
         // SAFETY: the promise of the type.
         unsafe {
             let cell = self.cells[row][column].add(self.channel);
-            if self.count == S::COUNT { lanes.load(cell) } else { lanes.load_first(self.count, cell) }
+            if WHOLE { lanes.load(cell) } else { lanes.load_first(self.count, cell) }
         }
     }
 }
@@ -122,6 +144,25 @@ impl<S: Lanes> Source<S> for PointCells {
 }
 
 impl<T> Gather<'_, T> {
+    /// The cells of a tile for a sample.
+    #[inline(always)]
+    fn cells<const SIDE: usize>(&self, y: usize, x: usize, sample: usize) -> Cells<SIDE>
+    where
+        T: Patch<SIDE>,
+    {
+        let mut cells = Cells { at: [[self.zeros.as_ptr(); SIDE]; SIDE], step: [[0; SIDE]; SIDE] };
+        for dy in 0..SIDE {
+            for dx in 0..SIDE {
+                let (y, x) = ((y + dy) as isize - T::BEFORE, (x + dx) as isize - T::BEFORE);
+                if let Some(position) = self.tiling.position(y, x, sample) {
+                    cells.at[dy][dx] = self.map[position * self.channels..].as_ptr();
+                    cells.step[dy][dx] = self.channels;
+                }
+            }
+        }
+        cells
+    }
+
     /// # Safety
     /// `to` may be written for the panels' length, by no one else in these rows; `map` and `zeros` are as long as said.
     #[inline(always)]
@@ -129,30 +170,29 @@ impl<T> Gather<'_, T> {
     where
         T: Patch<SIDE>,
     {
-        let padded = self.panels.padded();
-        for (i, row) in self.rows.enumerate() {
-            let (y, x, sample) = self.tiling.place(row);
-            let mut cells = [[self.zeros.as_ptr(); SIDE]; SIDE];
-            for (dy, line) in cells.iter_mut().enumerate() {
-                for (dx, cell) in line.iter_mut().enumerate() {
-                    let (y, x) = ((y + dy) as isize - T::BEFORE, (x + dx) as isize - T::BEFORE);
-                    if let Some(position) = self.tiling.position(y, x, sample) {
-                        // SAFETY: the map holds all positions.
-                        *cell = unsafe { self.map.as_ptr().add(position * self.channels) };
+        let (padded, stride) = (self.panels.padded(), self.panels.stride());
+        for (first, (y, x, samples)) in self.tiling.runs(self.rows.clone()) {
+            let mut cells = self.cells(y, x, samples.start);
+            for i in 0..samples.len() {
+                let row = self.first + first + i;
+                let mut channel = 0;
+                while channel < padded {
+                    let count = self.channels.saturating_sub(channel).min(S::COUNT);
+                    // SAFETY: a vector lies inside a panel, whose width is a multiple of it; one of padding alone reads no memory.
+                    unsafe {
+                        let to = PointCells { at: self.to.add(self.panels.at(row, channel)), stride };
+                        if count == S::COUNT {
+                            let from = PatchSource::<SIDE, true> { cells: &cells.at, channel, count };
+                            both_ways::<T, S, SIDE, PATCH>(lanes, &from, &to);
+                        } else {
+                            let channel = if count == 0 { 0 } else { channel };
+                            let from = PatchSource::<SIDE, false> { cells: &cells.at, channel, count };
+                            both_ways::<T, S, SIDE, PATCH>(lanes, &from, &to);
+                        }
                     }
+                    channel += S::COUNT;
                 }
-            }
-            let mut channel = 0;
-            while channel < padded {
-                let count = self.channels.saturating_sub(channel).min(S::COUNT);
-                // A vector of padding alone reads no memory, wherever its pointer is.
-                let from = PatchSource { cells, channel: if count == 0 { 0 } else { channel }, count };
-                // SAFETY: a vector lies inside a panel, whose width is a multiple of it.
-                unsafe {
-                    let at = self.to.add(self.panels.at(self.first + i, channel));
-                    both_ways::<T, S, SIDE, PATCH>(lanes, &from, &PointCells { at, stride: self.panels.stride() });
-                }
-                channel += S::COUNT;
+                cells.advance();
             }
         }
     }
@@ -195,10 +235,10 @@ pub(super) struct Scatter<'a> {
     pub epilogue: Epilogue<'a>,
 }
 
-/// The outputs of a tile, `count` numbers each; those outside the map are null.
-struct TileSink<'a> {
+/// The outputs of a tile from `channel` on: whole vectors into cells that are all inside the map, or `count` numbers.
+struct TileSink<'a, const WHOLE: bool> {
     map: *mut f32,
-    cells: [[usize; TILE]; TILE],
+    cells: &'a [[usize; TILE]; TILE],
     channel: usize,
     count: usize,
     epilogue: &'a Epilogue<'a>,
@@ -207,17 +247,16 @@ struct TileSink<'a> {
 /// In place of an offset: outside the map.
 const OUTSIDE: usize = usize::MAX;
 
-impl<S: Lanes> Sink<S> for TileSink<'_> {
+impl<S: Lanes, const WHOLE: bool> Sink<S> for TileSink<'_, WHOLE> {
     #[inline(always)]
     unsafe fn store(&self, lanes: S, row: usize, column: usize, value: S::F32) {
         let at = self.cells[row][column];
-        if at == OUTSIDE {
+        if !WHOLE && at == OUTSIDE {
             return;
         }
-        let whole = self.count == S::COUNT;
         // SAFETY: the map, the residual and the bias hold `count` numbers here.
         unsafe {
-            let load = |from: *const f32| if whole { lanes.load(from) } else { lanes.load_first(self.count, from) };
+            let load = |from: *const f32| if WHOLE { lanes.load(from) } else { lanes.load_first(self.count, from) };
             let at = at + self.channel;
             let target = self.map.add(at);
             let mut value = value;
@@ -234,8 +273,25 @@ impl<S: Lanes> Sink<S> for TileSink<'_> {
                 let (low, high) = self.epilogue.limits;
                 value = lanes.min(lanes.splat(high), lanes.max(lanes.splat(low), value));
             }
-            if whole { lanes.store(target, value) } else { lanes.store_first(self.count, target, value) }
+            if WHOLE { lanes.store(target, value) } else { lanes.store_first(self.count, target, value) }
         }
+    }
+}
+
+impl Scatter<'_> {
+    /// Where the cells of a tile start for a sample, and whether all are inside the map.
+    #[inline(always)]
+    fn cells(&self, y: usize, x: usize, sample: usize) -> ([[usize; TILE]; TILE], bool) {
+        let (mut cells, mut inside) = ([[OUTSIDE; TILE]; TILE], true);
+        for (dy, line) in cells.iter_mut().enumerate() {
+            for (dx, cell) in line.iter_mut().enumerate() {
+                match self.tiling.position((y + dy) as isize, (x + dx) as isize, sample) {
+                    Some(position) => *cell = position * self.channels,
+                    None => inside = false,
+                }
+            }
+        }
+        (cells, inside)
     }
 }
 
@@ -243,27 +299,32 @@ impl Kernel for Scatter<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Lanes>(self, lanes: S) {
-        for (i, row) in self.rows.enumerate() {
-            let (y, x, sample) = self.tiling.place(row);
-            let mut cells = [[OUTSIDE; TILE]; TILE];
-            for (dy, line) in cells.iter_mut().enumerate() {
-                for (dx, cell) in line.iter_mut().enumerate() {
-                    if let Some(position) = self.tiling.position((y + dy) as isize, (x + dx) as isize, sample) {
-                        *cell = position * self.channels;
+        let stride = self.panels.stride();
+        for (first, (y, x, samples)) in self.tiling.runs(self.rows.clone()) {
+            let (mut cells, inside) = self.cells(y, x, samples.start);
+            for i in 0..samples.len() {
+                let row = self.first + first + i;
+                let mut channel = self.columns.start;
+                while channel < self.columns.end {
+                    let count = (self.columns.end - channel).min(S::COUNT);
+                    let (map, cells, epilogue) = (self.map, &cells, &self.epilogue);
+                    // SAFETY: the panels hold whole vectors for these channels; the map is promised where the kernel is made.
+                    unsafe {
+                        let at = self.from.add(self.panels.at(row, channel - self.columns.start)).cast_mut();
+                        let from = PointCells { at, stride };
+                        if inside && count == S::COUNT {
+                            let to = TileSink::<true> { map, cells, channel, count, epilogue };
+                            both_ways::<transform::Output, S, PATCH, TILE>(lanes, &from, &to);
+                        } else {
+                            let to = TileSink::<false> { map, cells, channel, count, epilogue };
+                            both_ways::<transform::Output, S, PATCH, TILE>(lanes, &from, &to);
+                        }
                     }
+                    channel += S::COUNT;
                 }
-            }
-            let mut channel = self.columns.start;
-            while channel < self.columns.end {
-                let count = (self.columns.end - channel).min(S::COUNT);
-                let to = TileSink { map: self.map, cells, channel, count, epilogue: &self.epilogue };
-                // SAFETY: the panels hold whole vectors for these channels; the map is promised where the kernel is made.
-                unsafe {
-                    let at = self.from.add(self.panels.at(self.first + i, channel - self.columns.start)).cast_mut();
-                    let from = PointCells { at, stride: self.panels.stride() };
-                    both_ways::<transform::Output, S, PATCH, TILE>(lanes, &from, &to);
+                for cell in cells.as_flattened_mut() {
+                    *cell = if *cell == OUTSIDE { OUTSIDE } else { *cell + self.channels };
                 }
-                channel += S::COUNT;
             }
         }
     }
