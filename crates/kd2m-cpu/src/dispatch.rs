@@ -19,12 +19,10 @@ pub enum Kernel {
 pub struct Request<'a> {
     pub shape: &'a ConvShape,
     pub isa: Isa,
-    /// The shape fits Winograd's algorithm, and it may be used.
-    pub winograd: bool,
+    /// Tiles × samples from which on Winograd's algorithm pays; none where the shape does not fit it or it may not be used.
+    pub winograd_from: Option<usize>,
     /// Samples.
     pub n: usize,
-    /// The weights stay as they are, so that what is derived from them is computed once.
-    pub frozen: bool,
 }
 
 /// A line of the table.
@@ -35,9 +33,6 @@ pub struct Rule {
     pub why: &'static str,
     fits: fn(&Request) -> bool,
 }
-
-/// Tiles × samples that pay for transforming weights which change with every step: 36 values are written for 9.
-const ROWS_THAT_PAY: usize = 64;
 
 const TABLE: &[Rule] = &[
     Rule {
@@ -50,7 +45,7 @@ const TABLE: &[Rule] = &[
         kernel: Kernel::Winograd,
         name: "winograd 4×4",
         why: "3×3 of stride 1 on a map of 4×4 or more: a quarter of the products",
-        fits: |r| r.winograd && (r.frozen || r.shape.tiles() * r.n >= ROWS_THAT_PAY),
+        fits: |r| r.winograd_from.is_some_and(|fewest| r.shape.tiles() * r.n >= fewest),
     },
     Rule {
         kernel: Kernel::Direct,

@@ -22,7 +22,7 @@ use crate::{
     layout::{Extent, Pack},
 };
 pub use direct::{Sgd, replay};
-use winograd::{Direction, Winograd};
+use winograd::{Direction, TapWeights, Winograd};
 
 /// How the input lies in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -190,14 +190,15 @@ impl Convolution {
             .collect()
     }
 
-    /// The kernel for n samples.
+    /// The kernel for n samples; `frozen`: the weights stay as they are, so that what is derived from them is computed once.
     pub fn rule(&self, n: usize, frozen: bool) -> &'static Rule {
-        dispatch::choose(&Request { shape: &self.shape, isa: self.isa, winograd: self.winograd.is_some(), n, frozen })
+        let winograd_from = self.winograd.as_ref().map(|winograd| winograd.fewest_rows(frozen));
+        dispatch::choose(&Request { shape: &self.shape, isa: self.isa, winograd_from, n })
     }
 
     /// Weights that stay as they are, transformed once; none where no kernel wants that.
     pub fn prepare(&self, weight: &[f32]) -> Option<winograd::Weights> {
-        let winograd = self.winograd.as_ref().filter(|_| self.rule(1, true).kernel == Kernel::Winograd)?;
+        let winograd = self.winograd.as_ref().filter(|winograd| !winograd.from_taps())?;
         let mut points = winograd.weights(Direction::Forward);
         points.transform(&self.pack, weight);
         Some(points)
@@ -219,6 +220,10 @@ impl Convolution {
         match (self.rule(n, prepared.is_some()).kernel, &self.winograd) {
             (Kernel::Winograd, Some(winograd)) => match prepared {
                 Some(points) => winograd.forward(x, points, y, n, epilogue, &mut workspace.tiles),
+                None if winograd.from_taps() => {
+                    let taps = TapWeights { pack: &self.pack, packed: weight, direction: Direction::Forward };
+                    winograd.product_from_taps(x, &taps, y, n, epilogue, &mut workspace.tiles);
+                }
                 None => {
                     let points = transformed(winograd, &mut workspace.points, &self.pack, weight, Direction::Forward);
                     winograd.forward(x, points, y, n, epilogue, &mut workspace.tiles);
@@ -252,6 +257,11 @@ impl Convolution {
                 let live: Vec<usize> = (0..self.pack.taps).filter(|tap| !self.dead.contains(tap)).collect();
                 self.pack.transpose_taps(self.isa, &live, weight, transposed);
                 match winograd.as_ref().filter(|_| kernel == Kernel::Winograd) {
+                    Some(winograd) if winograd.from_taps() => {
+                        let taps = TapWeights { pack: &back, packed: transposed, direction: Direction::InputGradient };
+                        let epilogue = Epilogue::product(accumulate);
+                        winograd.product_from_taps(dy, &taps, dx, n, epilogue, &mut workspace.tiles);
+                    }
                     Some(winograd) => {
                         let direction = Direction::InputGradient;
                         let points = transformed(winograd, &mut workspace.points, &back, transposed, direction);

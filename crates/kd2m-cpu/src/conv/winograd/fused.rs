@@ -9,7 +9,7 @@ use super::{
     products::{Product, register_tile},
     tiles::{Gather, Scatter},
     transform,
-    weights::PointLayout,
+    weights::{PointLayout, Weights},
 };
 use crate::{
     isa::Isa,
@@ -26,7 +26,7 @@ pub(super) fn rows_of_a_block(isa: Isa, layout: &PointLayout) -> Option<usize> {
     (rows >= tile.rows).then_some(rows / tile.rows * tile.rows)
 }
 
-pub(super) fn run(job: &Job, rows_of_a_block: usize, y: &mut [f32], workspace: &mut Workspace) {
+pub(super) fn run(job: &Job, weights: &Weights, rows_of_a_block: usize, y: &mut [f32], workspace: &mut Workspace) {
     let threads = rayon::current_num_threads();
     let rows = job.tiling.rows();
     let mut blocks = rows.div_ceil(rows_of_a_block);
@@ -35,7 +35,7 @@ pub(super) fn run(job: &Job, rows_of_a_block: usize, y: &mut [f32], workspace: &
         blocks = blocks.next_multiple_of(threads);
     }
     let most = rows.div_ceil(blocks);
-    let layout = &job.weights.layout;
+    let layout = &weights.layout;
     let (inputs, products) =
         (Panels::new(most, layout.depth(), LINE), Panels::new(most, layout.columns, layout.columns));
     let each = inputs.len() + products.len();
@@ -45,15 +45,15 @@ pub(super) fn run(job: &Job, rows_of_a_block: usize, y: &mut [f32], workspace: &
         // SAFETY: each worker has its own scratch, each block its own tiles of y.
         unsafe {
             let scratch = scratch.slice(worker * each..(worker + 1) * each);
-            run_block(job, part(rows, block, blocks), y, scratch);
+            run_block(job, weights, part(rows, block, blocks), y, scratch);
         }
     });
 }
 
 /// # Safety
 /// No one else writes these rows' tiles of `y`.
-unsafe fn run_block(job: &Job, rows: Range<usize>, y: Shared, scratch: &mut [f32]) {
-    let layout = &job.weights.layout;
+unsafe fn run_block(job: &Job, weights: &Weights, rows: Range<usize>, y: Shared, scratch: &mut [f32]) {
+    let layout = &weights.layout;
     let inputs = Panels::new(rows.len(), layout.depth(), LINE);
     let products = Panels::new(rows.len(), layout.columns, layout.columns);
     let (transformed, scratch) = scratch.split_at_mut(inputs.len());
@@ -76,8 +76,9 @@ unsafe fn run_block(job: &Job, rows: Range<usize>, y: Shared, scratch: &mut [f32
                 rows: rows.len(),
                 depth: layout.depth(),
                 columns: layout.columns,
-                weights: job.weights.points[layout.at(panel, point)..].as_ptr(),
+                weights: weights.points[layout.at(panel, point)..].as_ptr(),
                 to: scratch[point * products.stride()..].as_mut_ptr(),
+                accumulate: false,
             };
             // SAFETY: the panels and the points are as long as their layouts say.
             unsafe { product.run_on(job.isa) };

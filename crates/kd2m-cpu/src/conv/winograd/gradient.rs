@@ -37,7 +37,7 @@ impl WeightGradient<'_> {
     }
 
     /// Panels of transformed inputs, whole rows, and of spread gradients.
-    fn panels(&self, rows: usize) -> (Panels, Panels) {
+    pub(super) fn panels(&self, rows: usize) -> (Panels, Panels) {
         let depth = self.layout.depth();
         (Panels::new(rows, depth, depth), Panels::new(rows, self.outputs(), self.layout.columns))
     }

@@ -4,6 +4,7 @@
 
 mod fused;
 mod gradient;
+mod narrow;
 mod panels;
 mod products;
 #[cfg(test)]
@@ -15,10 +16,12 @@ mod tiles;
 mod transform;
 mod weights;
 
+pub use narrow::TapWeights;
 pub use panels::POINTS;
 pub use weights::{Direction, Weights};
 
 use self::{
+    gradient::WeightGradient,
     panels::LINE,
     products::{RegisterTile, register_tile},
     tiles::{TILE, Tiling},
@@ -26,6 +29,9 @@ use self::{
 };
 use super::{ConvShape, Epilogue, Source};
 use crate::{buffers::Buffer, isa::Isa, layout::Pack};
+
+/// Tiles × samples that pay for transforming weights which change with every step: 36 values are written for 9.
+const ROWS_THAT_PAY: usize = 64;
 
 /// Scratch memory for transformed tiles; it grows to what the largest layer needs and is then reused.
 #[derive(Default)]
@@ -60,7 +66,6 @@ struct Job<'a> {
     tiling: Tiling,
     zeros: &'a [f32],
     x: &'a [f32],
-    weights: &'a Weights,
     epilogue: Epilogue<'a>,
 }
 
@@ -93,13 +98,30 @@ impl Winograd {
         PointLayout { inputs, outputs, columns }
     }
 
+    /// Whether weights are transformed by each product, block by block, and never kept.
+    pub fn from_taps(&self) -> bool {
+        narrow::fits(self.isa, &self.layout(self.inputs, self.outputs))
+    }
+
+    /// Tiles × samples from which on this beats a direct kernel; `frozen`: the weights stay as they are.
+    pub fn fewest_rows(&self, frozen: bool) -> usize {
+        match (self.from_taps(), frozen) {
+            (true, _) => narrow::FEWEST_ROWS,
+            (false, true) => 1,
+            (false, false) => ROWS_THAT_PAY,
+        }
+    }
+
     /// Room for transformed weights, all zero at first: see [`Weights::transform`].
     pub fn weights(&self, direction: Direction) -> Weights {
-        let layout = match direction {
+        Weights::new(self.isa, direction, self.layout_of(direction))
+    }
+
+    fn layout_of(&self, direction: Direction) -> PointLayout {
+        match direction {
             Direction::Forward => self.layout(self.inputs, self.outputs),
             Direction::InputGradient => self.layout(self.outputs, self.inputs),
-        };
-        Weights::new(self.isa, direction, layout)
+        }
     }
 
     fn tiling(&self, n: usize) -> Tiling {
@@ -119,7 +141,7 @@ impl Winograd {
         epilogue: Epilogue,
         workspace: &mut Workspace,
     ) {
-        weights.expect(Direction::Forward, self.layout(self.inputs, self.outputs));
+        weights.expect(Direction::Forward, self.layout_of(Direction::Forward));
         self.product(x, weights, y, n, epilogue, workspace);
     }
 
@@ -136,7 +158,7 @@ impl Winograd {
         accumulate: bool,
         workspace: &mut Workspace,
     ) {
-        weights.expect(Direction::InputGradient, self.layout(self.outputs, self.inputs));
+        weights.expect(Direction::InputGradient, self.layout_of(Direction::InputGradient));
         self.product(dy, weights, dx, n, Epilogue::product(accumulate), workspace);
     }
 
@@ -155,13 +177,37 @@ impl Winograd {
         accumulate: bool,
         workspace: &mut Workspace,
     ) {
+        let gradient = self.gradient(x, dy, n);
+        if self.from_taps() && self.tiling(n).rows() <= narrow::MOST_ROWS {
+            return narrow::weight_gradient(&gradient, pack, dw, accumulate, workspace);
+        }
+        let points = gradient.run(workspace);
+        weights::gradient_to_taps(self.isa, gradient.layout, points, pack, dw, accumulate);
+    }
+
+    fn gradient<'a>(&'a self, x: &'a [f32], dy: &'a [f32], n: usize) -> WeightGradient<'a> {
         let positions = self.height * self.width * n;
         assert!(x.len() >= positions * self.inputs && dy.len() >= positions * self.outputs, "maps are too short");
         let layout = self.layout(self.inputs, self.outputs);
-        let gradient =
-            gradient::WeightGradient { isa: self.isa, tiling: self.tiling(n), zeros: &self.zeros, x, dy, layout };
-        let points = gradient.run(workspace);
-        weights::gradient_to_taps(self.isa, layout, points, pack, dw, accumulate);
+        WeightGradient { isa: self.isa, tiling: self.tiling(n), zeros: &self.zeros, x, dy, layout }
+    }
+
+    /// `y = epilogue(x ∗ taps)`, or the gradient to the input from dy, without weights at the points: see [`from_taps`](Self::from_taps).
+    ///
+    /// # Panics
+    /// When a slice is too short, or when the taps are not of this layer and direction.
+    pub fn product_from_taps(
+        &self,
+        x: &[f32],
+        taps: &TapWeights,
+        y: &mut [f32],
+        n: usize,
+        epilogue: Epilogue,
+        workspace: &mut Workspace,
+    ) {
+        let layout = self.layout_of(taps.direction);
+        taps.expect(layout);
+        narrow::run(&self.job(layout, x, y, n, epilogue), layout, taps, y, workspace);
     }
 
     fn product(
@@ -173,14 +219,18 @@ impl Winograd {
         epilogue: Epilogue,
         workspace: &mut Workspace,
     ) {
-        let (positions, layout) = (self.height * self.width * n, weights.layout);
+        let job = self.job(weights.layout, x, y, n, epilogue);
+        match fused::rows_of_a_block(self.isa, &weights.layout) {
+            Some(rows) => fused::run(&job, weights, rows, y, workspace),
+            None => split::run(&job, weights, y, workspace),
+        }
+    }
+
+    fn job<'a>(&'a self, layout: PointLayout, x: &'a [f32], y: &[f32], n: usize, epilogue: Epilogue<'a>) -> Job<'a> {
+        let positions = self.height * self.width * n;
         assert!(x.len() >= positions * layout.inputs && y.len() >= positions * layout.outputs, "maps are too short");
         assert!(epilogue.bias.is_none_or(|b| b.len() >= layout.outputs), "one bias an output");
         assert!(epilogue.residual.is_none_or(|r| r.len() >= positions * layout.outputs), "a residual like the output");
-        let job = Job { isa: self.isa, tiling: self.tiling(n), zeros: &self.zeros, x, weights, epilogue };
-        match fused::rows_of_a_block(self.isa, &layout) {
-            Some(rows) => fused::run(&job, rows, y, workspace),
-            None => split::run(&job, y, workspace),
-        }
+        Job { isa: self.isa, tiling: self.tiling(n), zeros: &self.zeros, x, epilogue }
     }
 }

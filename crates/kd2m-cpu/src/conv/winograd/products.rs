@@ -30,7 +30,7 @@ pub(super) fn register_tile(isa: Isa) -> Option<RegisterTile> {
     }
 }
 
-/// `to[rows × columns] = from[rows × depth] · weights[depth × columns]`, the columns of one panel.
+/// `to[rows × columns] (+)= from[rows × depth] · weights[depth × columns]`, the columns of one panel.
 #[derive(Clone, Copy)]
 pub(super) struct Product {
     /// First row to compute, in panels whose width is `LINE` (with a register tile) or the whole depth (without).
@@ -45,6 +45,7 @@ pub(super) struct Product {
     pub weights: *const f32,
     /// `[rows][columns]`.
     pub to: *mut f32,
+    pub accumulate: bool,
 }
 
 impl Product {
@@ -76,14 +77,14 @@ impl Product {
                 self.to,
                 1,
                 columns,
-                false,
+                self.accumulate,
                 self.from,
                 1,
                 depth,
                 self.weights,
                 1,
                 columns,
-                0.0,
+                1.0,
                 1.0,
                 false,
                 false,
@@ -216,6 +217,14 @@ impl Tiled for Product {
         let mut sums = [[lanes.zero(); V]; M];
         // SAFETY: the caller's promise.
         unsafe {
+            let to = self.to.add(start * V * S::COUNT);
+            if self.accumulate {
+                for m in 0..M {
+                    for v in 0..V {
+                        sums[m][v] = lanes.load(to.add((m * V + v) * S::COUNT));
+                    }
+                }
+            }
             let (mut from, mut weights) = (self.from.add(start * LINE), self.weights);
             for _ in 0..self.depth / LINE {
                 for k in 0..LINE {
@@ -233,7 +242,6 @@ impl Tiled for Product {
                 from = from.add(self.panel);
                 weights = weights.add(LINE * V * S::COUNT);
             }
-            let to = self.to.add(start * V * S::COUNT);
             for m in 0..M {
                 for v in 0..V {
                     lanes.store(to.add((m * V + v) * S::COUNT), sums[m][v]);

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::{Direction, Winograd, Workspace};
+use super::{Direction, TapWeights, Winograd, Workspace};
 use crate::{
     conv::{ConvShape, Convolution, Epilogue, Source, direct, gemm},
     geometry::Window,
@@ -53,9 +53,13 @@ fn winograd_speed() {
             let mut workspace = Workspace::default();
             let mut points = winograd.weights(Direction::Forward);
             let epilogue = Epilogue::product(false);
+            let taps = TapWeights { pack: &conv.pack, packed: &weight, direction: Direction::Forward };
             let transform = best(|| points.transform(&conv.pack, &weight));
             let times = [
-                best(|| winograd.forward(&x, &points, &mut y, n, epilogue, &mut workspace)),
+                best(|| match winograd.from_taps() {
+                    true => winograd.product_from_taps(&x, &taps, &mut y, n, epilogue, &mut workspace),
+                    false => winograd.forward(&x, &points, &mut y, n, epilogue, &mut workspace),
+                }),
                 best(|| direct::forward(&conv, &x, &weight, &mut y, n, epilogue)),
                 best(|| gemm::forward(&plain, &x, &weight, &mut y, n, epilogue)),
                 best(|| winograd.weight_gradient(&x, &y, &conv.pack, &mut dw, n, false, &mut workspace)),

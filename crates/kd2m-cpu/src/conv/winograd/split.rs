@@ -9,6 +9,7 @@ use super::{
     products::{Product, register_tile},
     tiles::{Gather, Patch, Scatter, Tiling},
     transform,
+    weights::Weights,
 };
 use crate::{
     isa::{Isa, Kernel},
@@ -59,8 +60,8 @@ pub(super) fn gather<T, const SIDE: usize>(
     });
 }
 
-pub(super) fn run(job: &Job, y: &mut [f32], workspace: &mut Workspace) {
-    let layout = &job.weights.layout;
+pub(super) fn run(job: &Job, weights: &Weights, y: &mut [f32], workspace: &mut Workspace) {
+    let layout = &weights.layout;
     let depth = layout.depth();
     let outputs = layout.panels() * layout.columns;
     // A register tile reads lines, `gemm` whole rows.
@@ -94,8 +95,9 @@ pub(super) fn run(job: &Job, y: &mut [f32], workspace: &mut Workspace) {
                     rows: chunk.len(),
                     depth,
                     columns: layout.columns,
-                    weights: job.weights.points[layout.at(panel, point)..].as_ptr(),
+                    weights: weights.points[layout.at(panel, point)..].as_ptr(),
                     to: to.pointer(point * products.stride() + products.panel(panel)),
+                    accumulate: false,
                 };
                 product.run_on(job.isa);
             }

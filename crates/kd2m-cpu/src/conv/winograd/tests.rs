@@ -3,7 +3,7 @@
 //! Errors are relative in L2, with standard normal inputs and weights. Measured over these shapes: 1e-7 … 5e-6, growing slowly with the
 //! number of terms; a wrong index anywhere gives more than 1e-3.
 
-use super::{Direction, Winograd, Workspace};
+use super::{Direction, TapWeights, Winograd, Workspace, narrow, products::register_tile};
 use crate::{
     conv::{ConvShape, Epilogue, Source},
     geometry::Window,
@@ -164,6 +164,47 @@ fn forward_agrees(isa: Isa, case: Case) {
     }
 }
 
+/// The products that transform weights block by block, which only layers of many channels choose.
+fn products_from_taps_agree(isa: Isa, case: Case) {
+    if register_tile(isa).is_none() {
+        return;
+    }
+    let (x, dy, torch, layer) =
+        (case.map(case.inputs, 1), case.map(case.outputs, 2), case.torch_weights(), case.layer(isa));
+    let pack = case.packs()[0];
+    let packed = pack.packed(&torch);
+    let (bias, start) = (normal(case.outputs, 5), case.map(case.outputs, 7));
+    let mut expected = case.naive_forward(&x, &torch);
+    let (bias_at, mut y) = (|i: usize| f64::from(bias[i % case.outputs]), start.clone());
+    expected.iter_mut().enumerate().for_each(|(i, e)| *e = (*e + f64::from(start[i]) + bias_at(i)).max(0.0));
+    let limits = (0.0, f32::INFINITY);
+    let epilogue = Epilogue { accumulate: true, bias: Some(&bias), residual: None, limits };
+    let taps = TapWeights { pack: &pack, packed: &packed, direction: Direction::Forward };
+    layer.product_from_taps(&x, &taps, &mut y, case.n, epilogue, &mut used_workspace());
+    let error = relative_error(&y, &expected);
+    assert!(error < BOUND, "{isa} {case:?}: {error:e}");
+
+    let (back, expected) = (pack.transposed(), case.naive_input_gradient(&dy, &torch));
+    let (mut transposed, mut dx) = (vec![0.0; back.len()], vec![f32::NAN; expected.len()]);
+    pack.transpose(Isa::Portable, &packed, &mut transposed);
+    let taps = TapWeights { pack: &back, packed: &transposed, direction: Direction::InputGradient };
+    layer.product_from_taps(&dy, &taps, &mut dx, case.n, Epilogue::product(false), &mut used_workspace());
+    let error = relative_error(&dx, &expected);
+    assert!(error < BOUND, "{isa} {case:?} input gradient: {error:e}");
+
+    let expected = case.naive_weight_gradient(&x, &dy);
+    for pack in case.packs() {
+        let mut dw = vec![0.0; pack.len()];
+        for accumulate in [false, true] {
+            let gradient = layer.gradient(&x, &dy, case.n);
+            narrow::weight_gradient(&gradient, &pack, &mut dw, accumulate, &mut used_workspace());
+        }
+        let half: Vec<f32> = pack.unpacked(&dw).iter().map(|v| v / 2.0).collect();
+        let error = relative_error(&half, &expected);
+        assert!(error < BOUND, "{isa} {case:?} {pack:?}: {error:e}");
+    }
+}
+
 fn epilogue_agrees(isa: Isa, case: Case) {
     let (x, torch, layer, pack) = (case.map(case.inputs, 1), case.torch_weights(), case.layer(isa), case.packs()[0]);
     let mut weights = layer.weights(Direction::Forward);
@@ -261,6 +302,11 @@ macro_rules! suite {
             #[test]
             fn input_gradients_agree_with_direct_sums() {
                 for_each_case(input_gradient_agrees);
+            }
+
+            #[test]
+            fn products_from_taps_agree_with_direct_sums() {
+                for_each_case(products_from_taps_agree);
             }
 
             #[test]

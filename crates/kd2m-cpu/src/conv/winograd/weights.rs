@@ -107,7 +107,7 @@ impl Weights {
     }
 }
 
-fn check(pack: &Pack, layout: PointLayout, length: usize) {
+pub(super) fn check(pack: &Pack, layout: PointLayout, length: usize) {
     assert_eq!((pack.groups, pack.taps), (1, TAPS), "Winograd convolution takes 3×3 kernels of one group");
     assert_eq!((pack.inputs, pack.outputs), (layout.inputs, layout.outputs), "the pack of another layer");
     assert!(length >= pack.len(), "{length} weights in place of {}", pack.len());
@@ -197,15 +197,15 @@ impl<S: Lanes> Source<S> for WeightPoints {
 }
 
 /// G·g·Gᵀ for some inputs and one panel of outputs.
-struct TransformWeights<'a> {
-    pack: &'a Pack,
-    packed: &'a [f32],
-    layout: PointLayout,
-    panel: usize,
-    inputs: Range<usize>,
-    turned: bool,
+pub(super) struct TransformWeights<'a> {
+    pub pack: &'a Pack,
+    pub packed: &'a [f32],
+    pub layout: PointLayout,
+    pub panel: usize,
+    pub inputs: Range<usize>,
+    pub turned: bool,
     /// The panel's first point.
-    to: *mut f32,
+    pub to: *mut f32,
 }
 
 impl Kernel for TransformWeights<'_> {
@@ -252,16 +252,16 @@ pub(super) fn gradient_to_taps(
 }
 
 /// Gᵀ·u·G for some inputs and one panel of outputs.
-struct TransformGradient<'a> {
-    pack: &'a Pack,
-    layout: PointLayout,
-    panel: usize,
-    inputs: Range<usize>,
-    accumulate: bool,
+pub(super) struct TransformGradient<'a> {
+    pub pack: &'a Pack,
+    pub layout: PointLayout,
+    pub panel: usize,
+    pub inputs: Range<usize>,
+    pub accumulate: bool,
     /// The panel's first point.
-    from: *mut f32,
+    pub from: *mut f32,
     /// The pack.
-    to: *mut f32,
+    pub to: *mut f32,
 }
 
 impl Kernel for TransformGradient<'_> {
