@@ -198,7 +198,7 @@ impl Convolution {
 
     /// Weights that stay as they are, transformed once; none where no kernel wants that.
     pub fn prepare(&self, weight: &[f32]) -> Option<winograd::Weights> {
-        let winograd = self.winograd.as_ref().filter(|winograd| !winograd.from_taps())?;
+        let winograd = self.winograd.as_ref().filter(|winograd| !winograd.takes_taps())?;
         let mut points = winograd.weights(Direction::Forward);
         points.transform(&self.pack, weight);
         Some(points)
@@ -220,9 +220,9 @@ impl Convolution {
         match (self.rule(n, prepared.is_some()).kernel, &self.winograd) {
             (Kernel::Winograd, Some(winograd)) => match prepared {
                 Some(points) => winograd.forward(x, points, y, n, epilogue, &mut workspace.tiles),
-                None if winograd.from_taps() => {
+                None if winograd.takes_taps() => {
                     let taps = TapWeights { pack: &self.pack, packed: weight, direction: Direction::Forward };
-                    winograd.product_from_taps(x, &taps, y, n, epilogue, &mut workspace.tiles);
+                    winograd.product_of_taps(x, &taps, y, n, epilogue, &mut workspace.tiles);
                 }
                 None => {
                     let points = transformed(winograd, &mut workspace.points, &self.pack, weight, Direction::Forward);
@@ -257,10 +257,10 @@ impl Convolution {
                 let live: Vec<usize> = (0..self.pack.taps).filter(|tap| !self.dead.contains(tap)).collect();
                 self.pack.transpose_taps(self.isa, &live, weight, transposed);
                 match winograd.as_ref().filter(|_| kernel == Kernel::Winograd) {
-                    Some(winograd) if winograd.from_taps() => {
+                    Some(winograd) if winograd.takes_taps() => {
                         let taps = TapWeights { pack: &back, packed: transposed, direction: Direction::InputGradient };
                         let epilogue = Epilogue::product(accumulate);
-                        winograd.product_from_taps(dy, &taps, dx, n, epilogue, &mut workspace.tiles);
+                        winograd.product_of_taps(dy, &taps, dx, n, epilogue, &mut workspace.tiles);
                     }
                     Some(winograd) => {
                         let direction = Direction::InputGradient;

@@ -4,7 +4,6 @@
 
 mod fused;
 mod gradient;
-mod narrow;
 mod panels;
 mod products;
 #[cfg(test)]
@@ -15,10 +14,11 @@ mod tests;
 mod tiles;
 mod transform;
 mod weights;
+mod wide;
 
-pub use narrow::TapWeights;
 pub use panels::POINTS;
 pub use weights::{Direction, Weights};
+pub use wide::TapWeights;
 
 use self::{
     gradient::WeightGradient,
@@ -99,14 +99,14 @@ impl Winograd {
     }
 
     /// Whether weights are transformed by each product, block by block, and never kept.
-    pub fn from_taps(&self) -> bool {
-        narrow::fits(self.isa, &self.layout(self.inputs, self.outputs))
+    pub fn takes_taps(&self) -> bool {
+        wide::fits(self.isa, &self.layout(self.inputs, self.outputs))
     }
 
     /// Tiles × samples from which on this beats a direct kernel; `frozen`: the weights stay as they are.
     pub fn fewest_rows(&self, frozen: bool) -> usize {
-        match (self.from_taps(), frozen) {
-            (true, _) => narrow::FEWEST_ROWS,
+        match (self.takes_taps(), frozen) {
+            (true, _) => wide::FEWEST_ROWS,
             (false, true) => 1,
             (false, false) => ROWS_THAT_PAY,
         }
@@ -178,8 +178,8 @@ impl Winograd {
         workspace: &mut Workspace,
     ) {
         let gradient = self.gradient(x, dy, n);
-        if self.from_taps() && self.tiling(n).rows() <= narrow::MOST_ROWS {
-            return narrow::weight_gradient(&gradient, pack, dw, accumulate, workspace);
+        if self.takes_taps() && self.tiling(n).rows() <= wide::MOST_ROWS {
+            return wide::weight_gradient(&gradient, pack, dw, accumulate, workspace);
         }
         let points = gradient.run(workspace);
         weights::gradient_to_taps(self.isa, gradient.layout, points, pack, dw, accumulate);
@@ -192,11 +192,11 @@ impl Winograd {
         WeightGradient { isa: self.isa, tiling: self.tiling(n), zeros: &self.zeros, x, dy, layout }
     }
 
-    /// `y = epilogue(x ∗ taps)`, or the gradient to the input from dy, without weights at the points: see [`from_taps`](Self::from_taps).
+    /// `y = epilogue(x ∗ taps)`, or the gradient to the input from dy, without weights at the points: see [`takes_taps`](Self::takes_taps).
     ///
     /// # Panics
     /// When a slice is too short, or when the taps are not of this layer and direction.
-    pub fn product_from_taps(
+    pub fn product_of_taps(
         &self,
         x: &[f32],
         taps: &TapWeights,
@@ -207,7 +207,7 @@ impl Winograd {
     ) {
         let layout = self.layout_of(taps.direction);
         taps.expect(layout);
-        narrow::run(&self.job(layout, x, y, n, epilogue), layout, taps, y, workspace);
+        wide::run(&self.job(layout, x, y, n, epilogue), layout, taps, y, workspace);
     }
 
     fn product(

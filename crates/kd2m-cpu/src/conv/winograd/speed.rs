@@ -56,8 +56,8 @@ fn winograd_speed() {
             let taps = TapWeights { pack: &conv.pack, packed: &weight, direction: Direction::Forward };
             let transform = best(|| points.transform(&conv.pack, &weight));
             let times = [
-                best(|| match winograd.from_taps() {
-                    true => winograd.product_from_taps(&x, &taps, &mut y, n, epilogue, &mut workspace),
+                best(|| match winograd.takes_taps() {
+                    true => winograd.product_of_taps(&x, &taps, &mut y, n, epilogue, &mut workspace),
                     false => winograd.forward(&x, &points, &mut y, n, epilogue, &mut workspace),
                 }),
                 best(|| direct::forward(&conv, &x, &weight, &mut y, n, epilogue)),

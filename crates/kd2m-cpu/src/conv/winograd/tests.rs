@@ -3,7 +3,7 @@
 //! Errors are relative in L2, with standard normal inputs and weights. Measured over these shapes: 1e-7 … 5e-6, growing slowly with the
 //! number of terms; a wrong index anywhere gives more than 1e-3.
 
-use super::{Direction, TapWeights, Winograd, Workspace, narrow, products::register_tile};
+use super::{Direction, TapWeights, Winograd, Workspace, products::register_tile, wide};
 use crate::{
     conv::{ConvShape, Epilogue, Source},
     geometry::Window,
@@ -180,7 +180,7 @@ fn products_from_taps_agree(isa: Isa, case: Case) {
     let limits = (0.0, f32::INFINITY);
     let epilogue = Epilogue { accumulate: true, bias: Some(&bias), residual: None, limits };
     let taps = TapWeights { pack: &pack, packed: &packed, direction: Direction::Forward };
-    layer.product_from_taps(&x, &taps, &mut y, case.n, epilogue, &mut used_workspace());
+    layer.product_of_taps(&x, &taps, &mut y, case.n, epilogue, &mut used_workspace());
     let error = relative_error(&y, &expected);
     assert!(error < BOUND, "{isa} {case:?}: {error:e}");
 
@@ -188,7 +188,7 @@ fn products_from_taps_agree(isa: Isa, case: Case) {
     let (mut transposed, mut dx) = (vec![0.0; back.len()], vec![f32::NAN; expected.len()]);
     pack.transpose(Isa::Portable, &packed, &mut transposed);
     let taps = TapWeights { pack: &back, packed: &transposed, direction: Direction::InputGradient };
-    layer.product_from_taps(&dy, &taps, &mut dx, case.n, Epilogue::product(false), &mut used_workspace());
+    layer.product_of_taps(&dy, &taps, &mut dx, case.n, Epilogue::product(false), &mut used_workspace());
     let error = relative_error(&dx, &expected);
     assert!(error < BOUND, "{isa} {case:?} input gradient: {error:e}");
 
@@ -197,7 +197,7 @@ fn products_from_taps_agree(isa: Isa, case: Case) {
         let mut dw = vec![0.0; pack.len()];
         for accumulate in [false, true] {
             let gradient = layer.gradient(&x, &dy, case.n);
-            narrow::weight_gradient(&gradient, &pack, &mut dw, accumulate, &mut used_workspace());
+            wide::weight_gradient(&gradient, &pack, &mut dw, accumulate, &mut used_workspace());
         }
         let half: Vec<f32> = pack.unpacked(&dw).iter().map(|v| v / 2.0).collect();
         let error = relative_error(&half, &expected);

@@ -62,7 +62,6 @@ pub(super) fn run(job: &Job, layout: PointLayout, taps: &TapWeights, y: &mut [f3
     (0..chunks).for_each(|i| run_chunk(job, layout, taps, part(all, i, chunks), threads, y, workspace));
 }
 
-#[expect(clippy::too_many_arguments, reason = "a product, its tiles and its memory")]
 fn run_chunk(
     job: &Job,
     layout: PointLayout,
