@@ -81,7 +81,7 @@ def measure(arguments, data, name, lr, seed, limit):
             accuracy, loss = re.search(r"accuracy ([0-9.]+) loss ([0-9.]+)", out).groups()
             found[engine] = float(accuracy), float(loss)
             print(name, seed, engine, out.strip(), file=sys.stderr, flush=True)
-    for side, threads in (("pytorch", 2), ("again", 1)):
+    for side, threads in (("pytorch", 2), ("again", 1))[: 1 if arguments.once else 2]:
         found[side] = torch_epoch(name, state, order, lr, data, threads)
         print(name, seed, side, found[side], file=sys.stderr, flush=True)
     return found
@@ -89,12 +89,11 @@ def measure(arguments, data, name, lr, seed, limit):
 
 def show(title, runs):
     """One line of the table."""
-    sides = [side for side in ("winograd", "direct", "burn", "pytorch", "again") if side in runs[0]]
-    cells = ["–"] * 5
-    for side in sides:
-        at = ("winograd", "direct", "burn", "pytorch", "again").index(side)
-        accuracies, losses = zip(*(run[side] for run in runs))
-        cells[at] = " / ".join(f"{a:.2f}" for a in accuracies) + f" (loss {statistics.mean(losses):.3f})"
+    cells = []
+    for side in ("winograd", "direct", "burn", "pytorch", "again"):
+        found = [run[side] for run in runs if side in run]
+        accuracies = " / ".join(f"{accuracy:.2f}" for accuracy, _ in found)
+        cells.append(f"{accuracies} (loss {statistics.mean(loss for _, loss in found):.3f})" if found else "–")
     print(f"| {title} | " + " | ".join(cells) + " |", flush=True)
 
 
@@ -104,6 +103,7 @@ def main():
     parser.add_argument("data_root", type=pathlib.Path, help="the folder of cifar-10-binary.tar.gz")
     parser.add_argument("--models", default="resnet18:0.02,resnet20:0.1", help="name:learning rate, comma-separated")
     parser.add_argument("--seeds", default="1,2,3")
+    parser.add_argument("--once", action="store_true", help="leave PyTorch with one thread out")
     parser.add_argument("--burn", type=int, default=0, help="images of the run in which Burn's engine takes part")
     parser.add_argument("--results", type=pathlib.Path, help="JSON to which results are added and from which they are printed")
     arguments = parser.parse_args()
