@@ -93,7 +93,8 @@ impl Scores {
         let noise = k as f64 / samples as f64;
         let positive = self.positive / constant;
         let hit = positive.clone().log() - (positive + (noise + EPS)).log();
-        let missed = noise.ln() - (self.negative / constant + (noise + EPS)).log();
+        // log K/N − log (p + K/N): as log1p, because p is so small beside K/N that the difference would be mostly rounding.
+        let missed = -((self.negative / constant + EPS) / noise).log1p();
         -(hit.sum() + missed.sum()) / n as f64
     }
 }
