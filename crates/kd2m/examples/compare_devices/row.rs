@@ -56,12 +56,12 @@ impl Row {
         found.iter().for_each(|(key, tensor)| self.gradient(key, &tensor.values, &reference[key].values, floor));
     }
 
-    /// Compares tensors by key as outputs.
+    /// Compares what a step left, by key: it is as far off as the gradients that moved it.
     pub fn state(&mut self, found: &Weights, reference: &Weights) {
         for (key, tensor) in reference {
             let floor = 1e-2 * (tensor.values.len() as f64).sqrt();
             let found = found.get(key).map_or(f64::NAN, |t| deviation(&t.values, &tensor.values, floor));
-            self.outputs.note(key, found);
+            self.gradients.note(key, found);
         }
     }
 
