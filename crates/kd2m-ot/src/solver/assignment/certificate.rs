@@ -30,7 +30,12 @@ pub(crate) fn certify<R: Rows>(isa: Isa, crew: &Crew, rows: &R, matching: Matchi
         seen.others.extend(part.others);
     }
     if rows.exact(0, 0).is_some() {
-        settle(&seen.near, &mut columns, &mut v);
+        let (mut better, mut lower) = (columns.clone(), v.clone());
+        settle(&seen.near, &mut better, &mut lower);
+        // The bounds below hold for potentials that fell and for a matching: neither is taken on trust.
+        if is_permutation(&better) && lower.iter().zip(&v).all(|(after, before)| after <= before) {
+            (columns, v) = (better, lower);
+        }
     }
     // Potentials only fell since the others' bounds were taken, so their reduced costs only rose.
     let least = |i: usize| seen.near.row(i).iter().fold(seen.others[i], |u, &(j, c)| u.min(c - v[j as usize]));
