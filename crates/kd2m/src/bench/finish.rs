@@ -8,7 +8,7 @@ use super::{
     plan::Stage,
     results::{self, CellResults},
     store::{Found, Store},
-    table,
+    summaries, table,
     work::{BenchOptions, Listener, Progress},
 };
 use crate::{
@@ -77,7 +77,7 @@ pub(super) fn complete(
 /// The disk.
 pub(super) fn write_tables(grid: &Grid, store: &Store, cells: &[CellResults]) -> Result<(), Error> {
     let out = store.out();
-    files::write_json(&out.join("summaries.json"), &results::records(grid, store))?;
+    summaries::write(&out.join("summaries.json"), &results::records(grid, store))?;
     files::write(&out.join("table.md"), table::markdown(&grid.name, cells).as_bytes())?;
     files::write(&out.join("table.tex"), export::latex(cells).as_bytes())?;
     files::write(&out.join("table.csv"), export::csv(cells).as_bytes())?;

@@ -14,6 +14,7 @@ pub mod protocol;
 pub mod results;
 pub mod select;
 pub mod store;
+mod summaries;
 pub mod table;
 pub mod work;
 

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{grid::Cell, plan::Stage};
+use super::{grid::Cell, plan::Stage, summaries};
 use crate::{
     Config, Error,
     config::{ArmConfig, TeacherCache},
@@ -68,7 +68,7 @@ impl Store {
         }
         let mut reused = Vec::new();
         for folder in reuse {
-            reused.extend(files::read_json::<Vec<Record>>(&folder.join("summaries.json"))?);
+            reused.extend(summaries::read(&folder.join("summaries.json"))?);
         }
         Ok(Self { out: out.to_owned(), reused })
     }
