@@ -1,6 +1,7 @@
 //! Clouds paired sample by sample, without a cost matrix: a proof that each sample's own partner is the nearest one of all.
 //! Then the identity is optimal with v = 0 (for centred costs). Features become bytes; `‖x‖ · (what y's bytes leave out)` and the
-//! reverse bound each product's error, and the few pairs that the bound leaves open are computed exactly. Next: [`bytes`].
+//! reverse bound each product's error, and the few pairs that the bound leaves open are computed exactly. Next: [`bytes`], or
+//! [`words`] for processors that multiply no bytes.
 
 #[cfg(target_arch = "x86_64")]
 mod bytes;
@@ -8,6 +9,8 @@ mod bytes;
 mod search;
 #[cfg(test)]
 mod tests;
+#[cfg(target_arch = "x86_64")]
+mod words;
 
 use super::{
     centring::Centres,
@@ -31,9 +34,11 @@ pub(crate) fn prove<T: Real>(
         return None;
     }
     #[cfg(target_arch = "x86_64")]
-    if let Isa::Avx512(_) = isa {
-        return search::prove(isa, crate::isa::Vnni::new()?, crew, a, b, centres);
-    }
+    return match (isa, crate::isa::Vnni::new()) {
+        (Isa::Avx512(_), Some(vnni)) => search::prove(isa, vnni, crew, a, b, centres),
+        _ => words::prove(isa, crew, a, b, centres),
+    };
+    #[cfg(not(target_arch = "x86_64"))]
     None
 }
 

@@ -5,13 +5,12 @@ use crate::{cost::centring::Centring, error::Side};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
-fn check(n: usize, d: usize, noise: f32, scale: f32, seed: u64) -> Option<bool> {
+fn check(isa: Isa, n: usize, d: usize, noise: f32, scale: f32, seed: u64) -> Option<bool> {
     let mut random = Pcg64::seed_from_u64(seed);
     let mut draw = || random.random_range(-1.0f32..1.0);
     let x: Vec<f32> = (0..n * d).map(|_| scale * draw()).collect();
     let y: Vec<f32> = x.iter().map(|x| x + scale * (noise * draw() + 0.3)).collect();
     let (a, b) = (Cloud::new(Side::A, &x, n, d).unwrap(), Cloud::new(Side::B, &y, n, d).unwrap());
-    let isa = Isa::detect();
     Crew::with(n > 100, |crew| {
         let mut proved = None;
         for centring in [Centring::Each, Centring::Common] {
@@ -48,7 +47,9 @@ fn what_is_proved_is_true() {
         for d in [1, 2, 5, 16, 33, 128] {
             for noise in [0.0, 0.05, 0.3, 1.0, 3.0] {
                 for scale in [1.0, 1e-6, 1e8, 1e-15] {
-                    check(n, d, noise, scale, seed as u64);
+                    for isa in Isa::available() {
+                        check(isa, n, d, noise, scale, seed as u64);
+                    }
                 }
             }
         }
@@ -57,10 +58,10 @@ fn what_is_proved_is_true() {
 
 #[cfg(target_arch = "x86_64")]
 #[test]
-fn paired_features_are_proved_where_bytes_are_multiplied() {
-    if crate::isa::Vnni::new().is_some() && matches!(Isa::detect(), Isa::Avx512(_)) {
-        assert_eq!(check(128, 64, 0.3, 1.0, 1), Some(true));
-        assert_eq!(check(100, 128, 0.5, 1e3, 2), Some(true));
-        assert_eq!(check(128, 64, 30.0, 1.0, 3), Some(false));
+fn paired_features_are_proved_where_bytes_or_words_are_multiplied() {
+    for isa in Isa::available().into_iter().filter(|isa| !matches!(isa, Isa::Portable(_))) {
+        assert_eq!(check(isa, 128, 64, 0.3, 1.0, 1), Some(true));
+        assert_eq!(check(isa, 100, 128, 0.5, 1e3, 2), Some(true));
+        assert_eq!(check(isa, 128, 64, 30.0, 1.0, 3), Some(false));
     }
 }
