@@ -190,6 +190,15 @@ impl Simd for Avx2 {
         unsafe { [_mm256_castps_si256(low), _mm256_castps_si256(high)] }
     }
     #[inline(always)]
+    fn least_f(self, a: Self::F) -> f32 {
+        unsafe {
+            let m = _mm256_min_ps(a[0], a[1]);
+            let m = _mm_min_ps(_mm256_castps256_ps128(m), _mm256_extractf128_ps::<1>(m));
+            let m = _mm_min_ps(m, _mm_movehl_ps(m, m));
+            _mm_cvtss_f32(_mm_min_ss(m, _mm_shuffle_ps::<0b01>(m, m)))
+        }
+    }
+    #[inline(always)]
     fn fma_f(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
         both!(_mm256_fmadd_ps, a, b, c)
     }
@@ -246,6 +255,14 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn equal_d(self, a: Self::D, b: Self::D) -> Self::M {
         narrow(four!(_mm256_cmp_pd::<_CMP_EQ_OQ>, a, b))
+    }
+    #[inline(always)]
+    fn least_d(self, a: Self::D) -> f64 {
+        unsafe {
+            let m = _mm256_min_pd(_mm256_min_pd(a[0], a[1]), _mm256_min_pd(a[2], a[3]));
+            let m = _mm_min_pd(_mm256_castpd256_pd128(m), _mm256_extractf128_pd::<1>(m));
+            _mm_cvtsd_f64(_mm_min_sd(m, _mm_unpackhi_pd(m, m)))
+        }
     }
     #[inline(always)]
     fn widen(self, from: &[f32; LANES]) -> Self::D {

@@ -145,6 +145,10 @@ impl Simd for Avx512 {
         unsafe { _mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b) }
     }
     #[inline(always)]
+    fn least_f(self, a: Self::F) -> f32 {
+        unsafe { _mm512_reduce_min_ps(a) }
+    }
+    #[inline(always)]
     fn fma_f(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F {
         unsafe { _mm512_fmadd_ps(a, b, c) }
     }
@@ -201,6 +205,10 @@ impl Simd for Avx512 {
     fn equal_d(self, a: Self::D, b: Self::D) -> Self::M {
         let [low, high] = both!(_mm512_cmp_pd_mask::<_CMP_EQ_OQ>, a, b);
         u16::from(low) | u16::from(high) << 8
+    }
+    #[inline(always)]
+    fn least_d(self, a: Self::D) -> f64 {
+        unsafe { _mm512_reduce_min_pd(_mm512_min_pd(a[0], a[1])) }
     }
     #[inline(always)]
     fn widen(self, from: &[f32; LANES]) -> Self::D {

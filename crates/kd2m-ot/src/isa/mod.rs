@@ -77,6 +77,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn max_f(self, a: Self::F, b: Self::F) -> Self::F;
     fn less_f(self, a: Self::F, b: Self::F) -> Self::M;
     fn equal_f(self, a: Self::F, b: Self::F) -> Self::M;
+    /// Least lane.
+    fn least_f(self, a: Self::F) -> f32;
     /// `a·b + c`, fused where the set can.
     fn fma_f(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     /// Rounds towards zero; lanes must fit an `i32`.
@@ -94,6 +96,8 @@ pub trait Simd: Copy + Send + Sync + 'static {
     fn add_d(self, a: Self::D, b: Self::D) -> Self::D;
     fn less_d(self, a: Self::D, b: Self::D) -> Self::M;
     fn equal_d(self, a: Self::D, b: Self::D) -> Self::M;
+    /// Least lane.
+    fn least_d(self, a: Self::D) -> f64;
     /// Sixteen `f32` as doubles, exactly.
     fn widen(self, from: &[f32; LANES]) -> Self::D;
     /// Rounds towards zero; lanes must fit an `i32`.
@@ -124,6 +128,8 @@ pub trait Element: Copy + PartialOrd + Send + Sync + 'static {
     fn vmax<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     fn vless<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> S::M;
     fn vequal<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> S::M;
+    /// Least lane.
+    fn vleast<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;
     /// The same numbers as doubles, exactly.
     fn widen<S: Simd>(simd: S, from: &[Self; LANES]) -> S::D;
     /// `trunc((x − offset) · scale)`; results must fit an `i32`.
@@ -134,7 +140,7 @@ pub trait Element: Copy + PartialOrd + Send + Sync + 'static {
 
 macro_rules! element {
     ($t:ty, $vector:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident, $fma:ident, $min:ident, $max:ident,
-     $less:ident, $equal:ident, $widen:ident, $truncate:ident) => {
+     $less:ident, $equal:ident, $least:ident, $widen:ident, $truncate:ident) => {
         impl Element for $t {
             type Vector<S: Simd> = S::$vector;
             const INFINITE: Self = <$t>::INFINITY;
@@ -180,6 +186,10 @@ macro_rules! element {
                 simd.$equal(a, b)
             }
             #[inline(always)]
+            fn vleast<S: Simd>(simd: S, a: S::$vector) -> Self {
+                simd.$least(a)
+            }
+            #[inline(always)]
             fn widen<S: Simd>(simd: S, from: &[Self; LANES]) -> S::D {
                 simd.$widen(from)
             }
@@ -195,9 +205,13 @@ macro_rules! element {
         }
     };
 }
-element!(f32, F, splat_f, load_f, store_f, add_f, sub_f, mul_f, fma_f, min_f, max_f, less_f, equal_f, widen, truncate);
 element!(
-    f64, D, splat_d, load_d, store_d, add_d, sub_d, mul_d, fma_d, min_d, max_d, less_d, equal_d, load_d, truncate_d
+    f32, F, splat_f, load_f, store_f, add_f, sub_f, mul_f, fma_f, min_f, max_f, less_f, equal_f, least_f, widen,
+    truncate
+);
+element!(
+    f64, D, splat_d, load_d, store_d, add_d, sub_d, mul_d, fma_d, min_d, max_d, less_d, equal_d, least_d, load_d,
+    truncate_d
 );
 
 /// An instruction set that this processor has.

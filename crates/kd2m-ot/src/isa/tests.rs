@@ -52,6 +52,7 @@ impl Kernel for Suite {
         assert_eq!(out(simd.mul_f(vx, vy)), each(&|k| x[k] * y[k]));
         assert_eq!(out(simd.min_f(vx, vy)), each(&|k| x[k].min(y[k])));
         assert_eq!(out(simd.max_f(vx, vy)), each(&|k| x[k].max(y[k])));
+        assert_eq!(simd.least_f(vx), x.into_iter().fold(f32::INFINITY, f32::min));
         assert_eq!(simd.bits(simd.less_f(vx, vy)), bits(&|k| x[k] < y[k]));
         for (fused, k) in out(simd.fma_f(vx, vy, vz)).into_iter().zip(0..) {
             assert!((f64::from(fused) - (f64::from(x[k]) * f64::from(y[k]) + f64::from(z[k]))).abs() < 2e-6);
@@ -77,6 +78,7 @@ impl Kernel for Suite {
         assert_eq!(out(simd.sub_d(da, db)), each(&|k| f64::from(x[k]) - doubles[k]));
         assert_eq!(out(simd.min_d(da, db)), each(&|k| f64::from(x[k]).min(doubles[k])));
         assert_eq!(out(simd.max_d(da, db)), each(&|k| f64::from(x[k]).max(doubles[k])));
+        assert_eq!(simd.least_d(db), doubles.into_iter().fold(f64::INFINITY, f64::min));
         assert_eq!(simd.bits(simd.less_d(da, db)), bits(&|k| f64::from(x[k]) < doubles[k]));
         assert_eq!(simd.bits(simd.equal_d(da, db)), bits(&|k| f64::from(x[k]) == doubles[k]));
     }

@@ -140,11 +140,8 @@ pub fn least_reduced<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64]) 
     if let ([c], [.., v]) = (single, v_chunks) {
         even = simd.min_d(even, simd.sub_d(T::widen(simd, c), simd.load_d(v)));
     }
-    let least = simd.min_d(even, odd);
-    let mut lanes = [0.0; LANES];
-    simd.store_d(least, &mut lanes);
-    let of_tail = tail.iter().zip(v_tail).map(|(c, v)| c.wide() - v);
-    lanes.into_iter().chain(of_tail).fold(f64::INFINITY, f64::min)
+    let least = simd.least_d(simd.min_d(even, odd));
+    tail.iter().zip(v_tail).fold(least, |least, (c, v)| least.min(c.wide() - v))
 }
 
 /// True if every column occurs exactly once.

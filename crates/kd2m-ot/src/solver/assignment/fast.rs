@@ -5,7 +5,7 @@ use super::{
     Matching,
     augment::Augment,
     lists,
-    minima::Minima,
+    minima::{Minima, extremes},
     rows::{BITS, FixedPoint, Rows, padded},
     scans::ByRows,
     search::{Auction, NONE, State, Tighten},
@@ -62,21 +62,22 @@ pub(crate) fn solve<R: Rows>(
     tuning: Tuning,
 ) -> Answer<R::Element> {
     let n = rows.size();
-    let minima = Minima::of(isa, crew, rows);
+    let start = start.filter(|v| v.len() == n);
+    let tied = start.is_none() && isa.run(IsTied { rows });
+    let mut minima = Minima::of(isa, crew, rows, !tied);
     if super::certificate::is_permutation(&minima.nearest) {
         return Answer::Nearest { columns: minima.nearest, least: minima.row };
     }
     let fixed = FixedPoint::new(minima.row, minima.range);
-    let start = start.filter(|v| v.len() == n);
     let by_rows = |v: Vec<i32>, greedy| {
         let found = isa.run(ByRows { rows, fixed: &fixed, v, greedy })?;
         Some(Answer::Searched(unscaled(found.columns, &found.v[..n], fixed.scale.wide(), found.paths)))
     };
-    if start.is_none()
-        && isa.run(IsTied { rows, least: &fixed.offsets })
-        && let Some(found) = by_rows(vec![0; padded(n)], Some(n / 8))
-    {
-        return found;
+    if tied {
+        if let Some(found) = by_rows(vec![0; padded(n)], Some(n / 8)) {
+            return found;
+        }
+        minima.column = Minima::of(isa, crew, rows, true).column;
     }
     let mut v: Vec<i32> = match start {
         Some(v) => carried(v, fixed.scale.wide()),
@@ -127,7 +128,6 @@ fn unscaled(columns: Vec<u32>, v: &[i32], scale: f64, iterations: usize) -> Matc
 /// small whole numbers.
 struct IsTied<'a, R: Rows> {
     rows: &'a R,
-    least: &'a [R::Element],
 }
 
 impl<R: Rows> Kernel for IsTied<'_, R> {
@@ -135,14 +135,15 @@ impl<R: Rows> Kernel for IsTied<'_, R> {
 
     #[inline(always)]
     fn call<S: Simd>(self, simd: S) -> bool {
-        const SAMPLES: usize = 16;
-        let n = self.least.len();
+        const SAMPLES: usize = 4;
+        let n = self.rows.size();
         let samples: Vec<u32> = (0..SAMPLES.min(n)).map(|k| (k * n / SAMPLES.min(n)) as u32).collect();
         let mut scratch = Vec::new();
         let block = self.rows.fetch(&samples, &mut scratch);
         let of_row = |(k, &i): (usize, &u32)| {
-            let wanted = R::Element::vsplat(simd, self.least[i as usize]);
-            let (chunks, _) = block.row(k, i).as_chunks::<LANES>();
+            let row = block.row(k, i);
+            let wanted = R::Element::vsplat(simd, extremes(simd, row).0);
+            let (chunks, _) = row.as_chunks::<LANES>();
             let equal =
                 |chunk| simd.bits(R::Element::vequal(simd, R::Element::vload(simd, chunk), wanted)).count_ones();
             chunks.iter().map(equal).sum::<u32>()

@@ -25,13 +25,14 @@ pub struct Minima<T> {
 }
 
 impl<T: Real> Minima<T> {
-    /// One pass over all rows.
-    pub fn of<R: Rows<Element = T>>(isa: Isa, crew: &Crew, rows: &R) -> Self {
+    /// One pass over all rows; column minima are left out unless they are wanted.
+    pub fn of<R: Rows<Element = T>>(isa: Isa, crew: &Crew, rows: &R, columns: bool) -> Self {
         let n = rows.size();
         // Column minima are of use only when two rows want the same column.
         let contested = AtomicBool::new(false);
         let block = if crew.size() > 1 { rows.block(crew.size()) } else { n };
-        let part = |from: usize| isa.run(Part { rows, from, to: (from + block).min(n), contested: &contested });
+        let part =
+            |from: usize| isa.run(Part { rows, from, to: (from + block).min(n), columns, contested: &contested });
         let mut parts: Vec<Option<Minima<T>>> = (0..n.div_ceil(block)).map(|_| None).collect();
         crew.share_chunks(&mut parts, 1, |k, out| out[0] = Some(part(k * block)));
         let mut parts = parts.into_iter().flatten();
@@ -52,6 +53,7 @@ struct Part<'a, R> {
     rows: &'a R,
     from: usize,
     to: usize,
+    columns: bool,
     contested: &'a AtomicBool,
 }
 
@@ -80,7 +82,7 @@ impl<R: Rows> Kernel for Part<'_, R> {
             if std::mem::replace(&mut wanted[nearest], true) {
                 self.contested.store(true, Relaxed);
             }
-            if self.contested.load(Relaxed) {
+            if self.columns && self.contested.load(Relaxed) {
                 lower(simd, &mut out.column, row, least);
             }
         }
@@ -90,7 +92,7 @@ impl<R: Rows> Kernel for Part<'_, R> {
 
 /// Least of a row, its first column, and the largest.
 #[inline(always)]
-fn extremes<S: Simd, T: Element + Real>(simd: S, row: &[T]) -> (T, usize, T) {
+pub fn extremes<S: Simd, T: Element + Real>(simd: S, row: &[T]) -> (T, usize, T) {
     let (chunks, tail) = row.as_chunks::<LANES>();
     let (pairs, single) = chunks.as_chunks::<2>();
     let infinite = T::vsplat(simd, T::INFINITE);
@@ -108,12 +110,10 @@ fn extremes<S: Simd, T: Element + Real>(simd: S, row: &[T]) -> (T, usize, T) {
         even = T::vmin(simd, c, even);
         high_even = T::vmax(simd, c, high_even);
     }
-    let (mut low, mut high) = ([T::INFINITE; LANES], [T::INFINITE; LANES]);
-    T::vstore(simd, T::vmin(simd, even, odd), &mut low);
-    T::vstore(simd, T::vmax(simd, high_even, high_odd), &mut high);
-    let least = low.iter().chain(tail).fold(T::INFINITE, |a, &b| if b < a { b } else { a });
-    let most = if chunks.is_empty() { &[][..] } else { &high[..] };
-    let most = most.iter().chain(tail).fold(-T::INFINITE, |a, &b| if b > a { b } else { a });
+    let least = T::vleast(simd, T::vmin(simd, even, odd));
+    let least = tail.iter().fold(least, |a, &b| if b < a { b } else { a });
+    let negated = T::vsub(simd, T::vsplat(simd, T::of(0.0)), T::vmax(simd, high_even, high_odd));
+    let most = tail.iter().fold(-T::vleast(simd, negated), |a, &b| if b > a { b } else { a });
     (least, position(simd, row, least), most)
 }
 

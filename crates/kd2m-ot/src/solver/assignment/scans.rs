@@ -102,14 +102,20 @@ impl<'a, R: Rows> State<'a, R> {
         for i in 0..self.x.len() {
             let block = self.rows.fetch(&[i as u32], &mut self.scratch);
             let row = view(simd, block.row(0, i as u32), self.fixed, i);
-            let find = |word: usize| match self.open[word] {
-                0 => None,
-                open => {
+            // Plain loops: what is handed to an iterator's method may be compiled apart, without the instructions.
+            let mut found = None;
+            for step in 0..words {
+                let word = if from + step < words { from + step } else { from + step - words };
+                let open = self.open[word];
+                if open != 0 {
                     let best = simd.bits(simd.equal(row.chunk(simd, word), zero)) & open;
-                    (best != 0).then(|| word * LANES + best.trailing_zeros() as usize)
+                    if best != 0 {
+                        found = Some(word * LANES + best.trailing_zeros() as usize);
+                        break;
+                    }
                 }
-            };
-            match (from..words).chain(0..from).find_map(find) {
+            }
+            match found {
                 Some(j) => {
                     from = j / LANES;
                     self.pair(i, j);
@@ -176,11 +182,16 @@ impl<'a, R: Rows> State<'a, R> {
         let block = self.rows.fetch(&[i as u32], &mut self.scratch);
         let row = view(simd, block.row(0, i as u32), self.fixed, i);
         let (v, _) = self.v.as_chunks::<LANES>();
-        (0..self.open.len()).filter(|&k| self.open[k] != 0).find_map(|k| {
-            let reduced = simd.sub(row.chunk(simd, k), simd.load(&v[k]));
-            let best = simd.bits(simd.equal(reduced, simd.splat(least))) & self.open[k];
-            (best != 0).then(|| k * LANES + best.trailing_zeros() as usize)
-        })
+        for (k, &open) in self.open.iter().enumerate() {
+            if open != 0 {
+                let reduced = simd.sub(row.chunk(simd, k), simd.load(&v[k]));
+                let best = simd.bits(simd.equal(reduced, simd.splat(least))) & open;
+                if best != 0 {
+                    return Some(k * LANES + best.trailing_zeros() as usize);
+                }
+            }
+        }
+        None
     }
 }
 
