@@ -39,32 +39,38 @@ ROWS = {  # name: teacher, student ("-": the teacher alone), stem, size of the i
 }
 
 
+AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "KD2M_ISA": "avx2"}
+
+
+def network(name, stem, channels, side):
+    """A network of the zoo in PyTorch: what makes its features, and its classifier."""
+    import torch
+
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+    import zoo_reference
+
+    model = zoo_reference.build(name, channels, side, classes=10)
+    if stem == "cifar":
+        model.conv1 = torch.nn.Conv2d(3, 64, 3, 1, 1, bias=False)
+        model.maxpool = torch.nn.Identity()
+    head, model.fc = model.fc, torch.nn.Identity()
+    return model, head
+
+
 def peer(teacher, student, stem, size, batch, steps, threads, options):
     """PyTorch's side; runs in a process of its own."""
     import time
 
     import torch
 
-    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-    import zoo_reference
-
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     channels, side = map(int, size.split("x")) if "x" in size else (3, int(size))
-
-    def network(name):
-        model = zoo_reference.build(name, channels, side, classes=10)
-        if stem == "cifar":
-            model.conv1 = torch.nn.Conv2d(3, 64, 3, 1, 1, bias=False)
-            model.maxpool = torch.nn.Identity()
-        head, model.fc = model.fc, torch.nn.Identity()
-        return model, head
-
     wide = torch.channels_last if "channels_last" in options else torch.contiguous_format
-    teacher_model = network(teacher)[0].to(memory_format=wide).eval()
+    teacher_model = network(teacher, stem, channels, side)[0].to(memory_format=wide).eval()
     compiled = torch.compile if "compiled" in options else lambda model: model
     if student != "-":
-        student_model, head = network(student)
+        student_model, head = network(student, stem, channels, side)
         student_model = student_model.to(memory_format=wide)
         optimizer = torch.optim.SGD([*student_model.parameters(), *head.parameters()], lr=0.01, momentum=0.9)
         student_model = compiled(student_model)
@@ -114,7 +120,7 @@ def measure(arguments, name):
     common = [teacher, student, stem, size, batch, steps, arguments.threads]
     candidates = {kind: [sys.executable, __file__, "--peer", *common, kind] for kind in kinds + halves}
     candidates["kd2m"] = [arguments.step, *common]
-    environment = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "KD2M_ISA": "avx2"} if arguments.avx2 else {}
+    environment = AVX2 if arguments.avx2 else {}
     rates, memory, text = {kind: [] for kind in candidates}, {}, ""
     for _ in range(arguments.rounds):
         for kind, command in candidates.items():
@@ -126,6 +132,15 @@ def measure(arguments, name):
     row = {kind: statistics.median(values) for kind, values in rates.items() if values}
     limit = re.search(r"limit ([0-9.]+) images/s", text)
     return {"rates": row, "memory": memory, "limit": float(limit.group(1)) if limit else None, "text": text}
+
+
+def title(name, avx2, threads):
+    """What a row is called in tables."""
+    teacher, student, stem, size, batch, _ = ROWS[name]
+    pair = f"{teacher} alone" if student == "-" else f"{teacher} → {student}"
+    stems = f", {stem} stem" if teacher in ("resnet34", "resnet50") else ""
+    sizes = f" at {size}×{size}" if size == "224" else ""
+    return f"{pair}{stems}{sizes}, batch {batch}" + ", AVX2" * avx2 + (f", {threads} thread" if threads != 2 else "")
 
 
 def show(title, row):
@@ -155,13 +170,8 @@ def main():
     parser.add_argument("--results", type=pathlib.Path, help="JSON to which rows are added and from which the table is printed")
     arguments = parser.parse_args()
     results = json.loads(arguments.results.read_text()) if arguments.results and arguments.results.exists() else {}
-    suffix = ", AVX2" * arguments.avx2 + (f", {arguments.threads} thread" if arguments.threads != 2 else "")
     for name in arguments.rows.split(",") if arguments.rows != "none" else []:
-        teacher, student, stem, size, batch, _ = ROWS[name]
-        pair = f"{teacher} alone" if student == "-" else f"{teacher} → {student}"
-        stems = f", {stem} stem" if teacher in ("resnet34", "resnet50") else ""
-        sizes = f" at {size}×{size}" if size == "224" else ""
-        results[f"{pair}{stems}{sizes}, batch {batch}{suffix}"] = measure(arguments, name)
+        results[title(name, arguments.avx2, arguments.threads)] = measure(arguments, name)
         if arguments.results:
             arguments.results.write_text(json.dumps(results, indent=1, ensure_ascii=False))
     heads = "step|PyTorch eager|channels_last|compiled|bf16|kd2m|to best f32|to best bf16|MB, kd2m / least of PyTorch|limit (reached)"

@@ -64,6 +64,11 @@ impl CpuEngine {
             device: Device::flex(),
         })
     }
+
+    /// The compiled network: its kernels, memory and where its time goes.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
 }
 
 fn rule(rule: Rule) -> kd2m_cpu::Rule {
