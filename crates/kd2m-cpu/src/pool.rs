@@ -59,6 +59,9 @@ impl Windows {
     }
 }
 
+/// Values of a slab that go through all taps of a window together: they stay in the nearest cache.
+const PIECE: usize = 1024;
+
 struct Maxima<'a> {
     taps: &'a [(usize, usize)],
     x: &'a [f32],
@@ -73,23 +76,29 @@ impl Kernel for Maxima<'_> {
         let slab = self.y.len();
         // The first live tap wins at once: a window of −∞ still has a winner that is not padding.
         let Some(((from, tap), rest)) = self.taps.split_first() else { return self.y.fill(f32::NEG_INFINITY) };
-        self.y.copy_from_slice(&self.x[from * slab..][..slab]);
-        let slabs = rest.iter().map(|(from, tap)| (&self.x[from * slab..][..slab], *tap as u16));
-        match self.winners {
-            None => {
-                for (x, _) in slabs {
-                    for (y, x) in self.y.iter_mut().zip(x) {
-                        *y = if *x > *y || x.is_nan() { *x } else { *y };
+        let mut winners = self.winners;
+        for (i, y) in self.y.chunks_mut(PIECE).enumerate() {
+            let length = y.len();
+            let piece = |from: &usize| &self.x[from * slab + i * PIECE..][..length];
+            let slabs = rest.iter().map(|(from, tap)| (piece(from), *tap as u16));
+            y.copy_from_slice(piece(from));
+            match &mut winners {
+                None => {
+                    for (x, _) in slabs {
+                        for (y, x) in y.iter_mut().zip(x) {
+                            *y = if *x > *y || x.is_nan() { *x } else { *y };
+                        }
                     }
                 }
-            }
-            Some(winners) => {
-                winners.fill(*tap as u16);
-                for (x, tap) in slabs {
-                    for ((y, winner), x) in self.y.iter_mut().zip(winners.iter_mut()).zip(x) {
-                        let better = *x > *y || x.is_nan();
-                        *y = if better { *x } else { *y };
-                        *winner = if better { tap } else { *winner };
+                Some(winners) => {
+                    let winners = &mut winners[i * PIECE..][..y.len()];
+                    winners.fill(*tap as u16);
+                    for (x, tap) in slabs {
+                        for ((y, winner), x) in y.iter_mut().zip(winners.iter_mut()).zip(x) {
+                            let better = *x > *y || x.is_nan();
+                            *y = if better { *x } else { *y };
+                            *winner = if better { tap } else { *winner };
+                        }
                     }
                 }
             }
@@ -110,13 +119,15 @@ impl Kernel for Won<'_> {
     #[inline(always)]
     fn run<S: Lanes>(self, _: S) {
         let slab = self.dx.len();
-        if !self.add {
-            self.dx.fill(0.0);
-        }
-        for (from, tap) in self.taps {
-            let (dy, winners) = (&self.dy[from * slab..][..slab], &self.winners[from * slab..][..slab]);
-            for ((dx, dy), winner) in self.dx.iter_mut().zip(dy).zip(winners) {
-                *dx += if *winner == *tap as u16 { *dy } else { 0.0 };
+        for (i, dx) in self.dx.chunks_mut(PIECE).enumerate() {
+            if !self.add {
+                dx.fill(0.0);
+            }
+            for (from, tap) in self.taps {
+                let at = from * slab + i * PIECE;
+                for ((dx, dy), winner) in dx.iter_mut().zip(&self.dy[at..]).zip(&self.winners[at..]) {
+                    *dx += if *winner == *tap as u16 { *dy } else { 0.0 };
+                }
             }
         }
     }
@@ -147,9 +158,9 @@ impl Kernel for Sum<'_> {
 
 /// The mean over all positions.
 pub fn global_forward(isa: Isa, x: &[f32], y: &mut [f32]) {
-    const PIECE: usize = 4096;
+    const MEANS: usize = 4096;
     let slab = y.len();
-    for_each_piece(y, PIECE, |i, y| isa.run(Mean { x, slab, first: i * PIECE, y }));
+    for_each_piece(y, MEANS, |i, y| isa.run(Mean { x, slab, first: i * MEANS, y }));
 }
 
 struct Mean<'a> {

@@ -241,6 +241,33 @@ impl Lanes for super::Avx2 {
         // SAFETY: lanes that the mask leaves out are not touched.
         unsafe { self.avx._mm256_maskstore_ps(target, pulp::cast(avx2_mask(count)), pulp::cast(value)) }
     }
+    /// Pairs of rows, then of pairs, inside the halves of a register; then the halves change places.
+    #[inline(always)]
+    unsafe fn transpose(self, source: *const f32, source_row: usize, target: *mut f32, target_row: usize) {
+        use std::arch::x86_64::__m256;
+        let a = self.avx;
+        // SAFETY: the caller's promise.
+        let rows: [__m256; 8] = std::array::from_fn(|i| unsafe { a._mm256_loadu_ps(source.add(i * source_row)) });
+        let pairs: [__m256; 8] = std::array::from_fn(|i| {
+            let (x, y) = (rows[i & !1], rows[i | 1]);
+            if i & 1 == 0 { a._mm256_unpacklo_ps(x, y) } else { a._mm256_unpackhi_ps(x, y) }
+        });
+        // fours[4 i + q]: half l holds column 4 l + q of rows 4 i…4 i + 3.
+        let fours: [__m256; 8] = std::array::from_fn(|k| {
+            let (i, q) = (k & !3, k & 3);
+            let (x, y) = (pairs[i + q / 2], pairs[i + 2 + q / 2]);
+            if q & 1 == 0 { a._mm256_shuffle_ps::<0x44>(x, y) } else { a._mm256_shuffle_ps::<0xee>(x, y) }
+        });
+        for q in 0..4 {
+            let (above, below) = (fours[q], fours[4 + q]);
+            // SAFETY: the caller's promise.
+            unsafe {
+                a._mm256_storeu_ps(target.add(q * target_row), a._mm256_permute2f128_ps::<0x20>(above, below));
+                let last = a._mm256_permute2f128_ps::<0x31>(above, below);
+                a._mm256_storeu_ps(target.add((4 + q) * target_row), last);
+            }
+        }
+    }
 }
 
 #[cfg(target_arch = "aarch64")]

@@ -2,8 +2,10 @@
 //! The tokens are those of the crate `pulp` (weighed against `fearless_simd` 1.2, which offers the same sets: `pulp` is in the tree already through `gemm` and `faer`).
 //! Read next: `lanes.rs`, the few vector operations that every kernel is written in.
 
+mod cache;
 mod lanes;
 
+pub use cache::second_level;
 pub use lanes::{Kernel, Lanes, Portable};
 
 use std::fmt;

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     geometry::Run,
-    isa::Isa,
+    isa::{Isa, second_level},
     layout::Pack,
     threads::{Shared, for_each, part},
 };
@@ -45,8 +45,11 @@ pub fn register_tile(isa: Isa) -> Option<RegisterTile> {
 
 /// Rows of a task: enough tiles to use a column block's weights again while they are in the nearest cache.
 const TILES_OF_A_BLOCK: usize = 8;
-/// Weights that stay in L2 beside the activations; with more, each task keeps to one block of outputs and walks over all rows.
-const WEIGHTS_IN_CACHE: usize = 640 << 10;
+/// Weights that stay in a second-level cache beside the activations; with more, each task keeps to one block of outputs and walks over
+/// all rows.
+fn weights_in_cache() -> usize {
+    second_level() / 8 * 5
+}
 
 pub fn forward(conv: &Convolution, x: &[f32], weight: &[f32], y: &mut [f32], n: usize, epilogue: Epilogue) {
     let (runs, side) = (&conv.geometry.forward, conv.source_rows(n));
@@ -80,7 +83,7 @@ impl Job<'_> {
         self.check(&blocks, y.len());
         let (groups, columns) = (self.pack.groups, self.pack.blocks());
         let y = Shared::new(y);
-        if columns * self.bytes_of_a_block() <= WEIGHTS_IN_CACHE && blocks.len() >= 4 * rayon::current_num_threads() {
+        if columns * self.bytes_of_a_block() <= weights_in_cache() && blocks.len() >= 4 * rayon::current_num_threads() {
             for_each(blocks.len(), |task| {
                 for group in 0..groups {
                     for column in 0..columns {

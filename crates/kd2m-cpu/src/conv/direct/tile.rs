@@ -4,6 +4,7 @@
 use crate::isa::{Isa, Kernel, Lanes};
 
 /// Rows of the AVX-512 tile: 14 × 2 sums, 2 columns and 2 broadcasts are its 32 registers.
+#[cfg(target_arch = "x86_64")]
 pub const ROWS_OF_32: usize = 14;
 /// Rows of the tile for 16 registers: 6 × 2 sums, 2 columns and 2 broadcasts.
 pub const ROWS_OF_16: usize = 6;
@@ -186,6 +187,7 @@ macro_rules! row_tiles {
     };
 }
 
+#[cfg(target_arch = "x86_64")]
 row_tiles! {
     /// For 32 registers.
     Tall, ROWS_OF_32, 1 2 3 4 5 6 7 8 9 10 11 12 13 14

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use super::{
     Workspace,
     panels::{POINTS, Panels},
-    products::OuterProduct,
+    products::{OuterProduct, outer_width},
     split::{chunks, gather, rows_of_a_chunk},
     tiles::Tiling,
     transform,
@@ -36,10 +36,11 @@ impl WeightGradient<'_> {
         self.layout.panels() * self.layout.columns
     }
 
-    /// Panels of transformed inputs, whole rows, and of spread gradients.
+    /// Panels of transformed inputs and of spread gradients.
     pub(super) fn panels(&self, rows: usize) -> (Panels, Panels) {
         let depth = self.layout.depth();
-        (Panels::new(rows, depth, depth), Panels::new(rows, self.outputs(), self.layout.columns))
+        let width = outer_width(self.isa, depth);
+        (Panels::new(rows, depth, width), Panels::new(rows, self.outputs(), self.layout.columns))
     }
 
     /// The gradients in the order of the layout, in the workspace.
@@ -78,6 +79,7 @@ impl WeightGradient<'_> {
                         let product = OuterProduct {
                             from: x.pointer(point * inputs.stride() + inputs.at(row, 0)),
                             row: inputs.width,
+                            panel: inputs.panel(1),
                             rows,
                             depth: layout.inputs,
                             columns: layout.columns,

@@ -6,7 +6,7 @@ use std::{marker::PhantomData, ops::Range};
 
 use super::{
     panels::Panels,
-    transform::{self, Sink, Source, Transform, both_ways},
+    transform::{self, Sink, Source, Transform, both_ways, pairs},
 };
 use crate::{
     conv::Epilogue,
@@ -112,16 +112,16 @@ struct PatchSource<'a, const SIDE: usize, const WHOLE: bool> {
 
 impl<S: Lanes, const SIDE: usize, const WHOLE: bool> Source<S> for PatchSource<'_, SIDE, WHOLE> {
     #[inline(always)]
-    unsafe fn load(&self, lanes: S, row: usize, column: usize) -> S::F32 {
+    unsafe fn load(&self, lanes: S, row: usize, column: usize, vector: usize) -> S::F32 {
         // SAFETY: the promise of the type.
         unsafe {
-            let cell = self.cells[row][column].add(self.channel);
+            let cell = self.cells[row][column].add(self.channel + vector * S::COUNT);
             if WHOLE { lanes.load(cell) } else { lanes.load_first(self.count, cell) }
         }
     }
 }
 
-/// One number of each of the 36 matrices, `stride` apart; a vector may be written at, or read from, each.
+/// One number of each of the 36 matrices, `stride` apart; vectors may be written at, or read from, each.
 struct PointCells {
     at: *mut f32,
     stride: usize,
@@ -129,17 +129,17 @@ struct PointCells {
 
 impl<S: Lanes> Sink<S> for PointCells {
     #[inline(always)]
-    unsafe fn store(&self, lanes: S, row: usize, column: usize, value: S::F32) {
+    unsafe fn store(&self, lanes: S, row: usize, column: usize, vector: usize, value: S::F32) {
         // SAFETY: the promise of the type.
-        unsafe { lanes.store(self.at.add((row * PATCH + column) * self.stride), value) }
+        unsafe { lanes.store(self.at.add((row * PATCH + column) * self.stride + vector * S::COUNT), value) }
     }
 }
 
 impl<S: Lanes> Source<S> for PointCells {
     #[inline(always)]
-    unsafe fn load(&self, lanes: S, row: usize, column: usize) -> S::F32 {
+    unsafe fn load(&self, lanes: S, row: usize, column: usize, vector: usize) -> S::F32 {
         // SAFETY: the promise of the type.
-        unsafe { lanes.load(self.at.add((row * PATCH + column) * self.stride)) }
+        unsafe { lanes.load(self.at.add((row * PATCH + column) * self.stride + vector * S::COUNT)) }
     }
 }
 
@@ -176,6 +176,15 @@ impl<T> Gather<'_, T> {
             for i in 0..samples.len() {
                 let row = self.first + first + i;
                 let mut channel = 0;
+                while pairs::<S>() && channel + 2 * S::COUNT <= self.channels {
+                    // SAFETY: both vectors lie inside a panel, whose width is a multiple of a line.
+                    unsafe {
+                        let to = PointCells { at: self.to.add(self.panels.at(row, channel)), stride };
+                        let from = PatchSource::<SIDE, true> { cells: &cells.at, channel, count: S::COUNT };
+                        both_ways::<T, S, SIDE, PATCH, 2>(lanes, &from, &to);
+                    }
+                    channel += 2 * S::COUNT;
+                }
                 while channel < padded {
                     let count = self.channels.saturating_sub(channel).min(S::COUNT);
                     // SAFETY: a vector lies inside a panel, whose width is a multiple of it; one of padding alone reads no memory.
@@ -183,11 +192,11 @@ impl<T> Gather<'_, T> {
                         let to = PointCells { at: self.to.add(self.panels.at(row, channel)), stride };
                         if count == S::COUNT {
                             let from = PatchSource::<SIDE, true> { cells: &cells.at, channel, count };
-                            both_ways::<T, S, SIDE, PATCH>(lanes, &from, &to);
+                            both_ways::<T, S, SIDE, PATCH, 1>(lanes, &from, &to);
                         } else {
                             let channel = if count == 0 { 0 } else { channel };
                             let from = PatchSource::<SIDE, false> { cells: &cells.at, channel, count };
-                            both_ways::<T, S, SIDE, PATCH>(lanes, &from, &to);
+                            both_ways::<T, S, SIDE, PATCH, 1>(lanes, &from, &to);
                         }
                     }
                     channel += S::COUNT;
@@ -235,43 +244,45 @@ pub(super) struct Scatter<'a> {
     pub epilogue: Epilogue<'a>,
 }
 
-/// The outputs of a tile from `channel` on: whole vectors into cells that are all inside the map, or `count` numbers.
-struct TileSink<'a, const WHOLE: bool> {
+/// The outputs of a tile from `channel` on: whole vectors or `count` numbers, in those cells that are inside the map; `PLAIN`: stored
+/// as they are.
+struct TileSink<'a, F32, const V: usize, const WHOLE: bool, const PLAIN: bool> {
     map: *mut f32,
     cells: &'a [[usize; TILE]; TILE],
     channel: usize,
     count: usize,
     epilogue: &'a Epilogue<'a>,
+    /// Of these channels.
+    bias: [F32; V],
+    low: F32,
+    high: F32,
 }
 
 /// In place of an offset: outside the map.
 const OUTSIDE: usize = usize::MAX;
 
-impl<S: Lanes, const WHOLE: bool> Sink<S> for TileSink<'_, WHOLE> {
+impl<S: Lanes, const V: usize, const WHOLE: bool, const PLAIN: bool> Sink<S> for TileSink<'_, S::F32, V, WHOLE, PLAIN> {
     #[inline(always)]
-    unsafe fn store(&self, lanes: S, row: usize, column: usize, value: S::F32) {
+    unsafe fn store(&self, lanes: S, row: usize, column: usize, vector: usize, value: S::F32) {
         let at = self.cells[row][column];
-        if !WHOLE && at == OUTSIDE {
+        if at == OUTSIDE {
             return;
         }
-        // SAFETY: the map, the residual and the bias hold `count` numbers here.
+        // SAFETY: the map and the residual hold `count` numbers here.
         unsafe {
             let load = |from: *const f32| if WHOLE { lanes.load(from) } else { lanes.load_first(self.count, from) };
-            let at = at + self.channel;
+            let at = at + self.channel + vector * S::COUNT;
             let target = self.map.add(at);
             let mut value = value;
-            if self.epilogue.accumulate {
-                value = lanes.add(value, load(target));
-            }
-            if let Some(bias) = self.epilogue.bias {
-                value = lanes.add(value, load(bias.as_ptr().add(self.channel)));
-            }
-            if let Some(residual) = self.epilogue.residual {
-                value = lanes.add(value, load(residual.as_ptr().add(at)));
-            }
-            if self.epilogue.is_limited() {
-                let (low, high) = self.epilogue.limits;
-                value = lanes.min(lanes.splat(high), lanes.max(lanes.splat(low), value));
+            if !PLAIN {
+                if self.epilogue.accumulate {
+                    value = lanes.add(value, load(target));
+                }
+                value = lanes.add(value, self.bias[vector]);
+                if let Some(residual) = self.epilogue.residual {
+                    value = lanes.add(value, load(residual.as_ptr().add(at)));
+                }
+                value = lanes.min(self.high, lanes.max(self.low, value));
             }
             if WHOLE { lanes.store(target, value) } else { lanes.store_first(self.count, target, value) }
         }
@@ -279,19 +290,45 @@ impl<S: Lanes, const WHOLE: bool> Sink<S> for TileSink<'_, WHOLE> {
 }
 
 impl Scatter<'_> {
-    /// Where the cells of a tile start for a sample, and whether all are inside the map.
+    /// Where the cells of a tile start for a sample.
     #[inline(always)]
-    fn cells(&self, y: usize, x: usize, sample: usize) -> ([[usize; TILE]; TILE], bool) {
-        let (mut cells, mut inside) = ([[OUTSIDE; TILE]; TILE], true);
-        for (dy, line) in cells.iter_mut().enumerate() {
-            for (dx, cell) in line.iter_mut().enumerate() {
-                match self.tiling.position((y + dy) as isize, (x + dx) as isize, sample) {
-                    Some(position) => *cell = position * self.channels,
-                    None => inside = false,
+    fn cells(&self, y: usize, x: usize, sample: usize) -> [[usize; TILE]; TILE] {
+        std::array::from_fn(|dy| {
+            std::array::from_fn(|dx| {
+                let position = self.tiling.position((y + dy) as isize, (x + dx) as isize, sample);
+                position.map_or(OUTSIDE, |position| position * self.channels)
+            })
+        })
+    }
+
+    /// V vectors of a row's tile.
+    ///
+    /// # Safety
+    /// The panels hold so many vectors from `channel` on, of which the map has `count` numbers each; the cells are the tile's.
+    #[inline(always)]
+    unsafe fn vectors<S: Lanes, const V: usize, const WHOLE: bool, const PLAIN: bool>(
+        &self,
+        lanes: S,
+        row: usize,
+        channel: usize,
+        count: usize,
+        cells: &[[usize; TILE]; TILE],
+    ) {
+        let (map, epilogue) = (self.map, &self.epilogue);
+        let (low, high) = (lanes.splat(epilogue.limits.0), lanes.splat(epilogue.limits.1));
+        // SAFETY: the caller's promise; a bias has all channels.
+        unsafe {
+            let mut bias = [lanes.zero(); V];
+            if let Some(from) = epilogue.bias {
+                for (v, bias) in bias.iter_mut().enumerate() {
+                    *bias = lanes.load_first(count, from.as_ptr().add(channel + v * S::COUNT));
                 }
             }
+            let at = self.from.add(self.panels.at(row, channel - self.columns.start)).cast_mut();
+            let from = PointCells { at, stride: self.panels.stride() };
+            let to = TileSink::<_, V, WHOLE, PLAIN> { map, cells, channel, count, epilogue, bias, low, high };
+            both_ways::<transform::Output, S, PATCH, TILE, V>(lanes, &from, &to);
         }
-        (cells, inside)
     }
 }
 
@@ -299,28 +336,39 @@ impl Kernel for Scatter<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Lanes>(self, lanes: S) {
-        let stride = self.panels.stride();
+        let Epilogue { accumulate, bias, residual, .. } = self.epilogue;
+        if accumulate || bias.is_some() || residual.is_some() || self.epilogue.is_limited() {
+            self.scatter::<S, false>(lanes);
+        } else {
+            self.scatter::<S, true>(lanes);
+        }
+    }
+}
+
+impl Scatter<'_> {
+    #[inline(always)]
+    fn scatter<S: Lanes, const PLAIN: bool>(self, lanes: S) {
         for (first, (y, x, samples)) in self.tiling.runs(self.rows.clone()) {
-            let (mut cells, inside) = self.cells(y, x, samples.start);
+            let mut cells = self.cells(y, x, samples.start);
             for i in 0..samples.len() {
                 let row = self.first + first + i;
                 let mut channel = self.columns.start;
-                while channel < self.columns.end {
-                    let count = (self.columns.end - channel).min(S::COUNT);
-                    let (map, cells, epilogue) = (self.map, &cells, &self.epilogue);
-                    // SAFETY: the panels hold whole vectors for these channels; the map is promised where the kernel is made.
-                    unsafe {
-                        let at = self.from.add(self.panels.at(row, channel - self.columns.start)).cast_mut();
-                        let from = PointCells { at, stride };
-                        if inside && count == S::COUNT {
-                            let to = TileSink::<true> { map, cells, channel, count, epilogue };
-                            both_ways::<transform::Output, S, PATCH, TILE>(lanes, &from, &to);
-                        } else {
-                            let to = TileSink::<false> { map, cells, channel, count, epilogue };
-                            both_ways::<transform::Output, S, PATCH, TILE>(lanes, &from, &to);
-                        }
+                // SAFETY: the panels hold whole vectors for these channels, and whole lines where these begin; the map is promised
+                // where the kernel is made.
+                unsafe {
+                    while pairs::<S>() && channel + 2 * S::COUNT <= self.columns.end {
+                        self.vectors::<S, 2, true, PLAIN>(lanes, row, channel, S::COUNT, &cells);
+                        channel += 2 * S::COUNT;
                     }
-                    channel += S::COUNT;
+                    while channel < self.columns.end {
+                        let count = (self.columns.end - channel).min(S::COUNT);
+                        if count == S::COUNT {
+                            self.vectors::<S, 1, true, PLAIN>(lanes, row, channel, count, &cells);
+                        } else {
+                            self.vectors::<S, 1, false, PLAIN>(lanes, row, channel, count, &cells);
+                        }
+                        channel += S::COUNT;
+                    }
                 }
                 for cell in cells.as_flattened_mut() {
                     *cell = if *cell == OUTSIDE { OUTSIDE } else { *cell + self.channels };

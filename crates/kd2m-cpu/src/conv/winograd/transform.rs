@@ -2,6 +2,7 @@
 //! Points 0, ±1, ±2, ∞ of Toom–Cook; the matrices are those of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (2016), section 4.
 //! Read next: `tiles.rs`, where the numbers come from and go to.
 
+use super::panels::LINE;
 use crate::isa::Lanes;
 
 /// A linear map from `FROM` to `TO` numbers, applied to columns and then to rows of a tile.
@@ -9,49 +10,65 @@ pub(super) trait Transform<const FROM: usize, const TO: usize> {
     fn apply<S: Lanes>(lanes: S, from: [S::F32; FROM]) -> [S::F32; TO];
 }
 
-/// Where a tile's numbers come from.
+/// Where a tile's numbers come from, in neighbouring vectors of channels.
 pub(super) trait Source<S: Lanes> {
     /// # Safety
-    /// What the implementing type promises about its pointers holds.
-    unsafe fn load(&self, lanes: S, row: usize, column: usize) -> S::F32;
+    /// What the implementing type promises about its pointers holds, for this vector too.
+    unsafe fn load(&self, lanes: S, row: usize, column: usize, vector: usize) -> S::F32;
 }
 
 /// Where a tile's numbers go.
 pub(super) trait Sink<S: Lanes> {
     /// # Safety
-    /// What the implementing type promises about its pointers holds.
-    unsafe fn store(&self, lanes: S, row: usize, column: usize, value: S::F32);
+    /// As for [`Source::load`].
+    unsafe fn store(&self, lanes: S, row: usize, column: usize, vector: usize, value: S::F32);
 }
 
-/// `T · X · Tᵀ` of a `FROM × FROM` tile.
+/// Vectors that make a cache line where they are half as long: taken together, as the cells of a tile often lie a power of two apart and
+/// throw each other out of the nearest cache before the other half is asked for.
+#[inline(always)]
+pub(super) fn pairs<S: Lanes>() -> bool {
+    2 * S::COUNT == LINE
+}
+
+/// `T · X · Tᵀ` of a `FROM × FROM` tile, for V vectors of channels.
 ///
 /// # Safety
-/// `from` and `to` may be read and written at all rows and columns of their tiles.
+/// `from` and `to` may be read and written at all rows and columns of their tiles, for V vectors.
 #[inline(always)]
-pub(super) unsafe fn both_ways<T, S: Lanes, const FROM: usize, const TO: usize>(
+pub(super) unsafe fn both_ways<T, S: Lanes, const FROM: usize, const TO: usize, const V: usize>(
     lanes: S,
     from: &impl Source<S>,
     to: &impl Sink<S>,
 ) where
     T: Transform<FROM, TO>,
 {
-    let mut half = [[lanes.zero(); FROM]; TO];
+    let mut half = [[[lanes.zero(); FROM]; V]; TO];
     for column in 0..FROM {
-        let mut values = [lanes.zero(); FROM];
-        for (row, value) in values.iter_mut().enumerate() {
-            // SAFETY: inside the tile.
-            *value = unsafe { from.load(lanes, row, column) };
+        let mut values = [[lanes.zero(); FROM]; V];
+        for row in 0..FROM {
+            for v in 0..V {
+                // SAFETY: inside the tile.
+                values[v][row] = unsafe { from.load(lanes, row, column, v) };
+            }
         }
-        let values = T::apply(lanes, values);
-        for row in 0..TO {
-            half[row][column] = values[row];
+        for v in 0..V {
+            let values = T::apply(lanes, values[v]);
+            for row in 0..TO {
+                half[row][v][column] = values[row];
+            }
         }
     }
-    for (row, values) in half.into_iter().enumerate() {
-        let values = T::apply(lanes, values);
-        for (column, value) in values.into_iter().enumerate() {
-            // SAFETY: inside the tile.
-            unsafe { to.store(lanes, row, column, value) };
+    for row in 0..TO {
+        let mut values = [[lanes.zero(); TO]; V];
+        for v in 0..V {
+            values[v] = T::apply(lanes, half[row][v]);
+        }
+        for column in 0..TO {
+            for v in 0..V {
+                // SAFETY: inside the tile.
+                unsafe { to.store(lanes, row, column, v, values[v][column]) };
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::{
     panels::{LINE, POINTS},
-    transform::{self, Sink, Source, both_ways},
+    transform::{self, Sink, Source, both_ways, pairs},
 };
 use crate::{
     buffers::Buffer,
@@ -136,8 +136,8 @@ fn place(pack: &Pack, output: usize, end: usize, most: usize) -> Place {
     Place { start: pack.start(0, block) + lane, width: pack.width(block), count }
 }
 
-/// Nine taps, `stride` apart, of up to `count` numbers each.
-struct Taps {
+/// Nine taps, `stride` apart: whole vectors, or up to `count` numbers each. (Stores by mask cost Zen 3 ten times as much.)
+struct Taps<const WHOLE: bool> {
     at: *mut f32,
     stride: usize,
     count: usize,
@@ -145,7 +145,7 @@ struct Taps {
     accumulate: bool,
 }
 
-impl Taps {
+impl<const WHOLE: bool> Taps<WHOLE> {
     #[inline(always)]
     fn offset(&self, row: usize, column: usize) -> usize {
         let tap = 3 * row + column;
@@ -153,46 +153,70 @@ impl Taps {
     }
 }
 
-impl<S: Lanes> Source<S> for Taps {
+impl<S: Lanes, const WHOLE: bool> Source<S> for Taps<WHOLE> {
     #[inline(always)]
-    unsafe fn load(&self, lanes: S, row: usize, column: usize) -> S::F32 {
+    unsafe fn load(&self, lanes: S, row: usize, column: usize, vector: usize) -> S::F32 {
         // SAFETY: the promise of the type.
-        unsafe { lanes.load_first(self.count, self.at.add(self.offset(row, column))) }
+        unsafe { some::<S, WHOLE>(lanes, self.count, self.at.add(self.offset(row, column) + vector * S::COUNT)) }
     }
 }
 
-impl<S: Lanes> Sink<S> for Taps {
+impl<S: Lanes, const WHOLE: bool> Sink<S> for Taps<WHOLE> {
     #[inline(always)]
-    unsafe fn store(&self, lanes: S, row: usize, column: usize, value: S::F32) {
+    unsafe fn store(&self, lanes: S, row: usize, column: usize, vector: usize, value: S::F32) {
         // SAFETY: the promise of the type.
         unsafe {
-            let at = self.at.add(self.offset(row, column));
-            let value = if self.accumulate { lanes.add(value, lanes.load_first(self.count, at)) } else { value };
-            lanes.store_first(self.count, at, value);
+            let at = self.at.add(self.offset(row, column) + vector * S::COUNT);
+            let value = if self.accumulate { lanes.add(value, some::<S, WHOLE>(lanes, self.count, at)) } else { value };
+            put::<S, WHOLE>(lanes, self.count, at, value);
         }
     }
 }
 
-/// The points of up to `count` weights, `stride` apart.
-struct WeightPoints {
+/// A whole vector, or its first `count` numbers.
+///
+/// # Safety
+/// So many numbers may be read.
+#[inline(always)]
+unsafe fn some<S: Lanes, const WHOLE: bool>(lanes: S, count: usize, at: *const f32) -> S::F32 {
+    // SAFETY: the caller's promise.
+    unsafe { if WHOLE { lanes.load(at) } else { lanes.load_first(count, at) } }
+}
+
+/// Stores a whole vector, or its first `count` numbers.
+///
+/// # Safety
+/// So many numbers may be written.
+#[inline(always)]
+unsafe fn put<S: Lanes, const WHOLE: bool>(lanes: S, count: usize, at: *mut f32, value: S::F32) {
+    // SAFETY: the caller's promise.
+    unsafe { if WHOLE { lanes.store(at, value) } else { lanes.store_first(count, at, value) } }
+}
+
+/// The points of a vector of weights, or of up to `count`, `stride` apart.
+struct WeightPoints<const WHOLE: bool> {
     at: *mut f32,
     stride: usize,
     count: usize,
 }
 
-impl<S: Lanes> Sink<S> for WeightPoints {
+impl<S: Lanes, const WHOLE: bool> Sink<S> for WeightPoints<WHOLE> {
     #[inline(always)]
-    unsafe fn store(&self, lanes: S, row: usize, column: usize, value: S::F32) {
+    unsafe fn store(&self, lanes: S, row: usize, column: usize, vector: usize, value: S::F32) {
         // SAFETY: the promise of the type.
-        unsafe { lanes.store_first(self.count, self.at.add((6 * row + column) * self.stride), value) }
+        unsafe {
+            put::<S, WHOLE>(lanes, self.count, self.at.add((6 * row + column) * self.stride + vector * S::COUNT), value)
+        }
     }
 }
 
-impl<S: Lanes> Source<S> for WeightPoints {
+impl<S: Lanes, const WHOLE: bool> Source<S> for WeightPoints<WHOLE> {
     #[inline(always)]
-    unsafe fn load(&self, lanes: S, row: usize, column: usize) -> S::F32 {
+    unsafe fn load(&self, lanes: S, row: usize, column: usize, vector: usize) -> S::F32 {
         // SAFETY: the promise of the type.
-        unsafe { lanes.load_first(self.count, self.at.add((6 * row + column) * self.stride)) }
+        unsafe {
+            some::<S, WHOLE>(lanes, self.count, self.at.add((6 * row + column) * self.stride + vector * S::COUNT))
+        }
     }
 }
 
@@ -216,19 +240,38 @@ impl Kernel for TransformWeights<'_> {
         let mut output = outputs.start;
         while output < outputs.end {
             let lane = output - outputs.start;
-            let Place { start, width, count } = place(self.pack, output, outputs.end, S::COUNT);
-            for input in self.inputs.clone() {
-                // SAFETY: checked lengths; the taps are only read through this pointer.
-                unsafe {
-                    let at = self.packed.as_ptr().add(start + input * width).cast_mut();
-                    let stride = self.pack.inputs * width;
-                    let from = Taps { at, stride, count, turned: self.turned, accumulate: false };
-                    let at = self.to.add(input * self.layout.columns + lane);
-                    let to = WeightPoints { at, stride: self.layout.stride(), count };
-                    both_ways::<transform::Weight, S, 3, 6>(lanes, &from, &to);
-                }
+            let pair = place(self.pack, output, outputs.end, 2 * S::COUNT);
+            let place = place(self.pack, output, outputs.end, S::COUNT);
+            if pairs::<S>() && pair.count == 2 * S::COUNT {
+                self.vectors::<S, 2, true>(lanes, lane, &pair);
+                output += pair.count;
+                continue;
             }
-            output += count;
+            if place.count == S::COUNT {
+                self.vectors::<S, 1, true>(lanes, lane, &place);
+            } else {
+                self.vectors::<S, 1, false>(lanes, lane, &place);
+            }
+            output += place.count;
+        }
+    }
+}
+
+impl TransformWeights<'_> {
+    /// The outputs of a place, the panel's from `lane` on.
+    #[inline(always)]
+    fn vectors<S: Lanes, const V: usize, const WHOLE: bool>(&self, lanes: S, lane: usize, place: &Place) {
+        let Place { start, width, count } = *place;
+        for input in self.inputs.clone() {
+            // SAFETY: checked lengths; the taps are only read through this pointer.
+            unsafe {
+                let at = self.packed.as_ptr().add(start + input * width).cast_mut();
+                let stride = self.pack.inputs * width;
+                let from = Taps::<WHOLE> { at, stride, count, turned: self.turned, accumulate: false };
+                let at = self.to.wrapping_add(input * self.layout.columns + lane);
+                let to = WeightPoints::<WHOLE> { at, stride: self.layout.stride(), count };
+                both_ways::<transform::Weight, S, 3, 6, V>(lanes, &from, &to);
+            }
         }
     }
 }
@@ -272,19 +315,38 @@ impl Kernel for TransformGradient<'_> {
         let mut output = outputs.start;
         while output < outputs.end {
             let lane = output - outputs.start;
-            let Place { start, width, count } = place(self.pack, output, outputs.end, S::COUNT);
-            for input in self.inputs.clone() {
-                // SAFETY: checked lengths; other tasks touch other inputs or outputs.
-                unsafe {
-                    let at = self.from.add(input * self.layout.columns + lane);
-                    let from = WeightPoints { at, stride: self.layout.stride(), count };
-                    let at = self.to.add(start + input * width);
-                    let stride = self.pack.inputs * width;
-                    let to = Taps { at, stride, count, turned: false, accumulate: self.accumulate };
-                    both_ways::<transform::WeightGradient, S, 6, 3>(lanes, &from, &to);
-                }
+            let pair = place(self.pack, output, outputs.end, 2 * S::COUNT);
+            let place = place(self.pack, output, outputs.end, S::COUNT);
+            if pairs::<S>() && pair.count == 2 * S::COUNT {
+                self.vectors::<S, 2, true>(lanes, lane, &pair);
+                output += pair.count;
+                continue;
             }
-            output += count;
+            if place.count == S::COUNT {
+                self.vectors::<S, 1, true>(lanes, lane, &place);
+            } else {
+                self.vectors::<S, 1, false>(lanes, lane, &place);
+            }
+            output += place.count;
+        }
+    }
+}
+
+impl TransformGradient<'_> {
+    /// The outputs of a place, the panel's from `lane` on.
+    #[inline(always)]
+    fn vectors<S: Lanes, const V: usize, const WHOLE: bool>(&self, lanes: S, lane: usize, place: &Place) {
+        let Place { start, width, count } = *place;
+        for input in self.inputs.clone() {
+            // SAFETY: checked lengths; other tasks touch other inputs or outputs.
+            unsafe {
+                let at = self.from.wrapping_add(input * self.layout.columns + lane);
+                let from = WeightPoints::<WHOLE> { at, stride: self.layout.stride(), count };
+                let at = self.to.add(start + input * width);
+                let stride = self.pack.inputs * width;
+                let to = Taps::<WHOLE> { at, stride, count, turned: false, accumulate: self.accumulate };
+                both_ways::<transform::WeightGradient, S, 6, 3, V>(lanes, &from, &to);
+            }
         }
     }
 }

@@ -162,8 +162,9 @@ pub(super) fn weight_gradient(
             // SAFETY: tiles were transformed by loops that have ended; panels and sums are as long as their layouts say.
             unsafe {
                 let product = OuterProduct {
-                    from: from.pointer(point * inputs.stride() + some.start),
+                    from: from.pointer(point * inputs.stride() + inputs.at(0, some.start)),
                     row: inputs.width,
+                    panel: inputs.panel(1),
                     rows,
                     depth: some.len(),
                     columns: layout.columns,
