@@ -1,6 +1,8 @@
 //! What the assignment solver sees of two clouds: costs held as a matrix, or computed again in tiles whenever rows are read.
 //! Both know how far an entry can lie from the exact cost and can compute single pairs exactly, for the certificate.
 
+use std::ops::Range;
+
 use super::{centring::Centring, pairwise::Pairwise};
 use crate::{
     buffers::Buffer,
@@ -9,6 +11,9 @@ use crate::{
     real::Real,
     solver::assignment::rows::{Fetched, Rows},
 };
+
+/// Rows that cost little more than one: those of a tile.
+const FEW: usize = 12;
 
 /// The cost of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +44,7 @@ impl Ground {
 
 /// Costs of two clouds of equal size.
 pub struct CloudRows<'a, T: Real> {
+    crew: &'a Crew,
     a: &'a Cloud<'a, T>,
     b: &'a Cloud<'a, T>,
     pairs: Pairwise<T>,
@@ -50,7 +56,7 @@ pub struct CloudRows<'a, T: Real> {
 impl<'a, T: Real> CloudRows<'a, T> {
     /// Costs between two clouds from their products; the matrix is held if it takes at most `memory` bytes.
     pub(crate) fn new(
-        crew: &Crew,
+        crew: &'a Crew,
         a: &'a Cloud<'a, T>,
         b: &'a Cloud<'a, T>,
         pairs: Pairwise<T>,
@@ -65,7 +71,33 @@ impl<'a, T: Real> CloudRows<'a, T> {
             }
             cost
         });
-        Self { a, b, pairs, ground, matrix }
+        Self { crew, a, b, pairs, ground, matrix }
+    }
+
+    /// Computes the costs between some rows and the columns of some panels, `[rows, columns]`.
+    fn compute(&self, rows: &[u32], panels: Range<usize>, out: &mut [T]) {
+        self.pairs.fill_panels(rows, panels, out);
+        if self.ground == Ground::Distance {
+            out.iter_mut().for_each(|c| *c = c.sqrt());
+        }
+    }
+
+    /// The costs of a few rows, `[rows, m]`: reading the columns takes longer than multiplying them, so each thread reads its part of them.
+    fn compute_few(&self, rows: &[u32], out: &mut [T]) {
+        let (m, count) = (self.b.len(), self.pairs.panel_count());
+        let each = count.div_ceil(self.crew.size());
+        let panels = |k: usize| k * each..((k + 1) * each).min(count);
+        let mut parts = vec![Vec::new(); count.div_ceil(each)];
+        self.crew.share_chunks(&mut parts, 1, |k, part| {
+            part[0].resize(rows.len() * self.pairs.columns_of(panels(k)).len(), T::zero());
+            self.compute(rows, panels(k), &mut part[0]);
+        });
+        for (k, part) in parts.iter().enumerate() {
+            let columns = self.pairs.columns_of(panels(k));
+            for (row, part) in out.chunks_exact_mut(m).zip(part.chunks_exact(columns.len())) {
+                row[columns.clone()].copy_from_slice(part);
+            }
+        }
     }
 
     /// The products behind the costs.
@@ -95,13 +127,28 @@ impl<T: Real> Rows for CloudRows<'_, T> {
             Some(cost) => Fetched::held(cost, self.b.len()),
             None => {
                 scratch.resize(rows.len() * self.b.len(), T::zero());
-                self.pairs.fill(rows, scratch);
-                if self.ground == Ground::Distance {
-                    scratch.iter_mut().for_each(|c| *c = c.sqrt());
-                }
+                self.compute(rows, 0..self.pairs.panel_count(), scratch);
                 Fetched::only(scratch, self.b.len())
             }
         }
+    }
+
+    fn fetch_together<'s>(&'s self, rows: &[u32], scratch: &'s mut Vec<T>) -> Fetched<'s, T> {
+        if self.matrix.is_some() {
+            return self.fetch(rows, scratch);
+        }
+        let m = self.b.len();
+        scratch.resize(rows.len() * m, T::zero());
+        if rows.len() > FEW {
+            let each = rows.len().div_ceil(self.crew.size());
+            self.crew.share_chunks(scratch, each * m, |k, out| {
+                let rows = &rows[k * each..][..out.len() / m];
+                self.compute(rows, 0..self.pairs.panel_count(), out);
+            });
+        } else {
+            self.compute_few(rows, scratch);
+        }
+        Fetched::only(scratch, m)
     }
 
     fn rounding(&self, i: usize, row: &[T]) -> f64 {
@@ -123,7 +170,11 @@ impl<T: Real> Rows for CloudRows<'_, T> {
     }
 
     fn batch(&self) -> usize {
-        if self.matrix.is_some() { 1 } else { 48 }
+        if self.matrix.is_some() { 1 } else { 48 * self.crew.size() }
+    }
+
+    fn tile(&self) -> usize {
+        if self.matrix.is_some() { 1 } else { FEW }
     }
 
     fn block(&self, threads: usize) -> usize {

@@ -59,6 +59,9 @@ struct Tree {
     /// Least distance of the open columns of each block, padded to whole vectors.
     block: Vec<i32>,
     incomplete: Vec<Incomplete>,
+    /// Those that are completed together, and their rows.
+    nearest: Vec<Incomplete>,
+    numbers: Vec<u32>,
     /// Least key among them.
     pending: i32,
     /// What maps each scanned row's reduced costs to distances: c_ij − v_j − base_i.
@@ -77,6 +80,8 @@ impl Tree {
             from: vec![0; columns],
             block: vec![i32::MAX; (columns / BLOCK).next_multiple_of(LANES)],
             incomplete: Vec::with_capacity(n),
+            nearest: Vec::new(),
+            numbers: Vec::new(),
             pending: i32::MAX,
             base: vec![0; n],
             exit: (i32::MAX, 0),
@@ -158,13 +163,33 @@ impl Tree {
             if self.pending >= least {
                 return (self.take(simd, &state.v, least), least);
             }
-            if let Some(at) = self.incomplete.iter().position(|p| p.key == self.pending) {
-                let Incomplete { row, base, .. } = self.incomplete.swap_remove(at);
-                simd.run(RelaxAll { tree: self, state, row, base });
-                state.refill(simd, &[row]);
-            }
+            self.complete(simd, state);
             self.pending = self.incomplete.iter().map(|p| p.key).min().unwrap_or(i32::MAX);
         }
+    }
+
+    /// Relaxes all columns from the row of least key, and from as many after it as cost little more, and lists those rows anew.
+    #[inline(always)]
+    fn complete<S: Simd, R: Rows>(&mut self, simd: S, state: &mut State<R>) {
+        self.nearest.clear();
+        let count = state.rows.tile().min(self.incomplete.len());
+        if count > 1 {
+            self.incomplete.select_nth_unstable_by_key(count - 1, |p| p.key);
+            self.nearest.extend(self.incomplete.drain(..count));
+        } else if let Some(at) = self.incomplete.iter().position(|p| p.key == self.pending) {
+            self.nearest.push(self.incomplete.swap_remove(at));
+        }
+        let mut numbers = std::mem::take(&mut self.numbers);
+        numbers.clear();
+        numbers.extend(self.nearest.iter().map(|p| p.row));
+        let (rows, mut scratch) = (state.rows, std::mem::take(&mut state.scratch));
+        let block = rows.fetch_together(&numbers, &mut scratch);
+        for k in 0..numbers.len() {
+            let Incomplete { row, base, .. } = self.nearest[k];
+            simd.run(RelaxAll { tree: self, state, number: row, row: block.row(k, row), base });
+        }
+        state.relist(simd, &numbers, block);
+        (state.scratch, self.numbers) = (scratch, numbers);
     }
 
     #[inline(always)]
@@ -236,8 +261,9 @@ fn open_distance<S: Simd>(simd: S, reach: S::I, v: S::I) -> S::I {
 /// Relaxes all columns from one row.
 struct RelaxAll<'t, 's, 'a, R: Rows> {
     tree: &'t mut Tree,
-    state: &'s mut State<'a, R>,
-    row: u32,
+    state: &'s State<'a, R>,
+    number: u32,
+    row: &'s [R::Element],
     base: i32,
 }
 
@@ -246,8 +272,7 @@ impl<R: Rows> Kernel for RelaxAll<'_, '_, '_, R> {
 
     #[inline(always)]
     fn call<S: Simd>(self, simd: S) {
-        let RelaxAll { tree, state, row: number, base } = self;
-        let row = state.rows.fetch(&[number], &mut state.scratch).row(0, number);
+        let RelaxAll { tree, state, number, row, base } = self;
         let (offset, scale) = (state.fixed.offsets[number as usize], state.fixed.scale);
         let (full, tail) = row.as_chunks::<LANES>();
         let last = fixed_tail(simd, tail, offset, scale);

@@ -2,7 +2,7 @@
 //! Column potentials only fall while bids are made, so reduced costs only rise and the bound stays valid; a row whose second
 //! best reaches its bound is listed anew. So most steps of the search read 32 entries of a row and not n.
 
-use super::rows::{FAR, FixedPoint, Rows, fixed_tail};
+use super::rows::{FAR, Fetched, FixedPoint, Rows, fixed_tail};
 use crate::{
     buffers::Buffer,
     crew::Crew,
@@ -44,13 +44,13 @@ pub fn build_all<R: Rows>(isa: Isa, crew: &Crew, rows: &R, fixed: &FixedPoint<R:
     let block = rows.block(crew.size());
     crew.share_chunks(&mut lists, block, |k, lists| {
         let numbers: Vec<u32> = (k * block..k * block + lists.len()).map(|i| i as u32).collect();
+        let mut scratch = Vec::new();
         isa.run(Refill {
-            rows,
+            block: rows.fetch(&numbers, &mut scratch),
             fixed,
             v,
             numbers: &numbers,
             lists: &mut Dense { first: k * block, lists },
-            scratch: &mut Vec::new(),
             work: &mut Work::default(),
         });
     });
@@ -64,25 +64,24 @@ pub struct Dense<'a> {
 }
 
 /// Makes the lists of some rows anew.
-pub struct Refill<'a, 'b, R: Rows> {
-    pub rows: &'a R,
-    pub fixed: &'a FixedPoint<R::Element>,
+pub struct Refill<'a, 'b, T> {
+    /// The rows, in the order of `numbers`.
+    pub block: Fetched<'a, T>,
+    pub fixed: &'a FixedPoint<T>,
     pub v: &'a [i32],
     pub numbers: &'a [u32],
     pub lists: &'a mut Dense<'b>,
-    pub scratch: &'a mut Vec<R::Element>,
-    pub work: &'a mut Work<R::Element>,
+    pub work: &'a mut Work<T>,
 }
 
-impl<R: Rows> Kernel for Refill<'_, '_, R> {
+impl<T: Element + Real> Kernel for Refill<'_, '_, T> {
     type Output = ();
 
     #[inline(always)]
     fn call<S: Simd>(self, simd: S) {
         let (v, _) = self.v.as_chunks::<LANES>();
-        let block = self.rows.fetch(self.numbers, self.scratch);
         for (k, &i) in self.numbers.iter().enumerate() {
-            let (row, i) = (block.row(k, i), i as usize);
+            let (row, i) = (self.block.row(k, i), i as usize);
             let list = &mut self.lists.lists[i - self.lists.first];
             fill(simd, i, row, self.fixed.offsets[i], self.fixed.scale, v, self.work, list);
         }

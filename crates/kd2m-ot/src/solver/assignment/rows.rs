@@ -16,6 +16,11 @@ pub trait Rows: Sync {
     /// Makes some rows available; sources that compute rows put them into `scratch`. No more than [`Rows::block`] at a time.
     fn fetch<'s>(&'s self, rows: &[u32], scratch: &'s mut Vec<Self::Element>) -> Fetched<'s, Self::Element>;
 
+    /// The same for the thread that leads the others while they wait: rows that must be computed are shared among all.
+    fn fetch_together<'s>(&'s self, rows: &[u32], scratch: &'s mut Vec<Self::Element>) -> Fetched<'s, Self::Element> {
+        self.fetch(rows, scratch)
+    }
+
     /// How far an entry of row `i`, computed as `row`, may lie from the exact cost.
     fn rounding(&self, _i: usize, _row: &[Self::Element]) -> f64 {
         0.0
@@ -26,8 +31,13 @@ pub trait Rows: Sync {
         None
     }
 
-    /// Rows to list anew at a time: one where rows are held, as many as fill a tile where they are computed.
+    /// Rows to list anew at a time: one where rows are held, tens for each thread where they are computed.
     fn batch(&self) -> usize {
+        1
+    }
+
+    /// Rows that cost little more than one: one where rows are held, a tile where they are computed, for which all columns are read.
+    fn tile(&self) -> usize {
         1
     }
 

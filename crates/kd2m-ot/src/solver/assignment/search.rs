@@ -3,7 +3,7 @@
 
 use super::{
     lists::{self, Best, CAPACITY, Dense, List, Refill, Work},
-    rows::{FAR, FixedPoint, Rows},
+    rows::{FAR, Fetched, FixedPoint, Rows},
 };
 use crate::{
     buffers::Buffer,
@@ -36,14 +36,21 @@ impl<R: Rows> State<'_, R> {
     /// Makes the lists of some rows anew.
     #[inline(always)]
     pub fn refill<S: Simd>(&mut self, simd: S, numbers: &[u32]) {
+        let (rows, mut scratch) = (self.rows, std::mem::take(&mut self.scratch));
+        self.relist(simd, numbers, rows.fetch_together(numbers, &mut scratch));
+        self.scratch = scratch;
+    }
+
+    /// The same for rows that were fetched.
+    #[inline(always)]
+    pub fn relist<S: Simd>(&mut self, simd: S, numbers: &[u32], block: Fetched<R::Element>) {
         self.refills += numbers.len();
         simd.run(Refill {
-            rows: self.rows,
+            block,
             fixed: &self.fixed,
             v: &self.v,
             numbers,
             lists: &mut Dense { first: 0, lists: &mut self.lists },
-            scratch: &mut self.scratch,
             work: &mut self.work,
         });
     }
