@@ -116,7 +116,7 @@ pub(super) struct OuterProduct {
 
 /// Numbers that lie together in a row of an outer product's inputs. A tile of six rows walks down a column of them; in panels of one
 /// line all of a panel's columns find their lines in the first-level cache again, while long rows, powers of two apart, throw each
-/// other out (Zen 3: 88 → 99 GFLOP/s for 128 inputs, 64 → 98 for 512). The taller tile is measured with whole rows.
+/// other out (Zen 3: 88 → 99 GFLOP/s for 128 inputs, 68 → 98 for 512). The taller tile is measured with whole rows.
 pub(super) fn outer_width(isa: Isa, depth: usize) -> usize {
     match isa {
         #[cfg(target_arch = "x86_64")]
