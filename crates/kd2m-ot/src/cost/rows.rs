@@ -12,9 +12,6 @@ use crate::{
     solver::assignment::rows::{Fetched, Rows},
 };
 
-/// Rows that cost little more than one: those of a tile.
-const FEW: usize = 12;
-
 /// The cost of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ground {
@@ -82,24 +79,6 @@ impl<'a, T: Real> CloudRows<'a, T> {
         }
     }
 
-    /// The costs of a few rows, `[rows, m]`: reading the columns takes longer than multiplying them, so each thread reads its part of them.
-    fn compute_few(&self, rows: &[u32], out: &mut [T]) {
-        let (m, count) = (self.b.len(), self.pairs.panel_count());
-        let each = count.div_ceil(self.crew.size());
-        let panels = |k: usize| k * each..((k + 1) * each).min(count);
-        let mut parts = vec![Vec::new(); count.div_ceil(each)];
-        self.crew.share_chunks(&mut parts, 1, |k, part| {
-            part[0].resize(rows.len() * self.pairs.columns_of(panels(k)).len(), T::zero());
-            self.compute(rows, panels(k), &mut part[0]);
-        });
-        for (k, part) in parts.iter().enumerate() {
-            let columns = self.pairs.columns_of(panels(k));
-            for (row, part) in out.chunks_exact_mut(m).zip(part.chunks_exact(columns.len())) {
-                row[columns.clone()].copy_from_slice(part);
-            }
-        }
-    }
-
     /// The products behind the costs.
     pub fn pairs(&self) -> &Pairwise<T> {
         &self.pairs
@@ -139,14 +118,19 @@ impl<T: Real> Rows for CloudRows<'_, T> {
         }
         let m = self.b.len();
         scratch.resize(rows.len() * m, T::zero());
-        if rows.len() > FEW {
-            let each = rows.len().div_ceil(self.crew.size());
-            self.crew.share_chunks(scratch, each * m, |k, out| {
-                let rows = &rows[k * each..][..out.len() / m];
-                self.compute(rows, 0..self.pairs.panel_count(), out);
+        let panels = self.pairs.panel_count();
+        if let [_] = rows {
+            // Reading the columns takes longer than multiplying them, so each thread reads its part of them.
+            let each = panels.div_ceil(self.crew.size());
+            let width = self.pairs.columns_of(0..each).len();
+            self.crew.share_chunks(scratch, width, |k, out| {
+                self.compute(rows, k * each..((k + 1) * each).min(panels), out);
             });
         } else {
-            self.compute_few(rows, scratch);
+            let each = rows.len().div_ceil(self.crew.size());
+            self.crew.share_chunks(scratch, each * m, |k, out| {
+                self.compute(&rows[k * each..][..out.len() / m], 0..panels, out);
+            });
         }
         Fetched::only(scratch, m)
     }
@@ -171,10 +155,6 @@ impl<T: Real> Rows for CloudRows<'_, T> {
 
     fn batch(&self) -> usize {
         if self.matrix.is_some() { 1 } else { 48 * self.crew.size() }
-    }
-
-    fn tile(&self) -> usize {
-        if self.matrix.is_some() { 1 } else { FEW }
     }
 
     fn block(&self, threads: usize) -> usize {

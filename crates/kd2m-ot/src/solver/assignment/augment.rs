@@ -59,9 +59,6 @@ struct Tree {
     /// Least distance of the open columns of each block, padded to whole vectors.
     block: Vec<i32>,
     incomplete: Vec<Incomplete>,
-    /// Those that are completed together, and their rows.
-    nearest: Vec<Incomplete>,
-    numbers: Vec<u32>,
     /// Least key among them.
     pending: i32,
     /// What maps each scanned row's reduced costs to distances: c_ij − v_j − base_i.
@@ -80,8 +77,6 @@ impl Tree {
             from: vec![0; columns],
             block: vec![i32::MAX; (columns / BLOCK).next_multiple_of(LANES)],
             incomplete: Vec::with_capacity(n),
-            nearest: Vec::new(),
-            numbers: Vec::new(),
             pending: i32::MAX,
             base: vec![0; n],
             exit: (i32::MAX, 0),
@@ -168,28 +163,16 @@ impl Tree {
         }
     }
 
-    /// Relaxes all columns from the row of least key, and from as many after it as cost little more, and lists those rows anew.
+    /// Relaxes all columns from the row of least key, which is listed anew while it is at hand.
     #[inline(always)]
     fn complete<S: Simd, R: Rows>(&mut self, simd: S, state: &mut State<R>) {
-        self.nearest.clear();
-        let count = state.rows.tile().min(self.incomplete.len());
-        if count > 1 {
-            self.incomplete.select_nth_unstable_by_key(count - 1, |p| p.key);
-            self.nearest.extend(self.incomplete.drain(..count));
-        } else if let Some(at) = self.incomplete.iter().position(|p| p.key == self.pending) {
-            self.nearest.push(self.incomplete.swap_remove(at));
-        }
-        let mut numbers = std::mem::take(&mut self.numbers);
-        numbers.clear();
-        numbers.extend(self.nearest.iter().map(|p| p.row));
+        let Some(at) = self.incomplete.iter().position(|p| p.key == self.pending) else { return };
+        let Incomplete { row: number, base, .. } = self.incomplete.swap_remove(at);
         let (rows, mut scratch) = (state.rows, std::mem::take(&mut state.scratch));
-        let block = rows.fetch_together(&numbers, &mut scratch);
-        for k in 0..numbers.len() {
-            let Incomplete { row, base, .. } = self.nearest[k];
-            simd.run(RelaxAll { tree: self, state, number: row, row: block.row(k, row), base });
-        }
-        state.relist(simd, &numbers, block);
-        (state.scratch, self.numbers) = (scratch, numbers);
+        let block = rows.fetch_together(&[number], &mut scratch);
+        simd.run(RelaxAll { tree: self, state, number, row: block.row(0, number), base });
+        state.relist(simd, &[number], block);
+        state.scratch = scratch;
     }
 
     #[inline(always)]

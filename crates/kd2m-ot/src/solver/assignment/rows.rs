@@ -36,11 +36,6 @@ pub trait Rows: Sync {
         1
     }
 
-    /// Rows that cost little more than one: one where rows are held, a tile where they are computed, for which all columns are read.
-    fn tile(&self) -> usize {
-        1
-    }
-
     /// How many rows one of several tasks for `threads` should take, so that there is work for all of them and a computed block
     /// fills its tile.
     fn block(&self, threads: usize) -> usize {
