@@ -1,5 +1,5 @@
 //! Times whole distillation steps on CIFAR-10, as `kd2m distill` does them, and says where the time goes: loader (crop and flip),
-//! frozen teacher, student, the criterion `w2` beside cross-entropy, SGD. For `scripts/peers/training.py --whole`.
+//! frozen teacher, student, the criterion `w2` beside cross-entropy, SGD. For `scripts/peers/whole.py`.
 //!
 //! `whole_step TEACHER STUDENT {imagenet|cifar} BATCH STEPS THREADS DATA_ROOT`
 
