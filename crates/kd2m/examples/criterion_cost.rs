@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::flex();
     device.seed(1);
     let network = NetworkShapes { features: 512, maps: MAPS.map(|(name, shape)| (name.to_owned(), shape)).to_vec() };
-    let shapes = Shapes { student: network.clone(), teacher: network, classes: CLASSES, samples: 50_000 };
+    let shapes = Shapes { student: network.clone(), teacher: network, classes: CLASSES, train: (0..50_000).collect() };
     let (student, teacher) = (outputs(&device), outputs(&device));
     let labels: Vec<u32> = (0..BATCH as u32).map(|i| i % CLASSES as u32).collect();
     let indices: Vec<u32> = (0..BATCH as u32).collect();

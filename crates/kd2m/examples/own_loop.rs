@@ -20,7 +20,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::flex();
     device.seed(0);
     let width = NetworkShapes { features: 4, maps: Vec::new() };
-    let shapes = Shapes { student: width.clone(), teacher: width, classes: 2, samples: 128 };
+    let shapes = Shapes { student: width.clone(), teacher: width, classes: 2, train: (0..128).collect() };
     let mut criterion = registry::build(&Options::new("w2"), "features")?;
     criterion.prepare(&shapes, &device, 0)?;
 

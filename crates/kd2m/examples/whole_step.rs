@@ -80,7 +80,7 @@ fn objective(teacher: &Graph, student: &Graph, data: &Dataset) -> Result<Objecti
     let mut objective = Objective::new(&config, &ArmConfig::single("w2", None))?;
     let shapes = |graph: &Graph| NetworkShapes { features: graph.feature_width(), maps: Vec::new() };
     let (student, teacher) = (shapes(student), shapes(teacher));
-    let shapes = Shapes { student, teacher, classes: data.classes, samples: data.train.len() };
+    let shapes = Shapes { student, teacher, classes: data.classes, train: (0..data.train.len() as u32).collect() };
     objective.prepare(&shapes, &burn::tensor::Device::flex(), 0)?;
     Ok(objective)
 }

@@ -99,7 +99,7 @@ impl Golden {
             student: network(&self.shapes.student),
             teacher: network(&self.shapes.teacher),
             classes: self.shapes.classes,
-            samples: self.shapes.samples,
+            train: (0..self.shapes.samples as u32).collect(),
         }
     }
 
@@ -328,7 +328,7 @@ fn degenerate_batches_stay_finite() {
 fn negatives_are_a_function_of_seed_and_step() {
     let golden = golden();
     let options = CrdOptions { width: 3, negatives: golden.negatives.len(), temperature: 0.5, momentum: 0.5 };
-    let draw = |seed, step| Crd::new(options).negatives(seed, step, golden.shapes.samples);
+    let draw = |seed, step| Crd::new(options).negatives(seed, step, &golden.shapes().train);
     assert_eq!(draw(golden.seed, golden.step), golden.negatives);
     assert_ne!(draw(golden.seed, golden.step + 1), golden.negatives);
     assert_ne!(draw(golden.seed + 1, golden.step), golden.negatives);

@@ -51,7 +51,7 @@ impl Step {
 
 fn criterion(name: &str, per_class: usize) -> Box<dyn Criterion> {
     let network = || NetworkShapes { features: WIDTH, maps: Vec::new() };
-    let shapes = Shapes { student: network(), teacher: network(), classes: CLASSES, samples: 100 };
+    let shapes = Shapes { student: network(), teacher: network(), classes: CLASSES, train: (0..100).collect() };
     let mut built = build_remembering(&Options::new(name), "features", per_class).unwrap();
     built.prepare(&shapes, &Device::flex(), 0).unwrap();
     built

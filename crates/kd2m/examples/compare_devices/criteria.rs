@@ -118,7 +118,12 @@ fn evaluate(
 ) -> Result<Read, Box<dyn std::error::Error>> {
     let student = network(FEATURES, STAGES);
     let mut criterion = registry::build_remembering(&Options::new(name), on, *memory)?;
-    let shapes = Shapes { student: student.clone(), teacher: teacher.clone(), classes: CLASSES, samples: SAMPLES };
+    let shapes = Shapes {
+        student: student.clone(),
+        teacher: teacher.clone(),
+        classes: CLASSES,
+        train: (0..SAMPLES as u32).collect(),
+    };
     criterion.prepare(&shapes, device, 1)?;
     step(criterion.as_mut(), &student, teacher, device, 0)?;
     // A small ε would make of a gradient that is nothing but rounding a whole step, in either direction.

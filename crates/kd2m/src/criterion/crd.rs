@@ -40,11 +40,13 @@ pub struct Crd {
 /// What `prepare` makes.
 struct Ready {
     embeddings: Embeddings,
-    /// Unit embeddings by sample `[samples, width]`: student's, teacher's. Validation samples keep their random start.
+    /// Unit embeddings by place in the data set `[rows, width]`: student's, teacher's. Rows of images that are not trained on stay
+    /// unused.
     memories: [Tensor<2>; 2],
     /// Z of the student's and of the teacher's scores, set by the first training batch; 0 before.
     constants: [f64; 2],
-    samples: usize,
+    /// The images that are trained on.
+    train: Vec<u32>,
     seed: u64,
 }
 
@@ -54,10 +56,10 @@ impl Crd {
         Self { options, ready: None }
     }
 
-    /// The negatives of a step: uniform over all samples, with replacement, a function of (seed, step) alone.
-    pub fn negatives(&self, seed: u64, step: usize, samples: usize) -> Vec<u32> {
+    /// The negatives of a step: uniform over the images that are trained on, with replacement, a function of (seed, step) alone.
+    pub fn negatives(&self, seed: u64, step: usize, train: &[u32]) -> Vec<u32> {
         let mut rng = Pcg64::new(u128::from(seed), step as u128);
-        (0..self.options.negatives).map(|_| rng.random_range(0..samples as u32)).collect()
+        (0..self.options.negatives).map(|_| train[rng.random_range(0..train.len() as u32) as usize]).collect()
     }
 }
 
@@ -105,17 +107,21 @@ impl Criterion for Crd {
     }
 
     fn prepare(&mut self, shapes: &Shapes, device: &Device, seed: u64) -> Result<(), CriterionError> {
-        let (samples, width) = (shapes.samples, self.options.width);
+        let width = self.options.width;
+        let Some(last) = shapes.train.iter().max() else {
+            return Err(CriterionError::Config("criterion crd: there are no images to train on".to_owned()));
+        };
+        let rows = *last as usize + 1;
         let bound = (3.0 / width as f32).sqrt();
         let memory = |key: &str| {
-            let values = uniform(seed, key, samples * width, bound);
-            Tensor::from_data(TensorData::new(values, [samples, width]), &device.clone().without_autodiff())
+            let values = uniform(seed, key, rows * width, bound);
+            Tensor::from_data(TensorData::new(values, [rows, width]), &device.clone().without_autodiff())
         };
         self.ready = Some(Ready {
             embeddings: Embeddings::new(shapes, width, device, seed),
             memories: [memory("memory.student"), memory("memory.teacher")],
             constants: [0.0; 2],
-            samples,
+            train: shapes.train.clone(),
             seed,
         });
         Ok(())
@@ -124,15 +130,14 @@ impl Criterion for Crd {
     /// In evaluation a sample's positive is the other network's embedding of it: held-out samples have no entry in the
     /// memories.
     fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {
-        let Some((seed, samples)) = self.ready.as_ref().map(|r| (r.seed, r.samples)) else {
-            return Err(CriterionError::Unprepared);
-        };
-        let drawn = self.negatives(seed, batch.step, samples);
+        let ready = self.ready.as_ref().ok_or(CriterionError::Unprepared)?;
+        let drawn = self.negatives(ready.seed, batch.step, &ready.train);
         let options = self.options;
         let ready = self.ready.as_mut().ok_or(CriterionError::Unprepared)?;
+        let (samples, memory) = (ready.train.len(), ready.memories[0].dims()[0]);
         let train = batch.mode == Mode::Train;
-        if let Some(index) = batch.indices.iter().find(|i| train && **i as usize >= samples) {
-            let message = format!("criterion crd: sample {index} is outside of its memory of {samples} samples");
+        if let Some(index) = batch.indices.iter().find(|i| train && **i as usize >= memory) {
+            let message = format!("criterion crd: sample {index} is outside of its memory of {memory} samples");
             return Err(CriterionError::Config(message));
         }
         let embedded = ready.embeddings.forward(batch).map(|e| unit(e, 1));

@@ -51,8 +51,8 @@ pub struct Shapes {
     pub student: NetworkShapes,
     pub teacher: NetworkShapes,
     pub classes: usize,
-    /// Images in the training split, for memories by sample.
-    pub samples: usize,
+    /// The images that are trained on, by their place in the data set, for memories by sample.
+    pub train: Vec<u32>,
 }
 
 /// Sizes of one network's outputs.

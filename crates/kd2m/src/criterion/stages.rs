@@ -201,7 +201,7 @@ mod tests {
             ]),
             teacher: network(&[("stem", [4, 8, 8]), ("layer1", [6, 4, 8]), ("layer2", [7, 4, 4]), ("last", [8, 1, 1])]),
             classes: 2,
-            samples: 8,
+            train: (0..8).collect(),
         }
     }
 

@@ -104,7 +104,7 @@ impl Setup {
             student: NetworkShapes::of(&self.student),
             teacher: NetworkShapes::of(&self.teacher),
             classes: self.dataset.classes,
-            samples: self.dataset.train.len(),
+            train: self.train.clone(),
         }
     }
 
