@@ -23,8 +23,26 @@ pub struct BenchProgress {
 struct State {
     started: Instant,
     printed: Instant,
+    /// Ended here, or found ended by other processes.
     done: usize,
+    elsewhere: usize,
     ahead: usize,
+}
+
+impl State {
+    /// `[3/12]`.
+    fn count(&self) -> String {
+        format!("[{}/{}]", self.done, self.ahead)
+    }
+
+    /// Whether it is time for another line; it then is printed.
+    fn due(&mut self) -> bool {
+        let due = self.printed.elapsed() >= LINE_EVERY;
+        if due {
+            self.printed = Instant::now();
+        }
+        due
+    }
 }
 
 impl BenchProgress {
@@ -38,7 +56,7 @@ impl BenchProgress {
             bar.set_style(style.progress_chars("━╸ "));
         }
         let now = Instant::now();
-        let state = Mutex::new(State { started: now, printed: now, done: 0, ahead: 0 });
+        let state = Mutex::new(State { started: now, printed: now, done: 0, elsewhere: 0, ahead: 0 });
         Self { bar, quiet, terminal, state }
     }
 
@@ -51,17 +69,29 @@ impl BenchProgress {
                 self.bar.set_length(*ahead as u64);
                 self.say(&format!("{ahead} of {of} units ahead, {jobs} at once with {threads} thread(s) each"));
             }
-            Progress::Started { .. } => {}
+            Progress::Started { unit } => self.bar.set_message((*unit).to_owned()),
+            Progress::Epoch { unit, epoch, of, val_accuracy } => {
+                let text = format!("{unit}: epoch {epoch}/{of}, {val_accuracy:.2} % on validation");
+                if !self.terminal && state.due() {
+                    self.say(&format!("{} {text}", state.count()));
+                }
+                self.bar.set_message(text);
+            }
+            Progress::Elsewhere => {
+                state.done += 1;
+                state.elsewhere += 1;
+                self.bar.inc(1);
+            }
             Progress::Finished { unit, text } => {
                 state.done += 1;
                 self.bar.inc(1);
                 self.bar.set_message(format!("{unit}: {text}"));
-                let last = state.done == state.ahead;
-                if !self.terminal && (last || state.printed.elapsed() >= LINE_EVERY) {
-                    state.printed = Instant::now();
-                    let each = state.started.elapsed().as_secs_f64() / state.done as f64;
+                if !self.terminal {
+                    let own = (state.done - state.elsewhere) as f64;
+                    let each = state.started.elapsed().as_secs_f64() / own;
                     let left = clock(each * state.ahead.saturating_sub(state.done) as f64);
-                    self.say(&format!("[{}/{}] {unit}: {text}; about {left} left", state.done, state.ahead));
+                    self.say(&format!("{} {unit}: {text}; about {left} left", state.count()));
+                    state.printed = Instant::now();
                 }
             }
             Progress::Failed { unit, why } => {

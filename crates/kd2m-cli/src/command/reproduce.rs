@@ -43,8 +43,18 @@ pub fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCode, Error> {
     let (mut judged, mut failed) = (Vec::new(), 0);
     for part in &parts {
         let progress = BenchProgress::new(arguments.quiet);
-        let outcome = part.run(&options, &|event| progress.hear(&event))?;
+        let outcome = part.run(&options, &|event| progress.hear(&event));
         progress.end();
+        // One data set that is missing does not stop the others.
+        let outcome = match outcome {
+            Err(why) if parts.len() > 1 => {
+                eprintln!("failed: {}: {why}", part.dataset);
+                failed += 1;
+                judged.extend(part.not_run(&why));
+                continue;
+            }
+            outcome => outcome?,
+        };
         failed += outcome.failed.len();
         judged.extend(outcome.cells.iter().flat_map(|cell| part.judge(cell)));
     }

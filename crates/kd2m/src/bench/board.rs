@@ -74,10 +74,7 @@ impl<'a> Board<'a> {
             }
             plan.needed(shard, |unit| found[unit])
         };
-        // A teacher is trained for those who need it, not for its own sake.
-        let wanted: HashSet<usize> = needed.iter().flat_map(|unit| plan.units[*unit].needs.iter().copied()).collect();
-        let own_sake = |unit: &usize| matches!(plan.units[*unit].task, Task::Teacher { .. }) && !wanted.contains(unit);
-        board.needed = needed.into_iter().filter(|unit| !own_sake(unit)).collect();
+        board.needed = needed;
         board.state = state;
         Ok(board)
     }
@@ -92,9 +89,7 @@ impl<'a> Board<'a> {
             return Ok(true);
         }
         let there = match &self.plan.units[unit].task {
-            Task::Teacher { cell } => {
-                self.store.teacher_place(&self.grid.cells[*cell]).join("teacher").join("summary.json").is_file()
-            }
+            Task::Teacher { cell } => self.store.has_teacher(&self.grid.cells[*cell]),
             Task::Student { cell, arm, stage: Stage::Select, candidate, seed } => {
                 let (cell, Some(select)) = (&self.grid.cells[*cell], &self.grid.select) else { return Ok(false) };
                 let candidates = select.candidates(&cell.config.arms[*arm]);
@@ -137,7 +132,11 @@ impl<'a> Board<'a> {
         let mut state = self.lock();
         let mut open = false;
         for &unit in &self.needed {
+            let known = state.finished.contains(&unit);
             if state.failed.contains_key(&unit) || self.finished(unit, &mut state)? {
+                if !known && state.finished.contains(&unit) {
+                    listen(Progress::Elsewhere);
+                }
                 continue;
             }
             open = true;

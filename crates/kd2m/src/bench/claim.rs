@@ -177,7 +177,20 @@ impl Claims {
     /// Claims change hands behind the folder's lock, which the system opens when its holder dies. A file system without locks
     /// does without: two workers may then do the same unit, with the same result.
     fn gate(&self) -> Result<File, Error> {
-        let path = self.folder.join(".lock");
+        self.lock_file(".lock")
+    }
+
+    /// Held while the folder's tables are counted and written: of processes that end together the last one counts all. Given back
+    /// when dropped.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn tables(&self) -> Result<File, Error> {
+        self.lock_file(".tables")
+    }
+
+    fn lock_file(&self, name: &str) -> Result<File, Error> {
+        let path = self.folder.join(name);
         let open = File::options().create(true).append(true).open(&path);
         let file = open.map_err(|source| Error::io("open", &path, source))?;
         match file.lock() {

@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::{
     grid::{Cell, Grid},
     plan::{Plan, Shard, Stage, Task},
-    results::{Chosen, chosen},
+    results::{self, Chosen, chosen},
+    select::scaled,
     store::{Found, Store},
     work::BenchOptions,
 };
@@ -16,13 +17,17 @@ use crate::{
     config::ArmConfig,
     objective::Objective,
     teacher::{Cache, Layout, Limits, NetworkTeacher, Teacher},
-    train::{Silent, checkpoint::Checkpoints, fit::Fit, setup::Setup},
+    train::{Silent, checkpoint::Checkpoints, distill::check_weights, fit::Fit, setup::Setup},
 };
 use kd2m_data::training_batches;
 use kd2m_nn::init;
 
 /// A validation batch takes about half as long as a training step: forward passes and criteria, no backward.
 const VALIDATION: f64 = 0.5;
+/// What makes any weight harmless.
+const VANISHING: f64 = 1e-30;
+/// Epochs of two batches by which a step is timed.
+const TIMED_EPOCHS: usize = 4;
 
 /// The plan of a grid with its time.
 #[derive(Debug, Serialize)]
@@ -58,8 +63,9 @@ pub fn estimate(grid: &Grid, options: &BenchOptions) -> Result<Estimate, Error> 
     let (jobs, threads) = options.parallel(grid);
     // OUT may not be there yet, and a plan leaves nothing behind.
     let scratch = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), e))?;
-    let out = if options.out.is_dir() { options.out.as_path() } else { scratch.path() };
+    let out = if options.out.exists() { options.out.as_path() } else { scratch.path() };
     let store = Store::open(out, &options.reuse)?;
+    results::check(grid, &store)?;
     let finished: Vec<bool> = plan.units.iter().map(|unit| is_finished(grid, &store, &unit.task)).collect();
     let needed = plan.needed(options.shard, |unit| finished[unit]);
     let mut cells = Vec::new();
@@ -132,7 +138,7 @@ pub fn clock(seconds: f64) -> String {
 
 fn is_finished(grid: &Grid, store: &Store, task: &Task) -> bool {
     match *task {
-        Task::Teacher { cell } => store.teacher(&grid.cells[cell]).is_some(),
+        Task::Teacher { cell } => store.has_teacher(&grid.cells[cell]),
         Task::Student { cell, arm, stage, candidate, seed } => {
             let at = &grid.cells[cell];
             let config = match (stage, &grid.select) {
@@ -151,6 +157,7 @@ fn is_finished(grid: &Grid, store: &Store, task: &Task) -> bool {
 fn seconds(cell: &Cell, store: &Store, open: &[&Task], options: &BenchOptions, threads: usize) -> Result<f64, Error> {
     let config = &cell.config;
     let setup = Setup::new(config, options.device, threads)?;
+    check_weights(config, &setup)?;
     let batches = |n: usize| n.div_ceil(config.train.batch_size) as f64;
     let epoch = |train: usize, step: f64| step * (batches(train) + VALIDATION * batches(setup.val.len()));
     let test = |step: f64| 2.0 * VALIDATION * step * batches(setup.dataset.test.len());
@@ -167,7 +174,12 @@ fn seconds(cell: &Cell, store: &Store, open: &[&Task], options: &BenchOptions, t
                 Some(Found::Finished(summary)) if summary.step_ms > 0.0 => Some(summary.step_ms / 1e3),
                 _ => None,
             });
-            let step = known.map_or_else(|| step_seconds(cell, &setup, Some(arm)), Ok)?;
+            let timed = || match step_seconds(cell, &setup, Some(arm)) {
+                // A weight that is too large with random networks costs as much as one that is not.
+                Err(Error::NotFinite { .. }) => step_seconds(cell, &setup, Some(&scaled(arm, VANISHING))),
+                timed => timed,
+            };
+            let step = known.map_or_else(timed, Ok)?;
             let run = config.train.epochs as f64 * epoch(setup.train.len(), step) + test(step);
             all += runs as f64 * run;
         }
@@ -175,7 +187,8 @@ fn seconds(cell: &Cell, store: &Store, open: &[&Task], options: &BenchOptions, t
     Ok(all)
 }
 
-/// The second of two epochs of two batches, with random weights; of the teacher when no arm is given.
+/// The quickest of a few epochs of two batches but the first, which warms caches, with random weights; of the teacher when no arm
+/// is given. The quickest because other processes can only make a step longer.
 fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f64, Error> {
     let scratch = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), e))?;
     let config = &cell.config;
@@ -205,9 +218,9 @@ fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f
         train: &train,
         val: &val,
         augment: setup.augment,
-        epochs: 2,
+        epochs: TIMED_EPOCHS,
         seed: 0,
-        arm: "timing",
+        arm: arm.map_or("teacher", |arm| &arm.name),
         engine,
         teacher: teacher.as_deref_mut().map(|t| t as &mut dyn Teacher),
         tracker: None,
@@ -216,5 +229,5 @@ fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f
     };
     let history = fit.run(&mut Silent)?.history;
     let steps = training_batches(&train, size).len() as f64;
-    Ok(history.last().map_or(0.0, |r| r.seconds / steps))
+    Ok(history.iter().skip(1).map(|r| r.seconds / steps).fold(f64::INFINITY, f64::min))
 }

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::{
-    results::{ArmResults, CellResults},
+    results::{ArmResults, CellResults, Versus},
     table::{p_value, weights},
 };
 
@@ -12,8 +12,8 @@ use super::{
 pub fn latex(cells: &[CellResults]) -> String {
     let mut out = "% Needs \\usepackage{booktabs}.\n".to_owned();
     for cell in cells {
-        let _ = writeln!(out, "% {}\n\\begin{{tabular}}{{lrrrrr}}\n\\toprule", escape(&cell.cell));
-        out += "Arm & $\\lambda$ & Test (\\%) & $\\Delta$ to $\\lambda = 0$ & $p$ (Holm) & Best on val (\\%) \\\\\n\\midrule\n";
+        let _ = writeln!(out, "% {}\n\\begin{{tabular}}{{lrrrrrl}}\n\\toprule", escape(&cell.cell));
+        out += "Arm & $\\lambda$ & Test (\\%) & $\\Delta$ to $\\lambda = 0$ & $p$ (Holm) & Best on val (\\%) & Verdict \\\\\n\\midrule\n";
         for arm in &cell.arms {
             let pm = |mean: f64, std: Option<f64>| match std {
                 _ if mean.is_nan() => "--".to_owned(),
@@ -21,17 +21,26 @@ pub fn latex(cells: &[CellResults]) -> String {
                 None => format!("${mean:.2}$"),
             };
             let versus = arm.versus_none.as_ref();
+            let missing = match arm.missing.len() {
+                0 => String::new(),
+                n => format!(" ({n} missing)"),
+            };
             let row = [
                 escape(&arm.arm),
                 weights(arm),
-                pm(arm.test_accuracy_mean, arm.test_accuracy_std),
+                pm(arm.test_accuracy_mean, arm.test_accuracy_std) + &missing,
                 versus.map_or("--".to_owned(), |v| format!("${:+.2} \\pm {:.2}$", v.mean, v.half_width)),
                 versus.map_or("--".to_owned(), |v| p_value(v.p_holm).replace("< ", "$<$ ")),
                 pm(arm.best_val_mean, arm.best_val_std),
+                versus.map_or("--", Versus::verdict).to_owned(),
             ];
             let _ = writeln!(out, "{} \\\\", row.join(" & "));
         }
-        out += "\\bottomrule\n\\end{tabular}\n";
+        out += "\\bottomrule\n";
+        if cell.describes_only() {
+            out += "\\multicolumn{7}{l}{Few seeds describe; a claim needs ten or more.} \\\\\n";
+        }
+        out += "\\end{tabular}\n";
     }
     out
 }
@@ -103,8 +112,10 @@ mod tests {
     #[test]
     fn latex_and_csv_have_a_line_for_every_arm() {
         let tex = latex(&[cell()]);
-        assert!(tex.contains("w2 & 0.1 & $94.00 \\pm 1.00$ & $+3.00 \\pm 0.50$ & $<$ 0.0001 & $94.00 \\pm 1.00$ \\\\"));
-        assert!(tex.contains("a\\_b & 0.03"));
+        assert!(tex.contains(
+            "w2 & 0.1 & $94.00 \\pm 1.00$ & $+3.00 \\pm 0.50$ & $<$ 0.0001 & $94.00 \\pm 1.00$ & too few seeds \\\\"
+        ));
+        assert!(tex.contains("a\\_b & 0.03 & $90.00 \\pm 0.00$ (1 missing) &") && tex.contains("Few seeds describe"));
         let csv = csv(&[cell()]);
         let lines: Vec<&str> = csv.lines().collect();
         let columns = |line: &str| line.split(',').count();

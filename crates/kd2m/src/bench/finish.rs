@@ -12,7 +12,7 @@ use super::{
     work::{BenchOptions, Listener, Progress},
 };
 use crate::{
-    Error,
+    Config, Error,
     config::ArmConfig,
     files, report,
     train::{
@@ -36,7 +36,8 @@ pub(super) fn complete(
     for (index, cell) in grid.cells.iter().enumerate() {
         let Some(config) = results::reported(store, grid, cell, |_| true) else { continue };
         let Ok(folder) = RunFolder::open(&store.place(Stage::Runs, cell)) else { continue };
-        if folder.pictures().is_file() && folder.report().is_file() && !state.touched.contains(&index) {
+        let drawn = folder.pictures().is_file() && folder.report().is_file();
+        if drawn && !state.touched.contains(&index) && is_of(&folder, &config) {
             continue;
         }
         let whole = |arm: &ArmConfig| {
@@ -69,6 +70,13 @@ pub(super) fn complete(
         }
     }
     Ok(())
+}
+
+/// Whether a run folder's summary has these seeds and arms: a grid may have grown and been killed before this.
+fn is_of(folder: &RunFolder, config: &Config) -> bool {
+    let Ok(summary) = files::read_json::<Summary>(&folder.summary()) else { return false };
+    let names = config.arms.iter().map(|arm| &arm.name);
+    summary.seeds == config.train.seeds && summary.students.iter().map(|arm| &arm.arm).eq(names)
 }
 
 /// Writes tables, page and summaries of what is there.

@@ -63,7 +63,6 @@ impl Grid {
         }
         let mistakes = Protocol::mistakes(protocol, section(&mut source, "mistakes")?)?;
         let select: Option<Select> = section(&mut source, "select")?;
-        select.as_ref().map_or(Ok(()), Select::check)?;
         let threads = section(&mut source, "threads")?.unwrap_or(0);
         let varied = section(&mut source, "grid")?.unwrap_or(Varied { datasets: Vec::new(), pairs: Vec::new() });
         let mut cells = Vec::new();
@@ -77,6 +76,7 @@ impl Grid {
                 config.name = cell_name(&config, labels);
                 config.arms = written_out(&config, &mistakes);
                 config.check()?;
+                select.as_ref().map_or(Ok(()), |select| select.check(&config.train.seeds))?;
                 cells.push(Cell { name: config.name.clone(), teacher: teacher_key(&config), config });
             }
         }
@@ -262,5 +262,8 @@ mod tests {
         assert!(fails("protocol = \"papper\"").contains("did you mean paper?"));
         assert!(fails("grid.datasets = [\"digits\", \"digits\"]").contains("two cells"));
         assert!(fails("mistakes = []").contains("paper-code"));
+        let text = FILE.replace("seeds = [101]", "seeds = [101, 2]");
+        let both = Grid::resolve(Source::parse("test", &text).unwrap()).unwrap_err().to_string();
+        assert!(both.contains("select.seeds: 2 is in train.seeds"), "{both}");
     }
 }

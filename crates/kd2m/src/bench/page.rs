@@ -45,6 +45,8 @@ fn section(store: &Store, cell: &Cell, found: &CellResults, id: usize) -> Value 
         teacher => found.teacher.as_ref().map(|t| format!("{}: {:.2} %", t.model, t.test_accuracy)),
         student => found.student.clone(),
         seeds => found.seeds.len(),
+        few => found.describes_only(),
+        other_teacher => found.other_teacher.as_ref().map(|t| format!("{:.2} %", t.test_accuracy)),
         measured => found.arms.iter().any(|a| a.ece.is_some() || a.cka_to_teacher.is_some()),
         rows => found.arms.iter().map(row).collect::<Vec<_>>(),
         differences => differences(found),

@@ -1,7 +1,7 @@
 //! The work of a grid in units that workers can claim: a teacher, a candidate of a λ, a student. A unit is known by its place in
 //! the output folder, so that what is finished can be seen without a record of it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::grid::Grid;
 use crate::{Error, config::ArmConfig};
@@ -123,7 +123,10 @@ impl Plan {
                 open.extend(&self.units[unit].needs);
             }
         }
-        needed
+        // A teacher is trained for those who need it, not for its own sake.
+        let wanted: HashSet<usize> = needed.iter().flat_map(|unit| self.units[*unit].needs.iter().copied()).collect();
+        let own_sake = |unit: &usize| matches!(self.units[*unit].task, Task::Teacher { .. }) && !wanted.contains(unit);
+        needed.into_iter().filter(|unit| !own_sake(unit)).collect()
     }
 }
 
@@ -176,7 +179,8 @@ mod tests {
         assert_eq!(all.len(), plan.units.len());
         // Unit 3 is a student: it needs the teacher and both candidates.
         assert!(part(1).is_superset(&BTreeSet::from([0, 1, 2, 3, 6])));
-        assert_eq!(plan.needed(Shard { index: 1, of: 7 }, |_| false).len(), 1);
+        // A part that is the teacher alone leaves it to those who need it.
+        assert!(plan.needed(Shard { index: 1, of: 7 }, |_| false).is_empty());
         assert!(plan.needed(Shard::WHOLE, |_| true).is_empty());
     }
 

@@ -10,7 +10,7 @@ use super::{
     store::{Found, Record, Store},
 };
 use crate::{
-    Config,
+    Config, Error,
     config::ArmConfig,
     train::{
         statistics::{deviation, holm, mean, paired},
@@ -24,6 +24,8 @@ pub struct CellResults {
     pub cell: String,
     pub dataset: String,
     pub teacher: Option<TeacherSummary>,
+    /// Reused runs learned from this one, not from `teacher`.
+    pub other_teacher: Option<TeacherSummary>,
     pub student: String,
     pub seeds: Vec<u64>,
     /// How each λ was chosen; null: as it stands in the file.
@@ -62,6 +64,8 @@ pub struct ArmResults {
 /// Against λ = 0, over the seeds that both have; points of test accuracy.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Versus {
+    /// Seeds that both have.
+    pub pairs: usize,
     pub mean: f64,
     /// Half width of the 95 % t interval, for this arm alone.
     pub half_width: f64,
@@ -70,14 +74,25 @@ pub struct Versus {
     pub p_holm: f64,
 }
 
+/// Fewer pairs of seeds describe and claim nothing.
+pub const ENOUGH: usize = 10;
+
 impl Versus {
-    /// At five percent after Holm.
+    /// At five percent after Holm; "too few seeds" where the difference would be told apart if it had [`ENOUGH`].
     pub fn verdict(&self) -> &'static str {
-        match (self.p_holm < 0.05, self.mean > 0.0) {
-            (true, true) => "better",
-            (true, false) => "worse",
-            (false, _) => "not told apart",
+        match (self.p_holm < 0.05, self.pairs < ENOUGH, self.mean > 0.0) {
+            (false, ..) => "not told apart",
+            (true, true, _) => "too few seeds",
+            (true, false, true) => "better",
+            (true, false, false) => "worse",
         }
+    }
+}
+
+impl CellResults {
+    /// Whether some difference rests on too few seeds to claim anything.
+    pub fn describes_only(&self) -> bool {
+        self.seeds.len() < ENOUGH || self.arms.iter().any(|a| a.versus_none.is_some_and(|v| v.pairs < ENOUGH))
     }
 }
 
@@ -143,6 +158,23 @@ pub fn candidates(select: &Select, cell: &Cell) -> Config {
     config
 }
 
+/// Refuses a folder in which something of a grid was trained otherwise.
+///
+/// # Errors
+/// As [`Store::check`].
+pub fn check(grid: &Grid, store: &Store) -> Result<(), Error> {
+    store.check_cells(&grid.cells)?;
+    for cell in &grid.cells {
+        if let Some(select) = &grid.select {
+            store.check(Stage::Select, cell, &candidates(select, cell))?;
+        }
+        if let Some(config) = reported(store, grid, cell, |_| false) {
+            store.check(Stage::Runs, cell, &config)?;
+        }
+    }
+    Ok(())
+}
+
 /// Counts what is there.
 pub fn collect(grid: &Grid, store: &Store) -> Vec<CellResults> {
     grid.cells.iter().map(|cell| cell_results(grid, store, cell)).collect()
@@ -181,6 +213,7 @@ fn cell_results(grid: &Grid, store: &Store, cell: &Cell) -> CellResults {
         cell: cell.name.clone(),
         dataset: cell.config.data.dataset.clone(),
         teacher: store.teacher(cell),
+        other_teacher: store.other_teacher(cell),
         student: cell.config.student.model.clone(),
         seeds: seeds.clone(),
         select: grid.select.clone(),
@@ -191,7 +224,7 @@ fn cell_results(grid: &Grid, store: &Store, cell: &Cell) -> CellResults {
 fn versus(students: &[StudentSummary], none: &[StudentSummary]) -> Option<Versus> {
     let pairs = students.iter().filter_map(|s| Some((s, none.iter().find(|n| n.seed == s.seed)?)));
     let (a, b): (Vec<f64>, Vec<f64>) = pairs.map(|(s, n)| (s.test_accuracy, n.test_accuracy)).unzip();
-    paired(&a, &b).map(|d| Versus { mean: d.mean, half_width: d.half_width, p: d.p, p_holm: d.p })
+    paired(&a, &b).map(|d| Versus { pairs: a.len(), mean: d.mean, half_width: d.half_width, p: d.p, p_holm: d.p })
 }
 
 fn arm_results(

@@ -37,8 +37,8 @@ impl Select {
     /// Checks ranges and sorts nothing: the order in the file is the order in tables.
     ///
     /// # Errors
-    /// Empty lists, or factors that are not above 0.
-    pub fn check(&self) -> Result<(), Error> {
+    /// Empty lists, factors that are not above 0, or seeds that are reported too.
+    pub fn check(&self, reported: &[u64]) -> Result<(), Error> {
         let bad = |why: &str| Err(Error::Config(format!("select.{why}")));
         if self.factors.is_empty() || self.factors.iter().any(|f| !(*f > 0.0 && f.is_finite())) {
             return bad("factors: at least one number, each above 0");
@@ -50,6 +50,11 @@ impl Select {
         seeds.sort_unstable();
         if seeds.windows(2).any(|pair| pair[0] == pair[1]) {
             return bad("seeds: each seed once");
+        }
+        if let Some(seed) = seeds.iter().find(|seed| reported.contains(seed)) {
+            return bad(&format!(
+                "seeds: {seed} is in train.seeds (--seeds) too; a weight chosen on a seed must not be reported on it"
+            ));
         }
         Ok(())
     }

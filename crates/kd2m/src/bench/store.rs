@@ -20,6 +20,9 @@ use crate::{
     },
 };
 
+/// A student's arm as it was trained, beside its summary.
+const ARM: &str = "arm.json";
+
 /// What a unit found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -89,9 +92,27 @@ impl Store {
 
     /// What is known of a cell's teacher.
     pub fn teacher(&self, cell: &Cell) -> Option<TeacherSummary> {
-        let own = files::read_json(&self.teacher_place(cell).join("teacher").join("summary.json")).ok();
-        let reused = || self.matching(Stage::Runs, cell).find_map(|r| r.teacher.clone());
-        own.or_else(reused)
+        self.own_teacher(cell).or_else(|| self.reused_teacher(cell))
+    }
+
+    /// Whether a cell's teacher is in this folder, to learn from.
+    pub fn has_teacher(&self, cell: &Cell) -> bool {
+        self.teacher_place(cell).join("teacher").join("summary.json").is_file()
+    }
+
+    fn own_teacher(&self, cell: &Cell) -> Option<TeacherSummary> {
+        files::read_json(&self.teacher_place(cell).join("teacher").join("summary.json")).ok()
+    }
+
+    fn reused_teacher(&self, cell: &Cell) -> Option<TeacherSummary> {
+        self.matching(Stage::Runs, cell).find_map(|r| r.teacher.clone())
+    }
+
+    /// The reused runs' teacher where it is another than the one in this folder.
+    pub fn other_teacher(&self, cell: &Cell) -> Option<TeacherSummary> {
+        let (own, reused) = (self.own_teacher(cell)?, self.reused_teacher(cell)?);
+        let accuracies = |t: &TeacherSummary| (t.test_accuracy, t.val_accuracy);
+        (accuracies(&own) != accuracies(&reused)).then_some(reused)
     }
 
     /// What is known of a student.
@@ -131,6 +152,38 @@ impl Store {
         files::write(&place.join("diverged.txt"), why.as_bytes())
     }
 
+    /// Notes what a student is trained with, so that its result never counts for another weight.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn note_arm(&self, stage: Stage, cell: &Cell, arm: &ArmConfig, seed: u64) -> Result<(), Error> {
+        let place = self.student_place(stage, cell, arm, seed);
+        files::make_folder(&place)?;
+        files::write_json(&place.join(ARM), arm)
+    }
+
+    /// What the students of an arm's name were trained with, whatever the folder's configuration says now.
+    fn noted_arms(&self, stage: Stage, cell: &Cell, name: &str) -> Vec<ArmConfig> {
+        let seeds = fs::read_dir(self.place(stage, cell).join("students").join(name));
+        seeds.into_iter().flatten().flatten().filter_map(|seed| files::read_json(&seed.path().join(ARM)).ok()).collect()
+    }
+
+    /// Refuses a folder whose runs are all of other cells: its tables would be overwritten.
+    ///
+    /// # Errors
+    /// The first of those cells.
+    pub fn check_cells(&self, cells: &[Cell]) -> Result<(), Error> {
+        let found = fs::read_dir(self.out.join(Stage::Runs.folder())).into_iter().flatten().flatten();
+        let names: Vec<String> = found.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        match names.first() {
+            Some(other) if cells.iter().all(|cell| !names.contains(&cell.name)) => Err(Error::RunFolder(format!(
+                "{} holds another grid's runs ({other}): choose another --out",
+                self.out.display()
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses a folder in which something was trained otherwise than `config` says.
     ///
     /// # Errors
@@ -149,7 +202,10 @@ impl Store {
         if a != b {
             return other(&format!("configuration ({})", first_difference(&a, &b)));
         }
-        let changed = config.arms.iter().find(|arm| old.arms.iter().any(|o| o.name == arm.name && !same_arm(o, arm)));
+        let changed = config.arms.iter().find(|arm| {
+            let noted = self.noted_arms(stage, cell, &arm.name);
+            old.arms.iter().chain(&noted).any(|trained| trained.name == arm.name && !same_arm(trained, arm))
+        });
         match changed {
             Some(arm) => other(&format!("weight or option of arm {}", arm.name)),
             None => Ok(()),

@@ -72,7 +72,13 @@ fn facts(cell: &CellResults) -> String {
         ),
         None => "λ as in the grid file.".to_owned(),
     };
-    format!("{teacher} Student {}, {} seed(s). {chosen}", cell.student, cell.seeds.len())
+    let other = cell.other_teacher.as_ref().map_or_else(String::new, |t| {
+        format!(
+            " Reused runs learned from another teacher ({:.2} % on test), so not all arms here had the same.",
+            t.test_accuracy
+        )
+    });
+    format!("{teacher}{other} Student {}, {} seed(s). {chosen}", cell.student, cell.seeds.len())
 }
 
 fn rows(cell: &CellResults) -> Vec<Vec<String>> {
@@ -136,16 +142,19 @@ fn verdict(cell: &CellResults) -> String {
         "vs none: paired difference to λ = 0 in points ± half of its 95 % t interval; verdict at 5 % after Holm over \
                    the arms of this table.\n"
             .to_owned();
-    for verdict in ["better", "worse", "not told apart"] {
+    for (verdict, what) in [
+        ("better", "better than λ = 0"),
+        ("worse", "worse than λ = 0"),
+        ("too few seeds", "p below 5 %, with too few seeds to claim a difference to λ = 0"),
+        ("not told apart", "not told apart from λ = 0"),
+    ] {
         let arms = cell.arms.iter().filter(|a| a.versus_none.is_some_and(|v| v.verdict() == verdict));
         let names: Vec<&str> = arms.map(|a| a.arm.as_str()).collect();
         if !names.is_empty() {
-            let what = if verdict == "not told apart" { "not told apart from" } else { verdict };
-            let than = if verdict == "not told apart" { "" } else { " than" };
-            let _ = writeln!(out, "\n- {what}{than} λ = 0: {}", names.join(", "));
+            let _ = writeln!(out, "\n- {what}: {}", names.join(", "));
         }
     }
-    if cell.seeds.len() < 10 {
+    if cell.describes_only() {
         out += "\nFew seeds describe; a claim that one criterion beats another needs ten or more.\n";
     }
     let missing = cell.arms.iter().filter(|a| !a.missing.is_empty());
@@ -235,7 +244,13 @@ pub(super) mod tests {
             ece: None,
             cka_to_teacher: None,
             w2_to_teacher: None,
-            versus_none: versus.map(|(mean, half_width, p_holm)| Versus { mean, half_width, p: p_holm / 2.0, p_holm }),
+            versus_none: versus.map(|(mean, half_width, p_holm)| Versus {
+                pairs: test.len(),
+                mean,
+                half_width,
+                p: p_holm / 2.0,
+                p_holm,
+            }),
             cost: Cost {
                 step_ms: 2.0,
                 criterion_ms: 0.25,
@@ -260,6 +275,7 @@ pub(super) mod tests {
             cell: "digits-big-small".to_owned(),
             dataset: "digits".to_owned(),
             teacher: Some(teacher),
+            other_teacher: None,
             student: "small".to_owned(),
             seeds: vec![1, 2, 3],
             select: Some(Select { factors: vec![0.1, 1.0, 10.0], seeds: vec![101] }),
@@ -283,12 +299,12 @@ Teacher big: 97.50 % on test, 98.00 % on validation. Student small, 3 seed(s). �
 | arm | λ | test % | vs none | p (Holm) | verdict | best on val % | top-5 % | W₂² to teacher |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|
 | none | 0 | 91.00 ± 1.00 | – | – | – | 91.00 ± 1.00 | 99.50 | – |
-| w2 | 0.1 | 94.00 ± 1.00 | +3.00 ± 0.50 | < 0.0001 | better | 94.00 ± 1.00 | 99.50 | – |
+| w2 | 0.1 | 94.00 ± 1.00 | +3.00 ± 0.50 | < 0.0001 | too few seeds | 94.00 ± 1.00 | 99.50 | – |
 | a_b | 0.03 | 90.00 ± 0.00 (1 missing) | -0.50 ± 6.35 | 0.5000 | not told apart | 90.00 ± 0.00 | 99.50 | – |
 
 vs none: paired difference to λ = 0 in points ± half of its 95 % t interval; verdict at 5 % after Holm over the arms of this table.
 
-- better than λ = 0: w2
+- p below 5 %, with too few seeds to claim a difference to λ = 0: w2
 
 - not told apart from λ = 0: a_b
 
@@ -318,6 +334,11 @@ Means over seeds of the median epoch; measured while the grid ran, so other runs
 | a_b | 2.00 | 0.250 | 12.5 | 16000 | 1.5 |
 ";
         assert_eq!(text, expected);
+        let mut ten = cell();
+        ten.seeds = (1..=10).collect();
+        ten.arms.iter_mut().filter_map(|a| a.versus_none.as_mut()).for_each(|v| v.pairs = 10);
+        let text = markdown("ten", &[ten]);
+        assert!(text.contains("- better than λ = 0: w2\n") && !text.contains("Few seeds"), "{text}");
         let one = CellResults { arms: vec![arm("none", None, &[90.0], None)], ..cell() };
         assert!(
             markdown("one", &[one]).contains("| none | 0 | 90.00 ± – (2 missing) | – |"),

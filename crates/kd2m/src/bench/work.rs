@@ -29,7 +29,7 @@ use crate::{
     device::DeviceChoice,
     train::{
         Event, Observer, Run, RunOptions, Silent,
-        distill::check_arms,
+        distill::{check_arms, check_weights},
         folder::{Existing, RunFolder},
         setup::Setup,
         summary::StudentSummary,
@@ -104,6 +104,15 @@ pub enum Progress<'a> {
         unit: &'a str,
         why: &'a str,
     },
+    /// An epoch of a unit under way ended.
+    Epoch {
+        unit: &'a str,
+        epoch: usize,
+        of: usize,
+        val_accuracy: f64,
+    },
+    /// Another process ended a unit that this one was waiting for or would have done.
+    Elsewhere,
     /// Nothing to do here until another process ends a unit.
     Waiting,
     Note(String),
@@ -130,12 +139,7 @@ pub struct Outcome {
 pub fn run(grid: &Grid, options: &BenchOptions, listen: Listener) -> Result<Outcome, Error> {
     let store = Store::open(&options.out, &options.reuse)?;
     let plan = Plan::new(grid);
-    for cell in &grid.cells {
-        if let Some(select) = &grid.select {
-            store.check(Stage::Select, cell, &results::candidates(select, cell))?;
-        }
-        store.check(Stage::Runs, cell, &Config { arms: Vec::new(), ..cell.config.clone() })?;
-    }
+    results::check(grid, &store)?;
     let claims = Claims::open(&options.out.join("claims"))?;
     let (jobs, threads) = options.parallel(grid);
     let board = Board::new(grid, &plan, &store, &claims, options.shard)?;
@@ -159,15 +163,17 @@ pub fn run(grid: &Grid, options: &BenchOptions, listen: Listener) -> Result<Outc
     });
     ran?;
     let state = board.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let alone = claims.tables()?;
     complete(grid, &store, options, &state, listen)?;
     let cells = results::collect(grid, &store);
     write_tables(grid, &store, &cells)?;
+    drop(alone);
     let missing = cells.iter().flat_map(|c| &c.arms).map(|a| a.missing.len()).sum();
     let failed = state.failed.into_iter().map(|(unit, why)| (plan.units[unit].id.clone(), why)).collect();
     Ok(Outcome { name: grid.name.clone(), cells, failed, missing })
 }
 
-/// Every cell that has work: its criteria must fit its networks before hours are spent.
+/// Every cell that has work: its criteria must fit its networks, and weights that it names be there, before hours are spent.
 fn check_criteria(board: &Board, device: DeviceChoice) -> Result<(), Error> {
     let cell_of = |unit: &usize| match board.plan.units[*unit].task {
         Task::Teacher { cell } | Task::Student { cell, .. } => cell,
@@ -175,7 +181,9 @@ fn check_criteria(board: &Board, device: DeviceChoice) -> Result<(), Error> {
     let cells: BTreeSet<usize> = board.needed.iter().map(cell_of).collect();
     for cell in cells {
         let config = &board.grid.cells[cell].config;
-        check_arms(config, &Setup::new(config, device, 1)?, &config.arms)?;
+        let setup = Setup::new(config, device, 1)?;
+        check_weights(config, &setup)?;
+        check_arms(config, &setup, &config.arms)?;
     }
     Ok(())
 }
@@ -203,8 +211,7 @@ impl Worker<'_, '_> {
                 }
                 Next::Unit(unit) => {
                     (self.listen)(Progress::Started { unit: &self.board.plan.units[unit].id });
-                    let task = self.board.plan.units[unit].task.clone();
-                    let end = match catch_unwind(AssertUnwindSafe(|| self.perform(&task))) {
+                    let end = match catch_unwind(AssertUnwindSafe(|| self.perform(unit))) {
                         Ok(end) => end.map_err(|e| e.to_string()),
                         Err(panic) => {
                             self.setup = None;
@@ -218,9 +225,10 @@ impl Worker<'_, '_> {
     }
 
     /// Does a unit and says what came out.
-    fn perform(&mut self, task: &Task) -> Result<String, Error> {
-        match task {
-            Task::Teacher { cell } => self.teacher(*cell),
+    fn perform(&mut self, unit: usize) -> Result<String, Error> {
+        let mut heard = Heard { listen: self.listen, unit: &self.board.plan.units[unit].id, epochs: 0 };
+        match &self.board.plan.units[unit].task {
+            Task::Teacher { cell } => self.teacher(*cell, &mut heard),
             Task::Student { cell, arm, stage, candidate, seed } => {
                 let at = &self.board.grid.cells[*cell];
                 let (config, arm) = match (stage, &self.board.grid.select) {
@@ -233,7 +241,7 @@ impl Worker<'_, '_> {
                         (config, arm)
                     }
                 };
-                let trained = self.student(*cell, *stage, &config, &arm, *seed);
+                let trained = self.student(*cell, *stage, &config, &arm, *seed, &mut heard);
                 match trained {
                     Err(why @ Error::NotFinite { .. }) if *stage == Stage::Select => {
                         self.board.store.diverged(at, &arm, *seed, &why.to_string())?;
@@ -258,7 +266,7 @@ impl Worker<'_, '_> {
         Ok(())
     }
 
-    fn teacher(&mut self, cell: usize) -> Result<String, Error> {
+    fn teacher(&mut self, cell: usize, heard: &mut Heard) -> Result<String, Error> {
         self.setup(cell)?;
         let Some((_, setup)) = &self.setup else { return Ok(String::new()) };
         let at = &self.board.grid.cells[cell];
@@ -269,8 +277,14 @@ impl Worker<'_, '_> {
         let place = self.board.store.teacher_place(at);
         let folder = RunFolder::open(&place).or_else(|_| RunFolder::create(&place, &config, Existing::Resume))?;
         let run = Run { config: &config, setup, folder: &folder, options: &self.options };
-        let (_, teacher) = run.teacher(&mut Silent)?;
+        let (_, teacher) = run.teacher(heard)?;
         run.refuse_weak(&teacher, &mut Silent)?;
+        if let Some(other) = self.board.store.other_teacher(at) {
+            heard.event(Event::Note(format!(
+                "{}: the teacher trained here has {:.2} % on test, that of the reused runs {:.2} %: arms of both stand in one table",
+                at.name, teacher.test_accuracy, other.test_accuracy
+            )));
+        }
         Ok(format!("{:.2} % on test", teacher.test_accuracy))
     }
 
@@ -281,27 +295,42 @@ impl Worker<'_, '_> {
         config: &Config,
         arm: &ArmConfig,
         seed: u64,
+        heard: &mut Heard,
     ) -> Result<StudentSummary, Error> {
         self.setup(cell)?;
         let Some((_, setup)) = &self.setup else { return Err(Error::Config("no data".to_owned())) };
         let folder = self.board.store.run_folder(stage, &self.board.grid.cells[cell], config)?;
+        self.board.store.note_arm(stage, &self.board.grid.cells[cell], arm, seed)?;
         // All cells of one teacher share what is known of it.
         let shared = self.board.store.teacher_place(&self.board.grid.cells[cell]).join("teacher").join("cache");
         let options = RunOptions { teacher_cache: Some(shared), ..self.options.clone() };
         let run = Run { config, setup, folder: &folder, options: &options };
         let (weights, teacher) = run.teacher(&mut Silent)?;
         run.refuse_weak(&teacher, &mut Silent)?;
-        run.student(arm, seed, &weights, &mut Notes(self.listen))
+        run.student(arm, seed, &weights, heard)
     }
 }
 
-/// Passes on what a person should know of a run.
-struct Notes<'a>(Listener<'a>);
+/// Passes on how far a unit is and what a person should know of it.
+struct Heard<'a> {
+    listen: Listener<'a>,
+    unit: &'a str,
+    /// Of the network that is being trained.
+    epochs: usize,
+}
 
-impl Observer for Notes<'_> {
+impl Observer for Heard<'_> {
     fn event(&mut self, event: Event) {
-        if let Event::Note(note) = event {
-            (self.0)(Progress::Note(note));
+        match event {
+            Event::Started { epochs, .. } => self.epochs = epochs,
+            Event::Epoch { record, .. } => (self.listen)(Progress::Epoch {
+                unit: self.unit,
+                epoch: record.epoch,
+                of: self.epochs,
+                val_accuracy: record.val.accuracy,
+            }),
+            Event::Note(note) => (self.listen)(Progress::Note(note)),
+            Event::Progress { .. } | Event::Finished { .. } => {}
         }
     }
 }

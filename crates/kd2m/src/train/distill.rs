@@ -145,7 +145,7 @@ pub fn check_arms(config: &Config, setup: &Setup, arms: &[ArmConfig]) -> Result<
 }
 
 /// Reads the weights that a configuration names once before anything is written.
-fn check_weights(config: &Config, setup: &Setup) -> Result<(), Error> {
+pub(crate) fn check_weights(config: &Config, setup: &Setup) -> Result<(), Error> {
     match &config.teacher.weights {
         Some(path) => drop(kd2m_nn::weights::read(path, &setup.teacher)?),
         None => drop(setup.teacher_start(config)?),

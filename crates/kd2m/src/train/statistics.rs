@@ -25,8 +25,11 @@ pub fn plus_minus(mean: f64, deviation: Option<f64>) -> String {
     }
 }
 
-/// Mean of a − b with the half width of its two-sided 95 % t interval and the p value of no difference;
-/// `None` for fewer than two pairs.
+/// Differences that spread by less than this part of the values show no spread but rounding.
+const NO_SPREAD: f64 = 1e-9;
+
+/// Mean of a − b with the half width of its two-sided 95 % t interval and the p value of no difference: 1 where differences
+/// show no spread, because the t test then has nothing to measure a difference by. `None` for fewer than two pairs.
 pub fn paired(a: &[f64], b: &[f64]) -> Option<Paired> {
     let n = a.len();
     if n < 2 || b.len() != n {
@@ -36,11 +39,8 @@ pub fn paired(a: &[f64], b: &[f64]) -> Option<Paired> {
     let error = deviation(&differences)? / (n as f64).sqrt();
     let t = StudentsT::new(0.0, 1.0, (n - 1) as f64).ok()?;
     let centre = mean(&differences);
-    let p = match (error > 0.0, centre == 0.0) {
-        (true, _) => 2.0 * t.sf((centre / error).abs()),
-        (false, true) => 1.0,
-        (false, false) => 0.0,
-    };
+    let scale = a.iter().chain(b).fold(0.0, |most: f64, x| most.max(x.abs()));
+    let p = if error > NO_SPREAD * scale { 2.0 * t.sf((centre / error).abs()) } else { 1.0 };
     Some(Paired { mean: centre, half_width: error * t.inverse_cdf(0.975), p })
 }
 
@@ -84,6 +84,9 @@ mod tests {
         assert!((ten.p / 1.018_089_010_7e-6 - 1.0).abs() < 1e-6, "{}", ten.p);
         assert!((ten.half_width - 0.280_523_704).abs() < 1e-7, "{}", ten.half_width);
         assert!(paired(&[1.0], &[2.0]).is_none());
+        // 92.3 − 92.0 and 92.1 − 91.8 differ by rounding alone.
+        let same = paired(&[92.3, 92.1], &[92.0, 91.8]).unwrap();
+        assert!((same.mean - 0.3).abs() < 1e-9 && same.half_width < 1e-9 && same.p == 1.0, "{same:?}");
     }
 
     #[test]

@@ -4,7 +4,10 @@
 pub mod judge;
 pub mod published;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
 
 use serde::Serialize;
 
@@ -15,7 +18,7 @@ use super::{
 };
 use crate::{
     Config, Error,
-    config::Source,
+    config::{Source, TeacherCache},
     files,
     train::statistics::{deviation, mean, plus_minus},
 };
@@ -25,9 +28,9 @@ use published::{DATASETS, Figure};
 /// The paper's networks with torchvision's files of the weights that it starts them from (`IMAGENET1K_V1`).
 const NETWORKS: [(&str, &str, &str); 2] =
     [("teacher", "resnet34", "resnet34-b627a593.pth"), ("student", "resnet18", "resnet18-f37072fd.pth")];
-const EPOCHS: usize = 15;
 /// λ of the paper's sweep; which one a row used is known of SVHN's CW2 (E) alone (1e-7, chosen on test).
 const LARGEST: f64 = 1e-4;
+const SMALLEST: f64 = 1e-7;
 const FACTORS: &str = "[1.0, 0.1, 0.01, 0.001]";
 
 /// What is asked for.
@@ -86,9 +89,11 @@ pub fn parts(request: &Request) -> Result<Vec<Part>, Error> {
         if own.is_empty() {
             continue;
         }
-        let grid = grid(request, dataset, &own)?;
-        let differences = differences(&grid.cells[0].config);
-        parts.push(Part { dataset, grid, figures: own, differences });
+        let own_grid = grid(request, dataset, &own)?;
+        let plain = Request { epochs: None, sets: Vec::new(), ..request.clone() };
+        let differences =
+            differences(request, &own_grid.cells[0].config, &grid(&plain, dataset, &own)?.cells[0].config);
+        parts.push(Part { dataset, grid: own_grid, figures: own, differences });
     }
     Ok(parts)
 }
@@ -124,8 +129,9 @@ fn grid(request: &Request, dataset: &str, figures: &[Figure]) -> Result<Grid, Er
     Grid::resolve(source)
 }
 
-/// Why runs by this configuration are another experiment than the paper's; nothing when they are not.
-fn differences(config: &Config) -> Vec<String> {
+/// Why runs by this configuration are another experiment than the paper's; nothing when they are not. `paper` is the configuration of
+/// the same request with nothing set.
+fn differences(request: &Request, config: &Config, paper: &Config) -> Vec<String> {
     let mut all = Vec::new();
     for (role, model, file) in NETWORKS {
         let (own, start) = match role {
@@ -140,25 +146,44 @@ fn differences(config: &Config) -> Vec<String> {
             ));
         }
     }
-    if config.train.epochs != EPOCHS {
-        all.push(format!("the paper trains for {EPOCHS} epochs, not {}", config.train.epochs));
+    if let Some(weight) = request.weight.filter(|w| !(SMALLEST..=LARGEST).contains(w)) {
+        all.push(format!("the paper's λ lie between {SMALLEST:e} and {LARGEST:e}, not at {weight:e}"));
     }
-    if config.data.train_limit > 0 {
-        all.push(format!("the paper trains on all images, not on {}", config.data.train_limit));
-    }
-    let paper: Result<Config, Error> =
-        Source::parse("paper", &format!("{PROBE}{}", protocol_text())).and_then(Source::resolve);
-    if paper.is_ok_and(|p| p.optim != config.optim || p.train.batch_size != config.train.batch_size) {
-        all.push("batch size or optimizer is not the paper's".to_owned());
-    }
+    let (own, theirs) = (keys(config), keys(paper));
+    let changed = own.keys().chain(theirs.keys()).collect::<BTreeSet<_>>().into_iter();
+    all.extend(changed.filter(|key| own.get(*key) != theirs.get(*key)).map(|key| {
+        let value = |of: &BTreeMap<String, String>| of.get(key).map_or("unset", String::as_str).to_owned();
+        format!("{key} is {}, the paper's {}", value(&own), value(&theirs))
+    }));
     all
 }
 
-/// The least that a configuration needs; its optimizer's defaults are the paper's protocol.
-const PROBE: &str = "name = \"paper\"\n[data]\ndataset = \"cifar10\"\n[teacher]\nmodel = \"resnet34\"\n[student]\nmodel = \"resnet18\"\n";
+/// Every key of a configuration that decides what a run finds, with its value; not the networks and their start, which are
+/// named with what to do about them, nor seeds.
+fn keys(config: &Config) -> BTreeMap<String, String> {
+    let mut own = config.clone();
+    own.name.clear();
+    own.data.root = None;
+    own.train.seeds.clear();
+    own.teacher.cache = TeacherCache::default();
+    (own.teacher.model, own.teacher.init) = (String::new(), None);
+    (own.student.model, own.student.weights) = (String::new(), None);
+    let mut found = BTreeMap::new();
+    let table = own.to_toml().ok().and_then(|text| text.parse::<toml::Table>().ok()).unwrap_or_default();
+    flatten("", &toml::Value::Table(table), &mut found);
+    found
+}
 
-fn protocol_text() -> String {
-    super::Protocol::Paper.keys().map(|keys| keys.to_string()).unwrap_or_default()
+fn flatten(key: &str, value: &toml::Value, found: &mut BTreeMap<String, String>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (name, value) in table {
+                let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+                flatten(&key, value, found);
+            }
+        }
+        other => drop(found.insert(key.to_owned(), other.to_string())),
+    }
 }
 
 impl Part {
@@ -182,6 +207,13 @@ impl Part {
         BenchOptions { out: options.out.join(self.dataset), ..options.clone() }
     }
 
+    /// Every figure of this data set where nothing could be run.
+    pub fn not_run(&self, why: &Error) -> Vec<Judged> {
+        let why = vec![format!("nothing was run: {why}")];
+        let judged = |figure: &Figure| self.judged(figure, Vec::new(), Vec::new(), why.clone());
+        self.figures.iter().map(judged).collect()
+    }
+
     /// Every figure of this data set beside what was found.
     pub fn judge(&self, cell: &CellResults) -> Vec<Judged> {
         self.figures.iter().map(|figure| self.judge_one(figure, cell)).collect()
@@ -201,9 +233,15 @@ impl Part {
         if !missing.is_empty() {
             why.push(format!("{} run(s) have no result", missing.len()));
         }
-        if prediction(&ours).is_none() {
+        if figure.method.criterion.is_none() {
+            why.push("one teacher serves all students, so there is no spread to judge its figure by".to_owned());
+        } else if prediction(&ours).is_none() {
             why.push(format!("{} run(s) show no spread: two seeds at least", ours.len()));
         }
+        self.judged(figure, ours, weights, why)
+    }
+
+    fn judged(&self, figure: &Figure, ours: Vec<f64>, weights: Vec<f64>, why: Vec<String>) -> Judged {
         let published = figure.accuracy();
         let (answer, interval) = judge(published, &ours, &why);
         Judged {
@@ -299,6 +337,16 @@ mod tests {
         assert!(part.grid.select.is_none());
         let other = Request { sets: vec!["optim.lr=0.1".to_owned()], epochs: Some(2), ..given };
         let why = of(&other).differences.join("; ");
-        assert!(why.contains("15 epochs, not 2") && why.contains("optimizer"), "{why}");
+        assert!(
+            why.contains("train.epochs is 2, the paper's 15") && why.contains("optim.lr is 0.1, the paper's 0.01"),
+            "{why}"
+        );
+        for set in ["data.augment=none", "student.stem=cifar", "train.ce_weight=0.5", "teacher.epochs=3"] {
+            let key = set.split('=').next().unwrap();
+            let why = of(&Request { sets: vec![set.to_owned()], epochs: None, ..other.clone() }).differences;
+            assert!(why.len() == 1 && why[0].starts_with(key), "{set}: {why:?}");
+        }
+        let why = of(&Request { weight: Some(0.1), sets: Vec::new(), epochs: None, ..other }).differences;
+        assert!(why.len() == 1 && why[0].contains("not at 1e-1"), "{why:?}");
     }
 }
