@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How well do distances and bounds predict what a student loses? Rank correlations over all students of run folders.
 
-    scripts/theory_experiment.py --kd2m target/release/kd2m --name digits RUN... > docs/results/theory/digits.md
+    scripts/theory_experiment.py --kd2m target/release/kd2m RUN... --csv docs/results/theory/digits.csv
 
 Every student of the run folders is measured by `kd2m bound --json`. For each distance or bound the script prints Spearman's rank
 correlation with the student's loss against its teacher (wrong answers, cross entropy): over all students, and within criteria,

@@ -1,7 +1,7 @@
 //! The table at the end of a run.
 
 use kd2m::train::{
-    statistics::plus_minus,
+    statistics::{ENOUGH, plus_minus, signed, verdict},
     summary::{ArmSummary, Summary},
 };
 
@@ -23,14 +23,14 @@ pub fn summary(summary: &Summary) -> String {
             format!("student {}", arm.arm),
             arm.parameters.to_string(),
             plus_minus(arm.test_accuracy_mean, arm.test_accuracy_std),
-            arm.versus_none.as_ref().map_or_else(dash, |d| format!("{:+.2} ± {:.2}", d.mean, d.half_width)),
+            arm.versus_none.as_ref().map_or_else(dash, |d| format!("{} ± {:.2}", signed(d.mean), d.half_width)),
             arm.w2_to_teacher.map_or_else(dash, |w| format!("{w:.4}")),
             format!("{:.0}", arm.images_per_second),
         ]
     }));
     let mut out = align(&rows);
     if !summary.students.is_empty() {
-        out += &verdict(summary);
+        out += &verdicts(summary);
     }
     out
 }
@@ -51,27 +51,25 @@ fn align(rows: &[[String; 6]]) -> String {
 }
 
 /// What the table can and cannot tell apart.
-fn verdict(summary: &Summary) -> String {
+fn verdicts(summary: &Summary) -> String {
     let seeds = summary.seeds.len();
-    let names = |pick: &dyn Fn(&ArmSummary) -> bool| {
-        let picked: Vec<&str> = summary.students.iter().filter(|a| pick(a)).map(|a| a.arm.as_str()).collect();
-        picked.join(", ")
-    };
-    let apart = |arm: &ArmSummary, sign: f64| arm.versus_none.as_ref().is_some_and(|d| sign * d.mean > d.half_width);
-    let unclear = names(&|a| a.versus_none.as_ref().is_some_and(|d| d.mean.abs() <= d.half_width));
+    let of = |arm: &ArmSummary| arm.versus_none.as_ref().map(|d| verdict(d.p_holm, seeds, d.mean));
     let mut out = format!(
         "test accuracy after the last epoch, mean ± deviation over {seeds} seed(s); vs none: paired difference ± 95 % t interval\n"
     );
-    for (text, arms) in [
-        ("better than none", names(&|a| apart(a, 1.0))),
-        ("worse than none", names(&|a| apart(a, -1.0))),
-        ("not told apart from none", unclear),
+    for (said, text) in [
+        ("better", "better than none"),
+        ("worse", "worse than none"),
+        ("too few seeds", "p below 5 %, with too few seeds to claim a difference to none"),
+        ("not told apart", "not told apart from none at 5 % after Holm"),
     ] {
+        let arms = summary.students.iter().filter(|arm| of(arm) == Some(said)).map(|arm| arm.arm.as_str());
+        let arms: Vec<&str> = arms.collect();
         if !arms.is_empty() {
-            out += &format!("{text}: {arms}\n");
+            out += &format!("{text}: {}\n", arms.join(", "));
         }
     }
-    if seeds < 10 {
+    if seeds < ENOUGH {
         out += "few seeds describe; a claim that one criterion beats another needs ten or more\n";
     }
     out

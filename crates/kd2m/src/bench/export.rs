@@ -7,6 +7,7 @@ use super::{
     results::{ArmResults, CellResults, Versus},
     table::{p_value, weights},
 };
+use crate::train::statistics::signed;
 
 /// `table.tex`: one tabular a cell, for `booktabs`.
 pub fn latex(cells: &[CellResults]) -> String {
@@ -29,7 +30,7 @@ pub fn latex(cells: &[CellResults]) -> String {
                 escape(&arm.arm),
                 weights(arm),
                 pm(arm.test_accuracy_mean, arm.test_accuracy_std) + &missing,
-                versus.map_or("--".to_owned(), |v| format!("${:+.2} \\pm {:.2}$", v.mean, v.half_width)),
+                versus.map_or("--".to_owned(), |v| format!("${} \\pm {:.2}$", signed(v.mean), v.half_width)),
                 versus.map_or("--".to_owned(), |v| p_value(v.p_holm).replace("< ", "$<$ ")),
                 pm(arm.best_val_mean, arm.best_val_std),
                 versus.map_or("--", Versus::verdict).to_owned(),

@@ -8,6 +8,7 @@ use super::{
     plan::Stage,
     results::{ArmResults, CellResults},
     store::Store,
+    table,
 };
 use crate::{
     Error, files,
@@ -18,7 +19,7 @@ use crate::{
         picture::Pictures,
         sweep, titled,
     },
-    train::{EpochRecord, folder::RunFolder, summary::StudentSummary},
+    train::{EpochRecord, folder::RunFolder, statistics::signed, summary::StudentSummary},
 };
 
 /// The page.
@@ -45,6 +46,8 @@ fn section(store: &Store, cell: &Cell, found: &CellResults, id: usize) -> Value 
         teacher => found.teacher.as_ref().map(|t| format!("{}: {:.2} %", t.model, t.test_accuracy)),
         student => found.student.clone(),
         seeds => found.seeds.len(),
+        choice => found.select.as_ref().map(|_| table::choice(found)),
+        edges => table::edges(found),
         few => found.describes_only(),
         other_teacher => found.other_teacher.as_ref().map(|t| format!("{:.2} %", t.test_accuracy)),
         measured => found.arms.iter().any(|a| a.ece.is_some() || a.cka_to_teacher.is_some()),
@@ -75,7 +78,7 @@ fn row(arm: &ArmResults) -> Value {
         weight => if weights.is_empty() { "0".to_owned() } else { weights.join(" + ") },
         test => number(arm.test_accuracy_mean, 2),
         std => arm.test_accuracy_std.map_or_else(dash, |s| number(s, 2)),
-        versus => versus.map_or_else(dash, |v| format!("{:+.2}", v.mean)),
+        versus => versus.map_or_else(dash, |v| signed(v.mean)),
         half => versus.map_or_else(dash, |v| format!("{:.2}", v.half_width)),
         p => versus.map_or_else(dash, |v| format!("{:.4}", v.p_holm)),
         verdict => versus.map_or_else(dash, |v| v.verdict().to_owned()),
@@ -126,24 +129,24 @@ fn sweeps(found: &CellResults) -> Vec<(String, String)> {
         Some(sweep::Point {
             criterion: arm.criterion.clone(),
             weight: single(arm).filter(|w| *w > 0.0 || arm.arm == "none")?,
-            accuracy: (arm.test_accuracy_mean, arm.test_accuracy_std),
+            accuracy: Some((arm.test_accuracy_mean, arm.test_accuracy_std)),
             w2_to_teacher: arm.w2_to_teacher,
+            chosen: false,
         })
     });
     let candidates = found.arms.iter().filter_map(|arm| Some((arm, single(arm)?, arm.choice.as_ref()?)));
     let candidates = candidates.flat_map(|(arm, weight, choice)| {
-        choice.candidates.iter().filter_map(move |c| {
-            Some(sweep::Point {
-                criterion: arm.arm.clone(),
-                // The file's weight is the chosen one over the chosen multiple.
-                weight: weight / choice.factor * c.factor,
-                accuracy: (c.val_accuracy?, None),
-                w2_to_teacher: c.w2_to_teacher,
-            })
+        choice.candidates.iter().map(move |c| sweep::Point {
+            criterion: arm.arm.clone(),
+            // The file's weight is the chosen one over the chosen multiple.
+            weight: weight / choice.factor * c.factor,
+            accuracy: c.val_accuracy.map(|accuracy| (accuracy, None)),
+            w2_to_teacher: c.w2_to_teacher,
+            chosen: c.factor == choice.factor,
         })
     });
-    let on_validation = sweep::figures(&candidates.collect::<Vec<_>>(), "choice of λ: validation accuracy, %,");
-    let on_test = sweep::figures(&reported.collect::<Vec<_>>(), "test accuracy, %,");
+    let on_validation = sweep::figures(&candidates.collect::<Vec<_>>(), "choice of λ: validation accuracy, %");
+    let on_test = sweep::figures(&reported.collect::<Vec<_>>(), "test accuracy, %");
     on_validation.into_iter().chain(on_test).collect()
 }
 
@@ -192,7 +195,5 @@ fn curves(folder: &RunFolder, found: &CellResults) -> Vec<(String, String)> {
         ("W₂² to the teacher's features", lines(|r| r.w2_to_teacher)),
     ];
     let shown = quantities.into_iter().filter(|(_, lines)| !lines.is_empty());
-    shown
-        .map(|(title, lines)| (title.to_owned(), figure::lines(title, "epoch", &lines, figure::plain, false)))
-        .collect()
+    shown.map(|(title, lines)| (title.to_owned(), figure::lines(title, "epoch", &lines, figure::whole))).collect()
 }

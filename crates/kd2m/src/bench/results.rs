@@ -13,7 +13,7 @@ use crate::{
     Config, Error,
     config::ArmConfig,
     train::{
-        statistics::{deviation, holm, mean, paired},
+        statistics::{ENOUGH, deviation, holm, mean, paired, verdict},
         summary::{StudentSummary, TeacherSummary, mean_of_all},
     },
 };
@@ -74,18 +74,10 @@ pub struct Versus {
     pub p_holm: f64,
 }
 
-/// Fewer pairs of seeds describe and claim nothing.
-pub const ENOUGH: usize = 10;
-
 impl Versus {
-    /// At five percent after Holm; "too few seeds" where the difference would be told apart if it had [`ENOUGH`].
+    /// What may be said of it.
     pub fn verdict(&self) -> &'static str {
-        match (self.p_holm < 0.05, self.pairs < ENOUGH, self.mean > 0.0) {
-            (false, ..) => "not told apart",
-            (true, true, _) => "too few seeds",
-            (true, false, true) => "better",
-            (true, false, false) => "worse",
-        }
+        verdict(self.p_holm, self.pairs, self.mean)
     }
 }
 

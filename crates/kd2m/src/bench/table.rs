@@ -4,7 +4,7 @@
 use std::fmt::Write;
 
 use super::results::{ArmResults, CellResults};
-use crate::train::statistics::plus_minus;
+use crate::train::statistics::{plus_minus, signed};
 
 /// `table.md`.
 pub fn markdown(name: &str, cells: &[CellResults]) -> String {
@@ -20,7 +20,7 @@ pub fn markdown(name: &str, cells: &[CellResults]) -> String {
         if cell.select.is_some() {
             out += "\n### Choice of λ\n\nMean validation accuracy, %, by multiple of the weight in the file; chosen in bold.\n\n";
             out += &grid(&choices(cell));
-            out += &edges(cell);
+            out += &edges(cell).map_or_else(String::new, |text| format!("\n{text}\n"));
         }
     }
     out += "\n## Cost\n\nMeans over seeds of the median epoch; measured while the grid ran, so other runs shared the machine.\n";
@@ -64,21 +64,25 @@ fn facts(cell: &CellResults) -> String {
         || "Teacher: no result.".to_owned(),
         |t| format!("Teacher {}: {:.2} % on test, {:.2} % on validation.", t.model, t.test_accuracy, t.val_accuracy),
     );
-    let chosen = match &cell.select {
-        Some(select) => format!(
-            "λ chosen on validation among {} candidates for each arm over {} other seed(s).",
-            select.factors.len(),
-            select.seeds.len()
-        ),
-        None => "λ as in the grid file.".to_owned(),
-    };
     let other = cell.other_teacher.as_ref().map_or_else(String::new, |t| {
         format!(
             " Reused runs learned from another teacher ({:.2} % on test), so not all arms here had the same.",
             t.test_accuracy
         )
     });
-    format!("{teacher}{other} Student {}, {} seed(s). {chosen}", cell.student, cell.seeds.len())
+    format!("{teacher}{other} Student {}, {} seed(s). {}", cell.student, cell.seeds.len(), choice(cell))
+}
+
+/// How each λ came about.
+pub(super) fn choice(cell: &CellResults) -> String {
+    match &cell.select {
+        Some(select) => format!(
+            "λ chosen on validation among {} candidates for each arm over {} other seed(s).",
+            select.factors.len(),
+            select.seeds.len()
+        ),
+        None => "λ as in the grid file.".to_owned(),
+    }
 }
 
 fn rows(cell: &CellResults) -> Vec<Vec<String>> {
@@ -96,7 +100,7 @@ fn rows(cell: &CellResults) -> Vec<Vec<String>> {
             arm.arm.clone(),
             weights(arm),
             accuracy(arm),
-            versus.map_or_else(dash, |v| format!("{:+.2} ± {:.2}", v.mean, v.half_width)),
+            versus.map_or_else(dash, |v| format!("{} ± {:.2}", signed(v.mean), v.half_width)),
             versus.map_or_else(dash, |v| p_value(v.p_holm)),
             versus.map_or_else(dash, |v| v.verdict().to_owned()),
             plus_minus(arm.best_val_mean, arm.best_val_std),
@@ -183,16 +187,13 @@ fn choices(cell: &CellResults) -> Vec<Vec<String>> {
     rows
 }
 
-fn edges(cell: &CellResults) -> String {
+/// Arms whose choice another candidate beyond might have bettered.
+pub(super) fn edges(cell: &CellResults) -> Option<String> {
     let at_edge = cell.arms.iter().filter(|a| a.choice.as_ref().is_some_and(|c| c.at_edge));
     let names: Vec<&str> = at_edge.map(|a| a.arm.as_str()).collect();
-    match names.as_slice() {
-        [] => String::new(),
-        names => format!(
-            "\nChosen at the edge of the candidates, so another weight may serve better: {}\n",
-            names.join(", ")
-        ),
-    }
+    (!names.is_empty()).then(|| {
+        format!("Chosen at the edge of the candidates, so another weight may serve better: {}", names.join(", "))
+    })
 }
 
 fn costs(cell: &CellResults) -> Vec<Vec<String>> {
@@ -340,10 +341,7 @@ Means over seeds of the median epoch; measured while the grid ran, so other runs
         let text = markdown("ten", &[ten]);
         assert!(text.contains("- better than λ = 0: w2\n") && !text.contains("Few seeds"), "{text}");
         let one = CellResults { arms: vec![arm("none", None, &[90.0], None)], ..cell() };
-        assert!(
-            markdown("one", &[one]).contains("| none | 0 | 90.00 ± – (2 missing) | – |"),
-            "one seed has no deviation"
-        );
+        assert!(markdown("one", &[one]).contains("| none | 0 | 90.00 (2 missing) | – |"), "one seed has no deviation");
         assert!(markdown("two", &[cell(), cell()]).contains("| w2 | 94.00 ± 1.00 | 94.00 ± 1.00 |"));
     }
 }

@@ -16,7 +16,10 @@ use crate::{
     Error,
     device::DeviceChoice,
     files,
-    train::{folder::RunFolder, statistics::plus_minus},
+    train::{
+        folder::RunFolder,
+        statistics::{plus_minus, signed, verdict},
+    },
 };
 pub use collect::{Collected, collect};
 
@@ -84,18 +87,14 @@ fn number(value: Option<f64>, digits: usize) -> String {
 fn rows(run: &Collected) -> Vec<Value> {
     let none = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     let row = |arm: &crate::train::summary::ArmSummary| {
-        let verdict = arm.versus_none.as_ref().map(|d| match d.mean {
-            m if m > d.half_width => "better",
-            m if -m > d.half_width => "worse",
-            _ => "not told apart",
-        });
+        let verdict = arm.versus_none.as_ref().map(|d| verdict(d.p_holm, arm.test_accuracy.len(), d.mean));
         context! {
             arm => arm.arm.clone(),
             criterion => if arm.criterion == arm.arm { String::new() } else { arm.criterion.clone() },
             weight => none(arm.weight.map(|w| w.to_string())),
             accuracy => plus_minus(arm.test_accuracy_mean, arm.test_accuracy_std),
             best => plus_minus(arm.best_val.test_accuracy_mean, arm.best_val.test_accuracy_std),
-            versus => none(arm.versus_none.as_ref().map(|d| format!("{:+.2} ± {:.2}", d.mean, d.half_width))),
+            versus => none(arm.versus_none.as_ref().map(|d| format!("{} ± {:.2}", signed(d.mean), d.half_width))),
             verdict => none(verdict.map(str::to_owned)),
             top5 => number(arm.test_top5, 2),
             ece => number(arm.ece, 2),
@@ -138,7 +137,7 @@ fn figures(run: &Collected, quantities: &[(&str, Pick)]) -> Vec<Value> {
     let figure = |(title, pick): &(&str, Pick)| {
         let lines = run.histories.iter().map(|arm| figure::Line::new(&arm.arm, arm.mean_curve(*pick)));
         let lines: Vec<figure::Line> = lines.filter(|l| l.points.iter().any(|(_, y)| y.is_finite())).collect();
-        (!lines.is_empty()).then(|| ((*title).to_owned(), figure::lines(title, "epoch", &lines, figure::plain, false)))
+        (!lines.is_empty()).then(|| ((*title).to_owned(), figure::lines(title, "epoch", &lines, figure::whole)))
     };
     titled(quantities.iter().filter_map(figure).collect())
 }
@@ -154,8 +153,9 @@ fn sweep(run: &Collected) -> Vec<sweep::Point> {
         Some(sweep::Point {
             criterion: arm.criterion.clone(),
             weight: arm.weight?,
-            accuracy: (arm.test_accuracy_mean, arm.test_accuracy_std),
+            accuracy: Some((arm.test_accuracy_mean, arm.test_accuracy_std)),
             w2_to_teacher: arm.w2_to_teacher,
+            chosen: false,
         })
     };
     run.summary.students.iter().filter_map(point).collect()

@@ -2,7 +2,10 @@
 for (const th of document.querySelectorAll("thead th")) {
   const sort = () => {
     const body = th.closest("table").tBodies[0], at = [...th.parentNode.children].indexOf(th);
-    const down = th.getAttribute("aria-sort") !== "descending";
+    // Numbers begin with the largest, names with the first.
+    const before = th.getAttribute("aria-sort");
+    const numbers = [...body.rows].some(row => !isNaN(parseFloat(row.cells[at].textContent.replace("−", "-").replace("< ", ""))));
+    const down = before ? before !== "descending" : numbers;
     for (const other of th.parentNode.children) other.removeAttribute("aria-sort");
     th.setAttribute("aria-sort", down ? "descending" : "ascending");
     const key = row => {

@@ -16,12 +16,12 @@ pub fn deviation(values: &[f64]) -> Option<f64> {
     Some((values.iter().map(|x| (x - centre).powi(2)).sum::<f64>() / (values.len() - 1) as f64).sqrt())
 }
 
-/// `91.00 ± 1.00` with a dash for what there is not.
+/// `91.00 ± 1.00`; the mean alone where there is no deviation, a dash for nothing.
 pub fn plus_minus(mean: f64, deviation: Option<f64>) -> String {
     match deviation {
         _ if mean.is_nan() => "–".to_owned(),
         Some(deviation) => format!("{mean:.2} ± {deviation:.2}"),
-        None => format!("{mean:.2} ± –"),
+        None => format!("{mean:.2}"),
     }
 }
 
@@ -57,6 +57,25 @@ pub fn holm(p: &[f64]) -> Vec<f64> {
     adjusted
 }
 
+/// Fewer pairs of seeds describe and claim nothing.
+pub const ENOUGH: usize = 10;
+
+/// What may be said of a difference at five percent after Holm; "too few seeds" where it would be told apart if it had [`ENOUGH`] pairs.
+pub fn verdict(p_holm: f64, pairs: usize, mean: f64) -> &'static str {
+    match (p_holm < 0.05, pairs < ENOUGH, mean > 0.0) {
+        (false, ..) => "not told apart",
+        (true, true, _) => "too few seeds",
+        (true, false, true) => "better",
+        (true, false, false) => "worse",
+    }
+}
+
+/// `+0.18`; zero, however small its sign was, without one.
+pub fn signed(difference: f64) -> String {
+    let text = format!("{difference:+.2}");
+    if text.ends_with("0.00") && text.len() == 5 { "0.00".to_owned() } else { text }
+}
+
 /// A paired difference.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Paired {
@@ -90,9 +109,17 @@ mod tests {
     }
 
     #[test]
+    fn ten_pairs_make_a_claim_and_zero_has_no_sign() {
+        let said =
+            [(0.01, 10, 1.0), (0.01, 10, -1.0), (0.01, 9, 1.0), (0.06, 30, 1.0)].map(|(p, n, m)| verdict(p, n, m));
+        assert_eq!(said, ["better", "worse", "too few seeds", "not told apart"]);
+        assert_eq!([0.184, -0.004, 0.001, -1.0, 10.0].map(signed), ["+0.18", "0.00", "0.00", "-1.00", "+10.00"]);
+    }
+
+    #[test]
     fn one_value_has_no_deviation_and_is_shown_so() {
         assert_eq!((deviation(&[]), deviation(&[3.0]), deviation(&[3.0, 3.0])), (None, None, Some(0.0)));
-        assert_eq!(plus_minus(91.0, deviation(&[91.0])), "91.00 ± –");
+        assert_eq!(plus_minus(91.0, deviation(&[91.0])), "91.00");
         assert_eq!(plus_minus(mean(&[90.0, 92.0]), deviation(&[90.0, 92.0])), "91.00 ± 1.41");
         assert_eq!(plus_minus(mean(&[]), deviation(&[])), "–");
     }

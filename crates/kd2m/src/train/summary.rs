@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::statistics::{deviation, mean, paired};
+use super::statistics::{deviation, holm, mean, paired};
 use crate::{config::ArmConfig, measure::Calibration};
 
 /// A whole run.
@@ -114,6 +114,9 @@ pub struct Difference {
     /// Half width of the 95 % t interval.
     pub half_width: f64,
     pub p: f64,
+    /// After Holm over the arms.
+    #[serde(default)]
+    pub p_holm: f64,
 }
 
 impl StudentSummary {
@@ -178,8 +181,12 @@ impl Summary {
                 mean: d.mean,
                 half_width: d.half_width,
                 p: d.p,
+                p_holm: d.p,
             });
         }
+        let versus = || self.students.iter().filter_map(|s| s.versus_none.as_ref());
+        let adjusted = holm(&versus().map(|d| d.p).collect::<Vec<_>>());
+        self.students.iter_mut().filter_map(|s| s.versus_none.as_mut()).zip(adjusted).for_each(|(d, p)| d.p_holm = p);
         self
     }
 }

@@ -51,7 +51,7 @@ pub fn gain(all: &[Gain]) -> Option<String> {
         taken.push(at);
         let _ = write!(
             svg,
-            r#"<circle class="dot" cx="{x:.1}" cy="{y:.1}" r="3.5"/><text class="tick" x="{:.1}" y="{:.1}">{}</text>"#,
+            r#"<circle class="dot" cx="{x:.1}" cy="{y:.1}" r="3.5"/><text class="name" x="{:.1}" y="{:.1}">{}</text>"#,
             at[0],
             at[3] - 2.5,
             escape(g.name)

@@ -1,4 +1,4 @@
-//! Lines over a common axis with a legend: learning curves, and quantities against λ with their spread.
+//! Lines over a common axis with a legend: learning curves.
 
 use std::fmt::Write;
 
@@ -8,28 +8,19 @@ use super::{Frame, bounds, escape, key, stroke};
 pub struct Line {
     pub name: String,
     pub points: Vec<(f64, f64)>,
-    /// Half heights of error bars, one a point; empty for none.
-    pub spread: Vec<f64>,
 }
 
 impl Line {
-    /// Without error bars.
+    /// A line through these points.
     pub fn new(name: &str, points: Vec<(f64, f64)>) -> Self {
-        Self { name: name.to_owned(), points, spread: Vec::new() }
+        Self { name: name.to_owned(), points }
     }
 }
 
-/// Draws lines; `mark` writes the ticks of the horizontal axis, `wide` takes two columns of the page.
-pub fn lines(title: &str, x_label: &str, lines: &[Line], mark: fn(f64) -> Option<String>, wide: bool) -> String {
-    let x = bounds(lines.iter().flat_map(|l| l.points.iter().map(|p| p.0)));
-    let reach = |l: &Line| {
-        let spread = l.spread.iter().copied().chain(std::iter::repeat(0.0));
-        l.points.iter().zip(spread).flat_map(|(p, s)| [p.1 - s, p.1 + s]).collect::<Vec<f64>>()
-    };
-    let mut frame = Frame::new(x, bounds(lines.iter().flat_map(reach)));
-    if wide {
-        (frame.width, frame.height) = (660.0, 330.0);
-    }
+/// Draws lines; `mark` writes the ticks of the horizontal axis.
+pub fn lines(title: &str, x_label: &str, lines: &[Line], mark: fn(f64) -> Option<String>) -> String {
+    let all = || lines.iter().flat_map(|l| &l.points);
+    let frame = Frame::new(bounds(all().map(|p| p.0)), bounds(all().map(|p| p.1)));
     let mut svg = frame.open(title, x_label, mark);
     for (i, line) in lines.iter().enumerate() {
         let place = |p: &(f64, f64)| (frame.across(p.0), frame.down(p.1));
@@ -42,13 +33,8 @@ pub fn lines(title: &str, x_label: &str, lines: &[Line], mark: fn(f64) -> Option
             r#"<polyline class="curve" {stroke} points="{}"><title>{name}</title></polyline>"#,
             points.join(" ")
         );
-        for (p, s) in line.points.iter().zip(&line.spread).filter(|(p, _)| p.1.is_finite()) {
-            let (at, low, high) = (frame.across(p.0), frame.down(p.1 - s), frame.down(p.1 + s));
-            let _ =
-                write!(svg, r#"<line class="bar" {stroke} x1="{at:.1}" x2="{at:.1}" y1="{low:.1}" y2="{high:.1}"/>"#);
-        }
         // Where there are few, a point is a measurement and not a bend.
-        if !line.spread.is_empty() || line.points.len() < 3 {
+        if line.points.len() < 3 {
             for (x, y) in finite.map(place) {
                 let _ = write!(svg, r#"<circle r="2.6" cx="{x:.1}" cy="{y:.1}" style="fill:{}"/>"#, super::color(i));
             }
@@ -67,8 +53,8 @@ mod tests {
 
     #[test]
     fn names_are_escaped_and_gaps_left_out() {
-        let line = Line { spread: vec![0.5, 0.5], ..Line::new("<script>", vec![(0.0, 1.0), (1.0, f64::NAN)]) };
-        let svg = lines("<b>", "epoch", &[line], super::super::plain, false);
+        let line = Line::new("<script>", vec![(0.0, 1.0), (1.0, f64::NAN)]);
+        let svg = lines("<b>", "epoch", &[line], super::super::plain);
         assert!(!svg.contains("<script>") && !svg.contains("<b>") && svg.contains("&lt;script&gt;"));
         assert!(!svg.contains("NaN"));
     }

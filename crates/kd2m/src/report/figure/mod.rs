@@ -5,6 +5,7 @@ pub mod differences;
 pub mod gain;
 pub mod heat;
 pub mod lines;
+pub mod panels;
 pub mod plan;
 pub mod reliability;
 pub mod scatter;
@@ -141,18 +142,14 @@ impl Frame {
     }
 }
 
+/// A tick that is a whole number, as epochs are; none between.
+pub fn whole(value: f64) -> Option<String> {
+    ((value - value.round()).abs() < 1e-9).then(|| short(value))
+}
+
 /// A tick as the number that it is.
 pub fn plain(value: f64) -> Option<String> {
     Some(short(value))
-}
-
-/// A tick of log₁₀ as the power that it stands for; none between powers.
-pub fn power(value: f64) -> Option<String> {
-    let whole = value.round();
-    ((value - whole).abs() < 1e-9).then(|| match whole as i32 {
-        k @ -2..=3 => short(10f64.powi(k)),
-        k => format!("1e{k}"),
-    })
 }
 
 #[cfg(test)]
@@ -164,8 +161,6 @@ mod tests {
         let found = ticks(0.0, 97.0, 5);
         assert_eq!(found, vec![0.0, 20.0, 40.0, 60.0, 80.0]);
         assert_eq!(ticks(1.0, 1.0, 5), vec![1.0]);
-        assert_eq!(power(-4.0).as_deref(), Some("1e-4"));
-        assert!(power(0.5).is_none());
     }
 
     #[test]
