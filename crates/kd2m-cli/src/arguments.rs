@@ -242,6 +242,9 @@ pub struct BenchArguments {
     /// Print the plan with the estimated time and stop.
     #[arg(long)]
     pub dry_run: bool,
+    /// Write tables and report of what is there and train nothing.
+    #[arg(long, conflicts_with = "dry_run")]
+    pub tables_only: bool,
     /// Count the summaries.json of another grid's folder as done (repeatable).
     #[arg(long, value_name = "DIR")]
     pub reuse: Vec<PathBuf>,

@@ -159,6 +159,12 @@ fn a_killed_grid_goes_on_and_two_shards_are_one() {
     assert!(said.contains(&format!("0 of {UNITS} units ahead")), "{said}");
     assert_eq!(text(&place.out("again").join("table.md")), text(&place.out("whole").join("table.md")));
 
+    // So does a part of them, with what is missing named.
+    let part =
+        place.finish("part", &["--reuse", place.out("whole").to_str().unwrap(), "--seeds", "1,2,3", "--tables-only"]);
+    assert!(String::from_utf8_lossy(&part.stderr).contains("3 run(s) have no result yet"));
+    assert!(text(&place.out("part").join("table.md")).contains("no result: w2, seed 3"));
+
     // More seeds: what is there stays, the rest is added. Another configuration: refused.
     let grown = place.finish("whole", &["--seeds", "1,2,3"]);
     let said = String::from_utf8_lossy(&grown.stderr).into_owned();

@@ -24,6 +24,7 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode, Error> {
         device: DeviceChoice::parse(&arguments.device)?,
         shard: arguments.shard.as_deref().map_or(Ok(Shard::WHOLE), Shard::parse)?,
         reuse: arguments.reuse.clone(),
+        tables_only: arguments.tables_only,
         allow_weak_teacher: arguments.allow_weak_teacher,
         tensorboard: !arguments.no_tensorboard,
     };
@@ -48,7 +49,12 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode, Error> {
         eprintln!("{} unit(s) failed; each is named above with why", outcome.failed.len());
     }
     if outcome.failed.is_empty() && outcome.missing > 0 {
-        eprintln!("{} run(s) are left to other shards; the last one to end writes the whole table", outcome.missing);
+        let whose = if arguments.tables_only {
+            "have no result yet"
+        } else {
+            "are left to other shards; the last one to end writes the whole table"
+        };
+        eprintln!("{} run(s) {whose}", outcome.missing);
     }
     eprintln!("tables, summaries and report: {}", options.out.display());
     Ok(if outcome.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })

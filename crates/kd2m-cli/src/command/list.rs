@@ -77,7 +77,7 @@ fn models(classes: usize) -> Result<Vec<Value>, Error> {
         .map(|model| {
             let graph = zoo::build(model.name, &ZooOptions::new(classes, 3, 32, 32))?;
             Ok(json!({
-                "name": model.name, "summary": model.summary, "parameters": graph.parameter_count(),
+                "name": model.name, "summary": model.summary, "images": "3 × 32 × 32", "parameters": graph.parameter_count(),
                 "multiply_adds": graph.multiply_adds(), "features": graph.feature_width(),
             }))
         })

@@ -30,6 +30,7 @@ pub fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCode, Error> {
         device: DeviceChoice::parse(&arguments.device)?,
         shard: Shard::WHOLE,
         reuse: Vec::new(),
+        tables_only: false,
         allow_weak_teacher: arguments.allow_weak_teacher,
         tensorboard: true,
     };

@@ -53,6 +53,8 @@ pub struct BenchOptions {
     pub shard: Shard,
     /// Folders whose `summaries.json` counts as done.
     pub reuse: Vec<PathBuf>,
+    /// Counts what is there and trains nothing.
+    pub tables_only: bool,
     pub allow_weak_teacher: bool,
     /// Event files for TensorBoard beside the metrics.
     pub tensorboard: bool,
@@ -142,7 +144,10 @@ pub fn run(grid: &Grid, options: &BenchOptions, listen: Listener) -> Result<Outc
     results::check(grid, &store)?;
     let claims = Claims::open(&options.out.join("claims"))?;
     let (jobs, threads) = options.parallel(grid);
-    let board = Board::new(grid, &plan, &store, &claims, options.shard)?;
+    let mut board = Board::new(grid, &plan, &store, &claims, options.shard)?;
+    if options.tables_only {
+        board.needed.clear();
+    }
     listen(Progress::Planned { ahead: board.needed.len(), of: plan.units.len(), jobs, threads });
     check_criteria(&board, options.device)?;
     let ran = thread::scope(|scope| {
