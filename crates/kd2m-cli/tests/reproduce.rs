@@ -49,9 +49,20 @@ fn rows_are_run_and_every_figure_is_answered() {
     assert_eq!((cw2["published"].as_f64(), cw2["answer"].as_str()), (Some(86.54), Some("not-comparable")));
     assert!(cw2["ours"].as_array().unwrap().len() == 2 && cw2["interval"].is_array());
     let why = cw2["why"].to_string();
-    assert!(why.contains("teacher is resnet34, not resnet8") && why.contains("15 epochs, not 1"), "{why}");
+    assert!(
+        why.contains("teacher is resnet34, not resnet8") && why.contains("train.epochs is 1, the paper's 15"),
+        "{why}"
+    );
     let text = fs::read_to_string(root.join("out/reproduce.md")).unwrap();
     assert!(text.contains("| cifar10/cw2 | 86.54 | 1e-4 |") && root.join("out/cifar10/table.md").is_file(), "{text}");
+
+    // A data set that is missing does not stop the others.
+    let both = reproduce(root, &[&rows[..], &["--row", "svhn/w2", "--json"]].concat());
+    assert_eq!(both.status.code(), Some(1), "{}", String::from_utf8_lossy(&both.stderr));
+    let judged: Vec<serde_json::Value> = serde_json::from_slice(&both.stdout).unwrap();
+    let of = |row: &str| judged.iter().find(|j| j["row"] == row).unwrap();
+    assert!(of("svhn/w2")["why"].to_string().contains("nothing was run"), "{judged:?}");
+    assert_eq!(of("cifar10/cw2")["ours"], cw2["ours"]);
 
     // A start from a file, here a student of the first run: other runs than those that are there.
     let start = root.join("out/cifar10/runs/cifar10-resnet8-resnet8/students/none/seed-1/student.safetensors");
