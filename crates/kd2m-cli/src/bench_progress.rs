@@ -1,6 +1,7 @@
 //! Progress of a grid on stderr: one redrawn line on a terminal, a line every few seconds elsewhere; failures always.
 
 use std::{
+    collections::HashSet,
     io::IsTerminal,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
@@ -27,6 +28,8 @@ struct State {
     done: usize,
     elsewhere: usize,
     ahead: usize,
+    /// Units of which an epoch was told: their end is told, too.
+    told: HashSet<String>,
 }
 
 impl State {
@@ -56,7 +59,8 @@ impl BenchProgress {
             bar.set_style(style.progress_chars("━╸ "));
         }
         let now = Instant::now();
-        let state = Mutex::new(State { started: now, printed: now, done: 0, elsewhere: 0, ahead: 0 });
+        let state =
+            Mutex::new(State { started: now, printed: now, done: 0, elsewhere: 0, ahead: 0, told: HashSet::new() });
         Self { bar, quiet, terminal, state }
     }
 
@@ -73,6 +77,7 @@ impl BenchProgress {
             Progress::Epoch { unit, epoch, of, val_accuracy } => {
                 let text = format!("{unit}: epoch {epoch}/{of}, {val_accuracy:.2} % on validation");
                 if !self.terminal && state.due() {
+                    state.told.insert((*unit).to_owned());
                     self.say(&format!("{} {text}", state.count()));
                 }
                 self.bar.set_message(text);
@@ -86,7 +91,8 @@ impl BenchProgress {
                 state.done += 1;
                 self.bar.inc(1);
                 self.bar.set_message(format!("{unit}: {text}"));
-                if !self.terminal {
+                let told = state.told.remove(*unit) || state.done == state.ahead;
+                if !self.terminal && (told || state.due()) {
                     let own = (state.done - state.elsewhere) as f64;
                     let each = state.started.elapsed().as_secs_f64() / own;
                     let left = clock(each * state.ahead.saturating_sub(state.done) as f64);
