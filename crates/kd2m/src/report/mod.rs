@@ -18,7 +18,7 @@ use crate::{
     files,
     train::{
         folder::RunFolder,
-        statistics::{plus_minus, signed, verdict},
+        statistics::{ENOUGH, plus_minus, signed, verdict},
     },
 };
 pub use collect::{Collected, collect};
@@ -66,7 +66,7 @@ pub fn page(run: &Collected) -> Result<String, Error> {
             },
             measured => run.summary.students.iter().any(|s| s.ece.is_some() || s.cka_to_teacher.is_some()),
             rows => rows(run),
-            few_seeds => run.summary.seeds.len() < 10,
+            few_seeds => run.summary.seeds.len() < ENOUGH,
             curves => curves(run),
             bounds => bounds(run),
             sweeps => titled(sweep::figures(&sweep(run), "test accuracy, %")),
