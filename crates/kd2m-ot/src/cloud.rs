@@ -55,8 +55,15 @@ pub struct Cloud<'a, T> {
     features: &'a [T],
     n: usize,
     d: usize,
-    weights: Option<Vec<f64>>,
+    weights: Option<Weights>,
     labels: Labels<'a, T>,
+}
+
+/// Weights as they came and as shares of their sum.
+#[derive(Debug, Clone)]
+struct Weights {
+    given: Vec<f64>,
+    normalised: Vec<f64>,
 }
 
 impl<'a, T: Real> Cloud<'a, T> {
@@ -102,7 +109,8 @@ impl<'a, T: Real> Cloud<'a, T> {
         if sum <= 0.0 || !sum.is_finite() {
             return Err(OtError::WeightSum { side });
         }
-        self.weights = Some(weights.iter().map(|w| w / sum).collect());
+        let normalised = weights.iter().map(|w| w / sum).collect();
+        self.weights = Some(Weights { given: weights.to_vec(), normalised });
         Ok(self)
     }
 
@@ -139,6 +147,18 @@ impl<'a, T: Real> Cloud<'a, T> {
         Ok(self)
     }
 
+    /// The same samples, weights and labels at other places, row-major `[n, width]`.
+    ///
+    /// # Errors
+    /// As [`Cloud::new`].
+    pub fn moved_to<'f>(&self, features: &'f [T]) -> Result<Cloud<'f, T>, OtError>
+    where
+        'a: 'f,
+    {
+        let moved = Cloud::new(self.side, features, self.n, features.len() / self.n)?;
+        Ok(Cloud { weights: self.weights.clone(), labels: self.labels, ..moved })
+    }
+
     /// Which of the two clouds this is.
     pub fn side(&self) -> Side {
         self.side
@@ -171,17 +191,23 @@ impl<'a, T: Real> Cloud<'a, T> {
 
     /// The weight of sample `i`; all weights sum to one.
     pub fn weight(&self, i: usize) -> f64 {
-        self.weights.as_ref().map_or(1.0 / self.n as f64, |w| w[i])
+        self.weights().map_or(1.0 / self.n as f64, |w| w[i])
     }
 
     /// Explicit weights, or `None` when they are uniform.
     pub fn weights(&self) -> Option<&[f64]> {
-        self.weights.as_deref()
+        self.weights.as_ref().map(|w| w.normalised.as_slice())
+    }
+
+    /// The weights as they were given, or `None` when they are uniform: dividing them rounds each, and two clouds with the same
+    /// weights in another order would no longer have the same masses.
+    pub fn masses(&self) -> Option<&[f64]> {
+        self.weights.as_ref().map(|w| w.given.as_slice())
     }
 
     /// The weights as a vector, uniform ones written out.
     pub fn weights_vec(&self) -> Vec<f64> {
-        self.weights.clone().unwrap_or_else(|| vec![1.0 / self.n as f64; self.n])
+        self.weights().map_or_else(|| vec![1.0 / self.n as f64; self.n], <[f64]>::to_vec)
     }
 
     /// What is known of the samples' classes.

@@ -217,7 +217,7 @@ impl<T: Real> Subset<T> {
             features: indices().flat_map(|i| cloud.row(i).iter().copied()).collect(),
             d: cloud.width(),
             labels,
-            weights: cloud.weights().map(|w| indices().map(|i| w[i]).collect()),
+            weights: cloud.masses().map(|w| indices().map(|i| w[i]).collect()),
             mass: indices().map(|i| cloud.weight(i)).sum(),
         }
     }

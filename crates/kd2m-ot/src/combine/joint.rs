@@ -20,9 +20,6 @@ pub const OPTIONS: &[OptionSpec] = &[OptionSpec {
     help: "weight of the squared label distance beside that of the features; auto: the largest squared feature distance, held constant for the gradient",
 }];
 
-/// Rows of A whose distances are held at once while the largest is looked for.
-const BLOCK: usize = 256;
-
 /// A divergence between features with their labels appended.
 ///
 /// The gradient has a part for the features and, where A's labels are soft, one for these.
@@ -80,7 +77,7 @@ impl Joint {
         let (labels_a, labels_b) = LabelVectors::of_both(&self.name, a, b)?;
         let beta = match self.beta {
             Some(beta) => beta,
-            None => largest_cost(a, b)?,
+            None => cost::largest(a, b)?,
         };
         let root = beta.sqrt();
         let (joint_a, joint_b) = (append(a, &labels_a, root), append(b, &labels_b, root));
@@ -106,7 +103,7 @@ fn append<T: Real>(cloud: &Cloud<T>, labels: &LabelVectors, root: f64) -> Vec<T>
 /// The same samples and weights with other features; labels are among these.
 fn cloud<'j, T: Real>(like: &Cloud<T>, joint: &'j [T]) -> Result<Cloud<'j, T>, OtError> {
     let cloud = Cloud::new(like.side(), joint, like.len(), joint.len() / like.len())?;
-    match like.weights() {
+    match like.masses() {
         Some(weights) => cloud.with_weights(weights),
         None => Ok(cloud),
     }
@@ -118,13 +115,4 @@ fn split<T: Real>(joint: &[T], d: usize, classes: usize, root: Option<f64>) -> G
     let features = rows().flat_map(|row| row[..d].iter().copied()).collect();
     let of_labels = |root: f64| rows().flat_map(|row| row[d..].iter().map(move |g| T::of(root * g.wide()))).collect();
     Gradient { features, soft_labels: root.map(of_labels) }
-}
-
-/// max ‖x_i − y_j‖², block by block of A.
-fn largest_cost<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Result<f64, OtError> {
-    let d = a.width();
-    a.features().chunks(BLOCK * d).try_fold(0.0f64, |most, rows| {
-        let block = Cloud::new(a.side(), rows, rows.len() / d, d)?;
-        Ok(cost::squared_distances(&block, b).iter().fold(most, |most, c| most.max(c.wide())))
-    })
 }

@@ -214,6 +214,11 @@ impl<T: Real> Pairwise<T> {
         squared * self.scale * self.scale
     }
 
+    /// How far such an exact cost may itself be off.
+    pub fn doubt(&self, i: usize, j: usize, cost: f64) -> f64 {
+        doubt_of(self.d, 1.01 * (self.x_norms[i].wide().sqrt() + self.y_norms[j].wide().sqrt()), cost)
+    }
+
     /// What [`Centring::Each`] took from the costs: cost of pair (i, j) = centred cost + `first[i]` + `second[j]`.
     pub fn separable_part(&self, a: &Cloud<T>, b: &Cloud<T>) -> (Vec<f64>, Vec<f64>) {
         Crew::with(self.n * self.d >= BOTH_FROM, |crew| self.separable_part_by(crew, a, b))
@@ -231,13 +236,17 @@ impl<T: Real> Pairwise<T> {
         crew.join(|| along(a, &self.centres.a, 2.0, constant), || along(b, &self.centres.b, -2.0, 0.0))
     }
 
-    /// Turns a matrix of centred, scaled costs into plain squared distances.
-    pub(super) fn restore(&self, a: &Cloud<T>, b: &Cloud<T>, cost: &mut [T]) {
+    /// Turns a matrix of centred, scaled costs into plain squared distances. Returns for each row how far its entries can lie from
+    /// the true ones, beside the rounding to `T` of the entry itself.
+    pub(super) fn restore(&self, a: &Cloud<T>, b: &Cloud<T>, cost: &mut [T]) -> Vec<f64> {
         let (first, second) = self.separable_part(a, b);
         let unscale = 1.0 / (self.scale * self.scale);
-        cost.par_chunks_mut(self.m).enumerate().for_each(|(i, row)| {
+        let shift = self.centres.shift().iter().map(|s| s * s).sum::<f64>().sqrt();
+        let mut absolute = vec![0.0; self.n];
+        cost.par_chunks_mut(self.m).zip(&mut absolute).enumerate().for_each(|(i, (row, absolute))| {
+            let rounding = self.rounding(i) * unscale;
             // Below this a thousandth of the digits or more may have cancelled.
-            let doubtful = 1000.0 * self.rounding(i) * unscale;
+            let doubtful = 1000.0 * rounding;
             for (j, c) in row.iter_mut().enumerate() {
                 let mut full = c.wide() * unscale + first[i] + second[j];
                 if full < doubtful {
@@ -245,13 +254,25 @@ impl<T: Real> Pairwise<T> {
                 }
                 *c = T::of(full);
             }
+            // What the separable part can have rounded: sums of d products of norms up to these.
+            let reach = (self.x_norms[i].wide().sqrt() + self.largest_y) / self.scale + shift;
+            *absolute = rounding + 4.0 * super::anew::relative_error(self.d) * reach * reach;
         });
+        absolute
     }
 
     /// Largest norm of a centred, scaled sample of either side.
     pub fn largest_norm(&self) -> f64 {
         self.largest_x.max(self.largest_y)
     }
+}
+
+/// How far a squared distance of centred features, computed in `f64`, may be off where the features lie `reach` from their centres
+/// together: each centred coordinate and each difference errs by a unit of itself, the sum by a unit for each addition on the way
+/// (see [`super::anew`]).
+pub fn doubt_of(d: usize, reach: f64, cost: f64) -> f64 {
+    let reach = 1.01 * f64::EPSILON / 2.0 * reach;
+    cost * super::anew::relative_error(d) + reach * (2.0 * cost.sqrt() + reach)
 }
 
 /// Largest length.

@@ -39,6 +39,17 @@ impl Ground {
     }
 }
 
+impl Ground {
+    /// What an error of a squared distance means for the cost that comes of it: |√p − √q| is at most √|p − q|, and |p − q| / √p where
+    /// that is less; one more rounding for the root itself.
+    pub fn of_error(self, squared: f64, cost: f64) -> f64 {
+        match self {
+            Ground::Squared => squared,
+            Ground::Distance => squared.sqrt().min(squared / cost.max(f64::MIN_POSITIVE)) + f64::EPSILON * cost,
+        }
+    }
+}
+
 /// Costs of two clouds of equal size.
 pub struct CloudRows<'a, T: Real> {
     crew: &'a Crew,
@@ -151,6 +162,13 @@ impl<T: Real> Rows for CloudRows<'_, T> {
     fn exact(&self, i: usize, j: usize) -> Option<f64> {
         let squared = self.pairs.exact(self.a.row(i), self.b.row(j));
         Some(self.ground.of_squared(squared))
+    }
+
+    fn doubt(&self, i: usize, j: usize, cost: f64) -> f64 {
+        match self.ground {
+            Ground::Squared => self.pairs.doubt(i, j, cost),
+            Ground::Distance => self.ground.of_error(self.pairs.doubt(i, j, cost * cost), cost),
+        }
     }
 
     fn batch(&self) -> usize {

@@ -184,6 +184,24 @@ impl<T: Real> Kernel for SquaredDistance<'_, T> {
     }
 }
 
+/// Σ_k (x_k − y_k)² of one row with each of `ys`, row-major `[out, d]`: bit for bit what [`SquaredDistance`] gives.
+pub struct DistanceRow<'a, T> {
+    pub x: &'a [T],
+    pub ys: &'a [T],
+    pub out: &'a mut [f64],
+}
+
+impl<T: Real> Kernel for DistanceRow<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, simd: S) {
+        for (out, y) in self.out.iter_mut().zip(self.ys.chunks_exact(self.x.len())) {
+            *out = SquaredDistance { x: self.x, y }.call(simd);
+        }
+    }
+}
+
 /// Σ_k (x_k − p_k) s_k for each row.
 pub struct Along<'a, T> {
     pub features: &'a [T],
@@ -264,6 +282,9 @@ mod tests {
             near(along[i], (0..d).map(|k| (x[k].wide() - centre[k].wide()) * direction[k]).sum());
             let plain: f64 = (0..d).map(|k| (x[k].wide() - y[k].wide()).powi(2)).sum();
             near(isa.run(SquaredDistance { x, y: &y }), plain);
+            let mut row = vec![0.0; n];
+            isa.run(DistanceRow { x: &y, ys: &features, out: &mut row });
+            assert_eq!(row[i], isa.run(SquaredDistance { x: &y, y: x }));
             let mut pair = [PairCost::default()];
             let shift: Vec<f64> = centre.iter().zip(&q).map(|(p, q)| p.wide() - q.wide()).collect();
             isa.run(PairCosts { x, y: &y, q: &q, shift: &shift, out: &mut pair });

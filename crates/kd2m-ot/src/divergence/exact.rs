@@ -8,8 +8,9 @@ use crate::{
     cloud::{Cloud, equal_widths},
     cost::{
         self,
+        anew::{self, Anew},
         centring::Centres,
-        paired,
+        paired::{self, Pairing},
         pairwise::Pairwise,
         rows::{CloudRows, Ground},
         scan::{PairCost, PairCosts},
@@ -19,8 +20,12 @@ use crate::{
     isa::Isa,
     options::{OptionSpec, Options},
     real::Real,
-    solution::{Gradient, Plan, Potentials, Solution, Status},
-    solver::{assignment, transport},
+    solution::{Gradient, Plan, Potentials, Solution},
+    solver::{
+        assignment::{self, refine},
+        costs::{Verdict, is_at_rounding},
+        transport,
+    },
 };
 
 /// The option that both have.
@@ -43,6 +48,12 @@ fn parallel_from() -> usize {
 struct Found {
     transport: transport::Transport,
     value: f64,
+}
+
+impl Found {
+    fn is_settled(&self) -> bool {
+        is_at_rounding(self.transport.gap, self.value)
+    }
 }
 
 /// Exact transport between two clouds under one ground cost.
@@ -71,20 +82,14 @@ impl Exact {
     /// Different widths.
     pub fn evaluate<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
         equal_widths(self.metric, a, b)?;
+        if let Some(exponent) = lift(a, b) {
+            return self.evaluate_lifted(exponent, a, b, request);
+        }
         let uniform = a.weights().is_none() && b.weights().is_none();
         let Found { transport: found, value } = if uniform && a.len() == b.len() {
             Crew::with(a.len() * a.width() >= parallel_from(), |crew| self.assign(crew, a, b, request.start))
         } else {
-            let mut cost = cost::squared_distances(a, b);
-            if self.ground == Ground::Distance {
-                cost.iter_mut().for_each(|c| *c = c.sqrt());
-            }
-            let found = transport::solve(&cost, (a.len(), b.len()), a.weights(), b.weights(), request.start);
-            let entries = found.plan.entries();
-            Found {
-                value: entries.iter().map(|&(i, j, mass)| mass * self.pair(a.row(i), b.row(j))).sum(),
-                transport: found,
-            }
+            self.transport(a, b, request.start)
         };
         Ok(Solution {
             value,
@@ -98,19 +103,65 @@ impl Exact {
         })
     }
 
+    /// The same for features so small that their squares would vanish: a power of two changes none of their digits.
+    fn evaluate_lifted<T: Real>(
+        &self,
+        exponent: i32,
+        a: &Cloud<T>,
+        b: &Cloud<T>,
+        request: Request,
+    ) -> Result<Solution<T>, OtError> {
+        let power = T::of(2f64.powi(exponent));
+        let lifted = |cloud: &Cloud<T>| cloud.features().iter().map(|&x| x * power).collect::<Vec<T>>();
+        let (x, y) = (lifted(a), lifted(b));
+        let mut found = self.evaluate(&a.moved_to(&x)?, &b.moved_to(&y)?, Request { start: None, ..request })?;
+        // In two steps: the whole factor may be below the smallest number.
+        let (step, steps) = (2f64.powi(-exponent), if self.ground == Ground::Squared { 2 } else { 1 });
+        let back = |value: &mut f64| (0..steps).for_each(|_| *value *= step);
+        back(&mut found.value);
+        found.gap.iter_mut().for_each(back);
+        if let Some(Potentials { u, v }) = &mut found.potentials {
+            u.iter_mut().chain(v).for_each(back);
+        }
+        if let (Some(gradient), Ground::Squared) = (&mut found.gradient, self.ground) {
+            gradient.features.iter_mut().for_each(|g| *g = T::of(g.wide() * step));
+        }
+        Ok(found)
+    }
+
+    /// Any marginals: a cost matrix and the network simplex.
+    fn transport<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, start: Option<&Potentials>) -> Found {
+        let rounded = cost::rounded_distances(a, b, self.ground);
+        let problem = transport::Problem { rounded: &rounded, exact: &Anew::new(a, b, self.ground) };
+        let found = transport::solve(&problem, a.masses(), b.masses(), start);
+        Found { value: found.value, transport: found }
+    }
+
+    /// Equal sizes, uniform weights: the first of several ways, from the fastest on, whose certificate is at rounding level.
     fn assign<T: Real>(&self, crew: &Crew, a: &Cloud<T>, b: &Cloud<T>, start: Option<&Potentials>) -> Found {
         let isa = Isa::detect();
         let centres = Centres::of(isa, crew, a, b, self.ground.centring());
-        if let Some(pairs) = paired::prove(isa, crew, a, b, &centres) {
-            return self.identity(&pairs);
+        let proved = paired::prove(isa, crew, a, b, &centres).map(|pairing| self.identity(&pairing, a.width()));
+        if let Some(found) = proved.filter(Found::is_settled) {
+            return found;
         }
-        // Words first: where they leave more open than single precision would, that takes over.
+        // Words first: where they leave more open than rounding, single precision takes over, and then costs computed anew.
         let in_words = Pairwise::in_words(isa, crew, a, b, &centres);
         let in_words = in_words.map(|pairs| self.solve(crew, a, b, pairs, start));
-        let settled = |found: &Found| found.transport.gap <= found.value * T::epsilon().wide();
-        in_words
-            .filter(settled)
-            .unwrap_or_else(|| self.solve(crew, a, b, Pairwise::around(isa, crew, a, b, centres), start))
+        let found = in_words
+            .filter(Found::is_settled)
+            .unwrap_or_else(|| self.solve(crew, a, b, Pairwise::around(isa, crew, a, b, centres), start));
+        if found.is_settled() {
+            return found;
+        }
+        let Plan::Permutation(first) = &found.transport.plan else { unreachable!("an assignment") };
+        let refined = refine::refine(isa, crew, &Anew::new(a, b, self.ground), first, self.memory);
+        if refined.verdict.gap < found.transport.gap {
+            let (value, verdict) = (refined.value, refined.verdict);
+            let transport = transport::of_assignment(refined.into_assignment(found.transport.iterations), verdict);
+            return Found { transport, value };
+        }
+        found
     }
 
     fn solve<T: Real>(
@@ -151,33 +202,37 @@ impl Exact {
                 v[j as usize] += second;
             }
         }
-        let transport = transport::Transport {
-            plan: Plan::Permutation(columns),
-            potentials: Potentials { u, v },
-            value: found.value * unit,
-            gap: found.gap * unit,
-            status: Status::Optimal,
-            iterations: found.iterations,
-        };
-        let costs = pairs.iter().map(|pair| self.ground.of_squared(pair.plain));
-        Found { transport, value: costs.sum::<f64>() / pairs.len() as f64 }
+        let potentials = Potentials { u, v };
+        self.found(columns, potentials, &pairs, found.gap * unit, found.iterations, a.width())
     }
 
     /// The identity, proved optimal: every sample's own partner is the nearest in centred costs, so those are u, with v = 0.
-    fn identity(&self, pairs: &[PairCost]) -> Found {
+    fn identity(&self, proved: &Pairing, width: usize) -> Found {
+        let pairs = &proved.pairs;
         // What centring took from the costs of y_j, and so v_j for plain ones; nothing where both clouds share their centre.
         let v: Vec<f64> = pairs.iter().map(|pair| -2.0 * pair.along).collect();
-        let costs = || pairs.iter().map(|pair| self.ground.of_squared(pair.plain));
-        let value = costs().sum::<f64>() / pairs.len() as f64;
-        let transport = transport::Transport {
-            plan: Plan::Permutation((0..pairs.len() as u32).collect()),
-            potentials: Potentials { u: costs().zip(&v).map(|(cost, v)| cost - v).collect(), v },
-            value,
-            gap: 0.0,
-            status: Status::Optimal,
-            iterations: 0,
-        };
-        Found { transport, value }
+        let costs = pairs.iter().map(|pair| self.ground.of_squared(pair.plain));
+        let potentials = Potentials { u: costs.zip(&v).map(|(cost, v)| cost - v).collect(), v };
+        let doubt = |&(i, squared): &(usize, f64)| self.ground.of_error(squared, self.ground.of_squared(pairs[i].plain));
+        let gap = proved.doubts.iter().map(doubt).sum::<f64>() / pairs.len() as f64;
+        self.found((0..pairs.len() as u32).collect(), potentials, pairs, gap, 0, width)
+    }
+
+    /// A matching with its value, and with the rounding of that value in the gap.
+    fn found(
+        &self,
+        columns: Vec<u32>,
+        potentials: Potentials,
+        pairs: &[PairCost],
+        gap: f64,
+        iterations: usize,
+        width: usize,
+    ) -> Found {
+        let costs = pairs.iter().map(|pair| self.ground.of_squared(pair.plain));
+        let value = costs.sum::<f64>() / pairs.len() as f64;
+        let gap = gap + anew::relative_error(width) * value;
+        let found = assignment::Assignment { columns, potentials, value, gap, iterations };
+        Found { transport: transport::of_assignment(found, Verdict::of_costs(gap, value)), value }
     }
 
     fn pair<T: Real>(&self, x: &[T], y: &[T]) -> f64 {
@@ -213,4 +268,15 @@ impl Exact {
         }
         Gradient { features, soft_labels: None }
     }
+}
+
+/// Power of two by which features are so small that their squares lose digits or vanish, where both clouds' are.
+fn lift<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Option<i32> {
+    // Single precision's smallest numbers have squares in double precision.
+    if T::singles(&[]).is_some() {
+        return None;
+    }
+    let largest = a.features().iter().chain(b.features()).fold(0.0, |most: f64, x| most.max(x.wide().abs()));
+    // The smallest of all is lifted to where squares are whole.
+    (largest > 0.0 && largest < 2f64.powi(-400)).then(|| (-largest.log2().ceil() as i32).min(1000))
 }

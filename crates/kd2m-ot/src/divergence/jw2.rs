@@ -6,13 +6,13 @@ use super::{AnyDivergence, Divergence, Request};
 use crate::{
     cloud::{Cloud, Labels, equal_widths},
     combine::joint::read_beta,
-    cost,
+    cost::{self, anew::Anew, rows::Ground},
     error::OtError,
     label_vectors::LabelVectors,
     options::{OptionSpec, Options},
     real::Real,
     solution::{Gradient, Solution},
-    solver::transport,
+    solver::{costs::Costs, transport},
 };
 
 /// A probability of the student below this counts as this in a logarithm; the gradient there is 0.
@@ -41,6 +41,50 @@ enum LabelCost {
     CrossEntropy,
 }
 
+impl LabelCost {
+    fn of(self, s: &[f64], t: &[f64]) -> f64 {
+        let each = s.iter().zip(t);
+        match self {
+            LabelCost::Squared => each.map(|(s, t)| (s - t) * (s - t)).sum(),
+            LabelCost::CrossEntropy => -each.map(|(s, t)| t * s.max(SMALLEST_PROBABILITY).ln()).sum::<f64>(),
+        }
+    }
+}
+
+/// ‖x_i − y_j‖² + β·L(s_i, t_j), computed anew for each pair.
+struct JointCosts<'a, T> {
+    features: Anew<'a, T>,
+    labels: (&'a LabelVectors, &'a LabelVectors),
+    beta: f64,
+    label_cost: LabelCost,
+}
+
+impl<T> JointCosts<'_, T> {
+    fn of_labels(&self, i: usize, j: usize) -> f64 {
+        self.beta * self.label_cost.of(self.labels.0.row(i), self.labels.1.row(j))
+    }
+}
+
+impl<T: Real> Costs for JointCosts<'_, T> {
+    fn shape(&self) -> (usize, usize) {
+        self.features.shape()
+    }
+
+    fn pair(&self, i: usize, j: usize) -> f64 {
+        self.features.pair(i, j) + self.of_labels(i, j)
+    }
+
+    fn fill_row(&self, i: usize, out: &mut [f64]) {
+        self.features.fill_row(i, out);
+        out.iter_mut().enumerate().for_each(|(j, c)| *c += self.of_labels(i, j));
+    }
+
+    /// A sum over classes has as many roundings; a logarithm a few.
+    fn relative_error(&self) -> f64 {
+        self.features.relative_error() + f64::EPSILON * (self.labels.0.classes as f64 + 8.0)
+    }
+}
+
 /// Exact joint W₂² (squared, as in the paper); O(nm(d + classes)) for the costs and up to O(n³) for the plan.
 #[derive(Debug, Clone, Copy)]
 pub struct Jw2 {
@@ -65,25 +109,32 @@ impl<T: Real> Divergence<T> for Jw2 {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
         equal_widths("jw2", a, b)?;
         let (labels_a, labels_b) = self.label_vectors(a, b)?;
-        let mut joint = cost::squared_distances(a, b);
-        let beta = self.beta.unwrap_or_else(|| joint.iter().fold(0.0, |most: f64, c| most.max(c.wide())));
-        for (i, row) in joint.chunks_exact_mut(b.len()).enumerate() {
+        let mut rounded = cost::rounded_distances(a, b, Ground::Squared);
+        let beta = self.beta.unwrap_or_else(|| cost::largest_of(&rounded, a, b));
+        let exact = JointCosts {
+            features: Anew::new(a, b, Ground::Squared),
+            labels: (&labels_a, &labels_b),
+            beta,
+            label_cost: self.label_cost,
+        };
+        for (i, row) in rounded.cost.to_mut().chunks_exact_mut(b.len()).enumerate() {
             for (j, c) in row.iter_mut().enumerate() {
-                *c += T::of(beta * self.label_cost(labels_a.row(i), labels_b.row(j)));
+                *c = T::of(c.wide() + exact.of_labels(i, j));
             }
         }
-        if joint.iter().any(|c| !c.is_finite()) {
+        // Rounded once as a distance and once as a sum.
+        rounded.relative *= 2.0;
+        if rounded.cost.iter().any(|c| !c.is_finite()) {
             let message = format!("with beta = {beta} the costs are no longer finite: give a smaller beta");
             return Err(OtError::Numeric { metric: "jw2".to_owned(), message });
         }
-        let found = transport::solve(&joint, (a.len(), b.len()), a.weights(), b.weights(), request.start);
+        let problem = transport::Problem { rounded: &rounded, exact: &exact };
+        let found = transport::solve(&problem, a.masses(), b.masses(), request.start);
 
-        let mut value = 0.0;
         let (mut features, mut soft) = (vec![0.0; a.len() * a.width()], vec![0.0; a.len() * labels_a.classes]);
-        for (i, j, mass) in found.plan.entries() {
-            let (s, t) = (labels_a.row(i), labels_b.row(j));
-            value += mass * (cost::squared_distance(a.row(i), b.row(j)) + beta * self.label_cost(s, t));
-            if request.gradient {
+        if request.gradient {
+            for (i, j, mass) in found.plan.entries() {
+                let (s, t) = (labels_a.row(i), labels_b.row(j));
                 let into = &mut features[i * a.width()..][..a.width()];
                 for ((g, x), y) in into.iter_mut().zip(a.row(i)).zip(b.row(j)) {
                     *g += 2.0 * mass * (x.wide() - y.wide());
@@ -94,7 +145,7 @@ impl<T: Real> Divergence<T> for Jw2 {
         let narrow = |values: Vec<f64>| values.into_iter().map(T::of).collect();
         let is_soft = matches!(a.labels(), Labels::Soft { .. });
         Ok(Solution {
-            value,
+            value: found.value,
             gradient: request
                 .gradient
                 .then(|| Gradient { features: narrow(features), soft_labels: is_soft.then(|| narrow(soft)) }),
@@ -115,14 +166,6 @@ impl Jw2 {
             return Err(OtError::Numeric { metric: "jw2".to_owned(), message });
         }
         LabelVectors::of_both("jw2", a, b)
-    }
-
-    fn label_cost(&self, s: &[f64], t: &[f64]) -> f64 {
-        let each = s.iter().zip(t);
-        match self.label_cost {
-            LabelCost::Squared => each.map(|(s, t)| (s - t) * (s - t)).sum(),
-            LabelCost::CrossEntropy => -each.map(|(s, t)| t * s.max(SMALLEST_PROBABILITY).ln()).sum::<f64>(),
-        }
     }
 
     /// Adds scale · ∂L/∂s.

@@ -80,7 +80,7 @@ impl Problem<'_> {
 
     /// The vertex of the transport polytope that is cheapest under this cost.
     fn vertex(&self, cost: &[f64], start: Option<&Potentials>) -> (Plan, Potentials) {
-        let found = transport::solve(cost, self.sizes, self.weights[0], self.weights[1], start);
+        let found = transport::solve_matrix(cost, self.sizes, self.weights[0], self.weights[1], start);
         (found.plan, found.potentials)
     }
 

@@ -2,8 +2,15 @@
 //! The one place that chooses between exact solvers of a given cost matrix.
 //! Next: [`super::assignment`], [`super::network_simplex`].
 
-use super::{assignment, network_simplex};
+use super::{
+    assignment::{self, Assignment, refine, rows},
+    costs::{Costs, Held, Verdict},
+    network_simplex,
+};
 use crate::{
+    cost::Rounded,
+    crew::Crew,
+    isa::Isa,
     real::Real,
     solution::{Plan, Potentials, Status},
 };
@@ -13,35 +20,69 @@ use crate::{
 pub struct Transport {
     pub plan: Plan,
     pub potentials: Potentials,
-    /// Σ γ_ij c_ij over the cost matrix as given.
+    /// Σ γ_ij c_ij over the exact costs.
     pub value: f64,
-    /// Value minus the dual bound of the potentials, both computed in `f64` over the whole matrix.
+    /// How far from the optimum the value can be, all rounding included; never negative.
     pub gap: f64,
     pub status: Status,
     pub iterations: usize,
 }
 
+/// A cost matrix in the precision of the features, and what its entries really are.
+pub(crate) struct Problem<'p, 'r, T: Real, C> {
+    pub rounded: &'p Rounded<'r, T>,
+    pub exact: &'p C,
+}
+
 /// The plan of least cost for a row-major matrix `[n, m]`; weights of `None` are uniform.
-pub fn solve<T: Real>(
+pub fn solve_matrix<T: Real>(
     cost: &[T],
     (n, m): (usize, usize),
     a: Option<&[f64]>,
     b: Option<&[f64]>,
     start: Option<&Potentials>,
 ) -> Transport {
+    debug_assert_eq!(cost.len(), n * m);
+    solve(&Problem { rounded: &Rounded::exact(cost, m), exact: &Held { cost, columns: m } }, a, b, start)
+}
+
+/// The plan of least exact cost; weights of `None` are uniform, others need not sum to one.
+pub(crate) fn solve<T: Real, C: Costs>(
+    problem: &Problem<T, C>,
+    a: Option<&[f64]>,
+    b: Option<&[f64]>,
+    start: Option<&Potentials>,
+) -> Transport {
+    let (n, m) = problem.exact.shape();
     if n == m && a.is_none() && b.is_none() {
-        let start = start.filter(|p| p.v.len() == m).map(|p| p.v.as_slice());
-        let found = assignment::solve(cost, n, start);
-        return Transport {
-            plan: Plan::Permutation(found.columns),
-            potentials: found.potentials,
-            value: found.value,
-            gap: found.gap,
-            status: Status::Optimal,
-            iterations: found.iterations,
-        };
+        return assign(problem, n, start);
     }
-    let uniform = |count: usize| vec![1.0 / count as f64; count];
+    let uniform = |count: usize| vec![1.0; count];
     let (uniform_a, uniform_b) = (uniform(n), uniform(m));
-    network_simplex::solve(cost, a.unwrap_or(&uniform_a), b.unwrap_or(&uniform_b), start)
+    network_simplex::solve_problem(problem, a.unwrap_or(&uniform_a), b.unwrap_or(&uniform_b), start)
+}
+
+fn assign<T: Real, C: Costs>(problem: &Problem<T, C>, n: usize, start: Option<&Potentials>) -> Transport {
+    let start = start.filter(|p| p.v.len() == n).map(|p| p.v.as_slice());
+    Crew::with(n >= assignment::PARALLEL_FROM, |crew| {
+        let rows = rows::Bounded { rounded: problem.rounded, exact: problem.exact };
+        let found = assignment::solve_rows(crew, &rows, start);
+        let verdict = Verdict::new(problem.exact, found.gap, found.value, &found.potentials);
+        if verdict.is_optimal() {
+            return of_assignment(found, verdict);
+        }
+        let refined = refine::refine(Isa::detect(), crew, problem.exact, &found.columns, usize::MAX);
+        if refined.verdict.gap < verdict.gap {
+            let verdict = refined.verdict;
+            return of_assignment(refined.into_assignment(found.iterations), verdict);
+        }
+        of_assignment(found, verdict)
+    })
+}
+
+/// A matching as a plan, with what its certificate says.
+pub(crate) fn of_assignment(found: Assignment, verdict: Verdict) -> Transport {
+    let Assignment { columns, potentials, value, iterations, .. } = found;
+    let (gap, status) = (verdict.gap, verdict.status());
+    Transport { plan: Plan::Permutation(columns), potentials, value, gap, status, iterations }
 }

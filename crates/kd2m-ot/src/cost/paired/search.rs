@@ -14,7 +14,7 @@ use crate::{
     cloud::Cloud,
     cost::{
         centring::Centres,
-        scan::{CentredDistance, PairCost, PairCosts},
+        scan::{PairCost, PairCosts},
     },
     crew::Crew,
     isa::{Isa, Vnni},
@@ -68,8 +68,7 @@ pub fn prove<T: Real>(
 
     let bounds = Bounds::new(&of_x, &of_y, &pairs, d)?;
     let open = bounds.search(vnni, crew, &rows, &panels, width)?;
-    let cost = |i: usize, j: usize| isa.run(CentredDistance { x: a.row(i), p: &centres.a, y: b.row(j), q: &centres.b });
-    open.into_iter().all(|(i, j)| cost(i, j) >= pairs[i].centred).then_some(pairs)
+    super::decide(isa, (a, b), centres, pairs, open)
 }
 
 /// Which computed value of row i and column j proves that the pair (i, j) is no nearer than (i, i).

@@ -24,8 +24,8 @@ fn check(isa: Isa, n: usize, d: usize, noise: f32, scale: f32, seed: u64) -> Opt
             };
             let found = prove(isa, crew, &a, &b, &centres);
             proved = Some(found.is_some());
-            if let Some(pairs) = found {
-                for (i, pair) in pairs.iter().enumerate() {
+            if let Some(found) = found {
+                for (i, pair) in found.pairs.iter().enumerate() {
                     let tolerance = 1e-10 * f64::from(scale).powi(2) * d as f64;
                     assert!((pair.centred - cost(i, i)).abs() <= tolerance);
                     assert!((0..n).all(|j| cost(i, i) <= cost(i, j) + tolerance), "n = {n}, d = {d}, row {i}");

@@ -12,7 +12,7 @@ use crate::{
     cost::{
         centring::Centres,
         pairwise::Pairwise,
-        scan::{CentredDistance, PairCost, PairCosts},
+        scan::{PairCost, PairCosts},
     },
     crew::Crew,
     isa::Isa,
@@ -37,8 +37,7 @@ pub fn prove<T: Real>(isa: Isa, crew: &Crew, a: &Cloud<T>, b: &Cloud<T>, centres
     let limits: Vec<T> =
         pairs.iter().enumerate().map(|(i, own)| T::of((own.centred + products.rounding(i)) * (1.0 + 1e-6))).collect();
     let open = search(crew, &products, &limits)?;
-    let cost = |i: usize, j: usize| isa.run(CentredDistance { x: a.row(i), p: &centres.a, y: b.row(j), q: &centres.b });
-    open.into_iter().all(|(i, j)| cost(i, j) >= pairs[i].centred).then_some(pairs)
+    super::decide(isa, (a, b), centres, pairs, open)
 }
 
 /// All pairs off the diagonal whose computed cost is below the row's limit, or `None` if there are more than n.

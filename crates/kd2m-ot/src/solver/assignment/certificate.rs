@@ -38,13 +38,27 @@ pub(crate) fn certify<R: Rows>(isa: Isa, crew: &Crew, rows: &R, matching: Matchi
         }
     }
     // Potentials only fell since the others' bounds were taken, so their reduced costs only rose.
-    let least = |i: usize| seen.near.row(i).iter().fold(seen.others[i], |u, &(j, c)| u.min(c - v[j as usize]));
-    let u: Vec<f64> = (0..n).map(least).collect();
-    let costs: Vec<f64> = (0..n).map(|i| seen.near.cost(i, columns[i])).collect();
-    let value = costs.iter().sum::<f64>() / n as f64;
-    // The slack of each pair is summed, not the two large totals: their difference would cancel.
-    let slack = |i: usize| costs[i] - u[i] - v[columns[i] as usize];
-    let gap = (0..n).map(slack).sum::<f64>() / n as f64;
+    let mut u = Vec::with_capacity(n);
+    let (mut value, mut gap) = (0.0, 0.0);
+    for i in 0..n {
+        let others = seen.others[i];
+        let (mut least, mut certain) = (others, others);
+        let (mut own, mut own_doubt) = (f64::INFINITY, 0.0);
+        for &(j, c) in seen.near.row(i) {
+            let (reduced, doubt) = (c - v[j as usize], rows.doubt(i, j as usize, c));
+            least = least.min(reduced);
+            certain = certain.min(reduced - doubt);
+            if j == columns[i] {
+                (own, own_doubt) = (reduced, doubt);
+                value += c;
+            }
+        }
+        // The slack of each pair is summed, not the two large totals: their difference would cancel. What is left of rounding
+        // is that of the differences themselves.
+        gap += own - certain + own_doubt + f64::EPSILON * (own.abs() + certain.abs());
+        u.push(least);
+    }
+    let (value, gap) = (value / n as f64, gap / n as f64);
     Assignment { columns, potentials: Potentials { u, v }, value, gap, iterations }
 }
 

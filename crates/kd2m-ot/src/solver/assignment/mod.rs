@@ -8,6 +8,7 @@ pub mod dense;
 pub mod fast;
 mod lists;
 mod minima;
+pub(crate) mod refine;
 pub mod rows;
 mod scans;
 mod search;
@@ -18,6 +19,7 @@ mod tests;
 
 use rows::Rows;
 
+use super::costs::{Held, Verdict, is_at_rounding};
 use crate::{crew::Crew, isa::Isa, real::Real, solution::Potentials};
 
 /// An optimal assignment and the proof of it.
@@ -29,7 +31,7 @@ pub struct Assignment {
     pub potentials: Potentials,
     /// Mean cost of the matched pairs.
     pub value: f64,
-    /// `value − mean(u) − mean(v)`: how far from optimal the assignment can be, computed in `f64` over the whole matrix.
+    /// How far from optimal the assignment can be: `value − mean(u) − mean(v)` with all that rounding can have hidden added.
     pub gap: f64,
     /// Augmenting paths searched.
     pub iterations: usize,
@@ -45,18 +47,22 @@ pub fn solve<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>) -> Assignment
 }
 
 fn solve_by<T: Real>(crew: &Crew, cost: &[T], n: usize, start: Option<&[f64]>) -> Assignment {
+    let (isa, exact) = (Isa::detect(), Held { cost, columns: n });
     let rows = rows::Matrix::new(cost, n);
     let found = solve_rows(crew, &rows, start);
-    // Fixed point holds 27 bits: a matrix in double precision, or one of a very wide range, is finished in `f64`.
-    let largest = found.potentials.u.iter().fold(found.value.abs(), |most, u| most.max(u.abs()));
-    if found.gap <= largest * T::epsilon().wide() {
+    if is_at_rounding(found.gap, found.value) {
         return found;
     }
+    // Fixed point holds 27 bits. What it leaves open is mostly settled over few entries; a very wide range is refined.
     let iterations = found.iterations;
-    let polished = dense::solve(cost, n, Some(&found.potentials.v));
-    let polished = Matching { iterations: iterations + polished.iterations, ..polished };
-    let polished = certificate::certify(Isa::detect(), crew, &rows, polished);
-    if polished.gap < found.gap { polished } else { found }
+    let matching = Matching { columns: found.columns, v: found.potentials.v, iterations };
+    let found = certificate::certify(isa, crew, &rows::Settled(rows), matching);
+    let verdict = Verdict::new(&exact, found.gap, found.value, &found.potentials);
+    if verdict.is_optimal() {
+        return Assignment { gap: verdict.gap, ..found };
+    }
+    let refined = refine::refine(isa, crew, &exact, &found.columns, usize::MAX);
+    if refined.verdict.gap < verdict.gap { refined.into_assignment(iterations) } else { found }
 }
 
 /// The same for any source of rows, without the finish in `f64`: the gap tells what fixed point left open.
@@ -76,7 +82,7 @@ pub(crate) fn solve_rows<R: Rows>(crew: &Crew, rows: &R, start: Option<&[f64]>) 
 }
 
 /// From this size on the passes over the matrix are shared among threads; below, waking them costs more than they save.
-const PARALLEL_FROM: usize = 384;
+pub(crate) const PARALLEL_FROM: usize = 384;
 
 /// What a solver claims: nobody trusts it before [`certificate::certify`] has seen it.
 #[derive(Debug, Clone, PartialEq)]

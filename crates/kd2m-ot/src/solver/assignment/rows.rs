@@ -2,8 +2,10 @@
 //! In fixed point all sums, differences and comparisons of the search are exact: no tolerance, no drift, ties are ties.
 
 use crate::{
+    cost::Rounded,
     isa::{Element, LANES, Simd},
     real::Real,
+    solver::costs::Costs,
 };
 
 /// A square cost matrix by rows, held or computed.
@@ -29,6 +31,11 @@ pub trait Rows: Sync {
     /// The exact cost of a pair in `f64`, where entries are rounded.
     fn exact(&self, _i: usize, _j: usize) -> Option<f64> {
         None
+    }
+
+    /// How far that exact cost may itself lie from real arithmetic's.
+    fn doubt(&self, _i: usize, _j: usize, _cost: f64) -> f64 {
+        0.0
     }
 
     /// Rows to list anew at a time: one where rows are held, tens for each thread where they are computed.
@@ -68,6 +75,58 @@ impl<T: Real> Rows for Matrix<'_, T> {
     #[inline(always)]
     fn fetch<'s>(&'s self, _: &[u32], _: &'s mut Vec<T>) -> Fetched<'s, T> {
         Fetched::held(self.cost, self.n)
+    }
+}
+
+/// A held matrix whose entries are known to be exact: where fixed point leaves something open, single entries are looked at again.
+#[derive(Debug, Clone, Copy)]
+pub struct Settled<'a, T>(pub Matrix<'a, T>);
+
+impl<T: Real> Rows for Settled<'_, T> {
+    type Element = T;
+
+    fn size(&self) -> usize {
+        self.0.n
+    }
+
+    #[inline(always)]
+    fn fetch<'s>(&'s self, rows: &[u32], scratch: &'s mut Vec<T>) -> Fetched<'s, T> {
+        self.0.fetch(rows, scratch)
+    }
+
+    fn exact(&self, i: usize, j: usize) -> Option<f64> {
+        Some(self.0.cost[i * self.0.n + j].wide())
+    }
+}
+
+/// A held matrix whose entries are rounded, with the costs that they stand for.
+pub(crate) struct Bounded<'p, 'r, T: Real, C> {
+    pub rounded: &'p Rounded<'r, T>,
+    pub exact: &'p C,
+}
+
+impl<T: Real, C: Costs> Rows for Bounded<'_, '_, T, C> {
+    type Element = T;
+
+    fn size(&self) -> usize {
+        self.rounded.columns
+    }
+
+    #[inline(always)]
+    fn fetch<'s>(&'s self, _: &[u32], _: &'s mut Vec<T>) -> Fetched<'s, T> {
+        Fetched::held(&self.rounded.cost, self.rounded.columns)
+    }
+
+    fn rounding(&self, i: usize, row: &[T]) -> f64 {
+        self.rounded.bound(i, row.iter().fold(0.0, |most: f64, c| most.max(c.wide().abs())))
+    }
+
+    fn exact(&self, i: usize, j: usize) -> Option<f64> {
+        Some(self.exact.pair(i, j))
+    }
+
+    fn doubt(&self, _: usize, _: usize, cost: f64) -> f64 {
+        self.exact.relative_error() * cost
     }
 }
 

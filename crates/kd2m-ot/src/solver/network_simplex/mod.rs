@@ -1,32 +1,46 @@
 //! Exact transport between any two marginals: the primal network simplex on the bipartite graph of samples.
 //! Strongly feasible spanning trees (Cunningham 1976) make it end whatever the ties; arcs are priced block by block
-//! (Grigoriadis 1986). Read [`tree`] for a pivot, [`masses`] for why flows are integers, [`super::certificate`] for the proof.
+//! (Grigoriadis 1986). Read [`tree`] for a pivot, [`masses`] for why flows are integers, [`settle`] for the proof.
 
 mod masses;
+mod settle;
 mod tree;
+mod whole;
 
 #[cfg(test)]
 mod tests;
 
-use super::{certificate, transport::Transport};
+use super::{
+    costs::{Costs, Held, Verdict},
+    transport::{Problem, Transport},
+};
 use crate::{
+    cost::Rounded,
     real::Real,
     solution::{Plan, Potentials, Status},
 };
 use masses::Masses;
+use settle::Known;
 use tree::Tree;
 
 /// Pivots allowed for each node: typical problems need 5 to 30.
 const PIVOTS_A_NODE: usize = 2_000;
 
-/// The plan of least cost for a row-major matrix `[n, m]` under weights `a` `[n]` and `b` `[m]`, each summing to one.
+/// A plan's cost, feasible potentials, and how far apart they leave it from the optimum.
+pub struct Proof {
+    pub potentials: Potentials,
+    pub value: f64,
+    pub gap: f64,
+}
+
+/// The plan of least cost for a row-major matrix `[n, m]` under weights `a` `[n]` and `b` `[m]`, which count as shares of their sums.
 ///
 /// `start` holds potentials whose column part shapes the first tree: it changes the time, never the answer.
 ///
 /// # Panics
 /// If `cost` does not hold n·m values: callers own all three.
 pub fn solve<T: Real>(cost: &[T], a: &[f64], b: &[f64], start: Option<&Potentials>) -> Transport {
-    solve_capped(cost, a, b, start, PIVOTS_A_NODE.saturating_mul(a.len() + b.len()))
+    solve_capped(cost, a, b, start, usize::MAX)
 }
 
 /// The same with a cap on pivots. When it is met the plan is feasible all the same, the status tells how much mass had found no
@@ -41,11 +55,65 @@ pub fn solve_capped<T: Real>(
     start: Option<&Potentials>,
     max_pivots: usize,
 ) -> Transport {
-    let (n, m) = (a.len(), b.len());
-    assert_eq!(cost.len(), n * m, "one cost for each pair");
+    assert_eq!(cost.len(), a.len() * b.len(), "one cost for each pair");
+    let problem = Problem { rounded: &Rounded::exact(cost, b.len()), exact: &Held { cost, columns: b.len() } };
+    let max_pivots = max_pivots.min(PIVOTS_A_NODE.saturating_mul(a.len() + b.len()));
+    solve_problem_capped(&problem, a, b, start, max_pivots)
+}
+
+/// The plan of least exact cost: first over the rounded matrix, then over what rounding left in question, and in whole numbers where
+/// the range of the costs asks for it.
+pub(crate) fn solve_problem<T: Real, C: Costs>(
+    problem: &Problem<T, C>,
+    a: &[f64],
+    b: &[f64],
+    start: Option<&Potentials>,
+) -> Transport {
+    solve_problem_capped(problem, a, b, start, PIVOTS_A_NODE.saturating_mul(a.len() + b.len()))
+}
+
+fn solve_problem_capped<T: Real, C: Costs>(
+    problem: &Problem<T, C>,
+    a: &[f64],
+    b: &[f64],
+    start: Option<&Potentials>,
+    max_pivots: usize,
+) -> Transport {
     let masses = Masses::new(a, b);
+    let (mut tree, mut pivots, mut is_done) = over_rounded(&problem.rounded.cost, &masses, start, max_pivots);
+    let mut known = Known::new(problem);
+    if is_done {
+        let (more, ended) = known.settle(&mut tree, max_pivots - pivots);
+        (pivots, is_done) = (pivots + more, ended);
+    }
+    let unplaced = masses.share(tree.mass_at_root());
+    let flows = tree.complete_flows().into_iter();
+    let mut entries: Vec<_> = flows.map(|(i, j, flow)| (i, j, masses.share(flow))).collect();
+    let mut proof = known.certify(&entries, tree.sink_potentials());
+    let verdict = |proof: &Proof| Verdict::new(problem.exact, proof.gap, proof.value, &proof.potentials);
+    if is_done && !verdict(&proof).is_optimal() {
+        let finished = whole::finish(tree, &masses, problem.exact, max_pivots - pivots);
+        if let Some(whole) = finished.filter(|whole| whole.proof.gap < proof.gap) {
+            (entries, proof, pivots) = (whole.entries, whole.proof, pivots + whole.pivots);
+        }
+    }
+    let Verdict { gap, .. } = verdict(&proof);
+    let status = if is_done { verdict(&proof).status() } else { Status::Stopped { error: unplaced } };
+    let Proof { potentials, value, .. } = proof;
+    let plan = Plan::Sparse { n: a.len(), m: b.len(), entries };
+    Transport { plan, potentials, value, gap, status, iterations: pivots }
+}
+
+/// A tree for the costs of a matrix, the pivots that it took, and whether it is optimal for them.
+fn over_rounded<T: Real>(
+    cost: &[T],
+    masses: &Masses,
+    start: Option<&Potentials>,
+    max_pivots: usize,
+) -> (Tree<f64>, usize, bool) {
+    let (n, m) = (masses.a.len(), masses.b.len());
     let largest = cost.iter().fold(0.0, |most: f64, c| most.max(c.wide().abs()));
-    let mut tree = Tree::new(&masses, largest);
+    let mut tree = Tree::new(masses, largest);
     tree.adopt_cheapest_sinks(cost, start.filter(|p| p.v.len() == m));
 
     // Rounding of the potentials, not optimality, would decide between arcs closer to zero than this.
@@ -53,7 +121,6 @@ pub fn solve_capped<T: Real>(
     let mut pricing = Pricing::new(n, m);
     let mut pivots = 0;
     let mut is_fresh = false;
-    let mut is_optimal = false;
     while pivots < max_pivots {
         match pricing.next_entering(cost, &tree, tolerance) {
             Some((i, j)) => {
@@ -66,26 +133,10 @@ pub fn solve_capped<T: Real>(
                 tree.recompute_potentials(|i, j| cost[i * m + j].wide());
                 is_fresh = true;
             }
-            None => {
-                is_optimal = true;
-                break;
-            }
+            None => return (tree, pivots, true),
         }
     }
-
-    let unplaced = masses.share(tree.mass_at_root());
-    let flows = tree.complete_flows().into_iter();
-    let entries: Vec<_> = flows.map(|(i, j, flow)| (i, j, masses.share(flow))).collect();
-    let status = if is_optimal { Status::Optimal } else { Status::Stopped { error: unplaced } };
-    let proof = certificate::of_plan(cost, (n, m), &entries, tree.sink_potentials());
-    Transport {
-        plan: Plan::Sparse { n, m, entries },
-        potentials: proof.potentials,
-        value: proof.value,
-        gap: proof.gap,
-        status,
-        iterations: pivots,
-    }
+    (tree, pivots, false)
 }
 
 /// Walks over all arcs in blocks of about √(nm) and takes the most negative reduced cost of a block.
@@ -102,7 +153,7 @@ impl Pricing {
         Self { n, m, block: ((n * m) as f64).sqrt().ceil() as usize, at: 0 }
     }
 
-    fn next_entering<T: Real>(&mut self, cost: &[T], tree: &Tree, tolerance: f64) -> Option<(usize, usize)> {
+    fn next_entering<T: Real>(&mut self, cost: &[T], tree: &Tree<f64>, tolerance: f64) -> Option<(usize, usize)> {
         let arcs = self.n * self.m;
         let (mut scanned, mut in_block) = (0, 0);
         let mut best = (-tolerance, None);

@@ -2,17 +2,38 @@
 //! Each node knows its parent, the flow on the arc between them and its children; a pivot re-hangs one subtree.
 //! Strong feasibility: an arc without flow always points to the root, i.e. a sink's arc from its parent carries flow.
 
+use std::ops::{Add, Neg, Sub};
+
 use super::masses::Masses;
 use crate::{real::Real, solution::Potentials};
 
 const NONE: u32 = u32::MAX;
 
-pub struct Tree {
+/// What costs and potentials are counted in: `f64`, or whole numbers in which nothing is rounded.
+pub trait Price: Copy + PartialOrd + Add<Output = Self> + Sub<Output = Self> + Neg<Output = Self> {
+    const ZERO: Self;
+    /// Below every potential: a sink that holds it never enters.
+    const NEVER: Self;
+}
+
+impl Price for f64 {
+    const ZERO: Self = 0.0;
+    const NEVER: Self = f64::NEG_INFINITY;
+}
+
+impl Price for i128 {
+    const ZERO: Self = 0;
+    /// Far enough from the end for a cost and another potential to be added.
+    const NEVER: Self = i128::MIN / 2;
+}
+
+#[derive(Clone)]
+pub struct Tree<P> {
     n: usize,
     m: usize,
     root: usize,
     /// Cost of an artificial arc. Two of them, source → root → sink, must exceed any real arc: then no optimal flow uses them.
-    artificial: f64,
+    artificial: P,
     is_active: Vec<bool>,
     parent: Vec<u32>,
     depth: Vec<u32>,
@@ -20,14 +41,14 @@ pub struct Tree {
     next_sibling: Vec<u32>,
     previous_sibling: Vec<u32>,
     /// Flow on the arc between a node and its parent, whatever its direction.
-    flow: Vec<i64>,
-    /// Node potentials π: tree arcs i → j have c + π_i − π_j = 0. Sinks without mass hold −∞, so that they never enter.
-    pi: Vec<f64>,
+    flow: Vec<i128>,
+    /// Node potentials π: tree arcs i → j have c + π_i − π_j = 0. Sinks without mass hold [`Price::NEVER`].
+    pi: Vec<P>,
     /// Scratch of [`Tree::shift_subtree`].
     stack: Vec<u32>,
 }
 
-impl Tree {
+impl Tree<f64> {
     /// The star: every node of positive mass hangs from the root. Nodes without mass stay out.
     pub fn new(masses: &Masses, largest_cost: f64) -> Self {
         let (n, m) = (masses.a.len(), masses.b.len());
@@ -63,23 +84,6 @@ impl Tree {
         tree
     }
 
-    pub fn is_active_source(&self, i: usize) -> bool {
-        self.is_active[i]
-    }
-
-    pub fn pi_source(&self, i: usize) -> f64 {
-        self.pi[i]
-    }
-
-    pub fn pi_sinks(&self) -> &[f64] {
-        &self.pi[self.n..self.root]
-    }
-
-    /// Column potentials v; sinks without mass hold −∞.
-    pub fn sink_potentials(&self) -> Vec<f64> {
-        self.pi_sinks().to_vec()
-    }
-
     /// A better first tree: each source moves whole to its cheapest sink (under the start's potentials) while that sink keeps some
     /// flow from the root, so the tree stays strongly feasible.
     pub fn adopt_cheapest_sinks<T: Real>(&mut self, cost: &[T], start: Option<&Potentials>) {
@@ -102,9 +106,57 @@ impl Tree {
             }
         }
     }
+}
+
+impl<P: Price> Tree<P> {
+    pub fn is_active_source(&self, i: usize) -> bool {
+        self.is_active[i]
+    }
+
+    pub fn pi_source(&self, i: usize) -> P {
+        self.pi[i]
+    }
+
+    pub fn pi_sinks(&self) -> &[P] {
+        &self.pi[self.n..self.root]
+    }
+
+    /// Column potentials v; sinks without mass hold [`Price::NEVER`].
+    pub fn sink_potentials(&self) -> Vec<P> {
+        self.pi_sinks().to_vec()
+    }
+
+    /// The same tree under other costs: flows do not depend on these, so it is as feasible as it was.
+    pub fn priced_anew<Q: Price>(self, artificial: Q, cost: impl FnMut(usize, usize) -> Q) -> Tree<Q> {
+        let mut pi = vec![Q::ZERO; self.root + 1];
+        for node in 0..self.root {
+            pi[node] = match (node < self.n, self.is_active[node]) {
+                (true, _) => -artificial,
+                (false, true) => artificial,
+                (false, false) => Q::NEVER,
+            };
+        }
+        let mut tree = Tree {
+            n: self.n,
+            m: self.m,
+            root: self.root,
+            artificial,
+            is_active: self.is_active,
+            parent: self.parent,
+            depth: self.depth,
+            first_child: self.first_child,
+            next_sibling: self.next_sibling,
+            previous_sibling: self.previous_sibling,
+            flow: self.flow,
+            pi,
+            stack: self.stack,
+        };
+        tree.recompute_potentials(cost);
+        tree
+    }
 
     /// Brings arc i → j of this cost into the tree and takes the last blocking arc of its cycle out.
-    pub fn pivot(&mut self, i: usize, j: usize, cost: f64) {
+    pub fn pivot(&mut self, i: usize, j: usize, cost: P) {
         let sink = self.n + j;
         let reduced = cost + self.pi[i] - self.pi[sink];
         let join = self.join(i, sink);
@@ -133,8 +185,8 @@ impl Tree {
 
     /// The node under the leaving arc, whether it lies on the source's side, and the flow that it lets through. Of several arcs that
     /// block, the last met when walking the cycle from the join along the entering arc: that keeps the tree strongly feasible.
-    fn leaving_arc(&self, i: usize, sink: usize, join: usize) -> (usize, bool, i64) {
-        let mut found = (NONE as usize, true, i64::MAX);
+    fn leaving_arc(&self, i: usize, sink: usize, join: usize) -> (usize, bool, i128) {
+        let mut found = (NONE as usize, true, i128::MAX);
         // On this side flow grows downwards, so arcs of sources, which point up, lose it.
         let mut node = i;
         while node != join {
@@ -153,7 +205,7 @@ impl Tree {
         found
     }
 
-    fn push_around(&mut self, i: usize, sink: usize, join: usize, amount: i64) {
+    fn push_around(&mut self, i: usize, sink: usize, join: usize, amount: i128) {
         if amount == 0 {
             return;
         }
@@ -170,7 +222,7 @@ impl Tree {
     }
 
     /// Cuts the subtree of `top` off, turns it upside down so that `inside` becomes its top, and hangs it from `outside`.
-    fn rehang(&mut self, inside: usize, outside: usize, top: usize, entering_flow: i64) {
+    fn rehang(&mut self, inside: usize, outside: usize, top: usize, entering_flow: i128) {
         let (mut node, mut new_parent, mut new_flow) = (inside, outside, entering_flow);
         loop {
             let (old_parent, old_flow) = (self.parent[node] as usize, self.flow[node]);
@@ -185,12 +237,12 @@ impl Tree {
     }
 
     /// Adds to the potentials below and at `top`, and sets their depths.
-    fn shift_subtree(&mut self, top: usize, shift: f64) {
+    fn shift_subtree(&mut self, top: usize, shift: P) {
         let mut stack = std::mem::take(&mut self.stack);
         stack.push(top as u32);
         while let Some(node) = stack.pop() {
             let node = node as usize;
-            self.pi[node] += shift;
+            self.pi[node] = self.pi[node] + shift;
             self.depth[node] = self.depth[self.parent[node] as usize] + 1;
             let mut child = self.first_child[node];
             while child != NONE {
@@ -202,7 +254,7 @@ impl Tree {
     }
 
     /// Potentials anew from the tree's arcs alone, free of what many pivots have rounded.
-    pub fn recompute_potentials(&mut self, cost: impl Fn(usize, usize) -> f64) {
+    pub fn recompute_potentials(&mut self, mut cost: impl FnMut(usize, usize) -> P) {
         let mut stack = vec![self.root as u32];
         while let Some(node) = stack.pop() {
             let node = node as usize;
@@ -224,13 +276,13 @@ impl Tree {
     }
 
     /// Mass that still travels through the root, on no arc of its own.
-    pub fn mass_at_root(&self) -> i64 {
+    pub fn mass_at_root(&self) -> i128 {
         (0..self.n).filter(|&i| self.parent[i] as usize == self.root).map(|i| self.flow[i]).sum()
     }
 
     /// All flows (source, sink, units) by rows; what still travels through the root is paired off in order, so that the plan is
     /// feasible even when the pivots were capped.
-    pub fn complete_flows(&self) -> Vec<(u32, u32, i64)> {
+    pub fn complete_flows(&self) -> Vec<(u32, u32, i128)> {
         let mut flows = Vec::with_capacity(self.n + self.m);
         let (mut supplies, mut demands) = (Vec::new(), Vec::new());
         for node in (0..self.root).filter(|&node| self.is_active[node] && self.flow[node] > 0) {
