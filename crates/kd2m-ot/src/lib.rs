@@ -1,8 +1,7 @@
-//! Distances between point clouds, histograms and Gaussians, with their gradients, on plain slices.
+#![doc = include_str!("../README.md")]
 //!
 //! Two sets of features become two [`Cloud`]s (checked once), a [`Divergence`](divergence::Divergence) compares them, and the
 //! answer is a [`Solution`]: value, gradient with respect to the first cloud, coupling, potentials, and an honest [`Status`].
-//! Every divergence is written once, here; the program, the training loop and other languages call it.
 //! Start with [`divergence::registry`] to see what there is.
 
 pub mod bounds;

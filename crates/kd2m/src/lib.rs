@@ -1,8 +1,6 @@
-//! KD²M: feature knowledge distillation by distribution matching.
+#![doc = include_str!("../README.md")]
 //!
-//! A student learns from a frozen teacher by minimising CE(student) + λ · D(student features, teacher features) over mini-batches
-//! that both networks see (Montesuma, 2025). [`criterion`] holds the losses, [`train`] the loop, [`engine`] what runs a network.
-//! Burn users take a [`criterion::Criterion`] into their own loop; everyone else reads [`train::distill`] first.
+//! Burn users take a [`criterion::Criterion`] into their own loop; everyone else reads [`train::distill`](train::distill()) first.
 
 pub mod batch;
 pub mod bench;

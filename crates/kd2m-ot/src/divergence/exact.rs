@@ -213,7 +213,8 @@ impl Exact {
         let v: Vec<f64> = pairs.iter().map(|pair| -2.0 * pair.along).collect();
         let costs = pairs.iter().map(|pair| self.ground.of_squared(pair.plain));
         let potentials = Potentials { u: costs.zip(&v).map(|(cost, v)| cost - v).collect(), v };
-        let doubt = |&(i, squared): &(usize, f64)| self.ground.of_error(squared, self.ground.of_squared(pairs[i].plain));
+        let doubt =
+            |&(i, squared): &(usize, f64)| self.ground.of_error(squared, self.ground.of_squared(pairs[i].plain));
         let gap = proved.doubts.iter().map(doubt).sum::<f64>() / pairs.len() as f64;
         self.found((0..pairs.len() as u32).collect(), potentials, pairs, gap, 0, width)
     }

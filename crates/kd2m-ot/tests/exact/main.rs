@@ -112,7 +112,12 @@ fn the_wrappers_and_w1_are_as_exact() {
             let found = registry::build(&Options::new(name)).unwrap().evaluate(&a, &b, Request::VALUE).unwrap();
             let above = found.value - exact;
             let level = if found.status.is_trusted() { 2e-10 } else { f64::INFINITY };
-            assert!((-1e-12 * exact..=level * exact).contains(&above), "{name}, {}: {} {exact}", problem.what, found.value);
+            assert!(
+                (-1e-12 * exact..=level * exact).contains(&above),
+                "{name}, {}: {} {exact}",
+                problem.what,
+                found.value
+            );
         }
     }
 }

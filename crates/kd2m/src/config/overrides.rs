@@ -10,7 +10,7 @@ use super::{ArmConfig, Config};
 use crate::{Error, files};
 
 /// The configuration of the digits demonstration, which runs when no other is given.
-const DIGITS_DEMO: &str = include_str!("../../../../configs/digits-demo.toml");
+const DIGITS_DEMO: &str = include_str!("digits-demo.toml");
 
 /// A configuration before its types are known.
 #[derive(Clone)]

@@ -73,7 +73,11 @@ pub(crate) fn refine<C: Costs>(isa: Isa, crew: &Crew, costs: &C, first: &[u32], 
         let total = lifted(&judged);
         let is_modest = judged.largest() <= MODEST * total + floor.iter().fold(0.0, |most: f64, u| most.max(-u));
         let left = if is_modest { judged.slack_total } else { total };
-        let next = if is_modest { (judged.potentials.u.clone(), judged.potentials.v.clone()) } else { (floor.clone(), none.clone()) };
+        let next = if is_modest {
+            (judged.potentials.u.clone(), judged.potentials.v.clone())
+        } else {
+            (floor.clone(), none.clone())
+        };
         if judged.gap(costs) <= best.gap(costs) || judged.own_total < best.own_total {
             best = judged;
         }

@@ -106,13 +106,17 @@ mod tests {
         assert_eq!((masses.total, masses.a[0], masses.b[0]), (84, 12, 7));
         let (a, b) = ([0.1, 0.7, 0.3, 1.0 + 1e-7], [1.0 + 1e-7, 0.3, 0.1, 0.7]);
         let masses = Masses::new(&a, &b);
-        assert_eq!([masses.a[0], masses.a[1], masses.a[2], masses.a[3]], [masses.b[2], masses.b[3], masses.b[1], masses.b[0]]);
+        assert_eq!(
+            [masses.a[0], masses.a[1], masses.a[2], masses.a[3]],
+            [masses.b[2], masses.b[3], masses.b[1], masses.b[0]]
+        );
         assert_eq!(masses.a.iter().sum::<i128>(), masses.total as i128);
     }
 
     #[test]
     fn any_weights_become_masses_of_one_total() {
-        let awkward: Vec<f64> = (0..50).map(|k| ((k * 7919 % 101) as f64 / 101.0).powi(3) * 10f64.powi(k % 30 - 20)).collect();
+        let awkward: Vec<f64> =
+            (0..50).map(|k| ((k * 7919 % 101) as f64 / 101.0).powi(3) * 10f64.powi(k % 30 - 20)).collect();
         for other in [vec![1.0; 3], awkward.iter().rev().map(|w| w * 0.3).collect(), vec![5e-324, 1e300, 0.0]] {
             let masses = Masses::new(&awkward, &other);
             assert_eq!(masses.a.iter().sum::<i128>(), masses.total as i128);

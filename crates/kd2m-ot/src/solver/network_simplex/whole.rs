@@ -127,7 +127,14 @@ fn cheapest(tree: &Tree<i128>, row: &[f64], i: usize, scale: &Scale) -> Option<(
     best.1
 }
 
-fn proved<C: Costs>(tree: &Tree<i128>, masses: &Masses, exact: &C, cost: &[f64], scale: &Scale, pivots: usize) -> Whole {
+fn proved<C: Costs>(
+    tree: &Tree<i128>,
+    masses: &Masses,
+    exact: &C,
+    cost: &[f64],
+    scale: &Scale,
+    pivots: usize,
+) -> Whole {
     let (n, m) = exact.shape();
     let flows = tree.complete_flows().into_iter();
     let entries: Vec<_> = flows.map(|(i, j, flow)| (i, j, masses.share(flow))).collect();
