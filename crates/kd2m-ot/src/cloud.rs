@@ -57,10 +57,12 @@ pub struct Cloud<'a, T> {
     d: usize,
     weights: Option<Weights>,
     labels: Labels<'a, T>,
+    /// Σ x² over all features, infinite where the squares leave the range.
+    sum_of_squares: f64,
 }
 
 /// Weights as they came and as shares of their sum.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 struct Weights {
     given: Vec<f64>,
     normalised: Vec<f64>,
@@ -81,7 +83,8 @@ impl<'a, T: Real> Cloud<'a, T> {
         // One sum without a branch for each value: a search for the first bad one takes as long as a small product. Where the sum
         // says nothing (squares of large values leave the range), values are looked at one by one.
         let limit = largest::<T>(d);
-        let all_good = Isa::detect().run(SumOfSquares { values: features }) <= limit;
+        let sum_of_squares = Isa::detect().run(SumOfSquares { values: features });
+        let all_good = sum_of_squares <= limit;
         let bad = if all_good { None } else { features.iter().position(|x| x.is_nan() || x.abs() > limit) };
         if let Some(at) = bad {
             let (row, column, value) = (at / d, at % d, features[at].wide());
@@ -90,7 +93,7 @@ impl<'a, T: Real> Cloud<'a, T> {
                 false => OtError::NonFinite { side, row, column, value },
             });
         }
-        Ok(Self { side, features, n, d, weights: None, labels: Labels::None })
+        Ok(Self { side, features, n, d, weights: None, labels: Labels::None, sum_of_squares: sum_of_squares.wide() })
     }
 
     /// The same samples under these weights, normalised to sum to one in `f64`.
@@ -159,6 +162,28 @@ impl<'a, T: Real> Cloud<'a, T> {
         Ok(Cloud { weights: self.weights.clone(), labels: self.labels, ..moved })
     }
 
+    /// The features in `f64`.
+    pub(crate) fn widened(&self) -> Vec<f64> {
+        self.features.iter().map(|x| x.wide()).collect()
+    }
+
+    /// The same samples and weights under other numbers for the features, of this shape; without labels.
+    pub(crate) fn with_features<'b, U: Real>(&self, features: &'b [U]) -> Cloud<'b, U> {
+        let Self { side, n, d, ref weights, sum_of_squares, .. } = *self;
+        Cloud { side, features, n, d, weights: weights.clone(), labels: Labels::None, sum_of_squares }
+    }
+
+    /// Σ x² over all features to a few digits; infinite where the squares leave the range of this precision on either side.
+    pub(crate) fn sum_of_squares(&self) -> f64 {
+        let least = self.features.len() as f64 * T::min_positive_value().wide() / T::epsilon().wide();
+        if self.sum_of_squares > least { self.sum_of_squares } else { f64::INFINITY }
+    }
+
+    /// Whether both clouds hold the same samples under the same weights in the same order.
+    pub(crate) fn is_same_as(&self, other: &Cloud<T>) -> bool {
+        self.d == other.d && self.features == other.features && self.weights == other.weights
+    }
+
     /// Which of the two clouds this is.
     pub fn side(&self) -> Side {
         self.side
@@ -225,6 +250,11 @@ pub fn equal_widths<T: Real>(metric: &str, a: &Cloud<T>, b: &Cloud<T>) -> Result
         return Ok(());
     }
     Err(OtError::Widths { metric: metric.to_owned(), a: a.width(), b: b.width(), alternatives: "gw".to_owned() })
+}
+
+/// Whether no value is infinite or NaN.
+pub(crate) fn all_finite<T: Real>(values: &[T]) -> bool {
+    Isa::detect().run(SumOfSquares { values }).is_finite() || values.iter().all(|x| x.is_finite())
 }
 
 /// The largest feature of which squared distances over d columns, at most 4 d x², are numbers with room for what joint costs and

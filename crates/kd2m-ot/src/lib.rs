@@ -21,6 +21,7 @@ mod matrix;
 mod moments;
 pub mod options;
 mod pairwise;
+pub mod precision;
 mod projection;
 pub mod real;
 pub mod solution;

@@ -8,6 +8,7 @@ use crate::{
     cloud::Cloud,
     error::OtError,
     matrix::{norm_squared, product, view},
+    precision::growth,
     real::Real,
 };
 
@@ -17,8 +18,8 @@ pub(crate) struct Moments {
     pub d: usize,
     /// The samples' weights a_i, which sum to one.
     pub weights: Vec<f64>,
-    /// μ, `[d]`.
-    pub mean: Vec<f64>,
+    /// μ.
+    pub mean: Mean,
     /// √w_i, where w_i = a_i, or a_i / (1 − Σ a²) for unbiased covariances.
     pub roots: Vec<f64>,
     /// √w_i (x_i − μ), row-major `[n, d]`.
@@ -52,7 +53,7 @@ impl Moments {
         let roots: Vec<f64> = weights.iter().map(|a| (a * scale).sqrt()).collect();
         let mut rows = Vec::with_capacity(n * d);
         for (i, root) in roots.iter().enumerate() {
-            rows.extend(cloud.row(i).iter().zip(&mean).map(|(x, mu)| root * (x.wide() - mu)));
+            rows.extend(mean.residuals(cloud.row(i)).map(|r| root * r));
         }
         Self { n, d, weights, mean, roots, rows }
     }
@@ -60,6 +61,19 @@ impl Moments {
     /// The scaled centred rows as a matrix `[n, d]`.
     pub fn matrix(&self) -> MatRef<'_, f64> {
         view(&self.rows, self.n, self.d)
+    }
+
+    /// μ − μ' and how far it may be off in norm.
+    pub fn difference(&self, other: &Self) -> (Vec<f64>, f64) {
+        let delta = self.mean.minus(&other.mean);
+        let own = self.mean.error(self.trace(), self.n) + other.mean.error(other.trace(), other.n);
+        let error = own + 2.0 * f64::EPSILON * norm_squared(&delta).sqrt();
+        (delta, error)
+    }
+
+    /// ε times what the sums over samples lose: the relative error of variances.
+    pub fn unit(&self) -> f64 {
+        growth(self.n) * f64::EPSILON
     }
 
     /// tr Σ.
@@ -94,22 +108,60 @@ impl Moments {
     }
 }
 
-/// μ = Σ a_i x_i, taken around the first sample with weight: a constant feature has exactly that mean, hence variance 0.
-pub(crate) fn mean<T: Real>(cloud: &Cloud<T>) -> Vec<f64> {
-    let first = (0..cloud.len()).find(|&i| cloud.weight(i) > 0.0).unwrap_or(0);
-    let origin = cloud.row(first);
-    let mut shift = vec![0.0; cloud.width()];
-    for i in 0..cloud.len() {
-        let a = cloud.weight(i);
-        let columns = shift.iter_mut().zip(cloud.row(i)).zip(origin);
-        Arch::new().dispatch(|| columns.for_each(|((s, x), o)| *s += a * (x.wide() - o.wide())));
-    }
-    shift.iter().zip(origin).map(|(s, o)| o.wide() + s).collect()
+/// μ of a cloud as one of its samples and the way from there, both `[d]`: what all samples have in common stands in the first alone
+/// and cancels exactly, however large it is.
+pub(crate) struct Mean {
+    pub origin: Vec<f64>,
+    pub shift: Vec<f64>,
 }
 
-/// μ_A − μ_B.
-pub(crate) fn mean_difference(a: &[f64], b: &[f64]) -> Vec<f64> {
-    a.iter().zip(b).map(|(a, b)| a - b).collect()
+impl Mean {
+    /// x − μ of a sample.
+    pub fn residuals<'s, T: Real>(&'s self, row: &'s [T]) -> impl Iterator<Item = f64> + 's {
+        row.iter().zip(&self.origin).zip(&self.shift).map(|((x, o), s)| (x.wide() - o) - s)
+    }
+
+    /// μ − μ'.
+    pub fn minus(&self, other: &Self) -> Vec<f64> {
+        let origins = self.origin.iter().zip(&other.origin);
+        let shifts = self.shift.iter().zip(&other.shift);
+        origins.zip(shifts).map(|((o, p), (s, t))| (o - p) + (s - t)).collect()
+    }
+
+    /// How far μ may be off in norm, for n samples whose mean squared distance from μ is `spread`.
+    pub fn error(&self, spread: f64, n: usize) -> f64 {
+        growth(n) * f64::EPSILON * (spread + norm_squared(&self.shift)).sqrt()
+    }
+}
+
+/// The mean under the weights, around [`middle`]: a constant feature has exactly that mean, hence variance 0.
+pub(crate) fn mean<T: Real>(cloud: &Cloud<T>) -> Mean {
+    let n = cloud.len();
+    let origin = middle(cloud);
+    let mut shift = vec![0.0; cloud.width()];
+    for i in 0..n {
+        let a = cloud.weight(i);
+        let columns = shift.iter_mut().zip(cloud.row(i)).zip(&origin);
+        Arch::new().dispatch(|| columns.for_each(|((s, x), o)| *s += a * (x.wide() - o.wide())));
+    }
+    Mean { origin: origin.iter().map(|o| o.wide()).collect(), shift }
+}
+
+/// A point amid the samples: feature by feature the median of a few that have weight. Unlike the mean it stays there when a few samples
+/// lie far away, so that what is measured from it is small for all others.
+pub(crate) fn middle<T: Real>(cloud: &Cloud<T>) -> Vec<T> {
+    const LOOKED_AT: usize = 9;
+    let with_mass: Vec<usize> = (0..cloud.len()).filter(|&i| cloud.weight(i) > 0.0).collect();
+    let count = LOOKED_AT.min(with_mass.len());
+    let rows: Vec<&[T]> = (0..count).map(|k| cloud.row(with_mass[k * with_mass.len() / count])).collect();
+    let median = |k: usize| {
+        let mut column = [T::zero(); LOOKED_AT];
+        column.iter_mut().zip(&rows).for_each(|(c, row)| *c = row[k]);
+        let column = &mut column[..count];
+        column.sort_unstable_by(|x, y| x.wide().total_cmp(&y.wide()));
+        column[count / 2]
+    };
+    (0..cloud.width()).map(median).collect()
 }
 
 /// Fails for a cloud of one sample, which has no variance.
@@ -145,6 +197,22 @@ mod tests {
         let x: Vec<f64> = (0..7).flat_map(|i| [0.1, i as f64 * 0.3]).collect();
         let cloud = Cloud::new(Side::A, &x, 7, 2).unwrap().with_weights(&[0.0, 1.0, 2.0, 3.0, 1.0, 1.0, 0.1]).unwrap();
         assert_eq!(Moments::new("test", &cloud).unwrap().variances()[0], 0.0);
+    }
+
+    #[test]
+    fn a_common_offset_and_a_shared_outlier_leave_the_difference_of_means() {
+        // Exact in binary: quarters, an offset of 2⁴⁰, and one far sample on both sides.
+        let side = |step: f64| {
+            let mut x: Vec<f64> = (0..64).map(|i| f64::from(i % 8) * 0.25 + step + 2f64.powi(40)).collect();
+            x[0] = 2f64.powi(40) + 2f64.powi(36);
+            x
+        };
+        let (x, y) = (side(0.0), side(0.5));
+        let (a, b) = (Cloud::new(Side::A, &x, 64, 1).unwrap(), Cloud::new(Side::B, &y, 64, 1).unwrap());
+        let (a, b) = (Moments::new("test", &a).unwrap(), Moments::new("test", &b).unwrap());
+        let (delta, error) = a.difference(&b);
+        let exact = -0.5 * 63.0 / 64.0;
+        assert!((delta[0] - exact).abs() <= error && error < 1e-3, "{delta:?} {error}");
     }
 
     #[test]

@@ -16,6 +16,7 @@ use crate::{
     matrix::{product, view},
     options::{OptionSpec, Options},
     pairwise::points::Points,
+    precision::of_square,
     real::Real,
     solver::one_dimension::Coupling,
 };
@@ -79,6 +80,9 @@ pub(crate) struct Lines<T> {
     pub values: Vec<f64>,
     /// Its derivative with respect to each projection of A, row-major `[count, n]`; empty where no gradient is wanted.
     pub slopes: Vec<T>,
+    /// Along each direction, how far the slopes may be off in norm because projections that differ by rounding may stand in the wrong
+    /// order, `[count]`; 0 without a gradient.
+    pub unresolved: Vec<f64>,
 }
 
 /// Fewer projections than this are sorted faster by one core.
@@ -96,7 +100,9 @@ pub(crate) fn along<T: Real>(a: &Points<T>, b: &Points<T>, directions: &[T], gra
     let coupling = Coupling::new(a.explicit_weights(), n, b.explicit_weights(), m);
     let mut slopes = vec![T::zero(); if gradient { count * n } else { 0 }];
     let mut values = vec![0.0; count];
-    let line = |x: &[T], y: &[T], value: &mut f64, slopes: &mut [T], (order_x, order_y): &mut (Vec<u32>, Vec<u32>)| {
+    let mut unresolved = vec![0.0; count];
+    let line = |x: &[T], y: &[T], found: Found<T>, (order_x, order_y): &mut (Vec<u32>, Vec<u32>)| {
+        let Found { value, unresolved, slopes } = found;
         T::sorted_order(x, order_x);
         T::sorted_order(y, order_y);
         coupling.walk(order_x, order_y, |i, j, mass| {
@@ -106,29 +112,62 @@ pub(crate) fn along<T: Real>(a: &Points<T>, b: &Points<T>, directions: &[T], gra
                 slopes[i as usize] += T::of(2.0 * mass * difference);
             }
         });
+        if gradient {
+            *unresolved = out_of_order(x, order_x, slopes);
+        }
     };
     let orders = || (Vec::with_capacity(n), Vec::with_capacity(m));
     let lines = || projected_a.chunks_exact(n).zip(projected_b.chunks_exact(m));
     // Without a gradient each line gets an empty slice.
     let width = if gradient { n } else { 0 };
-    let mut outputs: Vec<(&mut f64, &mut [T])> = Vec::with_capacity(count);
+    let mut outputs: Vec<Found<T>> = Vec::with_capacity(count);
     let mut rest = slopes.as_mut_slice();
-    for value in &mut values {
+    for (value, unresolved) in values.iter_mut().zip(&mut unresolved) {
         let (own, others) = rest.split_at_mut(width);
-        outputs.push((value, own));
+        outputs.push(Found { value, unresolved, slopes: own });
         rest = others;
     }
     if count * (n + m) < PARALLEL_FROM {
         let mut scratch = orders();
-        lines().zip(outputs).for_each(|((x, y), (value, slopes))| line(x, y, value, slopes, &mut scratch));
+        lines().zip(outputs).for_each(|((x, y), found)| line(x, y, found, &mut scratch));
     } else {
         let lines: Vec<_> = lines().zip(outputs).collect();
         let grain = count.div_ceil(4 * rayon::current_num_threads());
-        lines.into_par_iter().with_min_len(grain).for_each_init(orders, |scratch, ((x, y), (value, slopes))| {
-            line(x, y, value, slopes, scratch);
+        lines.into_par_iter().with_min_len(grain).for_each_init(orders, |scratch, ((x, y), found)| {
+            line(x, y, found, scratch);
         });
     }
-    Lines { values, slopes }
+    Lines { values, slopes, unresolved }
+}
+
+/// What one direction adds to [`Lines`].
+struct Found<'l, T> {
+    value: &'l mut f64,
+    unresolved: &'l mut f64,
+    slopes: &'l mut [T],
+}
+
+/// The norm of what slopes change by when neighbours on the line that rounding cannot tell apart trade places.
+fn out_of_order<T: Real>(x: &[T], order: &[u32], slopes: &[T]) -> f64 {
+    let (Some(&first), Some(&last)) = (order.first(), order.last()) else { return 0.0 };
+    let resolved = T::of(4.0) * T::epsilon() * x[first as usize].abs().max(x[last as usize].abs());
+    let pairs = order.windows(2).map(|pair| (pair[0] as usize, pair[1] as usize));
+    let close = pairs.filter(|&(i, j)| x[j] - x[i] <= resolved);
+    close.map(|(i, j)| (slopes[j].wide() - slopes[i].wide()).powi(2)).sum::<f64>().sqrt()
+}
+
+/// How far a 1-D W₂² of this size may be off: a projection is off by ε of the sample's norm, and so is its distance from its partner.
+pub(crate) fn error_along<T: Real>(a: &Points<T>, b: &Points<T>, value: f64) -> f64 {
+    let norms = (a.mean_of(|norm| norm) + b.mean_of(|norm| norm)).sqrt();
+    let least = (a.width() as f64 * T::min_positive_value().wide()).sqrt();
+    of_square(value, T::epsilon().wide() * norms + least)
+}
+
+/// How far the mean gradient over these lines may be off in norm: a slope is a difference of projections, under the sample's weight.
+pub(crate) fn gradient_error_along<T: Real>(a: &Points<T>, lines: &Lines<T>) -> f64 {
+    let squares: f64 = (0..a.len()).map(|i| a.weight(i).powi(2) * a.norm(i).wide()).sum();
+    let order = lines.unresolved.iter().sum::<f64>() / lines.unresolved.len() as f64;
+    4.0 * T::epsilon().wide() * squares.sqrt() + order
 }
 
 #[cfg(test)]

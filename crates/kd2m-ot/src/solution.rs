@@ -127,6 +127,11 @@ impl<T> Solution<T> {
         }
     }
 
+    /// What is noted under this name.
+    pub fn diagnostic(&self, name: &str) -> Option<f64> {
+        self.diagnostics.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    }
+
     /// The same with this gradient to the features.
     pub fn with_gradient(mut self, features: Option<Vec<T>>) -> Self {
         self.gradient = features.map(|features| Gradient { features, soft_labels: None });

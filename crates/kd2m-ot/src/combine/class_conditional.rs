@@ -9,6 +9,7 @@ use crate::{
     divergence::{AnyDivergence, Divergence, Request},
     error::{OtError, Side},
     options::{OptionSpec, Options},
+    precision::{Estimate, combined, reported},
     real::Real,
     solution::{Gradient, Plan, Potentials, Solution, Status},
 };
@@ -115,13 +116,13 @@ impl ClassConditional {
             self.refuse_if_strict(class, Side::B)?;
         }
         one_side += classes_b.len();
-        let mut solution = self.combine(&parts, a, b, request);
+        let (mut solution, error) = self.combine(&parts, a, b, request);
         solution.diagnostics = vec![
             ("classes", parts.len() as f64),
             ("classes_too_small", skipped as f64),
             ("classes_on_one_side", one_side as f64),
         ];
-        Ok(solution)
+        reported(&self.name, Estimate::new(solution, error))
     }
 
     /// The rows of each class, those without mass left out: a class of weight zero is not present.
@@ -144,8 +145,8 @@ impl ClassConditional {
         Ok(())
     }
 
-    /// The weighted sum of the classes' answers, scattered back to the rows they came from.
-    fn combine<T: Real>(&self, parts: &[Part<T>], a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Solution<T> {
+    /// The weighted sum of the classes' answers, scattered back to the rows they came from, and how far it may be off.
+    fn combine<T: Real>(&self, parts: &[Part<T>], a: &Cloud<T>, b: &Cloud<T>, request: Request) -> (Solution<T>, f64) {
         let d = a.width();
         let total: f64 = parts.iter().map(|p| p.mass).sum();
         let share = |part: &Part<T>| match (self.priors, self.sum) {
@@ -191,7 +192,8 @@ impl ClassConditional {
             result.gap = parts.iter().map(|p| p.solution.gap.map(|gap| share(p) * gap)).sum();
             result.potentials = parts.iter().all(|p| p.solution.potentials.is_some()).then_some(potentials);
         }
-        result
+        let error = combined(parts.iter().map(|part| (share(part), &part.solution)));
+        (result, error)
     }
 }
 

@@ -9,6 +9,7 @@ use crate::{
     gaussian::{Comparison, Pair, SHRINKAGE, Shrinkage, Slopes, compare, covariance::Covariance},
     matrix::{dot, norm_squared},
     options::{OptionSpec, Options},
+    precision::{Estimate, Estimated, evaluate, non_negative},
     real::Real,
     solution::Solution,
 };
@@ -39,6 +40,18 @@ fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for Bhattacharyya {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for Bhattacharyya {
+    const WIDE: bool = true;
+
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         compare(ENTRY.name, a, b, self.shrinkage, request, |pair| distance(ENTRY.name, pair))
     }
 }
@@ -54,7 +67,11 @@ pub(super) fn distance(metric: &str, pair: &Pair) -> Result<Comparison, OtError>
         message: "the mean of the covariances is singular: give a larger shrinkage".to_owned(),
     })?;
     let pull = between.solve(&pair.delta);
-    let value = dot(&pull, &pair.delta) / 8.0 + 0.5 * (between.log_det - 0.5 * (a.log_det + b.log_det));
+    let quadratic = dot(&pull, &pair.delta) / 8.0;
+    let value = quadratic + 0.5 * (between.log_det - 0.5 * (a.log_det + b.log_det));
+    let logarithms = between.log_det.abs() + a.log_det.abs() + b.log_det.abs() + a.growth() + b.growth();
+    let error = pair.unit * (between.growth() * (1.0 + quadratic) + logarithms)
+        + 0.25 * norm_squared(&pull).sqrt() * pair.delta_error;
     let slopes = pair.gradient.then(|| {
         let (mut rows, own) = rayon::join(|| between.solve(a.rows()), || a.solve(a.rows()));
         let d = pull.len();
@@ -65,7 +82,7 @@ pub(super) fn distance(metric: &str, pair: &Pair) -> Result<Comparison, OtError>
         let trace = 0.25 * (between.inverse_trace() - a.inverse_trace()) - norm_squared(&pull) / 16.0;
         Slopes { mean: pull.iter().map(|p| 0.25 * p).collect(), rows, trace }
     });
-    Ok(Comparison { value: value.max(0.0), slopes })
+    Ok(Comparison { value: non_negative(value), error, slopes })
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::{
     matrix::{dot, norm_squared, product, view},
     moments::Moments,
     options::Options,
+    precision::{Estimate, Estimated, evaluate, growth, non_negative, of_square},
     real::Real,
     solution::Solution,
 };
@@ -35,34 +36,68 @@ fn build(_: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for Coral {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
-        equal_widths(ENTRY.name, a, b)?;
-        let (moments_a, moments_b) = (Moments::unbiased(ENTRY.name, a)?, Moments::unbiased(ENTRY.name, b)?);
-        let form = if a.len() + b.len() < a.width() { by_gram } else { by_covariance };
-        let (norm, rows) = form(&moments_a, &moments_b, request.gradient);
-        let scale = 0.25 / (a.width() as f64).powi(2);
-        let gradient = rows.map(|mut rows| {
-            rows.iter_mut().for_each(|g| *g *= 4.0 * scale);
-            moments_a.gradient(&vec![0.0; a.width()], &rows)
-        });
-        Ok(Solution::closed(scale * norm).with_gradient(gradient))
+        evaluate(self, a, b, request)
     }
 }
 
-/// ‖D‖² and r_A D, a quarter of its derivative with respect to the rows of A, with D = Σ_A − Σ_B written out.
-fn by_covariance(a: &Moments, b: &Moments, gradient: bool) -> (f64, Option<Vec<f64>>) {
+impl<T: Real> Estimated<T> for Coral {
+    const WIDE: bool = true;
+
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
+        equal_widths(ENTRY.name, a, b)?;
+        let (moments_a, moments_b) = (Moments::unbiased(ENTRY.name, a)?, Moments::unbiased(ENTRY.name, b)?);
+        let d = a.width();
+        let mut found = None;
+        if a.len() + b.len() < d {
+            let by_gram = by_gram(&moments_a, &moments_b, request.gradient);
+            // Norms that cancel: the matrix itself loses only half as many digits.
+            found = (d > LARGEST_MATRIX || by_gram.error <= GOOD_NORM * by_gram.norm).then_some(by_gram);
+        }
+        let Norm { norm, error, rows } =
+            found.unwrap_or_else(|| by_covariance(&moments_a, &moments_b, request.gradient));
+        let scale = 0.25 / (d as f64).powi(2);
+        let gradient = rows.map(|mut rows| {
+            rows.iter_mut().for_each(|g| *g *= 4.0 * scale);
+            moments_a.gradient(&vec![0.0; d], &rows)
+        });
+        let error = scale * error + f64::MIN_POSITIVE;
+        Ok(Estimate::new(Solution::closed(scale * norm).with_gradient(gradient), error))
+    }
+}
+
+/// Up to this width a covariance is written out where the Gram matrix does not carry the value (32 MiB).
+const LARGEST_MATRIX: usize = 2048;
+/// The error of a norm by the Gram matrix that is not worth another way.
+const GOOD_NORM: f64 = 1e-6;
+
+/// ‖D‖², how far it may be off, and r_A D, a quarter of its derivative with respect to the rows of A.
+struct Norm {
+    norm: f64,
+    error: f64,
+    rows: Option<Vec<f64>>,
+}
+
+/// With D = Σ_A − Σ_B written out.
+fn by_covariance(a: &Moments, b: &Moments, gradient: bool) -> Norm {
     let (mut difference, other) = rayon::join(|| a.covariance(), || b.covariance());
     difference.iter_mut().zip(&other).for_each(|(x, y)| *x -= y);
     let rows = gradient.then(|| product(a.matrix(), view(&difference, a.d, a.d)));
-    (norm_squared(&difference), rows)
+    let norm = norm_squared(&difference);
+    Norm { norm, error: of_square(norm, a.unit() * a.trace() + b.unit() * b.trace()), rows }
 }
 
 /// The same from G = R Rᵀ: ‖D‖² = tr (J G)², and r_A D = (the rows of G that belong to A) J R.
-fn by_gram(a: &Moments, b: &Moments, gradient: bool) -> (f64, Option<Vec<f64>>) {
+fn by_gram(a: &Moments, b: &Moments, gradient: bool) -> Norm {
     let (n, total) = (a.n, a.n + b.n);
     let stacked = [a.rows.as_slice(), b.rows.as_slice()].concat();
     let rows = view(&stacked, total, a.d);
     let mut gram = product(rows, rows.transpose());
     // J G: the rows of B change sign. Then tr (J G)² is the sum over i, j of (J G)_ij (J G)_ji = ± G_ij².
+    let size = norm_squared(&gram);
     let norm = gram.chunks_exact(total).enumerate().map(|(i, row)| {
         let (own, other) = row.split_at(n);
         let sign = if i < n { 1.0 } else { -1.0 };
@@ -74,7 +109,7 @@ fn by_gram(a: &Moments, b: &Moments, gradient: bool) -> (f64, Option<Vec<f64>>) 
         gram.chunks_exact_mut(total).for_each(|row| row[n..].iter_mut().for_each(|g| *g = -*g));
         product(view(&gram, n, total), rows)
     });
-    (norm.max(0.0), to_rows)
+    Norm { norm: non_negative(norm), error: growth(total) * f64::EPSILON * size, rows: to_rows }
 }
 
 #[cfg(test)]
@@ -96,8 +131,8 @@ mod tests {
         let (a, b) = (Cloud::new(Side::A, &x, n, d).unwrap(), Cloud::new(Side::B, &y, m, d).unwrap());
         let (a, b) = (Moments::unbiased("test", &a).unwrap(), Moments::unbiased("test", &b).unwrap());
         let (by_d, by_n) = (by_covariance(&a, &b, true), by_gram(&a, &b, true));
-        assert!((by_d.0 - by_n.0).abs() < 1e-12 * by_d.0);
-        for (x, y) in by_d.1.unwrap().iter().zip(by_n.1.unwrap()) {
+        assert!((by_d.norm - by_n.norm).abs() < 1e-12 * by_d.norm);
+        for (x, y) in by_d.rows.unwrap().iter().zip(by_n.rows.unwrap()) {
             assert!((x - y).abs() < 1e-12);
         }
     }

@@ -6,7 +6,8 @@ use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
     options::Options,
-    pairwise::{Factors, kernel::Distance, pair_sum, points::Points},
+    pairwise::{Factors, kernel::Distance, pair_sum, points::Points, rounding},
+    precision::{Estimate, Estimated, evaluate, non_negative},
     real::Real,
     solution::Solution,
 };
@@ -35,10 +36,24 @@ fn build(_: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for Energy {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for Energy {
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let (points_a, points_b) = Points::centred(a, b);
         let sum = pair_sum(&points_a, &points_b, &Distance, FACTORS, None, request.gradient);
-        Ok(Solution::closed(sum.value.max(0.0)).with_gradient(sum.gradient.map(|g| points_a.scatter(g))))
+        let error = rounding::of(&points_a, &points_b, &Distance, FACTORS, sum.value);
+        let gradient = sum.gradient.map(|g| points_a.scatter(g));
+        let solution = Solution::closed(non_negative(sum.value)).with_gradient(gradient);
+        let gradient_error = rounding::of_gradient(&points_a, &points_b, &Distance, FACTORS);
+        Ok(Estimate::new(solution, error).with_gradient_error(gradient_error))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     error::OtError,
     moments::Moments,
     options::Options,
+    precision::{Estimate, Estimated, evaluate},
     real::Real,
     solution::Solution,
 };
@@ -33,6 +34,18 @@ fn build(_: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for Fid {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for Fid {
+    const WIDE: bool = true;
+
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let (a, b) = rayon::join(|| Moments::unbiased(ENTRY.name, a), || Moments::unbiased(ENTRY.name, b));
         bures(ENTRY.name, &a?, &b?, request)

@@ -9,6 +9,7 @@ use crate::{
     gaussian::{Comparison, Pair, SHRINKAGE, Shrinkage, Slopes, compare, covariance::Covariance},
     matrix::{dot, norm_squared},
     options::{OptionSpec, Options},
+    precision::{Estimate, Estimated, evaluate, non_negative},
     real::Real,
     solution::Solution,
 };
@@ -60,6 +61,18 @@ fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for GaussianKl {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for GaussianKl {
+    const WIDE: bool = true;
+
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         compare(ENTRY.name, a, b, self.shrinkage, request, |pair| {
             Ok(match self.direction {
                 Direction::AToB => from_a(pair),
@@ -74,13 +87,15 @@ fn from_a(pair: &Pair) -> Comparison {
     let (a, b) = (&pair.a.covariance, &pair.b.covariance);
     let (mean, pulled) = rayon::join(|| b.solve(&pair.delta), || b.solve(a.rows()));
     let trace = a.level() * b.inverse_trace() + dot(a.rows(), &pulled);
-    let value = trace + dot(&mean, &pair.delta) - pair.delta.len() as f64 + b.log_det - a.log_det;
+    let quadratic = dot(&mean, &pair.delta);
+    let value = trace + quadratic - pair.delta.len() as f64 + b.log_det - a.log_det;
+    let error = error_of_kl(pair, (a, b), trace + quadratic, &mean);
     let slopes = pair.gradient.then(|| Slopes {
         mean,
         rows: half_difference(pulled, &a.solve(a.rows())),
         trace: 0.5 * (b.inverse_trace() - a.inverse_trace()),
     });
-    Comparison { value: (0.5 * value).max(0.0), slopes }
+    Comparison { value: non_negative(0.5 * value), error, slopes }
 }
 
 /// KL(B‖A); ∂S_A = ½ (S_A⁻¹ − S_A⁻¹ (S_B + δδᵀ) S_A⁻¹), ∂μ_A = S_A⁻¹ δ.
@@ -88,14 +103,22 @@ fn from_b(pair: &Pair) -> Comparison {
     let (a, b) = (&pair.a.covariance, &pair.b.covariance);
     let (mean, pulled) = rayon::join(|| a.solve(&pair.delta), || a.solve(b.rows()));
     let trace = b.level() * a.inverse_trace() + dot(b.rows(), &pulled);
-    let value = trace + dot(&mean, &pair.delta) - pair.delta.len() as f64 + a.log_det - b.log_det;
+    let quadratic = dot(&mean, &pair.delta);
+    let value = trace + quadratic - pair.delta.len() as f64 + a.log_det - b.log_det;
+    let error = error_of_kl(pair, (b, a), trace + quadratic, &mean);
     let slopes = pair.gradient.then(|| {
         let own = a.solve(a.rows());
         let (rows, trace) = sandwich(a, b, &own, &pair.delta);
         let trace = 0.5 * (a.inverse_trace() - trace - norm_squared(&pulled) - norm_squared(&mean));
         Slopes { mean, rows: half_difference(own, &rows), trace }
     });
-    Comparison { value: (0.5 * value).max(0.0), slopes }
+    Comparison { value: non_negative(0.5 * value), error, slopes }
+}
+
+/// How far KL(P‖Q) may be off, where `terms` is tr S_Q⁻¹ S_P + δᵀ S_Q⁻¹ δ and `pull` S_Q⁻¹ δ.
+fn error_of_kl(pair: &Pair, (p, q): (&Covariance, &Covariance), terms: f64, pull: &[f64]) -> f64 {
+    let logarithms = p.log_det.abs() + q.log_det.abs() + p.growth();
+    pair.unit * (q.growth() * (1.0 + terms) + logarithms) + norm_squared(pull).sqrt() * pair.delta_error
 }
 
 /// Of S_A⁻¹ (S_B + δδᵀ) S_A⁻¹: its product with Z_A, from `own` = Z_A S_A⁻¹, and v_B tr S_A⁻², the part of its trace that

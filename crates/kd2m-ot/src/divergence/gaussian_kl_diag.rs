@@ -11,8 +11,9 @@ use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
     gaussian::mean_variance,
-    moments::{Moments, mean_difference},
+    moments::Moments,
     options::{OptionSpec, Options},
+    precision::{Estimate, Estimated, evaluate},
     real::Real,
     solution::Solution,
 };
@@ -59,25 +60,41 @@ fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for GaussianKlDiag {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for GaussianKlDiag {
+    const WIDE: bool = true;
+
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let (moments_a, moments_b) = (Moments::new(ENTRY.name, a)?, Moments::new(ENTRY.name, b)?);
-        let delta = mean_difference(&moments_a.mean, &moments_b.mean);
+        let delta = moments_a.mean.minus(&moments_b.mean);
         let scale = mean_variance(&moments_a, &moments_b, &delta);
         if scale == 0.0 {
-            let none = request.gradient.then(|| vec![T::zero(); a.features().len()]);
-            return Ok(Solution::closed(0.0).with_gradient(none));
+            return Ok(Estimate::of_coincident(a, b, request.gradient));
         }
         let least = self.floor * scale;
         let (v_a, v_b) = (self.variances(&moments_a), self.variances(&moments_b));
         let d = a.width();
+        let unit = moments_a.unit().max(moments_b.unit());
+        let mut error = 0.0;
         let (mut value, mut to_mean, mut to_variance) = (0.0, Vec::with_capacity(d), Vec::with_capacity(d));
-        for ((&v_a, &v_b), &delta) in v_a.iter().zip(&v_b).zip(&delta) {
+        for (k, ((&v_a, &v_b), &delta)) in v_a.iter().zip(&v_b).zip(&delta).enumerate() {
             let (p, q) = (v_a.max(least), v_b.max(least));
             let (term, slope, pull) = match self.direction {
                 Direction::AToB => (divergence(p, q, delta), 0.5 * (1.0 / q - 1.0 / p), delta / q),
                 Direction::BToA => (divergence(q, p, delta), 0.5 * (1.0 - (q + delta * delta) / p) / p, delta / p),
             };
             value += term;
+            let (p, q) = if self.direction == Direction::AToB { (p, q) } else { (q, p) };
+            let shifts = moments_a.mean.shift[k].abs() + moments_b.mean.shift[k].abs();
+            error += error_of(p, q, delta, unit, unit * (p.sqrt() + q.sqrt() + shifts));
             to_mean.push(pull);
             to_variance.push(if v_a > least { slope } else { 0.0 });
         }
@@ -88,7 +105,7 @@ impl<T: Real> Divergence<T> for GaussianKlDiag {
                 moments_a.rows.chunks_exact(d).flat_map(|row| row.iter().zip(&slopes).map(|(r, s)| r * s)).collect();
             moments_a.gradient(&to_mean, &to_rows)
         });
-        Ok(Solution::closed(value).with_gradient(gradient))
+        Ok(Estimate::new(Solution::closed(value).with_gradient(gradient), error))
     }
 }
 
@@ -101,7 +118,23 @@ impl GaussianKlDiag {
 
 /// KL of N(δ, p) from N(0, q).
 fn divergence(p: f64, q: f64, delta: f64) -> f64 {
-    0.5 * ((p - q + delta * delta) / q - (p / q).ln())
+    0.5 * (excess((p - q) / q, p / q) + delta * delta / q)
+}
+
+/// h − ln r with r = 1 + h, also where both are nearly equal: a series in h there, since the difference would cancel.
+fn excess(h: f64, r: f64) -> f64 {
+    if h.abs() > 1e-2 {
+        return h - r.ln();
+    }
+    // h²/2 − h³/3 + h⁴/4 − …, to the rounding of f64 for |h| ≤ 1e-2.
+    let tail = (2..=9).rev().fold(0.0, |sum, k| 1.0 / f64::from(k) - h * sum);
+    h * h * tail
+}
+
+/// How far a term may be off, where variances have a relative error of `unit` and δ an error of `off`.
+fn error_of(p: f64, q: f64, delta: f64, unit: f64, off: f64) -> f64 {
+    let of_variances = unit * (2.0 * ((p - q) / q).abs() + (p / q).ln().abs() + delta * delta / q);
+    of_variances + (delta.abs() * off + off * off) / q
 }
 
 #[cfg(test)]

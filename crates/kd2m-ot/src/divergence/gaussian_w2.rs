@@ -10,8 +10,9 @@ use crate::{
     decomposition::{Cholesky, Svd, eigenvalues, qr, svd},
     error::OtError,
     matrix::{norm_squared, product, view, view_mut},
-    moments::{Moments, mean_difference},
+    moments::Moments,
     options::Options,
+    precision::{Estimate, Estimated, evaluate, non_negative, of_square},
     real::Real,
     solution::Solution,
 };
@@ -38,6 +39,18 @@ fn build(_: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for GaussianW2 {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for GaussianW2 {
+    const WIDE: bool = true;
+
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let (a, b) = rayon::join(|| Moments::new(ENTRY.name, a), || Moments::new(ENTRY.name, b));
         bures(ENTRY.name, &a?, &b?, request)
@@ -48,29 +61,36 @@ impl<T: Real> Divergence<T> for GaussianW2 {
 ///
 /// # Errors
 /// A singular value decomposition that does not converge.
-pub(super) fn bures<T: Real>(metric: &str, a: &Moments, b: &Moments, request: Request) -> Result<Solution<T>, OtError> {
-    let delta = mean_difference(&a.mean, &b.mean);
+pub(super) fn bures<T: Real>(metric: &str, a: &Moments, b: &Moments, request: Request) -> Result<Estimate<T>, OtError> {
+    let (delta, delta_error) = a.difference(b);
     let (factor_a, factor_b) = rayon::join(|| Factor::new(a, request.gradient), || Factor::new(b, false));
     let (f, g) = (factor_a.matrix(), factor_b.matrix());
     let cross = product(f, g.transpose());
     let cross = view(&cross, f.nrows(), g.nrows());
-    // Without vectors and with two good factors, the eigenvalues of F Gᵀ G Fᵀ are as exact and three times as quick.
-    let by_eigenvalues = !request.gradient && factor_a.is_root() && factor_b.is_root();
-    let found = if by_eigenvalues {
-        let square = product(cross, cross.transpose());
-        eigenvalues(view(&square, cross.nrows(), cross.nrows()))
-            .map(|values| Svd { values: values.iter().map(|l| l.max(0.0).sqrt()).collect(), vectors: None })
-    } else {
-        svd(cross, request.gradient)
-    };
-    let Some(Svd { values, vectors }) = found else {
+    let (trace, square) = (a.trace() + b.trace(), norm_squared(&delta));
+    let bures = |values: &[f64]| non_negative(trace - 2.0 * values.iter().sum::<f64>());
+    let of_factors = factor_a.unit() * a.trace() + factor_b.unit() * b.trace() + f64::MIN_POSITIVE;
+    // Without vectors and with two good factors, the eigenvalues of F Gᵀ G Fᵀ are three times as quick, and as exact where the
+    // value is not much smaller than the traces.
+    if !request.gradient && factor_a.is_root() && factor_b.is_root() {
+        let squares = product(cross, cross.transpose());
+        if let Some(squares) = eigenvalues(view(&squares, cross.nrows(), cross.nrows())) {
+            let values: Vec<f64> = squares.iter().map(|l| non_negative(*l).sqrt()).collect();
+            let error = of_square(square, delta_error) + of_factors + error_of_roots(&values);
+            let value = square + bures(&values);
+            if error <= GOOD_EIGENVALUES * value {
+                return Ok(Estimate::new(Solution::closed(value), error));
+            }
+        }
+    }
+    let Some(Svd { values, vectors }) = svd(cross, request.gradient) else {
         let message = "the singular value decomposition did not converge".to_owned();
         return Err(OtError::Numeric { metric: metric.to_owned(), message });
     };
-    let trace = a.trace() + b.trace();
-    let value = norm_squared(&delta) + (trace - 2.0 * values.iter().sum::<f64>()).max(0.0);
+    let value = square + bures(&values);
+    let error = of_square(square, delta_error) + of_factors;
     let Some((u, v)) = vectors else {
-        return Ok(Solution::closed(value));
+        return Ok(Estimate::new(Solution::closed(value), error));
     };
     // Directions in which one cloud does not vary: a kink of the norm, whose gradient is taken as 0. The bound is the
     // rounding of the product, not of its largest singular value, which may itself be noise.
@@ -81,7 +101,17 @@ pub(super) fn bures<T: Real>(metric: &str, a: &Moments, b: &Moments, request: Re
     let pull = factor_a.expand(product(u, view(&product(v.transpose(), g), rank, a.d)));
     let to_rows: Vec<f64> = a.rows.iter().zip(&pull).map(|(r, p)| 2.0 * (r - p)).collect();
     let to_mean: Vec<f64> = delta.iter().map(|x| 2.0 * x).collect();
-    Ok(Solution::closed(value).with_gradient(Some(a.gradient(&to_mean, &to_rows))))
+    Ok(Estimate::new(Solution::closed(value).with_gradient(Some(a.gradient(&to_mean, &to_rows))), error))
+}
+
+/// Above this share of the value, errors of singular values by way of eigenvalues are worth a decomposition of the matrix itself.
+const GOOD_EIGENVALUES: f64 = 1e-6;
+
+/// Twice the error of Σ √λ where each λ is off by ε times the largest: small ones lose most.
+fn error_of_roots(values: &[f64]) -> f64 {
+    let largest = values.iter().fold(0.0, |most: f64, s| most.max(*s));
+    let off = 8.0 * f64::EPSILON * largest * largest;
+    values.iter().map(|s| if s * s > off { off / s } else { 2.0 * off.sqrt() }).sum()
 }
 
 /// Above this reciprocal condition a Cholesky factor is good to ten digits or more.
@@ -94,7 +124,7 @@ enum Factor<'m> {
     /// Lᵀ of Σ = L Lᵀ: quicker than QR for many rows, but it squares the condition.
     Root { moments: &'m Moments, cholesky: Cholesky },
     /// The triangle of rows = Q R, with Q `[n, d]` where a gradient will need it.
-    Triangle { r: Mat<f64>, q: Option<Mat<f64>> },
+    Triangle { moments: &'m Moments, r: Mat<f64>, q: Option<Mat<f64>> },
 }
 
 impl<'m> Factor<'m> {
@@ -108,7 +138,15 @@ impl<'m> Factor<'m> {
             return Factor::Root { moments, cholesky };
         }
         let (r, q) = qr(moments.matrix(), with_q);
-        Factor::Triangle { r, q }
+        Factor::Triangle { moments, r, q }
+    }
+
+    /// How far ‖F G‖_* may be off, as a share of tr Σ.
+    fn unit(&self) -> f64 {
+        match self {
+            Factor::Rows(moments) | Factor::Triangle { moments, .. } => moments.unit(),
+            Factor::Root { moments, cholesky } => moments.unit() / cholesky.reciprocal_condition().sqrt(),
+        }
     }
 
     fn is_root(&self) -> bool {
@@ -131,7 +169,7 @@ impl<'m> Factor<'m> {
                 cholesky.solve_transposed(view_mut(&mut gradient, moments.d, moments.d));
                 product(moments.matrix(), view(&gradient, moments.d, moments.d))
             }
-            Factor::Triangle { r, q: Some(q) } => product(q.as_ref(), view(&gradient, r.nrows(), r.ncols())),
+            Factor::Triangle { r, q: Some(q), .. } => product(q.as_ref(), view(&gradient, r.nrows(), r.ncols())),
             _ => gradient,
         }
     }

@@ -6,8 +6,9 @@ use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
     matrix::norm_squared,
-    moments::{Moments, mean_difference},
+    moments::Moments,
     options::Options,
+    precision::{Estimate, Estimated, evaluate, of_square},
     real::Real,
     solution::Solution,
 };
@@ -34,12 +35,27 @@ fn build(_: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for GaussianW2Diag {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for GaussianW2Diag {
+    const WIDE: bool = true;
+
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let (a, b) = (Moments::new(ENTRY.name, a)?, Moments::new(ENTRY.name, b)?);
         let deviations = |m: &Moments| m.variances().iter().map(|v| v.sqrt()).collect::<Vec<f64>>();
         let (sigma_a, sigma_b) = (deviations(&a), deviations(&b));
-        let delta = mean_difference(&a.mean, &b.mean);
-        let value = norm_squared(&delta) + norm_squared(&mean_difference(&sigma_a, &sigma_b));
+        let (delta, delta_error) = a.difference(&b);
+        let spread: Vec<f64> = sigma_a.iter().zip(&sigma_b).map(|(s, t)| s - t).collect();
+        let value = norm_squared(&delta) + norm_squared(&spread);
+        let spread_error = a.unit() * a.trace().sqrt() + b.unit() * b.trace().sqrt();
+        let error = of_square(value, delta_error + spread_error) + a.d as f64 * f64::MIN_POSITIVE;
         let gradient = request.gradient.then(|| {
             let to_mean: Vec<f64> = delta.iter().map(|x| 2.0 * x).collect();
             // ∂(σ − σ')²/∂r = 2 (1 − σ'/σ) r. At σ = 0 there is no direction to grow in: the kink's gradient is 0.
@@ -49,7 +65,7 @@ impl<T: Real> Divergence<T> for GaussianW2Diag {
                 a.rows.chunks_exact(a.d).flat_map(|row| row.iter().zip(&slope).map(|(r, s)| s * r)).collect();
             a.gradient(&to_mean, &to_rows)
         });
-        Ok(Solution::closed(value).with_gradient(gradient))
+        Ok(Estimate::new(Solution::closed(value).with_gradient(gradient), error))
     }
 }
 
@@ -65,7 +81,16 @@ mod tests {
         let (a, b) = (Cloud::new(Side::A, &x, 40, 6).unwrap(), Cloud::new(Side::B, &y, 40, 6).unwrap());
         let m = Moments::new("test", &a).unwrap();
         // μ' = 2 μ + k and σ' = 2 σ, so the distance is Σ (μ_k + k)² + tr Σ.
-        let expected = m.mean.iter().enumerate().map(|(k, mu)| (mu + k as f64).powi(2)).sum::<f64>() + m.trace();
+        let expected = m
+            .mean
+            .shift
+            .iter()
+            .zip(&m.mean.origin)
+            .map(|(s, o)| s + o)
+            .enumerate()
+            .map(|(k, mu)| (mu + k as f64).powi(2))
+            .sum::<f64>()
+            + m.trace();
         let found = GaussianW2Diag.evaluate(&a, &b, Request::VALUE).unwrap();
         assert!((found.value - expected).abs() < 1e-10);
     }

@@ -11,6 +11,7 @@ use crate::{
     cost,
     error::OtError,
     options::{OptionSpec, Options},
+    precision::{Estimate, Estimated, evaluate},
     real::Real,
     solution::{Plan, Solution},
     solver::gromov::{self, Problem, Settings},
@@ -86,6 +87,23 @@ impl Gromov {
 
 impl<T: Real> Divergence<T> for Gromov {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for Gromov {
+    const WIDE: bool = true;
+
+    fn name(&self) -> &str {
+        self.metric
+    }
+
+    fn vanishes_on_equals(&self) -> bool {
+        // Not convex: a start that ends elsewhere is not the minimum, and its value is what its plan costs.
+        false
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         let wide = |cloud: &Cloud<T>| cloud.features().iter().map(|x| x.wide()).collect::<Vec<_>>();
         let linear = match self.alpha {
             Some(_) => {
@@ -117,14 +135,15 @@ impl<T: Real> Divergence<T> for Gromov {
             gradient.into_iter().map(T::of).collect()
         });
         let plan = request.plan.then_some(Plan::Dense { n: a.len(), m: b.len(), mass: found.plan });
-        Ok(Solution {
+        let solution = Solution {
             plan,
             status: found.status,
             iterations: found.iterations,
             diagnostics: vec![("first_order_gap", found.gap)],
             ..Solution::closed(found.value)
         }
-        .with_gradient(gradient))
+        .with_gradient(gradient);
+        Ok(Estimate::new(solution, found.rounding + f64::MIN_POSITIVE))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
     error::OtError,
     gaussian::{Shrinkage, compare},
     options::Options,
+    precision::{Estimate, Estimated, evaluate},
     real::Real,
     solution::Solution,
 };
@@ -39,11 +40,24 @@ fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for Hellinger {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for Hellinger {
+    const WIDE: bool = true;
+
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         let mut distance = 0.0;
-        let mut solution = compare(ENTRY.name, a, b, self.shrinkage, request, |pair| {
+        let mut found = compare(ENTRY.name, a, b, self.shrinkage, request, |pair| {
             let mut found = bhattacharyya::distance(ENTRY.name, pair)?;
             distance = found.value;
             found.value = -(-distance).exp_m1();
+            found.error *= (-distance).exp();
             if let Some(slopes) = &mut found.slopes {
                 let slope = (-distance).exp();
                 slopes.mean.iter_mut().chain(&mut slopes.rows).for_each(|g| *g *= slope);
@@ -51,9 +65,9 @@ impl<T: Real> Divergence<T> for Hellinger {
             }
             Ok(found)
         })?;
-        solution.diagnostics.push(("bhattacharyya", distance));
-        solution.diagnostics.push(("saturated", f64::from(u8::from(distance >= SATURATED_FROM))));
-        Ok(solution)
+        let saturated = f64::from(u8::from(distance >= SATURATED_FROM));
+        found.solution.diagnostics.extend([("bhattacharyya", distance), ("saturated", saturated)]);
+        Ok(found)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     gaussian::{Comparison, Pair, SHRINKAGE, Shrinkage, Slopes, compare},
     matrix::{dot, norm_squared},
     options::{OptionSpec, Options},
+    precision::{Estimate, Estimated, evaluate, non_negative},
     real::Real,
     solution::Solution,
 };
@@ -42,6 +43,18 @@ fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for Jeffreys {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for Jeffreys {
+    const WIDE: bool = true;
+
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         compare(ENTRY.name, a, b, self.shrinkage, request, |pair| Ok(formula(pair)))
     }
 }
@@ -54,13 +67,16 @@ fn formula(pair: &Pair) -> Comparison {
     let mean: Vec<f64> = pull_a.iter().zip(&pull_b).map(|(p, q)| p + q).collect();
     let traces =
         a.level() * b.inverse_trace() + dot(a.rows(), &a_in_b) + b.level() * a.inverse_trace() + dot(b.rows(), &b_in_a);
-    let value = 0.5 * (traces - 2.0 * pair.delta.len() as f64 + dot(&mean, &pair.delta));
+    let quadratic = dot(&mean, &pair.delta);
+    let value = 0.5 * (traces - 2.0 * pair.delta.len() as f64 + quadratic);
+    let error = pair.unit * (a.growth() + b.growth()) * (1.0 + traces + quadratic)
+        + norm_squared(&mean).sqrt() * pair.delta_error;
     let slopes = pair.gradient.then(|| {
         let (rows, trace) = sandwich(a, b, &a.solve(a.rows()), &pair.delta);
         let trace = 0.5 * (b.inverse_trace() - trace - norm_squared(&b_in_a) - norm_squared(&pull_a));
         Slopes { mean, rows: half_difference(a_in_b, &rows), trace }
     });
-    Comparison { value: value.max(0.0), slopes }
+    Comparison { value: non_negative(value), error, slopes }
 }
 
 #[cfg(test)]

@@ -10,7 +10,8 @@ use crate::{
     error::OtError,
     moments::at_least_two,
     options::{OptionSpec, Options},
-    pairwise::{Estimator, kernel::Polynomial, pair_sum, points::Points},
+    pairwise::{Estimator, kernel::Polynomial, pair_sum, points::Points, rounding},
+    precision::{Estimate, Estimated, evaluate, is_hopeless},
     real::Real,
     solution::Solution,
 };
@@ -55,6 +56,20 @@ fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for Kid {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for Kid {
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn vanishes_on_equals(&self) -> bool {
+        false
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         at_least_two(ENTRY.name, a)?;
         at_least_two(ENTRY.name, b)?;
@@ -72,7 +87,7 @@ impl<T: Real> Divergence<T> for Kid {
         // Subsets that are the whole clouds are all the same.
         let subsets = if size == n && size == m { 1 } else { self.subsets };
         let mut rng = Pcg64Mcg::seed_from_u64(self.seed);
-        let mut values = Vec::with_capacity(subsets);
+        let (mut values, mut error, mut gradient_error) = (Vec::with_capacity(subsets), 0.0, 0.0);
         let mut gradient = vec![0.0; if request.gradient { n * d } else { 0 }];
         for _ in 0..subsets {
             let (rows_a, rows_b) = (index::sample(&mut rng, n, size), index::sample(&mut rng, m, size));
@@ -83,16 +98,23 @@ impl<T: Real> Divergence<T> for Kid {
             let kernel = Polynomial { d, degree: DEGREE };
             let sum = pair_sum(&points_a, &points_b, &kernel, factors, None, request.gradient);
             values.push(sum.value);
+            error += rounding::of(&points_a, &points_b, &kernel, factors, sum.value);
+            gradient_error += rounding::of_gradient(&points_a, &points_b, &kernel, factors);
+            if is_hopeless::<T>(error, values.iter().sum()) {
+                // It will be done again in `f64`, so the other subsets can be spared here.
+                break;
+            }
             for (row, i) in sum.gradient.iter().flat_map(|g| g.chunks_exact(d)).zip(rows_a.iter()) {
                 gradient[i * d..][..d].iter_mut().zip(row).for_each(|(t, g)| *t += g.wide());
             }
         }
-        let mean = values.iter().sum::<f64>() / subsets as f64;
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
         let deviation = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / subsets as f64).sqrt();
+        let (error, gradient_error) = (error / values.len() as f64, gradient_error / values.len() as f64);
         let gradient = request.gradient.then(|| gradient.iter().map(|g| T::of(g / subsets as f64)).collect());
         let mut solution = Solution::closed(mean).with_gradient(gradient);
         solution.diagnostics = vec![("deviation", deviation), ("subsets", subsets as f64), ("size", size as f64)];
-        Ok(solution)
+        Ok(Estimate::new(solution, error).with_gradient_error(gradient_error))
     }
 }
 

@@ -7,7 +7,8 @@ use crate::{
     error::OtError,
     options::Options,
     pairwise::points::Points,
-    projection::{DIRECTIONS, Directions, along},
+    precision::{Estimate, Estimated, evaluate},
+    projection::{DIRECTIONS, Directions, along, error_along, gradient_error_along},
     real::Real,
     solution::Solution,
 };
@@ -36,21 +37,34 @@ fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for MaxSliced {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for MaxSliced {
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let d = a.width();
         let directions: Vec<T> = self.directions.of_width(d).iter().map(|x| T::of(*x)).collect();
         let (points_a, points_b) = Points::centred(a, b);
         let lines = along(&points_a, &points_b, &directions, false);
         let best = (0..lines.values.len()).max_by(|&i, &j| lines.values[i].total_cmp(&lines.values[j])).unwrap_or(0);
+        let mut gradient_error = 0.0;
         let gradient = request.gradient.then(|| {
             let direction = &directions[best * d..][..d];
             let line = along(&points_a, &points_b, direction, true);
+            gradient_error = gradient_error_along(&points_a, &line);
             let rows = line.slopes.iter().flat_map(|s| direction.iter().map(move |t| *s * *t)).collect();
             points_a.scatter(rows)
         });
+        let error = error_along(&points_a, &points_b, lines.values[best]);
         let mut solution = Solution::closed(lines.values[best]).with_gradient(gradient);
         solution.diagnostics = vec![("directions", lines.values.len() as f64), ("direction", best as f64)];
-        Ok(solution)
+        Ok(Estimate::new(solution, error).with_gradient_error(gradient_error))
     }
 }
 

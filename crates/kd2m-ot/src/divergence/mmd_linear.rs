@@ -6,9 +6,10 @@ use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
     matrix::norm_squared,
-    moments::{at_least_two, effective_rest, mean, mean_difference},
+    moments::{Mean, at_least_two, effective_rest, mean},
     options::{OptionSpec, Options},
     pairwise::{ESTIMATOR, Estimator},
+    precision::{Estimate, Estimated, evaluate, growth, of_square},
     real::Real,
     solution::Solution,
 };
@@ -39,28 +40,61 @@ fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for MmdLinear {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for MmdLinear {
+    const WIDE: bool = true;
+
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn vanishes_on_equals(&self) -> bool {
+        self.estimator == Estimator::V
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let (mean_a, mean_b) = (mean(a), mean(b));
-        let difference = mean_difference(&mean_a, &mean_b);
+        let difference = mean_a.minus(&mean_b);
         let mut value = norm_squared(&difference);
         // The unbiased estimator takes off what the noise of each mean adds: Σ a² / (1 − Σ a²) · tr Σ, or tr Σ / (n − 1).
         let mut noise_a = 0.0;
+        let mut error = error_of_square(a, &mean_a, b, &mean_b, value);
         if self.estimator == Estimator::U {
             noise_a = noise_of_mean(a)?;
-            value -= noise_a * trace(a, &mean_a) + noise_of_mean(b)? * trace(b, &mean_b);
+            let noise = noise_a * trace(a, &mean_a) + noise_of_mean(b)? * trace(b, &mean_b);
+            value -= noise;
+            error += growth(a.len() + b.len()) * f64::EPSILON * noise;
         }
         let gradient = request.gradient.then(|| {
             let mut gradient = Vec::with_capacity(a.len() * a.width());
             for i in 0..a.len() {
                 let scale = 2.0 * a.weight(i);
-                let own = a.row(i).iter().zip(&mean_a).map(|(x, mu)| noise_a * (x.wide() - mu));
+                let own = mean_a.residuals(a.row(i)).map(|r| noise_a * r);
                 gradient.extend(difference.iter().zip(own).map(|(delta, own)| T::of(scale * (delta - own))));
             }
             gradient
         });
-        Ok(Solution::closed(value).with_gradient(gradient))
+        Ok(Estimate::new(Solution::closed(value).with_gradient(gradient), error))
     }
 }
+
+/// How far ‖μ − μ'‖² = `square` may be off. The spread of the samples, which it takes another pass to know, is looked at only where
+/// a bound from the features' size does not do.
+fn error_of_square<T: Real>(a: &Cloud<T>, mean_a: &Mean, b: &Cloud<T>, mean_b: &Mean, square: f64) -> f64 {
+    let of = |spread_a: f64, spread_b: f64| {
+        let own = mean_a.error(spread_a, a.len()) + mean_b.error(spread_b, b.len());
+        of_square(square, own + 2.0 * f64::EPSILON * square.sqrt()) + a.width() as f64 * f64::MIN_POSITIVE
+    };
+    let rough = of(4.0 * a.sum_of_squares(), 4.0 * b.sum_of_squares());
+    if rough <= ROUGH * square { rough } else { of(trace(a, mean_a), trace(b, mean_b)) }
+}
+
+/// A rough bound on the error that is this small a share of the value needs no better one.
+const ROUGH: f64 = 1e-6;
 
 fn noise_of_mean<T: Real>(cloud: &Cloud<T>) -> Result<f64, OtError> {
     at_least_two(ENTRY.name, cloud)?;
@@ -69,8 +103,8 @@ fn noise_of_mean<T: Real>(cloud: &Cloud<T>) -> Result<f64, OtError> {
 }
 
 /// tr Σ with 1/n.
-fn trace<T: Real>(cloud: &Cloud<T>, mean: &[f64]) -> f64 {
-    let spread = |i: usize| cloud.row(i).iter().zip(mean).map(|(x, mu)| (x.wide() - mu).powi(2)).sum::<f64>();
+fn trace<T: Real>(cloud: &Cloud<T>, mean: &Mean) -> f64 {
+    let spread = |i: usize| mean.residuals(cloud.row(i)).map(|r| r * r).sum::<f64>();
     (0..cloud.len()).map(|i| cloud.weight(i) * spread(i)).sum()
 }
 

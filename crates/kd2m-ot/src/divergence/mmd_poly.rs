@@ -6,7 +6,8 @@ use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
     options::{OptionSpec, Options},
-    pairwise::{ESTIMATOR, Estimator, kernel::Polynomial, pair_sum, points::Points},
+    pairwise::{ESTIMATOR, Estimator, kernel::Polynomial, pair_sum, points::Points, rounding},
+    precision::{Estimate, Estimated, evaluate},
     real::Real,
     solution::Solution,
 };
@@ -42,13 +43,30 @@ fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for MmdPoly {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for MmdPoly {
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn vanishes_on_equals(&self) -> bool {
+        self.estimator == Estimator::V
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let factors = self.estimator.factors(ENTRY.name, a, b)?;
         let (points_a, points_b) = (Points::plain(a), Points::plain(b));
         let kernel = Polynomial { d: a.width(), degree: self.degree };
         let sum = pair_sum(&points_a, &points_b, &kernel, factors, None, request.gradient);
+        let error = rounding::of(&points_a, &points_b, &kernel, factors, sum.value);
         let value = self.estimator.clamp(sum.value);
-        Ok(Solution::closed(value).with_gradient(sum.gradient.map(|g| points_a.scatter(g))))
+        let solution = Solution::closed(value).with_gradient(sum.gradient.map(|g| points_a.scatter(g)));
+        let gradient_error = rounding::of_gradient(&points_a, &points_b, &kernel, factors);
+        Ok(Estimate::new(solution, error).with_gradient_error(gradient_error))
     }
 }
 

@@ -13,7 +13,9 @@ use crate::{
         kernel::Gaussian,
         pair_sum,
         points::Points,
+        rounding,
     },
+    precision::{Estimate, Estimated, evaluate},
     real::Real,
     solution::Solution,
 };
@@ -45,6 +47,20 @@ fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for MmdRbf {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for MmdRbf {
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn vanishes_on_equals(&self) -> bool {
+        self.estimator == Estimator::V
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let factors = self.estimator.factors(ENTRY.name, a, b)?;
         let (points_a, points_b) = Points::centred(a, b);
@@ -52,16 +68,17 @@ impl<T: Real> Divergence<T> for MmdRbf {
         let stored = keep.then(|| Distances::of(&points_a, &points_b, request.gradient)).flatten();
         let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b, stored.as_ref()) else {
             // All points coincide: every kernel value is 1 and the three means cancel.
-            return Ok(
-                Solution::closed(0.0).with_gradient(request.gradient.then(|| vec![T::zero(); a.features().len()]))
-            );
+            return Ok(Estimate::of_coincident(a, b, request.gradient));
         };
         let gammas = self.bandwidth.widths(sigma).iter().map(|s| 0.5 / (s * s)).collect();
-        let sum = pair_sum(&points_a, &points_b, &Gaussian { gammas }, factors, stored.as_ref(), request.gradient);
+        let kernel = Gaussian { gammas };
+        let sum = pair_sum(&points_a, &points_b, &kernel, factors, stored.as_ref(), request.gradient);
+        let error = rounding::of(&points_a, &points_b, &kernel, factors, sum.value);
         let value = self.estimator.clamp(sum.value);
         let mut solution = Solution::closed(value).with_gradient(sum.gradient.map(|g| points_a.scatter(g)));
         solution.diagnostics.push(("bandwidth", sigma));
-        Ok(solution)
+        let gradient_error = rounding::of_gradient(&points_a, &points_b, &kernel, factors);
+        Ok(Estimate::new(solution, error).with_gradient_error(gradient_error))
     }
 }
 

@@ -7,6 +7,7 @@ use crate::{
     cost::squared_distance,
     error::OtError,
     options::Options,
+    precision::{Estimate, Estimated, evaluate, growth},
     real::Real,
     solution::Solution,
 };
@@ -33,6 +34,18 @@ fn build(_: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for Mse {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for Mse {
+    const WIDE: bool = true;
+
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         if a.len() != b.len() {
             return Err(OtError::Unpaired { metric: ENTRY.name.to_owned(), a: a.len(), b: b.len() });
@@ -45,7 +58,7 @@ impl<T: Real> Divergence<T> for Mse {
             );
             return Err(OtError::Numeric { metric: ENTRY.name.to_owned(), message });
         }
-        let value = (0..a.len()).map(|i| a.weight(i) * squared_distance(a.row(i), b.row(i))).sum();
+        let value: f64 = (0..a.len()).map(|i| a.weight(i) * squared_distance(a.row(i), b.row(i))).sum();
         let gradient = request.gradient.then(|| {
             let mut gradient = Vec::with_capacity(a.features().len());
             for i in 0..a.len() {
@@ -54,7 +67,9 @@ impl<T: Real> Divergence<T> for Mse {
             }
             gradient
         });
-        Ok(Solution::closed(value).with_gradient(gradient))
+        // A sum of squares of exact differences loses nothing; squares below the least number are lost whole.
+        let error = growth(a.len() + a.width()) * f64::EPSILON * value + a.width() as f64 * f64::MIN_POSITIVE;
+        Ok(Estimate::new(Solution::closed(value).with_gradient(gradient), error))
     }
 }
 

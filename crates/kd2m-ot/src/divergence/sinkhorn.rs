@@ -7,6 +7,8 @@ use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
     options::{OptionSpec, Options},
+    pairwise::points::common_middle,
+    precision::{Estimate, Estimated, evaluate, is_accepted, non_negative},
     real::Real,
     solution::{Plan, Solution, Status},
     solver::sinkhorn::{self, Found, Lane, Scores, Settings},
@@ -95,28 +97,56 @@ impl Debiased {
 
 impl Divergence<f32> for Debiased {
     fn evaluate(&self, a: &Cloud<f32>, b: &Cloud<f32>, request: Request) -> Result<Solution<f32>, OtError> {
-        self.compare(a, b, request)
+        evaluate(self, a, b, request)
     }
 }
 
 impl Divergence<f64> for Debiased {
     fn evaluate(&self, a: &Cloud<f64>, b: &Cloud<f64>, request: Request) -> Result<Solution<f64>, OtError> {
-        self.compare(a, b, request)
+        evaluate(self, a, b, request)
     }
 }
 
-impl Debiased {
-    fn compare<T: Lane>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+impl<T: Lane> Estimated<T> for Debiased {
+    fn name(&self) -> &str {
+        self.metric
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(self.metric, a, b)?;
         let d = a.width();
         let (x, y) = Points::centred(a, b);
         let mean_cost = x.mean_cost(&y, d);
         if mean_cost <= 0.0 {
             // All samples coincide: nothing to transport, whatever ε.
-            let gradient = request.gradient.then(|| vec![T::zero(); a.len() * d]);
-            return Ok(Solution::closed(0.0).with_gradient(gradient));
+            return Ok(Estimate::of_coincident(a, b, request.gradient));
         }
-        let settings = Settings {
+        let settings = self.settings(mean_cost);
+        let fits = |n: usize, m: usize| n.saturating_mul(m).saturating_mul(size_of::<T>()) <= self.memory;
+        let problems = Problems { x: &x, y: &y, d, settings, mean_cost, fits: &fits, request };
+        let found = problems.settled(problems.solve(None));
+        let value = found.value(&problems);
+        // A cap that ended the iteration is told by the status.
+        let error = found.rounding(&problems) + if found.is_converged() { found.open } else { 0.0 };
+        // The divergence itself cannot be negative: what is below zero is all error.
+        let error = if value < 0.0 { error - value } else { error };
+        let gradient_error = found.rounding_of_gradient(&problems);
+        Ok(Estimate::new(problems.solution(found, non_negative(value)), error).with_gradient_error(gradient_error))
+    }
+}
+
+/// How often an answer that the stopping rule leaves too rough is refined.
+const REFINEMENTS: usize = 4;
+/// The share of the value that the stopping rule may leave open.
+const SETTLED: f64 = 2e-4;
+/// The share of the last move that may still be open.
+const MOVED: f64 = 0.1;
+/// Marginal errors cannot be brought below this many ε of the precision.
+const LEAST_TOLERANCE: f64 = 64.0;
+
+impl Debiased {
+    fn settings(&self, mean_cost: f64) -> Settings {
+        Settings {
             epsilon: self.epsilon.unwrap_or(EPSILON_SHARE * mean_cost),
             rho: match self.rho {
                 Relaxation::Exact => None,
@@ -125,55 +155,167 @@ impl Debiased {
             },
             tolerance: self.tolerance,
             max_iterations: self.max_iterations,
-        };
-        let epsilon = settings.epsilon;
-        let fits = |n: usize, m: usize| n.saturating_mul(m).saturating_mul(size_of::<T>()) <= self.memory;
+        }
+    }
+}
 
-        // One after the other, so that one matrix of products is held at a time.
-        let within = |x: &Points<T>, wants_pull: bool| {
+/// The three entropic problems of one divergence.
+#[derive(Clone, Copy)]
+struct Problems<'p, T> {
+    x: &'p Points<T>,
+    y: &'p Points<T>,
+    d: usize,
+    settings: Settings,
+    mean_cost: f64,
+    /// Whether a matrix of products of this size is held in memory.
+    fits: &'p dyn Fn(usize, usize) -> bool,
+    request: Request<'p>,
+}
+
+/// Their answers.
+struct Answers<T> {
+    /// How much of the value may still be open.
+    open: f64,
+    of_a: Found,
+    of_b: Found,
+    of_both: Found,
+    gradient: Option<Vec<T>>,
+    plan: Option<Plan>,
+}
+
+impl<T: Lane> Problems<'_, T> {
+    /// Solves one after the other, so that one matrix of products is held at a time.
+    fn solve(&self, before: Option<Answers<T>>) -> Answers<T> {
+        let Self { x, y, d, settings, mean_cost, fits, request } = *self;
+        let epsilon = settings.epsilon;
+        let (n, m) = (x.norms.len(), y.norms.len());
+        let within = |x: &Points<T>, start: Option<&Found>, wants_pull: bool| {
             let scores = x.scores(x, d, fits(x.norms.len(), x.norms.len()));
-            let found = sinkhorn::solve_symmetric(&scores, &x.weights, settings, mean_cost);
+            let start = start.map(|found| &found.potentials);
+            let found = sinkhorn::solve_symmetric(&scores, &x.weights, settings, mean_cost, start);
             let p = &found.potentials;
             let pull = wants_pull.then(|| sinkhorn::pull(&scores, &x.weights, &x.weights, epsilon, p, (&x.rows, d)));
             (found, pull)
         };
-        let (of_a, pull_a) = within(&x, request.gradient);
-        let (of_b, _) = within(&y, false);
-        let across = x.scores(&y, d, fits(a.len(), b.len()));
-        let of_both = sinkhorn::solve(&across, &x.weights, &y.weights, settings, mean_cost, request.start);
+        let before = before.as_ref();
+        let (of_a, pull_a) = within(x, before.map(|b| &b.of_a), request.gradient);
+        let (of_b, _) = within(y, before.map(|b| &b.of_b), false);
+        let across = x.scores(y, d, fits(n, m));
+        let start = before.map_or(request.start, |b| Some(&b.of_both.potentials));
+        let of_both = sinkhorn::solve(&across, &x.weights, &y.weights, settings, mean_cost, start);
         let p = &of_both.potentials;
         let pull_both =
             request.gradient.then(|| sinkhorn::pull(&across, &x.weights, &y.weights, epsilon, p, (&y.rows, d)));
         let gradient = pull_both.zip(pull_a).map(|(both, own)| gradient(&x.rows, d, &both, &own));
-        let plan = request.plan.then(|| Plan::Dense {
-            n: a.len(),
-            m: b.len(),
-            mass: sinkhorn::plan(&across, &x.weights, &y.weights, epsilon, p),
-        });
+        let mass = || sinkhorn::plan(&across, &x.weights, &y.weights, epsilon, p);
+        let plan = request.plan.then(|| Plan::Dense { n, m, mass: mass() });
+        let open = of_both.open + 0.5 * (of_a.open + of_b.open);
+        let mut answers = Answers { open, of_a, of_b, of_both, gradient, plan };
+        if let Some(before) = before {
+            let earlier = before.all();
+            let all = [&mut answers.of_a, &mut answers.of_b, &mut answers.of_both];
+            all.into_iter().zip(earlier).for_each(|(found, earlier)| found.iterations += earlier.iterations);
+        }
+        answers
+    }
 
-        let value = debiased_value(&of_both, &of_a, &of_b, &x.weights, &y.weights, settings);
-        let rounding = epsilon * self.tolerance + mean_cost * T::epsilon().wide() * 8.0;
-        let error = of_both.error.max(of_a.error).max(of_b.error);
-        let is_converged = [&of_both, &of_a, &of_b].iter().all(|f| f.status.is_trusted());
+    /// Where the clouds are much closer than ε, what the stopping rule leaves open is no small share of the value: goes on from there.
+    fn settled(&self, mut found: Answers<T>) -> Answers<T> {
+        let asked = self.settings;
+        let least = T::epsilon().wide() * LEAST_TOLERANCE;
+        for _ in 0..REFINEMENTS {
+            let value = found.value(self);
+            let is_single = T::singles(&[]).is_some();
+            let share = SETTLED * value.abs() / found.open;
+            let error = found.worst_error();
+            let used = found.all().iter().map(|found| found.iterations).max().unwrap_or(0);
+            let done = share >= 1.0 || error <= least || used >= asked.max_iterations || !found.is_converged();
+            if done || is_single && !is_accepted(found.rounding(self), value) {
+                break;
+            }
+            let tolerance = (0.5 * error * share.sqrt()).max(least);
+            let settings = Settings { tolerance, max_iterations: asked.max_iterations - used, ..asked };
+            found = Self { settings, ..*self }.solve(Some(found)).judged_by(&asked);
+            found.open = f64::max(found.open, MOVED * (found.value(self) - value).abs());
+        }
+        found
+    }
+
+    fn solution(&self, found: Answers<T>, value: f64) -> Solution<T> {
+        let epsilon = self.settings.epsilon;
+        let error = found.worst_error();
         let mut solution = Solution {
-            // The divergence itself cannot be negative; rounding can.
-            value: if value < 0.0 && value > -rounding { 0.0 } else { value },
-            plan,
-            status: if is_converged { Status::Converged } else { Status::Stopped { error } },
-            iterations: of_both.iterations + of_a.iterations + of_b.iterations,
+            value,
+            status: if found.is_converged() { Status::Converged } else { Status::Stopped { error } },
+            iterations: found.all().iter().map(|f| f.iterations).sum(),
             diagnostics: vec![("epsilon", epsilon), ("marginal_error", error)],
-            ..Solution::closed(0.0)
+            plan: found.plan,
+            ..Solution::closed(value)
         }
-        .with_gradient(gradient);
-        if let Some(rho) = settings.rho {
-            solution.diagnostics.extend([("rho", rho), ("mass", of_both.mass)]);
+        .with_gradient(found.gradient);
+        if let Some(rho) = self.settings.rho {
+            solution.diagnostics.extend([("rho", rho), ("mass", found.of_both.mass)]);
         }
-        solution.potentials = Some(of_both.potentials);
-        Ok(solution)
+        solution.potentials = Some(found.of_both.potentials);
+        solution
     }
 }
 
-/// Both clouds shifted to their common centre: products then round less, and distances stay what they are.
+impl<T: Lane> Answers<T> {
+    fn all(&self) -> [&Found; 3] {
+        [&self.of_a, &self.of_b, &self.of_both]
+    }
+
+    fn is_converged(&self) -> bool {
+        self.all().iter().all(|found| found.status.is_trusted())
+    }
+
+    fn worst_error(&self) -> f64 {
+        self.all().iter().fold(0.0, |worst: f64, found| worst.max(found.error))
+    }
+
+    /// The same with the status that these settings ask for: a finer tolerance that was not met is no failure.
+    fn judged_by(mut self, settings: &Settings) -> Self {
+        for found in [&mut self.of_a, &mut self.of_b, &mut self.of_both] {
+            found.status = settings.end(found.error);
+        }
+        self
+    }
+
+    fn value(&self, problems: &Problems<T>) -> f64 {
+        debiased_value(
+            &self.of_both,
+            &self.of_a,
+            &self.of_b,
+            &problems.x.weights,
+            &problems.y.weights,
+            problems.settings,
+        )
+    }
+
+    /// How far rounding may put the value off: a potential takes the error of the costs that it is a soft minimum of, which is ε of
+    /// the squared norms that make them; with relaxed marginals what is far away has little mass, and its error little weight.
+    fn rounding(&self, problems: &Problems<T>) -> f64 {
+        let Problems { x, y, settings, d, .. } = *problems;
+        let side = |p: &[f64], points: &Points<T>| -> f64 {
+            let terms = p.iter().zip(&points.norms).zip(&points.weights);
+            terms.map(|((p, norm), w)| w * settings.slope(*p) * (norm + p.abs())).sum()
+        };
+        let (of_a, of_b) = (&self.of_a.potentials.u, &self.of_b.potentials.u);
+        let (u, v) = (&self.of_both.potentials.u, &self.of_both.potentials.v);
+        let sizes = side(u, x) + side(v, y) + side(of_a, x) + side(of_b, y) + settings.epsilon;
+        T::epsilon().wide() * sizes + d as f64 * T::min_positive_value().wide()
+    }
+
+    /// How far rounding may put the gradient off in norm: each row is the difference of two pulls as large as ‖x‖ times its mass.
+    fn rounding_of_gradient(&self, Problems { x, settings, .. }: &Problems<T>) -> f64 {
+        let rows = self.of_both.potentials.u.iter().zip(&x.norms).zip(&x.weights);
+        let squares: f64 = rows.map(|((u, norm), a)| (a * settings.slope(*u)).powi(2) * norm).sum();
+        4.0 * T::epsilon().wide() * squares.sqrt()
+    }
+}
+
+/// Both clouds shifted to a common middle: products then round less, and distances stay what they are.
 struct Points<T> {
     rows: Vec<T>,
     norms: Vec<f64>,
@@ -182,10 +324,7 @@ struct Points<T> {
 
 impl<T: Lane> Points<T> {
     fn centred(a: &Cloud<T>, b: &Cloud<T>) -> (Self, Self) {
-        let mut centre = weighted_mean(a.features(), &a.weights_vec(), a.width());
-        let other = weighted_mean(b.features(), &b.weights_vec(), b.width());
-        centre.iter_mut().zip(other).for_each(|(c, o)| *c = 0.5 * (*c + o));
-        let centre: Vec<T> = centre.into_iter().map(T::of).collect();
+        let centre: Vec<T> = common_middle(a, b).into_iter().map(T::of).collect();
         let shifted = |cloud: &Cloud<T>| {
             let mut rows = cloud.features().to_vec();
             for row in rows.chunks_exact_mut(cloud.width()) {

@@ -9,7 +9,8 @@ use crate::{
     matrix::{product, view},
     options::Options,
     pairwise::points::Points,
-    projection::{DIRECTIONS, Directions, along},
+    precision::{Estimate, Estimated, evaluate},
+    projection::{DIRECTIONS, Directions, along, error_along, gradient_error_along},
     real::Real,
     solution::Solution,
 };
@@ -38,6 +39,16 @@ fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
 
 impl<T: Real> Divergence<T> for Sliced {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        evaluate(self, a, b, request)
+    }
+}
+
+impl<T: Real> Estimated<T> for Sliced {
+    fn name(&self) -> &str {
+        ENTRY.name
+    }
+
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let d = a.width();
         let directions: Vec<T> = self.directions.of_width(d).iter().map(|x| T::of(*x)).collect();
@@ -50,9 +61,11 @@ impl<T: Real> Divergence<T> for Sliced {
             let slopes = view(&lines.slopes, count, points_a.len());
             points_a.scatter(product(slopes.transpose(), view(&directions, count, d)))
         });
-        let mut solution = Solution::closed(lines.values.iter().sum::<f64>() / count as f64).with_gradient(gradient);
+        let value = lines.values.iter().sum::<f64>() / count as f64;
+        let mut solution = Solution::closed(value).with_gradient(gradient);
         solution.diagnostics.push(("directions", count as f64));
-        Ok(solution)
+        let error = error_along(&points_a, &points_b, value);
+        Ok(Estimate::new(solution, error).with_gradient_error(gradient_error_along(&points_a, &lines)))
     }
 }
 

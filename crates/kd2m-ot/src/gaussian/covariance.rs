@@ -91,6 +91,16 @@ impl Covariance {
         inside + if self.outside() > 0.0 { self.outside() / self.level.powi(2) } else { 0.0 }
     }
 
+    /// tr S.
+    pub fn trace(&self) -> f64 {
+        self.level * self.d as f64 + norm_squared(&self.rows)
+    }
+
+    /// How much the rounding of S grows in ln det S and in S⁻¹, at least κ(S): tr S · tr S⁻¹.
+    pub fn growth(&self) -> f64 {
+        self.trace() * self.inverse_trace()
+    }
+
     /// The mean of two covariances.
     pub fn mean(a: &Self, b: &Self) -> Option<Self> {
         let half = 0.5f64.sqrt();

@@ -11,8 +11,9 @@ use crate::{
     divergence::Request,
     error::OtError,
     matrix::norm_squared,
-    moments::{Moments, mean_difference},
+    moments::Moments,
     options::{OptionSpec, Options},
+    precision::Estimate,
     real::Real,
     solution::Solution,
 };
@@ -109,6 +110,8 @@ pub(crate) struct Slopes {
 /// What a formula says of two Gaussians: its value, and its derivative where a gradient is wanted.
 pub(crate) struct Comparison {
     pub value: f64,
+    /// How far the value may be off.
+    pub error: f64,
     pub slopes: Option<Slopes>,
 }
 
@@ -118,6 +121,10 @@ pub(crate) struct Pair {
     pub b: Normal,
     /// μ_A − μ_B.
     pub delta: Vec<f64>,
+    /// How far it may be off in norm.
+    pub delta_error: f64,
+    /// ε times what the sums over samples lose.
+    pub unit: f64,
     pub gradient: bool,
 }
 
@@ -129,25 +136,26 @@ pub(crate) fn compare<T: Real>(
     shrinkage: Shrinkage,
     request: Request,
     formula: impl FnOnce(&Pair) -> Result<Comparison, OtError>,
-) -> Result<Solution<T>, OtError> {
+) -> Result<Estimate<T>, OtError> {
     equal_widths(metric, a, b)?;
     let (moments_a, moments_b) = (Moments::new(metric, a)?, Moments::new(metric, b)?);
-    let delta = mean_difference(&moments_a.mean, &moments_b.mean);
+    let (delta, delta_error) = moments_a.difference(&moments_b);
     let scale = mean_variance(&moments_a, &moments_b, &delta);
     if scale == 0.0 {
         // Two equal constants.
-        return Ok(Solution::closed(0.0).with_gradient(request.gradient.then(|| vec![T::zero(); a.features().len()])));
+        return Ok(Estimate::of_coincident(a, b, request.gradient));
     }
     let least = LEAST * scale;
     let fit = |name, moments| Normal::fit(metric, name, moments, shrinkage, least);
     let (fit_a, fit_b) = rayon::join(|| fit("A", &moments_a), || fit("B", &moments_b));
-    let pair = Pair { a: fit_a?, b: fit_b?, delta, gradient: request.gradient };
+    let unit = moments_a.unit().max(moments_b.unit());
+    let pair = Pair { a: fit_a?, b: fit_b?, delta, delta_error, unit, gradient: request.gradient };
     let comparison = formula(&pair)?;
     let gradient =
         comparison.slopes.map(|slopes| moments_a.gradient(&slopes.mean, &pair.a.to_rows(&moments_a, &slopes)));
     let mut solution = Solution::closed(comparison.value).with_gradient(gradient);
     solution.diagnostics = vec![("shrinkage_a", pair.a.shrinkage), ("shrinkage_b", pair.b.shrinkage)];
-    Ok(solution)
+    Ok(Estimate::new(solution, comparison.error))
 }
 
 /// Below this share of the mean variance of both clouds a variance counts as none.

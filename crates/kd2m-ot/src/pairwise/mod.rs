@@ -6,6 +6,7 @@ pub(crate) mod bandwidth;
 pub(crate) mod distances;
 pub(crate) mod kernel;
 pub(crate) mod points;
+pub(crate) mod rounding;
 
 use std::ops::Range;
 
@@ -19,6 +20,7 @@ use crate::{
     matrix::{view, view_mut},
     moments::effective_rest,
     options::{OptionSpec, Options},
+    precision::non_negative,
     real::Real,
 };
 
@@ -56,7 +58,7 @@ impl Estimator {
 
     /// Takes rounding below zero off an estimator that cannot be negative.
     pub fn clamp(self, value: f64) -> f64 {
-        if self == Estimator::V { value.max(0.0) } else { value }
+        if self == Estimator::V { non_negative(value) } else { value }
     }
 }
 

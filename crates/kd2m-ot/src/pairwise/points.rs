@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::{cloud::Cloud, cost::squared_distance, matrix::norm_squared, moments::mean, real::Real};
+use crate::{cloud::Cloud, cost::squared_distance, matrix::norm_squared, moments::middle, real::Real};
 
 /// The samples with weight above zero.
 pub(crate) struct Points<'c, T> {
@@ -14,10 +14,16 @@ pub(crate) struct Points<'c, T> {
     weights: Vec<f64>,
 }
 
+/// The point between the middles of two clouds.
+pub(crate) fn common_middle<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Vec<f64> {
+    let between = |(p, q): (T, T)| p.wide() + 0.5 * (q.wide() - p.wide());
+    middle(a).into_iter().zip(middle(b)).map(between).collect()
+}
+
 impl<'c, T: Real> Points<'c, T> {
-    /// Both clouds, shifted by the mean of their means.
+    /// Both clouds, shifted by the point between their middles.
     pub fn centred(a: &'c Cloud<'c, T>, b: &'c Cloud<'c, T>) -> (Self, Self) {
-        let centre: Vec<f64> = mean(a).iter().zip(mean(b)).map(|(p, q)| 0.5 * (p + q)).collect();
+        let centre = common_middle(a, b);
         (Self::shifted(a, &centre), Self::shifted(b, &centre))
     }
 
@@ -85,6 +91,11 @@ impl<'c, T: Real> Points<'c, T> {
     /// The weights of a range of samples.
     pub fn weights(&self, range: &Range<usize>) -> &[f64] {
         &self.weights[range.clone()]
+    }
+
+    /// Σ a_i f(‖x_i‖²) over the shifted samples.
+    pub fn mean_of(&self, f: impl Fn(f64) -> f64) -> f64 {
+        self.norms.iter().zip(&self.weights).map(|(norm, a)| a * f(norm.wide())).sum()
     }
 
     /// A gradient over the samples with weight, written out for all samples of the cloud.

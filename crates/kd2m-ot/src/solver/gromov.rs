@@ -5,6 +5,7 @@
 use super::transport;
 use crate::{
     matrix::{self, view},
+    precision::{growth, non_negative, of_square},
     solution::{Plan, Potentials, Status},
 };
 
@@ -39,6 +40,8 @@ pub struct Coupling {
     pub plan: Vec<f64>,
     /// The objective, never negative for non-negative linear costs.
     pub value: f64,
+    /// How far rounding may put the objective off, for inner distances that are right to a few ε.
+    pub rounding: f64,
     /// What a step along the linearised objective could still gain (the Frank–Wolfe gap).
     pub gap: f64,
     pub status: Status,
@@ -135,7 +138,7 @@ impl Problem<'_> {
             let mut direction: Vec<f64> = plan.iter().map(|p| -p).collect();
             vertex.entries().into_iter().for_each(|(i, j, mass)| direction[i * m + j] += mass);
             let slope = matrix::dot(&slopes, &direction);
-            gap = (-slope).max(0.0);
+            gap = non_negative(-slope);
             if gap <= settings.tolerance * scale {
                 status = Some(Status::Converged);
                 break;
@@ -149,15 +152,21 @@ impl Problem<'_> {
                 plan = vertex.to_dense();
                 product = target;
             } else {
-                plan.iter_mut().zip(&direction).for_each(|(p, d)| *p = (*p + step * d).max(0.0));
+                plan.iter_mut().zip(&direction).for_each(|(p, d)| *p = non_negative(*p + step * d));
                 product.iter_mut().zip(&target).for_each(|(p, t)| *p += step * (t - *p));
             }
         }
-        let quadratic =
-            self.quadratic(&plan).unwrap_or_else(|| separable - 2.0 * matrix::dot(&product, &plan)).max(0.0);
+        // A sum of squares keeps its digits, a difference of sums does not.
+        let sparse = self.quadratic(&plan);
+        let rounding = match sparse {
+            Some(quadratic) => of_square(quadratic, 4.0 * f64::EPSILON * separable.sqrt()),
+            None => growth(n + m) * f64::EPSILON * separable,
+        };
+        let quadratic = non_negative(sparse.unwrap_or_else(|| separable - 2.0 * matrix::dot(&product, &plan)));
         let value = self.alpha * quadratic + (0..n * m).map(|k| linear(k) * plan[k]).sum::<f64>();
         let status = status.unwrap_or(Status::Stopped { error: gap / scale.max(f64::MIN_POSITIVE) });
-        Coupling { plan, value, gap, status, iterations }
+        let rounding = self.alpha * rounding + growth(n + m) * f64::EPSILON * value.abs();
+        Coupling { plan, value, rounding, gap, status, iterations }
     }
 
     /// Σ a_i a_k C₁² + Σ b_j b_l C₂²: the part of E that marginals fix.

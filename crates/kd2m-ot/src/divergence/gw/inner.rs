@@ -162,10 +162,16 @@ fn roots(squared: Vec<f64>) -> Vec<f64> {
     squared.into_iter().map(f64::sqrt).collect()
 }
 
-/// ‖x_i − x_k‖², through one product; pairs that lost half their digits to cancellation are taken as differences.
+/// Pairs whose squared distance is a smaller share of their squared norms are taken as differences: they would lose four digits.
+const CLOSE: f64 = 1e-4;
+
+/// ‖x_i − x_k‖², through one product of rows shifted to their mean, close pairs as differences.
 fn squared_distances(rows: &[f64], d: usize) -> Vec<f64> {
     let n = rows.len() / d;
-    let x = view(rows, n, d);
+    let mut mean = vec![0.0; d];
+    rows.chunks_exact(d).for_each(|row| mean.iter_mut().zip(row).for_each(|(m, x)| *m += x / n as f64));
+    let centred: Vec<f64> = rows.chunks_exact(d).flat_map(|row| row.iter().zip(&mean).map(|(x, m)| x - m)).collect();
+    let x = view(&centred, n, d);
     let mut values = matrix::product(x, x.transpose());
     let norms: Vec<f64> = (0..n).map(|i| values[i * n + i]).collect();
     for i in 0..n {
@@ -174,7 +180,7 @@ fn squared_distances(rows: &[f64], d: usize) -> Vec<f64> {
             let distance = sum - 2.0 * values[i * n + k];
             values[i * n + k] = if i == k {
                 0.0
-            } else if distance < 1e-8 * sum {
+            } else if distance < CLOSE * sum {
                 cost::squared_distance(&rows[i * d..][..d], &rows[k * d..][..d])
             } else {
                 distance
@@ -197,8 +203,21 @@ fn cosine_distances(rows: &[f64], d: usize) -> Vec<f64> {
     let n = rows.len() / d;
     let unit = unit_rows(rows, d);
     let x = view(&unit, n, d);
-    let mut values: Vec<f64> = matrix::product(x, x.transpose()).into_iter().map(|p| (1.0 - p).max(0.0)).collect();
-    (0..n).for_each(|i| values[i * n + i] = 0.0);
+    let mut values = matrix::product(x, x.transpose());
+    for (k, value) in values.iter_mut().enumerate() {
+        let (i, j) = (k / n, k % n);
+        let (u, v) = (&unit[i * d..][..d], &unit[j * d..][..d]);
+        let distance = 1.0 - *value;
+        // 1 − û·v̂ = ½‖û − v̂‖², but for rows of length 0, which are 1 away from all.
+        let is_close = distance < CLOSE && *value > 0.0;
+        *value = if i == j {
+            0.0
+        } else if is_close {
+            0.5 * cost::squared_distance(u, v)
+        } else {
+            distance
+        };
+    }
     values
 }
 

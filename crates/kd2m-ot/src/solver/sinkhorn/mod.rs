@@ -39,6 +39,8 @@ pub struct Found {
     pub mass: f64,
     /// The marginal error (relaxed marginals: the same measure of what one more iteration would change).
     pub error: f64,
+    /// How far the dual value may still be below its maximum, judged by how it rose while the error fell.
+    pub open: f64,
     pub status: Status,
     pub iterations: usize,
 }
@@ -64,7 +66,13 @@ impl Settings {
         16.0 * (self.epsilon * T::epsilon().wide() + 8.0 * mean_cost * f64::EPSILON)
     }
 
-    fn end(&self, error: f64) -> Status {
+    /// The derivative of [`Self::conjugate`]: the mass that relaxed marginals leave.
+    pub fn slope(&self, x: f64) -> f64 {
+        self.rho.map_or(1.0, |rho| (-x / rho).exp())
+    }
+
+    /// How an iteration with this marginal error ended.
+    pub fn end(&self, error: f64) -> Status {
         if error <= self.tolerance { Status::Converged } else { Status::Stopped { error } }
     }
 
@@ -72,6 +80,28 @@ impl Settings {
     fn levels(&self, from: f64) -> impl Iterator<Item = f64> + use<> {
         let last = self.epsilon;
         std::iter::successors(Some(from), |e| Some(e * SCALING)).take_while(move |e| *e > last)
+    }
+}
+
+/// The course of an iteration: its errors, and the dual values that went with them.
+#[derive(Default)]
+struct Course(Vec<(f64, f64)>);
+
+impl Course {
+    /// Errors this many times the last one are far enough back to tell how the dual value follows them.
+    const BACK: f64 = 4.0;
+    /// The dual value is taken to fall short by a power of the error between the 1 of slow and the 2 of quick modes.
+    const POWER: f64 = 1.5;
+
+    /// What is open at the last error: from the rise since an error well above it, or, without one, ε times the error's square.
+    fn open(&self, epsilon: f64) -> f64 {
+        let Some(&(error, merit)) = self.0.last() else { return f64::INFINITY };
+        let alone = 10.0 * epsilon * error * error;
+        let Some((before, below)) = self.0.iter().rev().find(|(before, _)| *before > Self::BACK * error) else {
+            return alone;
+        };
+        let rise = (merit - below).abs() / ((before / error).powf(Self::POWER) - 1.0);
+        if rise > alone || rise.is_nan() { rise } else { alone }
     }
 }
 
@@ -103,6 +133,7 @@ pub fn solve<T: Lane>(
     let damping = settings.damping(epsilon);
     let sweep = Sweep::new(scores, a, b, epsilon);
     let mut anderson = Anderson::new(b);
+    let mut course = Course::default();
     loop {
         let swept = sweep.both(&p.u, &p.v, damping);
         iterations += 1;
@@ -112,9 +143,11 @@ pub fn solve<T: Lane>(
         let mut steps: Vec<f64> =
             (p.v.iter().zip(&swept.log_columns)).map(|(g, log_sum)| damping * (g - epsilon * log_sum) - g).collect();
         let error = steps.iter().zip(b).map(|(step, b)| b * (-step / epsilon).exp_m1().abs()).sum();
+        course.0.push((error, merit));
         if error <= settings.tolerance || iterations >= settings.max_iterations {
             // The row marginals are exact for these v; a last column step would spoil them.
-            return Found { potentials: p, mass, error, status: settings.end(error), iterations };
+            let open = course.open(epsilon);
+            return Found { potentials: p, mass, error, open, status: settings.end(error), iterations };
         }
         if let Some(rho) = settings.rho {
             let shift = balancing_shift(&p.u, a, &p.v, b, rho);
@@ -125,9 +158,16 @@ pub fn solve<T: Lane>(
 }
 
 /// Solves the problem of a cloud with itself: one potential, each step the mean of the old and its soft minimum, which converges in
-/// a few sweeps where alternating steps would swing.
-pub fn solve_symmetric<T: Lane>(scores: &Scores<T>, a: &[f64], settings: Settings, from: f64) -> Found {
-    let mut f = vec![0.0; a.len()];
+/// a few sweeps where alternating steps would swing. A `start` that fits skips the scaling.
+pub fn solve_symmetric<T: Lane>(
+    scores: &Scores<T>,
+    a: &[f64],
+    settings: Settings,
+    from: f64,
+    start: Option<&Potentials>,
+) -> Found {
+    let start = start.filter(|p| p.u.len() == a.len());
+    let mut f = start.map_or_else(|| vec![0.0; a.len()], |p| p.u.clone());
     let mut iterations = 0;
     let step = |f: &mut [f64], log_sums: &[f64], epsilon: f64| {
         let damping = settings.damping(epsilon);
@@ -135,7 +175,8 @@ pub fn solve_symmetric<T: Lane>(scores: &Scores<T>, a: &[f64], settings: Setting
             *f = 0.5 * (*f + damping * (*f - epsilon * log_sum));
         }
     };
-    for epsilon in settings.levels(from).take(settings.max_iterations.saturating_sub(1)) {
+    let levels: Vec<f64> = if start.is_some() { Vec::new() } else { settings.levels(from).collect() };
+    for epsilon in levels.into_iter().take(settings.max_iterations.saturating_sub(1)) {
         let log_sums = Sweep::new(scores, a, a, epsilon).log_rows(&f, &f);
         step(&mut f, &log_sums, epsilon);
         iterations += 1;
@@ -143,21 +184,51 @@ pub fn solve_symmetric<T: Lane>(scores: &Scores<T>, a: &[f64], settings: Setting
     let epsilon = settings.epsilon;
     let sweep = Sweep::new(scores, a, a, epsilon);
     let mut anderson = Anderson::new(a);
+    let mut course = Course::default();
     loop {
         let log_sums = sweep.log_rows(&f, &f);
         iterations += 1;
-        let mass = log_sums.iter().zip(a).map(|(log_sum, a)| a * log_sum.exp()).sum();
+        let mass: f64 = log_sums.iter().zip(a).map(|(log_sum, a)| a * log_sum.exp()).sum();
         let merit = 2.0 * settings.dual(&f, a) + epsilon * (1.0 - mass);
         let mut next = f.clone();
         step(&mut next, &log_sums, epsilon);
         let steps: Vec<f64> = next.iter().zip(&f).map(|(next, f)| next - f).collect();
         // A step is half of what the soft minimum asks for.
         let error = steps.iter().zip(a).map(|(step, a)| a * (-2.0 * step / epsilon).exp_m1().abs()).sum();
+        course.0.push((error, merit));
         if error <= settings.tolerance || iterations >= settings.max_iterations {
-            let potentials = Potentials { u: f.clone(), v: f };
-            return Found { potentials, mass, error, status: settings.end(error), iterations };
+            let open = course.open(epsilon);
+            let mut found = Found {
+                potentials: Potentials { u: f.clone(), v: f },
+                mass,
+                error,
+                open,
+                status: settings.end(error),
+                iterations,
+            };
+            if settings.rho.is_none() && found.mass > LARGEST_MASS {
+                found.scale_to_mass_one(&log_sums, a, &settings);
+            }
+            return found;
         }
         f = anderson.next(&f, &steps, merit, settings.noise::<T>(from), error);
+    }
+}
+
+/// A plan with more mass is that of potentials cut off far from their limit.
+const LARGEST_MASS: f64 = 2.0;
+
+impl Found {
+    /// Takes from symmetric potentials what their plan has in mass above one, so that the dual value is a number.
+    fn scale_to_mass_one(&mut self, log_sums: &[f64], a: &[f64], settings: &Settings) {
+        let largest = log_sums.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let sum: f64 = log_sums.iter().zip(a).map(|(log_sum, a)| a * (log_sum - largest).exp()).sum();
+        let log_mass = largest + sum.ln();
+        let shift = 0.5 * settings.epsilon * log_mass;
+        self.potentials.u.iter_mut().chain(&mut self.potentials.v).for_each(|f| *f -= shift);
+        self.mass = 1.0;
+        self.error = log_sums.iter().zip(a).map(|(log_sum, a)| a * (log_sum - log_mass).exp_m1().abs()).sum();
+        self.status = Status::Stopped { error: self.error };
     }
 }
 

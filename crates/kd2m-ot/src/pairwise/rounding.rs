@@ -1,0 +1,96 @@
+//! How far a pair sum may be off. First a bound from the norms of the samples alone; where that is no small share of the value, some
+//! rows of the sum are taken again in `f64` from the samples as they came, distances as differences, and their errors stand for all:
+//! whatever systematic error rounding leaves shows in them. Next: [`crate::precision`], which decides what follows.
+
+use rayon::prelude::*;
+
+use super::{Factors, Tiles, kernel::PairKernel, points::Points};
+use crate::{cost::squared_distance, matrix::dot, precision::is_accepted, real::Real};
+
+/// Rows of each cloud that are taken again, beside the one farthest out.
+const EVENLY: usize = 3;
+/// Errors of a few rows, times this, stand for all.
+const SAFETY: f64 = 2.0;
+/// Below this many multiply–adds one core is faster than waking the second.
+const PARALLEL_FROM: usize = 1 << 20;
+
+/// The largest error that a value of [`super::pair_sum`] is estimated to have.
+pub(crate) fn of<T: Real, K>(a: &Points<T>, b: &Points<T>, kernel: &K, factors: Factors, value: f64) -> f64
+where
+    K: PairKernel<T> + PairKernel<f64>,
+{
+    let bound = kernel.bound(a, b, factors);
+    // Rows of inner products in `f64` are no better than the sum itself.
+    let is_best = T::singles(&[]).is_none() && !<K as PairKernel<f64>>::RADIAL;
+    if is_best || is_accepted(bound, value) || !value.is_finite() {
+        return bound;
+    }
+    sampled(a, b, kernel, factors).min(bound)
+}
+
+/// The norm of the error that the gradient of [`super::pair_sum`] is estimated to have.
+pub(crate) fn of_gradient<T: Real, K>(a: &Points<T>, b: &Points<T>, kernel: &K, factors: Factors) -> f64
+where
+    K: PairKernel<T>,
+{
+    let size = kernel.slope_size(a, b, factors);
+    let row = |i: usize| a.weight(i) * size(a.norm(i).wide());
+    T::epsilon().wide() * (0..a.len()).map(|i| row(i).powi(2)).sum::<f64>().sqrt()
+}
+
+fn sampled<T: Real, K>(a: &Points<T>, b: &Points<T>, kernel: &K, factors: Factors) -> f64
+where
+    K: PairKernel<T> + PairKernel<f64>,
+{
+    let typical = 0.5 * (a.mean_of(f64::sqrt) + b.mean_of(f64::sqrt));
+    let size = |norm: f64| kernel.size(norm, typical);
+    let rows: Vec<(bool, usize)> = some_rows(a).map(|i| (true, i)).chain(some_rows(b).map(|i| (false, i))).collect();
+    let off = |(of_a, i): (bool, usize)| {
+        let (x, y, own) = if of_a { (a, b, factors.aa) } else { (b, a, factors.bb) };
+        let [within, across] = errors(x, y, kernel, factors.diagonal, i, of_a);
+        let total = own.abs() * within + 0.5 * factors.ab.abs() * across;
+        let size = size(x.norm(i).wide());
+        // A row without size has nothing to lose.
+        if total == 0.0 { 0.0 } else { total / size }
+    };
+    let work = rows.len() * (a.len() + b.len()) * a.width();
+    let errors: Vec<f64> = if work < PARALLEL_FROM {
+        rows.into_iter().map(off).collect()
+    } else {
+        rows.into_par_iter().map(off).collect()
+    };
+    // Not `f64::max`, which would drop NaN.
+    let worst = errors.into_iter().fold(0.0, |worst: f64, e| if e <= worst { worst } else { e });
+    let sizes = a.mean_of(size) + b.mean_of(size);
+    let floor = 4.0 * f64::EPSILON * (factors.aa.abs() + factors.ab.abs() + factors.bb.abs());
+    (SAFETY * worst + floor) * sizes
+}
+
+/// The sample farthest out, and a few over the whole cloud.
+fn some_rows<'p, T: Real>(points: &'p Points<'_, T>) -> impl Iterator<Item = usize> + use<'p, T> {
+    let n = points.len();
+    let farthest = (0..n).fold(0, |best, i| if points.norm(i) > points.norm(best) { i } else { best });
+    let step = n.div_ceil(EVENLY);
+    std::iter::once(farthest).chain((0..n).step_by(step))
+}
+
+/// How far Σ_j k(x_i, x_j) and Σ_j k(x_i, y_j) are off, weights over j included.
+fn errors<T: Real, K>(x: &Points<T>, y: &Points<T>, kernel: &K, diagonal: bool, i: usize, of_a: bool) -> [f64; 2]
+where
+    K: PairKernel<T> + PairKernel<f64>,
+{
+    let mut tiles = Tiles::new(kernel, x, i..i + 1, None, of_a, false);
+    let found = [tiles.within(x, 0.0, diagonal), tiles.all(y, 0.0)].map(|sum| sum / x.weight(i));
+    let exact = |y: &Points<T>, skip: Option<usize>| {
+        let pair = |j: usize| match <K as PairKernel<f64>>::RADIAL {
+            true => squared_distance(x.original(i), y.original(j)),
+            false => dot(x.original(i), y.original(j)),
+        };
+        let kept = || (0..y.len()).filter(|j| Some(*j) != skip);
+        let mut pairs: Vec<f64> = kept().map(pair).collect();
+        let weights: Vec<f64> = kept().map(|j| y.weight(j)).collect();
+        PairKernel::<f64>::row(kernel, &mut pairs, &weights, None)
+    };
+    let skip = (!diagonal).then_some(i);
+    [(found[0] - exact(x, skip)).abs(), (found[1] - exact(y, None)).abs()]
+}
