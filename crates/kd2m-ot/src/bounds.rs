@@ -7,10 +7,11 @@ use rayon::prelude::*;
 use crate::{
     cloud::{Cloud, equal_widths},
     cost::{self, centring::Centring, pairwise::Pairwise},
-    divergence::{AnyDivergence, Divergence, Request, registry},
+    divergence::{AnyDivergence, Divergence, Request, gaussian_w2::GaussianW2, registry},
     error::{OtError, Side},
     isa::{Isa, Kernel, LANES, Simd},
     options::{OptionSpec, Options},
+    precision::Estimated,
     real::Real,
     solution::{Solution, Status},
 };
@@ -44,11 +45,13 @@ impl<T: Real> Divergence<T> for Bounds
 where
     dyn AnyDivergence: Divergence<T>,
 {
-    fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, _: Request) -> Result<Solution<T>, OtError> {
+    fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
         equal_widths("bounds", a, b)?;
-        let gelbrich = registry::build(&Options::new("gaussian-w2"))?;
-        // A lower bound only up to the rounding of its decompositions; one sample has no covariance.
-        let gelbrich = gelbrich.evaluate(a, b, Request::VALUE).map_or(0.0, |found| found.value * (1.0 - 1e-9));
+        if request.gradient {
+            let message = "bounds has no gradient: it answers with an interval; train with w2".to_owned();
+            return Err(OtError::Numeric { metric: "bounds".to_owned(), message });
+        }
+        let gelbrich = gelbrich(a, b)?;
         let Coupling { upper, v } = self.coupling(a, b)?;
         let dual = dual_bound(a, b, &v);
         let lower = gelbrich.max(dual).clamp(0.0, upper);
@@ -66,6 +69,19 @@ where
             ..Solution::closed(upper)
         })
     }
+}
+
+/// Gelbrich's distance of the moments, less what its decompositions can have rounded; 0, which always holds, where there are too few
+/// samples for a covariance or the moments leave the range of numbers.
+fn gelbrich<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Result<f64, OtError> {
+    match GaussianW2.estimate(a, b, Request::VALUE) {
+        // Estimates of rounding are rough; a bound has to hold.
+        Ok(found) => Some(found.solution.value * (1.0 - 1e-9) - 10.0 * found.error),
+        Err(OtError::TooFewSamples { .. } | OtError::Numeric { .. }) => None,
+        Err(error) => return Err(error),
+    }
+    .filter(|bound| *bound > 0.0)
+    .map_or(Ok(0.0), Ok)
 }
 
 /// A feasible plan's cost and potentials that go with it.
@@ -296,6 +312,16 @@ mod tests {
                 assert!(found.gap.unwrap() < 1e-4 * exact, "one block is exact: {lower} {exact} {upper}");
             }
         }
+    }
+
+    #[test]
+    fn a_gradient_is_refused_and_one_sample_has_bounds() {
+        let (x, y) = ([1.0, 2.0], [3.0, 4.0]);
+        let (a, b) = (Cloud::new(Side::A, &x, 1, 2).unwrap(), Cloud::new(Side::B, &y, 1, 2).unwrap());
+        let error = metric("bounds").evaluate(&a, &b, Request::GRADIENT).unwrap_err();
+        assert!(error.to_string().contains("no gradient"), "{error}");
+        let found = metric("bounds").evaluate(&a, &b, Request::VALUE).unwrap();
+        assert!((found.value - 8.0).abs() < 1e-12 && found.gap.unwrap() < 1e-9);
     }
 
     #[test]
