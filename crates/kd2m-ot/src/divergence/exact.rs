@@ -44,6 +44,9 @@ fn parallel_from() -> usize {
     }
 }
 
+/// Bytes that the last of the ways to a plan may always take: 4,096 samples a side.
+const LEAST_ROOM: usize = 256 << 20;
+
 /// A plan, and its cost summed from differences of features, where nothing cancels.
 struct Found {
     transport: transport::Transport,
@@ -151,11 +154,11 @@ impl Exact {
         let found = in_words
             .filter(Found::is_settled)
             .unwrap_or_else(|| self.solve(crew, a, b, Pairwise::around(isa, crew, a, b, centres), start));
-        if found.is_settled() {
+        if found.is_settled() || refine::bytes(a.len()) > self.memory.max(LEAST_ROOM) {
             return found;
         }
         let Plan::Permutation(first) = &found.transport.plan else { unreachable!("an assignment") };
-        let refined = refine::refine(isa, crew, &Anew::new(a, b, self.ground), first, self.memory);
+        let refined = refine::refine(isa, crew, &Anew::new(a, b, self.ground), first);
         if refined.verdict.gap < found.transport.gap {
             let (value, verdict) = (refined.value, refined.verdict);
             let transport = transport::of_assignment(refined.into_assignment(found.transport.iterations), verdict);

@@ -71,7 +71,7 @@ fn assign<T: Real, C: Costs>(problem: &Problem<T, C>, n: usize, start: Option<&P
         if verdict.is_optimal() {
             return of_assignment(found, verdict);
         }
-        let refined = refine::refine(Isa::detect(), crew, problem.exact, &found.columns, usize::MAX);
+        let refined = refine::refine(Isa::detect(), crew, problem.exact, &found.columns);
         if refined.verdict.gap < verdict.gap {
             let verdict = refined.verdict;
             return of_assignment(refined.into_assignment(found.iterations), verdict);

@@ -61,7 +61,7 @@ fn solve_by<T: Real>(crew: &Crew, cost: &[T], n: usize, start: Option<&[f64]>) -
     if verdict.is_optimal() {
         return Assignment { gap: verdict.gap, ..found };
     }
-    let refined = refine::refine(isa, crew, &exact, &found.columns, usize::MAX);
+    let refined = refine::refine(isa, crew, &exact, &found.columns);
     if refined.verdict.gap < verdict.gap { refined.into_assignment(iterations) } else { found }
 }
 

@@ -4,13 +4,10 @@
 //! are added, and what is left open shrinks by 2²⁷/n. All costs come from [`Costs`], in `f64`: refinement as for linear systems
 //! (Wilkinson, "Rounding errors in algebraic processes", 1963), for assignments.
 
-use super::{
-    Assignment, dense, fast,
-    rows::{Fetched, Rows},
-};
+use super::{Assignment, dense, fast, rows::Matrix};
 use crate::{
     crew::Crew,
-    isa::{Isa, Kernel, LANES, Simd},
+    isa::{Isa, Kernel, Simd},
     solution::Potentials,
     solver::{
         assignment::certificate::least_reduced,
@@ -48,10 +45,15 @@ const MODEST: f64 = 16.0;
 /// Largest size that the plain solver in `f64` is asked for when rounds leave something open.
 const MOST_DENSE: usize = 2048;
 
-/// Finds the best matching, beginning from the one that `first` holds; `memory` is what tables of costs may take, in bytes.
-pub(crate) fn refine<C: Costs>(isa: Isa, crew: &Crew, costs: &C, first: &[u32], memory: usize) -> Refined {
+/// Bytes that [`refine`] takes for n samples a side: the costs, and what a round makes of them.
+pub fn bytes(n: usize) -> usize {
+    n.saturating_mul(n).saturating_mul(2 * size_of::<f64>())
+}
+
+/// Finds the best matching, beginning from the one that `first` holds.
+pub(crate) fn refine<C: Costs>(isa: Isa, crew: &Crew, costs: &C, first: &[u32]) -> Refined {
     let n = first.len();
-    let table = Table::new(crew, costs, n, memory / 2);
+    let table = Table::new(crew, costs, n);
     // Costs below zero are lifted row by row, which leaves every optimal plan as it is.
     let none = vec![0.0; n];
     let plain = table.judge(isa, crew, first, &none);
@@ -63,8 +65,8 @@ pub(crate) fn refine<C: Costs>(isa: Isa, crew: &Crew, costs: &C, first: &[u32], 
     let mut rounds = 0;
     while rounds < MOST_ROUNDS && open > 0.0 && !best.verdict(costs).is_optimal() {
         rounds += 1;
-        let reduced = Reduced::new(crew, &table, &base, open, memory / 2);
-        let found = fast::solve(isa, crew, &reduced, None, fast::Tuning::default()).matching();
+        let reduced = table.reduced(crew, &base, open);
+        let found = fast::solve(isa, crew, &Matrix::new(&reduced, n), None, fast::Tuning::default()).matching();
         let v: Vec<f64> = base.1.iter().zip(&found.v).map(|(base, v)| base + v * open).collect();
         let mut judged = table.judge(isa, crew, &found.columns, &v);
         if judged.own_total > best.own_total {
@@ -87,7 +89,7 @@ pub(crate) fn refine<C: Costs>(isa: Isa, crew: &Crew, costs: &C, first: &[u32], 
         (base, from_none, open) = (next, !is_modest, left);
     }
     if !best.verdict(costs).is_optimal() && n <= MOST_DENSE {
-        let found = table.with_all(|cost| dense::solve(cost, n, Some(&best.potentials.v)));
+        let found = dense::solve(&table.cost, n, Some(&best.potentials.v));
         let judged = table.judge(isa, crew, &found.columns, &found.v);
         if judged.gap(costs) < best.gap(costs) {
             best = judged;
@@ -97,40 +99,32 @@ pub(crate) fn refine<C: Costs>(isa: Isa, crew: &Crew, costs: &C, first: &[u32], 
     Refined { columns: best.columns, potentials: best.potentials, value, verdict, rounds }
 }
 
-/// All costs, held or computed row by row.
-struct Table<'a, C> {
-    costs: &'a C,
+/// All costs in `f64`.
+struct Table {
     n: usize,
-    held: Option<Vec<f64>>,
+    cost: Vec<f64>,
 }
 
-impl<'a, C: Costs> Table<'a, C> {
-    fn new(crew: &Crew, costs: &'a C, n: usize, memory: usize) -> Self {
-        let fits = n.saturating_mul(n).saturating_mul(size_of::<f64>()) <= memory;
-        let held = fits.then(|| {
-            let mut held = vec![0.0; n * n];
-            crew.share_chunks(&mut held, n, |i, row| costs.fill_row(i, row));
-            held
+impl Table {
+    fn new<C: Costs>(crew: &Crew, costs: &C, n: usize) -> Self {
+        let mut cost = vec![0.0; n * n];
+        crew.share_chunks(&mut cost, n, |i, row| costs.fill_row(i, row));
+        Self { n, cost }
+    }
+
+    fn row(&self, i: usize) -> &[f64] {
+        &self.cost[i * self.n..(i + 1) * self.n]
+    }
+
+    /// Reduced costs under some potentials in units of `open`, cut off at 1: what one round solves.
+    fn reduced(&self, crew: &Crew, (u, v): &(Vec<f64>, Vec<f64>), open: f64) -> Vec<f64> {
+        let mut reduced = vec![0.0; self.cost.len()];
+        crew.share_chunks(&mut reduced, self.n, |i, out| {
+            for ((out, c), v) in out.iter_mut().zip(self.row(i)).zip(v) {
+                *out = (((c - v) - u[i]) / open).clamp(0.0, 1.0);
+            }
         });
-        Self { costs, n, held }
-    }
-
-    fn row<'s>(&'s self, i: usize, scratch: &'s mut Vec<f64>) -> &'s [f64] {
-        if let Some(held) = &self.held {
-            return &held[i * self.n..(i + 1) * self.n];
-        }
-        scratch.resize(self.n, 0.0);
-        self.costs.fill_row(i, scratch);
-        scratch
-    }
-
-    fn with_all<R>(&self, work: impl FnOnce(&[f64]) -> R) -> R {
-        if let Some(held) = &self.held {
-            return work(held);
-        }
-        let mut all = vec![0.0; self.n * self.n];
-        all.chunks_exact_mut(self.n).enumerate().for_each(|(i, row)| self.costs.fill_row(i, row));
-        work(&all)
+        reduced
     }
 
     /// Row potentials that go with `v`, and what they leave open.
@@ -139,9 +133,8 @@ impl<'a, C: Costs> Table<'a, C> {
         let mut rows = vec![(0.0, 0.0); n];
         let block = n.div_ceil(4 * crew.size());
         crew.share_chunks(&mut rows, block, |k, rows| {
-            let mut scratch = Vec::new();
             for (i, out) in (k * block..).zip(rows) {
-                let row = self.row(i, &mut scratch);
+                let row = self.row(i);
                 *out = (row[columns[i] as usize], isa.run(Least { row, v }));
             }
         });
@@ -205,67 +198,5 @@ impl Kernel for Least<'_> {
     #[inline(always)]
     fn call<S: Simd>(self, simd: S) -> f64 {
         least_reduced(simd, self.row, self.v)
-    }
-}
-
-/// Reduced costs in units of `open`, cut off at 1: what one round solves.
-struct Reduced<'a, C> {
-    table: &'a Table<'a, C>,
-    u: &'a [f64],
-    v: &'a [f64],
-    open: f64,
-    held: Option<Vec<f64>>,
-}
-
-impl<'a, C: Costs> Reduced<'a, C> {
-    fn new(crew: &Crew, table: &'a Table<'a, C>, base: &'a (Vec<f64>, Vec<f64>), open: f64, memory: usize) -> Self {
-        let mut reduced = Self { table, u: &base.0, v: &base.1, open, held: None };
-        let n = table.n;
-        if n.saturating_mul(n).saturating_mul(size_of::<f64>()) <= memory {
-            let mut held = vec![0.0; n * n];
-            let block = n.div_ceil(4 * crew.size());
-            crew.share_chunks(&mut held, block * n, |k, rows| {
-                let mut scratch = Vec::new();
-                for (i, out) in (k * block..).zip(rows.chunks_exact_mut(n)) {
-                    reduced.compute(i, &mut scratch, out);
-                }
-            });
-            reduced.held = Some(held);
-        }
-        reduced
-    }
-
-    fn compute(&self, i: usize, scratch: &mut Vec<f64>, out: &mut [f64]) {
-        let row = self.table.row(i, scratch);
-        let u = self.u[i];
-        for ((out, c), v) in out.iter_mut().zip(row).zip(self.v) {
-            *out = (((c - v) - u) / self.open).clamp(0.0, 1.0);
-        }
-    }
-}
-
-impl<C: Costs> Rows for Reduced<'_, C> {
-    type Element = f64;
-
-    fn size(&self) -> usize {
-        self.table.n
-    }
-
-    fn fetch<'s>(&'s self, rows: &[u32], scratch: &'s mut Vec<f64>) -> Fetched<'s, f64> {
-        let n = self.table.n;
-        if let Some(held) = &self.held {
-            return Fetched::held(held, n);
-        }
-        scratch.resize(rows.len() * n, 0.0);
-        let mut costs = Vec::new();
-        for (&i, out) in rows.iter().zip(scratch.chunks_exact_mut(n)) {
-            self.compute(i as usize, &mut costs, out);
-        }
-        Fetched::only(scratch, n)
-    }
-
-    fn block(&self, threads: usize) -> usize {
-        let shared = self.table.n.div_ceil(8 * threads);
-        if self.held.is_some() { shared } else { shared.min(8 * LANES) }
     }
 }
