@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use kd2m_nn::weights;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
@@ -14,6 +15,7 @@ use super::{
 use crate::{
     Config, Error,
     config::{ArmConfig, Source, TeacherCache},
+    preprocess::told as told_by,
     train::distill::arms,
 };
 
@@ -176,7 +178,12 @@ fn teacher_key(config: &Config) -> String {
     own.teacher.cache = TeacherCache::default();
     own.student = crate::config::StudentConfig { model: String::new(), ..own.student };
     (own.student.stem, own.student.weights) = (Default::default(), None);
-    let text = own.to_toml().unwrap_or_default();
+    (own.student.preset, own.student.mean, own.student.std) = (None, None, None);
+    // Two files of one name with other eyes beside them are two teachers.
+    let told = config.teacher.given().filter(|_| !config.teacher.preprocessing().decide());
+    let told = told.and_then(|file| told_by(&weights::Source::parse(file).path).ok().flatten());
+    let eyes = told.map_or_else(String::new, |told| format!("{:?}", (told.mean, told.std)));
+    let text = own.to_toml().unwrap_or_default() + &eyes;
     Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -238,6 +245,27 @@ mod tests {
         let keys: Vec<&str> = grid.cells.iter().map(|c| c.teacher.as_str()).collect();
         assert_eq!(grid.cells[0].name, "few-digits-cnn-teacher-digits-cnn-student");
         assert!(keys[0] == keys[2] && keys[1] == keys[3] && keys[0] != keys[1], "{keys:?}");
+    }
+
+    #[test]
+    fn a_teacher_is_another_through_other_eyes_and_the_student_s_do_not_matter() {
+        let folder = tempfile::tempdir().unwrap();
+        let weights = format!("teacher.weights={}", folder.path().join("t.pth").display());
+        let key = |sets: &[&str]| {
+            let mut source = Source::parse("test", FILE).unwrap();
+            sets.iter().try_for_each(|set| source.set(set)).unwrap();
+            Grid::resolve(source).unwrap().cells.swap_remove(0).teacher
+        };
+        let plain = key(&[&weights]);
+        assert_eq!(plain, key(&[&weights, "student.preset=clip", "student.mean=0.1", "student.std=0.2"]));
+        assert_ne!(plain, key(&[&weights, "teacher.preset=inception"]));
+        assert_ne!(key(&[&weights, "teacher.std=0.5"]), key(&[&weights, "teacher.std=0.25"]));
+        std::fs::write(folder.path().join("config.json"), r#"{"mean": [0.5], "std": [0.5]}"#).unwrap();
+        assert_ne!(plain, key(&[&weights]));
+        let given = [weights.as_str(), "teacher.preset=none"];
+        let decided = key(&given);
+        std::fs::write(folder.path().join("config.json"), r#"{"mean": [0.4], "std": [0.5]}"#).unwrap();
+        assert_eq!(decided, key(&given));
     }
 
     #[test]
