@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Config, Error,
-    config::{ArmConfig, Source, TeacherCache},
+    config::{ArmConfig, Source, TeacherCache, explained},
     preprocess::told as told_by,
     train::distill::arms,
 };
@@ -96,9 +96,8 @@ impl Grid {
 /// Takes a section out of the source and types it.
 fn section<T: for<'a> Deserialize<'a>>(source: &mut Source, key: &str) -> Result<Option<T>, Error> {
     let Some(value) = source.take(key) else { return Ok(None) };
-    value.try_into().map(Some).map_err(|e| {
-        Error::Config(format!("{}: {key}: {}", source.label(), e.message().lines().next().unwrap_or_default()))
-    })
+    let wrong = |e: toml::de::Error| Error::Config(format!("{}: {key}: {}", source.label(), explained(&e)));
+    value.try_into().map(Some).map_err(wrong)
 }
 
 /// The entries, or one that varies nothing.
@@ -290,6 +289,12 @@ mod tests {
         assert!(fails("protocol = \"papper\"").contains("did you mean paper?"));
         assert!(fails("grid.datasets = [\"digits\", \"digits\"]").contains("two cells"));
         assert!(fails("mistakes = []").contains("paper-code"));
+        let seeds = FILE.replace("seeds = [101]", "seeds = [-1]");
+        let negative = Grid::resolve(Source::parse("test", &seeds).unwrap()).unwrap_err().to_string();
+        assert!(
+            negative.contains("select: seeds: invalid value: integer `-1`, whole numbers here go from 0"),
+            "{negative}"
+        );
         let text = FILE.replace("seeds = [101]", "seeds = [101, 2]");
         let both = Grid::resolve(Source::parse("test", &text).unwrap()).unwrap_err().to_string();
         assert!(both.contains("select.seeds: 2 is in train.seeds"), "{both}");

@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 pub use network::{Head, StudentConfig, TeacherCache, TeacherConfig};
 pub use overrides::Source;
+pub(crate) use overrides::explained;
 use serde::{Deserialize, Serialize};
 
 /// A run: one data set, one teacher, one student network, arms × seeds.
