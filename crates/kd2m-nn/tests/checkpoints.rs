@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use kd2m_nn::{
     Conv, Graph, GraphBuilder, Linear, Weights,
     init::initialise,
-    weights::{Owner, Source, load, load_start, metadata, read, read_any, write},
+    weights::{Choice, Owner, Source, load, load_start, metadata, read, read_any, write},
     zoo::{self, ZooOptions},
 };
 
@@ -149,15 +149,16 @@ fn a_start_keeps_its_own_classifier_where_classes_differ() {
 }
 
 /// The first number of `fc.bias` in `several.pth` tells which of its state dicts was taken.
-fn taken(key: Option<&str>, owner: Owner) -> Result<(f32, Option<(String, Vec<String>)>), String> {
+fn taken(key: Option<&str>, owner: Owner) -> Result<(f32, Option<Choice>), String> {
     let source = Source { path: fixture("several.pth"), key: key.map(str::to_owned) };
     let found = load(&source, &graph(), owner).map_err(|e| e.to_string())?;
-    Ok((found.weights["fc.bias"].values[0], found.choice.map(|c| (c.key, c.others))))
+    Ok((found.weights["fc.bias"].values[0], found.choice))
 }
 
 #[test]
 fn of_several_networks_the_owner_s_is_taken_and_the_others_are_told() {
-    let told = |key: &str, others: [&str; 2]| Some((key.to_owned(), others.map(str::to_owned).to_vec()));
+    let told =
+        |key: &str, others: [&str; 2]| Some(Choice { key: key.to_owned(), others: others.map(str::to_owned).into() });
     assert_eq!(taken(None, Owner::Teacher), Ok((0.5, told("teacher", ["teacher_ema", "student"]))));
     assert_eq!(taken(None, Owner::Student), Ok((0.0, told("student", ["teacher", "teacher_ema"]))));
     assert_eq!(taken(None, Owner::Any), Ok((0.0, told("student", ["teacher", "teacher_ema"]))));

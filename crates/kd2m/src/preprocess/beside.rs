@@ -76,19 +76,19 @@ fn numbers(text: &str, sections: bool) -> Result<Option<Numbers>, String> {
 mod tests {
     use super::*;
 
-    fn beside(config: &str) -> Result<Option<(Vec<f64>, Vec<f64>)>, String> {
+    fn beside(config: &str) -> Result<Option<[Vec<f64>; 2]>, String> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("config.json"), config).unwrap();
         let found = told(&folder.path().join("t.pth")).map_err(|e| e.to_string())?;
         Ok(found.map(|t| {
             assert!(t.place.ends_with("config.json"));
-            (t.mean, t.std)
+            [t.mean, t.std]
         }))
     }
 
     #[test]
     fn timm_s_and_hugging_face_s_keys_are_read() {
-        let right = Ok(Some((vec![0.5, 0.25, 0.125], vec![0.2, 0.3, 0.4])));
+        let right = Ok(Some([vec![0.5, 0.25, 0.125], vec![0.2, 0.3, 0.4]]));
         for config in [
             r#"{"architecture": "resnet18", "pretrained_cfg": {"mean": [0.5, 0.25, 0.125], "std": [0.2, 0.3, 0.4]}}"#,
             r#"{"mean": [0.5, 0.25, 0.125], "std": [0.2, 0.3, 0.4]}"#,
