@@ -58,3 +58,13 @@ torch.save(
     FOLDER / "types.pth",
 )  # fmt: skip
 torch.save({"w": torch.zeros(2, dtype=torch.complex64)}, FOLDER / "complex.pth")
+
+# Several networks in one file, each a quarter higher than the one before; the last has another classifier.
+higher = lambda by: OrderedDict((k, v + by if v.is_floating_point() else v) for k, v in model.state_dict().items())
+wide = OrderedDict(higher(0.75), **{"fc.weight": ramp(4, 2), "fc.bias": ramp(4)})
+torch.save({"epoch": 3, "student": higher(0), "teacher_ema": higher(0.25), "teacher": higher(0.5), "nets": {"wide": wide}}, FOLDER / "several.pth")
+# What an overflow in half precision leaves, in a bias and in running statistics.
+broken = higher(0)
+broken["fc.bias"][1] = float("nan")
+broken["bn1.running_var"][:] = float("inf")
+torch.save(broken, FOLDER / "overflow.pth")

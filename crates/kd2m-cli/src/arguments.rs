@@ -15,8 +15,10 @@ pub struct Arguments {
 #[derive(Subcommand)]
 pub enum Command {
     /// Train a teacher.
+    #[command(after_help = kd2m::preprocess::help())]
     Train(RunArguments),
     /// Distil students from a teacher and compare them; without --config, the digits demonstration.
+    #[command(after_help = kd2m::preprocess::help())]
     Distill(RunArguments),
     /// Evaluate the saved students of a run again.
     Eval(EvalArguments),
@@ -27,6 +29,7 @@ pub enum Command {
     /// Compare two sets of features by any metric: value, certificate, gradient, coupling.
     Distance(DistanceArguments),
     /// Run a grid: data sets × networks × arms × seeds; finished runs are skipped.
+    #[command(after_help = kd2m::preprocess::help())]
     Bench(BenchArguments),
     /// Run the rows of the paper's table and say which published figures are within our interval.
     Reproduce(ReproduceArguments),

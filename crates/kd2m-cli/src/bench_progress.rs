@@ -107,6 +107,8 @@ impl BenchProgress {
             }
             Progress::Waiting => self.say("waiting for what other processes have claimed"),
             Progress::Note(text) => self.say(text),
+            Progress::Notice(text) => self.bar.suspend(|| eprintln!("{text}")),
+            Progress::Warning(text) => self.bar.suspend(|| eprintln!("warning: {text}")),
         }
     }
 

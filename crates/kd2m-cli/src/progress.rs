@@ -28,6 +28,11 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// For a command that trains nothing: only what must be said.
+    pub fn none() -> Self {
+        Self::new(true, &[])
+    }
+
     /// For stages of (networks, epochs each).
     pub fn new(quiet: bool, stages: &[(usize, usize)]) -> Self {
         let terminal = std::io::stderr().is_terminal();
@@ -107,6 +112,8 @@ impl Observer for Progress {
                 self.bar.set_message("");
             }
             Event::Note(text) => self.say(&text),
+            Event::Notice(text) => self.bar.suspend(|| eprintln!("{text}")),
+            Event::Warning(text) => self.bar.suspend(|| eprintln!("warning: {text}")),
         }
     }
 }

@@ -57,6 +57,17 @@ fn numbers_out_of_range_name_the_key_and_what_fits() {
         ("arm.4.loss.0.memory=8", "a memory would only add a constant"),
         ("optim.lr=fast", "invalid type: string \"fast\""),
         ("train.epochs", "expected key=value"),
+        ("teacher.epochs=0", "teacher.epochs is 0 and no teacher.weights is given"),
+        ("data.val_fraction=0.0", "data.val_fraction is 0: between 0 and 1"),
+        (
+            "train.seeds=[18446744073709551615]",
+            "train.seeds: 18446744073709551615 is too large: whole numbers here go from 0 to",
+        ),
+        ("teacher.seed=-3", "teacher.seed: invalid value: integer `-3`, whole numbers here go from 0 to"),
+        ("train.batch_size=1000000000000", "train.batch_size is 1000000000000: at most 1000000"),
+        ("optim.weight_decay=1e30", "optim.weight_decay is 1000000000000000000000000000000: from 0 to 1000000"),
+        ("arm.0.ce_weight=nan", "ce_weight is NaN: from 0 to 1000000"),
+        ("teacher.preset=imagenett", "teacher.preset is \"imagenett\"; did you mean imagenet"),
     ];
     for (set, expected) in cases {
         let found = distill(folder.path(), &["--set", set]);
@@ -65,8 +76,33 @@ fn numbers_out_of_range_name_the_key_and_what_fits() {
 }
 
 #[test]
+fn a_criterion_s_own_numbers_have_ranges_too() {
+    let folder = tempfile::tempdir().unwrap();
+    for (criterion, option, range) in [
+        ("hinton", "temperature=1e30", "a number from 0.001 to 1000"),
+        ("hinton-std", "temperature=0", "a number from 0.001 to 1000"),
+        ("dkd", "beta=1e30", "a number from 0 to 1000000"),
+        ("dist", "gamma=-1", "a number from 0 to 1000000"),
+        ("wkd-l", "temperature=1e9", "a number from 0.001 to 1000"),
+        ("wkd-l", "epsilon=1e-30", "a number from 0.000001 to 1000000"),
+        ("sinkd", "iterations=1000000000", "a whole number from 1 to 100000"),
+        ("crd", "temperature=1e30", "a number from 0.001 to 1000"),
+        ("cc", "width=99999999", "a whole number from 1 to 65536"),
+    ] {
+        let name = option.split('=').next().unwrap();
+        let set = format!("arm.0.loss.0.{option}");
+        let found = distill(folder.path(), &["--criterion", criterion, "--set", &set]);
+        for words in [range, name, criterion] {
+            assert!(found.contains(words), "{criterion} {option}: {found}");
+        }
+    }
+}
+
+#[test]
 fn numbers_on_the_command_line_are_answered_too() {
     let folder = tempfile::tempdir().unwrap();
+    let seed = distill(folder.path(), &["--seeds", "18446744073709551615"]);
+    assert!(seed.contains("train.seeds: 18446744073709551615 is too large: whole numbers here go from 0 to"), "{seed}");
     let negative = distill(folder.path(), &["--criterion", "w2", "--weight", "-1"]);
     assert!(negative.contains("the weight of w2 is -1: not negative"), "{negative}");
     let many = distill(folder.path(), &["--threads", "99999"]);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use kd2m_nn::{
     Conv, Graph, GraphBuilder, Linear, Weights,
     init::initialise,
-    weights::{read, read_any, read_start, write},
+    weights::{Choice, Owner, Source, load, load_start, metadata, read, read_any, write},
     zoo::{self, ZooOptions},
 };
 
@@ -132,17 +132,101 @@ fn a_start_keeps_its_own_classifier_where_classes_differ() {
     let trained = initialise(&many, 1);
     write(&path, &trained, None).unwrap();
     let initial = initialise(&few, 2);
-    let (start, kept) = read_start(&path, &few, &initial).unwrap();
+    let begin = |graph: &Graph, initial: &Weights| load_start(&Source::parse(&path), graph, Owner::Student, initial);
+    let found = begin(&few, &initial).unwrap();
+    let kept = found.kept;
     assert_eq!(kept, ["fc.weight", "fc.bias"]);
-    for (key, tensor) in &start {
+    for (key, tensor) in &found.weights {
         let source = if kept.contains(key) { &initial } else { &trained };
         assert_eq!(tensor, &source[key], "{key}");
     }
     // The same classes: nothing is kept. Another body: refused.
-    assert_eq!(read_start(&path, &many, &initialise(&many, 2)).unwrap(), (trained, vec![]));
+    let same = begin(&many, &initialise(&many, 2)).unwrap();
+    assert_eq!((same.weights, same.kept), (trained, vec![]));
     let deeper = zoo::build("resnet14", &ZooOptions::new(10, 3, 32, 32)).unwrap();
-    let error = read_start(&path, &deeper, &initialise(&deeper, 0)).unwrap_err().to_string();
+    let error = begin(&deeper, &initialise(&deeper, 0)).unwrap_err().to_string();
     assert!(error.contains("layer1.1.conv1.weight is missing"), "{error}");
+}
+
+/// The first number of `fc.bias` in `several.pth` tells which of its state dicts was taken.
+fn taken(key: Option<&str>, owner: Owner) -> Result<(f32, Option<Choice>), String> {
+    let source = Source { path: fixture("several.pth"), key: key.map(str::to_owned) };
+    let found = load(&source, &graph(), owner).map_err(|e| e.to_string())?;
+    Ok((found.weights["fc.bias"].values[0], found.choice))
+}
+
+#[test]
+fn of_several_networks_the_owner_s_is_taken_and_the_others_are_told() {
+    let told =
+        |key: &str, others: [&str; 2]| Some(Choice { key: key.to_owned(), others: others.map(str::to_owned).into() });
+    assert_eq!(taken(None, Owner::Teacher), Ok((0.5, told("teacher", ["teacher_ema", "student"]))));
+    assert_eq!(taken(None, Owner::Student), Ok((0.0, told("student", ["teacher", "teacher_ema"]))));
+    assert_eq!(taken(None, Owner::Any), Ok((0.0, told("student", ["teacher", "teacher_ema"]))));
+    assert_eq!(taken(Some("teacher_ema"), Owner::Teacher), Ok((0.25, None)));
+    // Asked for by name, what does not fit is refused, and so is what is not there.
+    let wide = taken(Some("nets.wide"), Owner::Teacher).unwrap_err();
+    assert!(
+        wide.contains("several.pth#nets.wide does not fit small: fc.weight should be [3, 2] but is [4, 2]"),
+        "{wide}"
+    );
+    let lost = taken(Some("model"), Owner::Teacher).unwrap_err();
+    assert!(lost.ends_with("no state dict `model`; it has `student`, `teacher_ema`, `teacher`, `nets.wide`"), "{lost}");
+}
+
+#[test]
+fn the_only_one_that_fits_is_taken_wherever_it_lies_but_not_in_place_of_the_owner_s() {
+    let (mut b, x) = GraphBuilder::new("wide", 1, 3, 3, &[0.0], &[1.0]);
+    let x = b.conv("conv1", x, Conv::square(1, 2, 3));
+    let x = b.batch_norm("bn1", x);
+    let features = b.global_avg_pool("avgpool", x);
+    let logits = b.linear("fc", features, Linear::new(2, 4));
+    let wide = b.finish(features, logits).unwrap();
+    let source = Source::parse(&fixture("several.pth"));
+    let found = load(&source, &wide, Owner::Any).unwrap();
+    assert_eq!((found.weights["fc.bias"].values.len(), found.choice), (4, None));
+    let refused = load(&source, &wide, Owner::Teacher).unwrap_err().to_string();
+    for words in ["several.pth#teacher does not fit wide", "`nets.wide` would", "several.pth#KEY"] {
+        assert!(refused.contains(words), "{refused}");
+    }
+    // As a start, any body fits: the classifier is drawn anew.
+    let begun = load_start(&source, &wide, Owner::Student, &initialise(&wide, 0)).unwrap();
+    assert_eq!((begun.weights["bn1.bias"].values[0], begun.kept), (0.0, vec!["fc.weight".into(), "fc.bias".into()]));
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_refused_with_tensor_count_and_file() {
+    let said = |error: String| {
+        let right = "overflow.pth: bn1.running_var holds 2 inf of 2, and so does 1 more tensor: ";
+        assert!(error.contains(right), "{error}");
+    };
+    let source = Source::parse(&fixture("overflow.pth"));
+    said(load(&source, &graph(), Owner::Teacher).unwrap_err().to_string());
+    said(load_start(&source, &graph(), Owner::Student, &initialise(&graph(), 0)).unwrap_err().to_string());
+    // Safetensors of ours too; a classifier that is not taken may hold what it will.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.safetensors");
+    let mut weights = initialise(&graph(), 0);
+    weights.get_mut("fc.bias").unwrap().values[2] = f32::NAN;
+    write(&path, &weights, None).unwrap();
+    let error = read(&path, &graph()).unwrap_err().to_string();
+    assert!(error.contains("w.safetensors: fc.bias holds 1 NaN of 3: "), "{error}");
+    weights.get_mut("fc.bias").unwrap().shape = vec![3, 1];
+    write(&path, &weights, None).unwrap();
+    let begun = load_start(&Source::parse(&path), &graph(), Owner::Any, &initialise(&graph(), 1)).unwrap();
+    assert_eq!(begun.kept, ["fc.bias"]);
+}
+
+#[test]
+fn the_text_in_a_header_is_read_without_the_tensors() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.safetensors");
+    write(&path, &initialise(&graph(), 0), Some(r#"{"mean": [0.5]}"#)).unwrap();
+    assert_eq!(metadata(&path).as_deref(), Some(r#"{"mean": [0.5]}"#));
+    write(&path, &initialise(&graph(), 0), None).unwrap();
+    assert_eq!(metadata(&path), None);
+    for other in [fixture("nested.pth"), fixture("nowhere.pth")] {
+        assert_eq!(metadata(&other), None);
+    }
 }
 
 #[test]

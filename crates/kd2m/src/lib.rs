@@ -13,6 +13,7 @@ pub mod files;
 pub mod measure;
 pub mod objective;
 pub mod parameters;
+pub mod preprocess;
 pub mod report;
 pub mod teacher;
 pub mod theory;

@@ -15,6 +15,7 @@ use kd2m::{
 use crate::{
     arguments::{BoundArguments, SplitName},
     output::show,
+    progress::Progress,
     threads::use_threads,
 };
 
@@ -44,7 +45,7 @@ pub fn bound(arguments: &BoundArguments) -> Result<ExitCode, Error> {
             (_, false) => show(&[heading(shown == 1), line(found)].concat()),
         }
     };
-    let all = bound_saved(&arguments.run, &options, &mut each)?;
+    let all = bound_saved(&arguments.run, &options, &mut Progress::none(), &mut each)?;
     if arguments.json {
         let text = serde_json::to_string_pretty(&all).map_err(|e| Error::Config(e.to_string()))?;
         show(&format!("{text}\n"))?;

@@ -11,6 +11,7 @@ use kd2m::{
 use crate::{
     arguments::{EvalArguments, SplitName},
     output::show,
+    progress::Progress,
 };
 
 /// Evaluates and prints.
@@ -23,7 +24,8 @@ pub fn eval(arguments: &EvalArguments) -> Result<ExitCode, Error> {
         SplitName::Test => On::Test,
     };
     let device = DeviceChoice::parse(&arguments.device)?;
-    let found = evaluate_saved(&arguments.run, on, arguments.data_root.as_deref(), device, arguments.threads)?;
+    let (root, threads, mut progress) = (arguments.data_root.as_deref(), arguments.threads, Progress::none());
+    let found = evaluate_saved(&arguments.run, on, root, device, threads, &mut progress)?;
     if arguments.json {
         let text = serde_json::to_string_pretty(&found).map_err(|e| Error::Config(e.to_string()))?;
         show(&format!("{text}\n"))?;

@@ -1,11 +1,13 @@
 //! A folder of one's own images: `PATH/train/CLASS/*.png` and `PATH/test/CLASS/*.png` (or `val/`), PNG or JPEG, classes in the order of their names.
 //! All images have one size or are resized (bilinear) to the one asked for; they are RGB unless every one of them is grey.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use image::imageops::FilterType;
 use image::{ColorType, DynamicImage, ImageReader};
 use rayon::prelude::*;
+use unicode_normalization::{UnicodeNormalization, is_nfc, is_nfd};
 
 use crate::dataset::Description;
 use crate::registry::Entry;
@@ -36,6 +38,15 @@ fn load(spec: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
             &train_folder.display().to_string(),
             "holds no class, expected a subfolder for each",
         ));
+    }
+    let mut spelt: HashMap<String, &str> = HashMap::new();
+    for name in &class_names {
+        if let Some(twin) = spelt.insert(name.nfc().collect(), name) {
+            let forms = format!("{} and {}", form(twin), form(name));
+            let problem =
+                format!("holds the class {name} twice, in two Unicode forms ({forms}): move the images into one");
+            return Err(DataError::format(&train_folder.display().to_string(), problem));
+        }
     }
     let train = Part::read(&train_folder, &class_names, size)?;
     let test = Part::read(&test_folder, &class_names, size)?;
@@ -141,11 +152,9 @@ impl Part {
         let (mut paths, mut labels) = (Vec::new(), Vec::new());
         for class_folder in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
             let place = class_folder.display().to_string();
-            let Some(label) = class_names.iter().position(|name| *name == name_of(&class_folder)) else {
-                return Err(DataError::format(
-                    &place,
-                    "is a class that train/ lacks: a network cannot have learned it",
-                ));
+            let own = name_of(&class_folder);
+            let Some(label) = class_names.iter().position(|name| *name == own) else {
+                return Err(DataError::format(&place, lacking(&own, class_names)));
             };
             let images: Vec<PathBuf> = entries(&class_folder)?.into_iter().filter(|path| is_image(path)).collect();
             if images.is_empty() {
@@ -171,6 +180,27 @@ impl Part {
             }
         }
         Samples { pixels, labels: self.labels }
+    }
+}
+
+/// Why a class of test/ is not among those of train/.
+fn lacking(own: &str, class_names: &[String]) -> String {
+    match class_names.iter().find(|name| name.nfc().eq(own.nfc())) {
+        Some(twin) => format!(
+            "is spelt like a class of train/ but in another Unicode form ({} here, {} there): rename one of them to the other's",
+            form(own),
+            form(twin)
+        ),
+        None => "is a class that train/ lacks: a network cannot have learned it".to_owned(),
+    }
+}
+
+/// The form of a name whose letters have marks, as file systems and archives write it.
+fn form(name: &str) -> &'static str {
+    match () {
+        () if is_nfc(name) => "composed, NFC",
+        () if is_nfd(name) => "decomposed, NFD",
+        () => "a mixture of NFC and NFD",
     }
 }
 
@@ -200,6 +230,23 @@ fn decode(path: &Path, size: Option<Size>) -> Result<Picture, DataError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn classes_that_differ_in_unicode_form_alone_are_told_apart_from_strangers() {
+        let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}");
+        let why = lacking(decomposed, &["tea".to_owned(), composed.to_owned()]);
+        assert!(why.contains("another Unicode form (decomposed, NFD here, composed, NFC there)"), "{why}");
+        assert!(lacking("cafe", &[composed.to_owned()]).contains("a class that train/ lacks"));
+        let folder = tempfile::tempdir().unwrap();
+        for class in [composed, decomposed] {
+            std::fs::create_dir_all(folder.path().join("train").join(class)).unwrap();
+        }
+        // A file system that keeps one form has one folder now.
+        std::fs::create_dir_all(folder.path().join("test")).unwrap();
+        let why = load(&folder.path().display().to_string(), None).unwrap_err().to_string();
+        let two = std::fs::read_dir(folder.path().join("train")).unwrap().count() == 2;
+        assert!(!two || why.contains("twice, in two Unicode forms (decomposed, NFD and composed, NFC)"), "{why}");
+    }
 
     #[test]
     fn sizes_are_told_from_paths() {

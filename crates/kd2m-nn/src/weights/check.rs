@@ -1,10 +1,13 @@
 //! Whether a set of tensors is the one that a graph needs, and if not, what differs.
 
-use std::{collections::BTreeSet, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use thiserror::Error;
 
-use super::Weights;
+use super::{NamedTensor, Weights};
 use crate::{graph::Graph, zoo::nearest};
 
 /// One tensor that does not fit.
@@ -42,11 +45,33 @@ impl fmt::Display for Mismatch {
 
 impl std::error::Error for Mismatch {}
 
+/// Something with a tensor's shape: the tensor, or what is known of it before its values are read.
+pub(super) trait Shaped {
+    fn shape(&self) -> &[usize];
+}
+
+impl Shaped for NamedTensor {
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+}
+
+impl Shaped for Vec<usize> {
+    fn shape(&self) -> &[usize] {
+        self
+    }
+}
+
 /// Compares tensors with what the graph needs, shapes first: one wrong shape says most about what went wrong.
 ///
 /// # Errors
 /// Every shape that differs, every missing and every unexpected key, the latter two with the nearest key on the other side.
 pub fn check(graph: &Graph, weights: &Weights) -> Result<(), Mismatch> {
+    check_shapes(graph, weights)
+}
+
+/// The same for anything that has shapes.
+pub(super) fn check_shapes<T: Shaped>(graph: &Graph, weights: &BTreeMap<String, T>) -> Result<(), Mismatch> {
     let specs = graph.parameters();
     let needed: BTreeSet<&str> = specs.iter().map(|s| s.key.as_str()).collect();
     let unexpected: Vec<&str> = weights.keys().map(String::as_str).filter(|k| !needed.contains(k)).collect();
@@ -55,10 +80,10 @@ pub fn check(graph: &Graph, weights: &Weights) -> Result<(), Mismatch> {
 
     let shapes = specs.iter().filter_map(|spec| {
         let found = weights.get(&spec.key)?;
-        (found.shape != spec.shape).then(|| Problem::Shape {
+        (found.shape() != spec.shape).then(|| Problem::Shape {
             key: spec.key.clone(),
             expected: spec.shape.clone(),
-            found: found.shape.clone(),
+            found: found.shape().to_vec(),
         })
     });
     let missed = missing.iter().map(|k| Problem::Missing { key: (*k).to_owned(), nearest: closest(k, &unexpected) });

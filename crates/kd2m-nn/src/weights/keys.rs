@@ -1,8 +1,7 @@
 //! Names that other programs give the same tensors.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::Weights;
 use crate::graph::Graph;
 
 /// What wrappers put before every key: `DataParallel`, `torch.compile`.
@@ -12,7 +11,7 @@ const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
 const SYNONYMS: [(&str, &str); 2] = [("shortcut.", "downsample."), ("linear.", "fc.")];
 
 /// The same tensors without wrappers' prefixes, as long as all keys carry one.
-pub(super) fn unwrap(mut weights: Weights) -> Weights {
+pub(super) fn unwrap<T>(mut weights: BTreeMap<String, T>) -> BTreeMap<String, T> {
     while let Some(prefix) = WRAPPERS.iter().find(|p| !weights.is_empty() && weights.keys().all(|k| k.starts_with(**p)))
     {
         weights = weights.into_iter().map(|(key, tensor)| (key[prefix.len()..].to_owned(), tensor)).collect();
@@ -21,7 +20,7 @@ pub(super) fn unwrap(mut weights: Weights) -> Weights {
 }
 
 /// The same tensors with a synonym replaced where the graph knows only the other name.
-pub(super) fn adopt(weights: Weights, graph: &Graph) -> Weights {
+pub(super) fn adopt<T>(weights: BTreeMap<String, T>, graph: &Graph) -> BTreeMap<String, T> {
     let known: BTreeSet<String> = graph.parameters().into_iter().map(|p| p.key).collect();
     let rename = |key: String| {
         if known.contains(&key) {
@@ -37,6 +36,7 @@ pub(super) fn adopt(weights: Weights, graph: &Graph) -> Weights {
 mod tests {
     use super::*;
     use crate::{
+        Weights,
         init::initialise,
         zoo::{self, Stem, ZooOptions},
     };

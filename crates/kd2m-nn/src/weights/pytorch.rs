@@ -2,7 +2,7 @@
 //! Tensors are a pickle of shapes and strides over storages that lie beside it as plain bytes; see [`super::pickle`].
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap, HashSet},
     io::{Cursor, Read},
 };
 
@@ -17,49 +17,88 @@ use super::{
 /// The number that opens a stream of the old format, as its own small pickle.
 const LEGACY_MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
 
-/// Names under which training programs keep the state dict beside other things.
-const NESTED: [&str; 6] = ["model", "state_dict", "model_state_dict", "net", "student", "module"];
-
-/// Whether these bytes are a checkpoint that [`decode`] reads.
+/// Whether these bytes are a checkpoint that [`Checkpoint::open`] reads.
 pub(super) fn recognises(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK\x03\x04") || bytes.starts_with(LEGACY_MAGIC)
 }
 
-/// The tensors of the state dict, which may be nested once; integer ones (`num_batches_tracked`) are passed over.
-pub(super) fn decode(bytes: &[u8]) -> Result<Weights, String> {
-    if bytes.starts_with(LEGACY_MAGIC) { decode_stream(bytes) } else { decode_zip(bytes) }
+/// A checkpoint's state dicts, described; values are read for the one that is chosen.
+pub(super) struct Checkpoint<'a> {
+    pub dicts: Vec<StateDict>,
+    storages: Storages<'a>,
 }
 
-fn decode_zip(bytes: &[u8]) -> Result<Weights, String> {
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|e| format!("zip: {e}"))?;
+/// Named tensors at one place of a checkpoint.
+pub(super) struct StateDict {
+    /// Keys that lead to it, joined by dots; empty for the root.
+    pub key: String,
+    /// Or why they cannot be read. Integer ones (`num_batches_tracked`) are passed over.
+    tensors: Result<Vec<(String, Description)>, String>,
+}
+
+/// Where the numbers lie.
+enum Storages<'a> {
+    Zip { archive: Box<ZipArchive<Cursor<&'a [u8]>>>, folder: String },
+    Stream(HashMap<String, &'a [u8]>),
+}
+
+impl StateDict {
+    /// Shapes by name, or why a tensor cannot be read.
+    pub fn shapes(&self) -> Result<BTreeMap<String, Vec<usize>>, String> {
+        let tensors = self.tensors.as_ref().map_err(Clone::clone)?;
+        Ok(tensors.iter().map(|(key, tensor)| (key.clone(), tensor.shape.clone())).collect())
+    }
+}
+
+impl<'a> Checkpoint<'a> {
+    /// Reads what there is, no values yet.
+    pub fn open(bytes: &'a [u8]) -> Result<Self, String> {
+        if bytes.starts_with(LEGACY_MAGIC) { open_stream(bytes) } else { open_zip(bytes) }
+    }
+
+    /// The tensors of state dict number `index`.
+    pub fn values(mut self, index: usize) -> Result<Weights, String> {
+        let tensors = self.dicts.swap_remove(index).tensors?;
+        match self.storages {
+            Storages::Stream(storages) => gather(tensors, |key| storages.get(key).copied()),
+            Storages::Zip { mut archive, folder } => {
+                let mut storages = HashMap::new();
+                for (_, tensor) in &tensors {
+                    if !storages.contains_key(&tensor.storage) {
+                        let content = load(&mut archive, &format!("{folder}data/{}", tensor.storage))?;
+                        storages.insert(tensor.storage.clone(), content);
+                    }
+                }
+                gather(tensors, |key| storages.get(key).map(Vec::as_slice))
+            }
+        }
+    }
+}
+
+fn load(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str) -> Result<Vec<u8>, String> {
+    let mut file = archive.by_name(name).map_err(|e| format!("{name}: {e}"))?;
+    let mut content = Vec::new();
+    file.read_to_end(&mut content).map_err(|e| format!("{name}: {e}"))?;
+    Ok(content)
+}
+
+fn open_zip(bytes: &[u8]) -> Result<Checkpoint<'_>, String> {
+    let mut archive = Box::new(ZipArchive::new(Cursor::new(bytes)).map_err(|e| format!("zip: {e}"))?);
     let mut names = archive.file_names().filter_map(Result::ok);
     let Some(entry) = names.find(|n| *n == "data.pkl" || n.ends_with("/data.pkl")).map(|n| n.into_owned()) else {
         return Err("a zip without data.pkl is not a PyTorch checkpoint".to_owned());
     };
     drop(names);
     let folder = entry.strip_suffix("data.pkl").unwrap_or_default().to_owned();
-    let mut load = |name: &str| {
-        let mut file = archive.by_name(name).map_err(|e| format!("{name}: {e}"))?;
-        let mut content = Vec::new();
-        file.read_to_end(&mut content).map_err(|e| format!("{name}: {e}"))?;
-        Ok::<_, String>(content)
-    };
-    if load(&format!("{folder}byteorder")).is_ok_and(|order| order != b"little") {
+    if load(&mut archive, &format!("{folder}byteorder")).is_ok_and(|order| order != b"little") {
         return Err("its numbers are big-endian".to_owned());
     }
-    let pickle = pickle::parse(&load(&entry)?)?;
-    let tensors = state_dict(&pickle)?;
-    let mut storages = HashMap::new();
-    for (_, tensor) in &tensors {
-        if !storages.contains_key(&tensor.storage) {
-            storages.insert(tensor.storage.clone(), load(&format!("{folder}data/{}", tensor.storage))?);
-        }
-    }
-    gather(tensors, |key| storages.get(key).map(Vec::as_slice))
+    let pickle = pickle::parse(&load(&mut archive, &entry)?)?;
+    Ok(Checkpoint { dicts: state_dicts(&pickle)?, storages: Storages::Zip { archive, folder } })
 }
 
 /// Magic number, version and system, each a pickle; the object; a pickle of keys; each storage after its length.
-fn decode_stream(bytes: &[u8]) -> Result<Weights, String> {
+fn open_stream(bytes: &[u8]) -> Result<Checkpoint<'_>, String> {
     let mut at = 0;
     let mut next = || {
         let pickle = pickle::parse(&bytes[at..])?;
@@ -83,7 +122,7 @@ fn decode_stream(bytes: &[u8]) -> Result<Weights, String> {
         at += 8 + content.len();
         storages.insert(key.to_owned(), content);
     }
-    gather(state_dict(&pickle)?, |key| storages.get(key).copied())
+    Ok(Checkpoint { dicts: state_dicts(&pickle)?, storages: Storages::Stream(storages) })
 }
 
 /// A tensor as the pickle describes it.
@@ -95,26 +134,45 @@ struct Description {
     strides: Vec<usize>,
 }
 
-/// The named tensors of the root, or of the first of the usual places within it.
-fn state_dict(pickle: &Pickle) -> Result<Vec<(String, Description)>, String> {
-    let entries = |id: Id| match &pickle.values[id] {
+/// How deep state dicts are looked for: `{"models": {"teacher": {"state_dict": …}}}`.
+const DEPTH: usize = 4;
+
+/// Every dictionary that holds tensors, the root first, then as they stand in the file.
+fn state_dicts(pickle: &Pickle) -> Result<Vec<StateDict>, String> {
+    let mut found = Vec::new();
+    // A pickle may hold one dictionary at several places, and even within itself.
+    let mut seen = HashSet::new();
+    let mut ahead = vec![(String::new(), pickle.root, DEPTH)];
+    while let Some((path, id, deeper)) = ahead.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        let entries = entries(pickle, id);
+        if entries.iter().any(|(_, v)| matches!(pickle.values[*v], Value::Tensor(_))) {
+            found.push(StateDict { key: path.clone(), tensors: tensors(pickle, &entries) });
+        }
+        let below = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        let nested = entries.iter().rev().filter(|(_, v)| deeper > 0 && matches!(pickle.values[*v], Value::Dict(_)));
+        ahead.extend(nested.map(|(key, v)| (below(key), *v, deeper - 1)));
+    }
+    if found.is_empty() { Err(no_state_dict(pickle)) } else { Ok(found) }
+}
+
+/// What a dictionary holds under names.
+fn entries(pickle: &Pickle, id: Id) -> Vec<(&str, Id)> {
+    match &pickle.values[id] {
         Value::Dict(pairs) => pairs.iter().filter_map(|(k, v)| Some((text(pickle, *k).ok()?, *v))).collect(),
-        _ => Vec::<(&str, Id)>::new(),
-    };
-    let holds_tensors = |id: Id| entries(id).iter().any(|(_, v)| matches!(pickle.values[*v], Value::Tensor(_)));
-    let root = entries(pickle.root);
-    let nested = NESTED.iter().find_map(|name| root.iter().find(|(k, v)| k == name && holds_tensors(*v)));
-    let dict = match nested {
-        Some((_, id)) => *id,
-        None if holds_tensors(pickle.root) => pickle.root,
-        None => return Err(no_state_dict(pickle, &root)),
-    };
+        _ => Vec::new(),
+    }
+}
+
+fn tensors(pickle: &Pickle, entries: &[(&str, Id)]) -> Result<Vec<(String, Description)>, String> {
     let mut tensors = Vec::new();
-    for (key, id) in entries(dict) {
-        match &pickle.values[id] {
+    for (key, id) in entries {
+        match &pickle.values[*id] {
             Value::Tensor(arguments) => {
                 if let Some(tensor) = describe(pickle, arguments).map_err(|reason| format!("{key}: {reason}"))? {
-                    tensors.push((key.to_owned(), tensor));
+                    tensors.push(((*key).to_owned(), tensor));
                 }
             }
             Value::Opaque(class) => return Err(format!("{key} is a {class}, which is not read")),
@@ -125,12 +183,12 @@ fn state_dict(pickle: &Pickle) -> Result<Vec<(String, Description)>, String> {
     Ok(tensors)
 }
 
-fn no_state_dict(pickle: &Pickle, root: &[(&str, Id)]) -> String {
+fn no_state_dict(pickle: &Pickle) -> String {
     if let Value::Opaque(class) = &pickle.values[pickle.root] {
         return format!("it holds a whole {class}; save its state_dict() instead");
     }
-    let keys: Vec<&str> = root.iter().map(|(k, _)| *k).take(6).collect();
-    format!("no state dict among its keys [{}]; looked into {}", keys.join(", "), NESTED.join(", "))
+    let keys: Vec<&str> = entries(pickle, pickle.root).iter().map(|(k, _)| *k).take(6).collect();
+    format!("no state dict among its keys [{}]", keys.join(", "))
 }
 
 /// Storage, offset, shape and strides from the arguments of `_rebuild_tensor_v2`; nothing for integers.

@@ -25,9 +25,18 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Weights, String> {
     Ok(weights)
 }
 
+/// The key under which our own text lies in a header.
+const METADATA: &str = "kd2m";
+
+/// Our own text in a header, if this is one and it holds some.
+pub(super) fn metadata(header: &[u8]) -> Option<String> {
+    let header: serde_json::Value = serde_json::from_slice(header).ok()?;
+    header.get("__metadata__")?.get(METADATA)?.as_str().map(str::to_owned)
+}
+
 /// The bytes of a file with these tensors and at most one metadata entry: several would be written in random order.
 pub(super) fn encode(weights: &Weights, metadata: Option<&str>) -> Result<Vec<u8>, SafeTensorError> {
-    let metadata = metadata.map(|text| HashMap::from([("kd2m".to_owned(), text.to_owned())]));
+    let metadata = metadata.map(|text| HashMap::from([(METADATA.to_owned(), text.to_owned())]));
     safetensors::serialize(weights, metadata)
 }
 

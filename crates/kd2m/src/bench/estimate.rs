@@ -157,7 +157,7 @@ fn is_finished(grid: &Grid, store: &Store, task: &Task) -> bool {
 fn seconds(cell: &Cell, store: &Store, open: &[&Task], options: &BenchOptions, threads: usize) -> Result<f64, Error> {
     let config = &cell.config;
     let setup = Setup::new(config, options.device, threads)?;
-    check_weights(config, &setup)?;
+    check_weights(config, &setup, &mut Silent)?;
     let batches = |n: usize| n.div_ceil(config.train.batch_size) as f64;
     let epoch = |train: usize, step: f64| step * (batches(train) + VALIDATION * batches(setup.val.len()));
     let test = |step: f64| 2.0 * VALIDATION * step * batches(setup.dataset.test.len());

@@ -44,7 +44,7 @@ pub(super) fn complete(
             let found = config.train.seeds.iter().map(|seed| {
                 let weights = folder.student(&arm.name, *seed).join("student.safetensors").is_file();
                 match store.student(Stage::Runs, cell, arm, *seed) {
-                    Some(Found::Finished(summary)) if weights => Some(summary),
+                    Some(Found::Finished(summary)) if weights => Some(*summary),
                     _ => None,
                 }
             });

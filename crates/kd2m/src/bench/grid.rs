@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 
+use kd2m_nn::weights;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
@@ -13,7 +14,8 @@ use super::{
 };
 use crate::{
     Config, Error,
-    config::{ArmConfig, Source, TeacherCache},
+    config::{ArmConfig, Source, TeacherCache, explained},
+    preprocess::told as told_by,
     train::distill::arms,
 };
 
@@ -94,9 +96,8 @@ impl Grid {
 /// Takes a section out of the source and types it.
 fn section<T: for<'a> Deserialize<'a>>(source: &mut Source, key: &str) -> Result<Option<T>, Error> {
     let Some(value) = source.take(key) else { return Ok(None) };
-    value.try_into().map(Some).map_err(|e| {
-        Error::Config(format!("{}: {key}: {}", source.label(), e.message().lines().next().unwrap_or_default()))
-    })
+    let wrong = |e: toml::de::Error| Error::Config(format!("{}: {key}: {}", source.label(), explained(&e)));
+    value.try_into().map(Some).map_err(wrong)
 }
 
 /// The entries, or one that varies nothing.
@@ -176,7 +177,12 @@ fn teacher_key(config: &Config) -> String {
     own.teacher.cache = TeacherCache::default();
     own.student = crate::config::StudentConfig { model: String::new(), ..own.student };
     (own.student.stem, own.student.weights) = (Default::default(), None);
-    let text = own.to_toml().unwrap_or_default();
+    (own.student.preset, own.student.mean, own.student.std) = (None, None, None);
+    // Two files of one name with other eyes beside them are two teachers.
+    let told = config.teacher.given().filter(|_| !config.teacher.preprocessing().decide());
+    let told = told.and_then(|file| told_by(&weights::Source::parse(file).path).ok().flatten());
+    let eyes = told.map_or_else(String::new, |told| format!("{:?}", (told.mean, told.std)));
+    let text = own.to_toml().unwrap_or_default() + &eyes;
     Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -241,6 +247,27 @@ mod tests {
     }
 
     #[test]
+    fn a_teacher_is_another_through_other_eyes_and_the_student_s_do_not_matter() {
+        let folder = tempfile::tempdir().unwrap();
+        let weights = format!("teacher.weights={}", folder.path().join("t.pth").display());
+        let key = |sets: &[&str]| {
+            let mut source = Source::parse("test", FILE).unwrap();
+            sets.iter().try_for_each(|set| source.set(set)).unwrap();
+            Grid::resolve(source).unwrap().cells.swap_remove(0).teacher
+        };
+        let plain = key(&[&weights]);
+        assert_eq!(plain, key(&[&weights, "student.preset=clip", "student.mean=0.1", "student.std=0.2"]));
+        assert_ne!(plain, key(&[&weights, "teacher.preset=inception"]));
+        assert_ne!(key(&[&weights, "teacher.std=0.5"]), key(&[&weights, "teacher.std=0.25"]));
+        std::fs::write(folder.path().join("config.json"), r#"{"mean": [0.5], "std": [0.5]}"#).unwrap();
+        assert_ne!(plain, key(&[&weights]));
+        let given = [weights.as_str(), "teacher.preset=none"];
+        let decided = key(&given);
+        std::fs::write(folder.path().join("config.json"), r#"{"mean": [0.4], "std": [0.5]}"#).unwrap();
+        assert_eq!(decided, key(&given));
+    }
+
+    #[test]
     fn a_protocol_fills_what_the_file_leaves_open_and_the_command_line_overrides() {
         let text = FILE.replace("[train]", "[train]\nepochs = 3");
         let parse = |head: &str| Source::parse("test", &format!("{head}\n{text}")).unwrap();
@@ -262,6 +289,12 @@ mod tests {
         assert!(fails("protocol = \"papper\"").contains("did you mean paper?"));
         assert!(fails("grid.datasets = [\"digits\", \"digits\"]").contains("two cells"));
         assert!(fails("mistakes = []").contains("paper-code"));
+        let seeds = FILE.replace("seeds = [101]", "seeds = [-1]");
+        let negative = Grid::resolve(Source::parse("test", &seeds).unwrap()).unwrap_err().to_string();
+        assert!(
+            negative.contains("select: seeds: invalid value: integer `-1`, whole numbers here go from 0"),
+            "{negative}"
+        );
         let text = FILE.replace("seeds = [101]", "seeds = [101, 2]");
         let both = Grid::resolve(Source::parse("test", &text).unwrap()).unwrap_err().to_string();
         assert!(both.contains("select.seeds: 2 is in train.seeds"), "{both}");

@@ -184,7 +184,7 @@ fn cell_results(grid: &Grid, store: &Store, cell: &Cell) -> CellResults {
             }
         };
         let student = |seed: &u64| match store.student(Stage::Runs, cell, &config, *seed) {
-            Some(Found::Finished(summary)) => Some(summary),
+            Some(Found::Finished(summary)) => Some(*summary),
             _ => None,
         };
         let students: Vec<StudentSummary> = seeds.iter().filter_map(student).collect();
@@ -270,7 +270,7 @@ pub fn records(grid: &Grid, store: &Store) -> Vec<Record> {
             for arm in &config.arms {
                 for seed in &config.train.seeds {
                     match store.student(stage, cell, arm, *seed) {
-                        Some(Found::Finished(summary)) => students.push(summary),
+                        Some(Found::Finished(summary)) => students.push(*summary),
                         Some(Found::Diverged(_)) => diverged.push((arm.name.clone(), *seed)),
                         None => {}
                     }

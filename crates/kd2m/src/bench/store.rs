@@ -27,7 +27,7 @@ const ARM: &str = "arm.json";
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Found {
-    Finished(StudentSummary),
+    Finished(Box<StudentSummary>),
     /// A candidate whose loss was no longer finite: a result, the weight is too large.
     Diverged(String),
 }
@@ -119,7 +119,7 @@ impl Store {
     pub fn student(&self, stage: Stage, cell: &Cell, arm: &ArmConfig, seed: u64) -> Option<Found> {
         let place = self.student_place(stage, cell, arm, seed);
         if let Ok(summary) = files::read_json(&place.join("summary.json")) {
-            return Some(Found::Finished(summary));
+            return Some(Found::Finished(Box::new(summary)));
         }
         if let Ok(why) = files::read_text(&place.join("diverged.txt")) {
             return Some(Found::Diverged(why));
@@ -128,7 +128,10 @@ impl Store {
         self.matching(stage, cell).filter(has_arm).find_map(|r| {
             let finished = r.students.iter().find(|s| s.arm == arm.name && s.seed == seed);
             let diverged = r.diverged.iter().any(|(name, s)| (name, *s) == (&arm.name, seed));
-            finished.cloned().map(Found::Finished).or_else(|| diverged.then(|| Found::Diverged("reused".to_owned())))
+            finished
+                .cloned()
+                .map(|s| Found::Finished(Box::new(s)))
+                .or_else(|| diverged.then(|| Found::Diverged("reused".to_owned())))
         })
     }
 

@@ -116,6 +116,7 @@ mod tests {
             seconds: 1.5,
             step_ms: 2.5,
             criteria_ms: [("w2".to_owned(), 0.25)].into(),
+            normalisation: None,
         };
         Record {
             stage: "runs".to_owned(),

@@ -271,6 +271,7 @@ pub(super) mod tests {
             test_accuracy: 97.5,
             test_top5: None,
             calibration: None,
+            normalisation: None,
         };
         CellResults {
             cell: "digits-big-small".to_owned(),

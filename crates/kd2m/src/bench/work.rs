@@ -3,7 +3,7 @@
 
 use std::{
     any::Any,
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::PoisonError,
@@ -118,6 +118,10 @@ pub enum Progress<'a> {
     /// Nothing to do here until another process ends a unit.
     Waiting,
     Note(String),
+    /// What was chosen for the user; to be said even where progress is not shown.
+    Notice(String),
+    /// What may be other than meant.
+    Warning(String),
 }
 
 /// Hears progress from all workers.
@@ -149,7 +153,7 @@ pub fn run(grid: &Grid, options: &BenchOptions, listen: Listener) -> Result<Outc
         board.needed.clear();
     }
     listen(Progress::Planned { ahead: board.needed.len(), of: plan.units.len(), jobs, threads });
-    check_criteria(&board, options.device)?;
+    check_criteria(&board, options.device, listen)?;
     let ran = thread::scope(|scope| {
         scope.spawn(|| claims.beat());
         let work = || Worker { board: &board, options: options.run_options(threads), setup: None, listen }.work();
@@ -179,15 +183,16 @@ pub fn run(grid: &Grid, options: &BenchOptions, listen: Listener) -> Result<Outc
 }
 
 /// Every cell that has work: its criteria must fit its networks, and weights that it names be there, before hours are spent.
-fn check_criteria(board: &Board, device: DeviceChoice) -> Result<(), Error> {
+fn check_criteria(board: &Board, device: DeviceChoice, listen: Listener) -> Result<(), Error> {
     let cell_of = |unit: &usize| match board.plan.units[*unit].task {
         Task::Teacher { cell } | Task::Student { cell, .. } => cell,
     };
     let cells: BTreeSet<usize> = board.needed.iter().map(cell_of).collect();
+    let mut told = Once { listen, told: HashSet::new() };
     for cell in cells {
         let config = &board.grid.cells[cell].config;
         let setup = Setup::new(config, device, 1)?;
-        check_weights(config, &setup)?;
+        check_weights(config, &setup, &mut told)?;
         check_arms(config, &setup, &config.arms)?;
     }
     Ok(())
@@ -316,6 +321,22 @@ impl Worker<'_, '_> {
     }
 }
 
+/// Passes on what a person should know of given weights, once for all cells that share them.
+struct Once<'a> {
+    listen: Listener<'a>,
+    told: HashSet<String>,
+}
+
+impl Observer for Once<'_> {
+    fn event(&mut self, event: Event) {
+        match event {
+            Event::Notice(text) if self.told.insert(text.clone()) => (self.listen)(Progress::Notice(text)),
+            Event::Warning(text) if self.told.insert(text.clone()) => (self.listen)(Progress::Warning(text)),
+            _ => {}
+        }
+    }
+}
+
 /// Passes on how far a unit is and what a person should know of it.
 struct Heard<'a> {
     listen: Listener<'a>,
@@ -335,6 +356,8 @@ impl Observer for Heard<'_> {
                 val_accuracy: record.val.accuracy,
             }),
             Event::Note(note) => (self.listen)(Progress::Note(note)),
+            Event::Notice(text) => (self.listen)(Progress::Notice(text)),
+            Event::Warning(text) => (self.listen)(Progress::Warning(text)),
             Event::Progress { .. } | Event::Finished { .. } => {}
         }
     }

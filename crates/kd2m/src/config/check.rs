@@ -5,17 +5,24 @@ use std::collections::HashSet;
 use super::{ArmConfig, Config, Precision, ScheduleKind};
 use crate::{Error, criterion::registry};
 
+/// No run counts more epochs, or more samples in a batch.
+const MOST: usize = 1_000_000;
+/// Rates and weights of the loop beyond this are slips of the hand: single precision ends at 3.4e38, squares at 1.8e19.
+const LARGE: f64 = 1e6;
+
 impl Config {
     /// Checks ranges and names, and puts the arm `none` first when it is missing.
     ///
     /// # Errors
     /// The first key that is out of range, with what would be accepted.
     pub fn check(&self) -> Result<(), Error> {
-        let Config { train, optim, data, .. } = self;
+        let Config { train, optim, data, teacher, .. } = self;
         let rules: &[(bool, &str, String)] = &[
             (valid_name(&self.name), "name", format!("{:?}: letters, digits, `-`, `_`, `.`", self.name)),
             (train.epochs > 0, "train.epochs", format!("{}: at least 1", train.epochs)),
+            (train.epochs <= MOST, "train.epochs", format!("{}: at most {MOST}", train.epochs)),
             (train.batch_size > 1, "train.batch_size", format!("{}: at least 2", train.batch_size)),
+            (train.batch_size <= MOST, "train.batch_size", format!("{}: at most {MOST}", train.batch_size)),
             (!train.seeds.is_empty(), "train.seeds", "an empty list: at least one seed".to_owned()),
             (distinct(&train.seeds), "train.seeds", format!("{:?}: each seed once", train.seeds)),
             (
@@ -24,20 +31,21 @@ impl Config {
                 "bf16: bf16 products are not built yet, use f32".to_owned(),
             ),
             (train.accumulate > 0, "train.accumulate", "0: at least 1".to_owned()),
+            (train.accumulate <= MOST, "train.accumulate", format!("{}: at most {MOST}", train.accumulate)),
             ((0.0..1.0).contains(&train.ema), "train.ema", format!("{}: from 0 to below 1", train.ema)),
-            (not_negative(train.ce_weight), "train.ce_weight", format!("{}: not negative", train.ce_weight)),
-            (optim.lr > 0.0 && optim.lr.is_finite(), "optim.lr", format!("{}: above 0", optim.lr)),
+            (moderate(train.ce_weight), "train.ce_weight", format!("{}: from 0 to {LARGE}", train.ce_weight)),
+            (optim.lr > 0.0 && moderate(optim.lr), "optim.lr", format!("{}: above 0, at most {LARGE}", optim.lr)),
             ((0.0..1.0).contains(&optim.momentum), "optim.momentum", format!("{}: from 0 to below 1", optim.momentum)),
-            (not_negative(optim.weight_decay), "optim.weight_decay", format!("{}: not negative", optim.weight_decay)),
+            (moderate(optim.weight_decay), "optim.weight_decay", format!("{}: from 0 to {LARGE}", optim.weight_decay)),
             (
                 not_negative(optim.min_lr) && optim.min_lr <= optim.lr,
                 "optim.min_lr",
                 format!("{}: from 0 to optim.lr", optim.min_lr),
             ),
             (
-                not_negative(optim.warmup_epochs),
+                moderate(optim.warmup_epochs),
                 "optim.warmup_epochs",
-                format!("{}: not negative", optim.warmup_epochs),
+                format!("{}: from 0 to {LARGE}", optim.warmup_epochs),
             ),
             (not_negative(optim.clip_norm), "optim.clip_norm", format!("{}: not negative", optim.clip_norm)),
             (
@@ -53,12 +61,24 @@ impl Config {
             (
                 data.val_fraction.is_none_or(|f| f > 0.0 && f < 1.0),
                 "data.val_fraction",
-                format!("{:?}: between 0 and 1", data.val_fraction),
+                format!("{}: between 0 and 1", data.val_fraction.unwrap_or_default()),
+            ),
+            (
+                teacher.epochs.is_none_or(|n| n <= MOST),
+                "teacher.epochs",
+                format!("{}: at most {MOST}", teacher.epochs.unwrap_or_default()),
+            ),
+            (
+                teacher.epochs != Some(0) || teacher.weights.is_some(),
+                "teacher.epochs",
+                "0 and no teacher.weights is given: name its weights, or train it for an epoch or more".to_owned(),
             ),
         ];
         if let Some((_, key, why)) = rules.iter().find(|(ok, ..)| !ok) {
             return Err(Error::Config(format!("{key} is {why}")));
         }
+        self.teacher.preprocessing().check()?;
+        self.student.preprocessing().check()?;
         let mut names = HashSet::new();
         for arm in &self.arms {
             check_arm(arm)?;
@@ -89,14 +109,19 @@ fn check_arm(arm: &ArmConfig) -> Result<(), Error> {
     if !valid_name(&arm.name) {
         return Err(Error::Config(format!("arm name {:?}: use letters, digits, `-`, `_`, `.`, `+`", arm.name)));
     }
+    if let Some(weight) = arm.ce_weight.filter(|weight| !moderate(*weight)) {
+        return Err(Error::Config(format!("arm {}: ce_weight is {weight}: from 0 to {LARGE}", arm.name)));
+    }
     for loss in &arm.losses {
         registry::build_remembering(&loss.criterion_options(), &loss.on, loss.memory)
             .map_err(|e| Error::Config(format!("arm {}: {e}", arm.name)))?;
-        let weight = loss.resolved_weight();
-        if !not_negative(weight) || !not_negative(loss.warmup_epochs) {
-            let message = format!("arm {}: the weight of {} is {weight}: not negative", arm.name, loss.criterion);
-            return Err(Error::Config(message));
-        }
+        let (weight, warmup) = (loss.resolved_weight(), loss.warmup_epochs);
+        let wrong = match () {
+            () if !not_negative(weight) => format!("the weight of {} is {weight}: not negative", loss.criterion),
+            () if !moderate(warmup) => format!("warmup_epochs of {} is {warmup}: from 0 to {LARGE}", loss.criterion),
+            () => continue,
+        };
+        return Err(Error::Config(format!("arm {}: {wrong}", arm.name)));
     }
     Ok(())
 }
@@ -108,6 +133,10 @@ fn valid_name(name: &str) -> bool {
 
 fn not_negative(x: f64) -> bool {
     x >= 0.0 && x.is_finite()
+}
+
+fn moderate(x: f64) -> bool {
+    (0.0..=LARGE).contains(&x)
 }
 
 fn distinct(seeds: &[u64]) -> bool {

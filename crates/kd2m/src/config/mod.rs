@@ -3,14 +3,15 @@
 
 mod anchor;
 mod check;
+mod network;
 mod overrides;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use kd2m_nn::zoo::Stem;
-use serde::{Deserialize, Serialize};
-
+pub use network::{Head, StudentConfig, TeacherCache, TeacherConfig};
 pub use overrides::Source;
+pub(crate) use overrides::explained;
+use serde::{Deserialize, Serialize};
 
 /// A run: one data set, one teacher, one student network, arms × seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,88 +54,6 @@ pub struct DataConfig {
 
 fn default_augment() -> String {
     "default".to_owned()
-}
-
-/// The network that is matched: weights from a file, or trained first.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TeacherConfig {
-    pub model: String,
-    #[serde(default)]
-    pub stem: Stem,
-    /// A `.safetensors` or `.pth` file; without it the teacher is trained in the run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weights: Option<PathBuf>,
-    /// Weights to start from when it is trained, as the paper's ImageNet weights; a classifier of other classes is drawn anew.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub init: Option<PathBuf>,
-    /// Epochs when it is trained; `train.epochs` by default.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub epochs: Option<usize>,
-    #[serde(default)]
-    pub seed: u64,
-    /// Its training images; `data.train_limit` by default, 0: all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub train_limit: Option<usize>,
-    /// Compute its outputs once where no augmentation is random.
-    #[serde(default)]
-    pub cache: TeacherCache,
-}
-
-/// Where a teacher's outputs are remembered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "`teacher.cache` is true, false or a folder")]
-pub enum TeacherCache {
-    /// In the folder of the run while it lasts (of a grid: beside the teacher), or not at all.
-    Switch(bool),
-    /// In this folder, for every run that names it.
-    Folder(PathBuf),
-}
-
-impl TeacherCache {
-    /// False only when it was switched off.
-    pub fn is_on(&self) -> bool {
-        *self != TeacherCache::Switch(false)
-    }
-}
-
-impl Default for TeacherCache {
-    fn default() -> Self {
-        TeacherCache::Switch(true)
-    }
-}
-
-/// The network that learns.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct StudentConfig {
-    pub model: String,
-    #[serde(default)]
-    pub stem: Stem,
-    /// Weights to start from instead of a random draw; a classifier of other classes is drawn anew.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub weights: Option<PathBuf>,
-    /// Its classifier.
-    #[serde(default, skip_serializing_if = "Head::is_own")]
-    pub head: Head,
-}
-
-/// Which classifier a student has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Head {
-    /// Its own, trained with it.
-    #[default]
-    Own,
-    /// The teacher's, which is not trained (SimKD).
-    Teacher,
-}
-
-impl Head {
-    /// True unless the teacher's is kept.
-    pub fn is_own(&self) -> bool {
-        *self == Head::Own
-    }
 }
 
 /// Precision of the products in a network.

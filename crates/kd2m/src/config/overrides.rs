@@ -42,7 +42,10 @@ impl Source {
     /// # Errors
     /// Text that is no TOML.
     pub fn parse(label: &str, text: &str) -> Result<Self, Error> {
-        let table = text.parse::<Table>().map_err(|e| Error::Config(format!("{label}: {e}")))?;
+        let table = text.parse::<Table>().map_err(|e| {
+            let range = if e.message().contains("too large") { format!("; {WHOLE_NUMBERS}") } else { String::new() };
+            Error::Config(format!("{label}: {}{range}", e.to_string().trim_end()))
+        })?;
         Ok(Self { label: label.to_owned(), table })
     }
 
@@ -54,6 +57,9 @@ impl Source {
         let (key, text) = assignment
             .split_once('=')
             .ok_or_else(|| Error::Config(format!("--set {assignment}: expected key=value, e.g. optim.lr=0.05")))?;
+        if let Some(number) = beyond_whole_numbers(text) {
+            return Err(Error::Config(format!("{}: {number} is too large: {WHOLE_NUMBERS}", key.trim())));
+        }
         let value = parse_value(text.trim());
         let path: Vec<&str> = key.trim().split('.').collect();
         put(&mut self.table, &path, value).map_err(|why| Error::Config(format!("--set {assignment}: {why}")))
@@ -109,10 +115,23 @@ impl Source {
         let label = self.label;
         let config: Config = Value::Table(self.table)
             .try_into()
-            .map_err(|e: toml::de::Error| Error::Config(format!("{label}: {}", with_nearest(e.message()))))?;
+            .map_err(|e: toml::de::Error| Error::Config(format!("{label}: {}", explained(&e))))?;
         config.check()?;
         Ok(config)
     }
+}
+
+/// What a file and the command line can say as a whole number.
+const WHOLE_NUMBERS: &str = "whole numbers here go from 0 to 9223372036854775807";
+
+/// A whole number in a value's text that TOML cannot hold; without this it would be taken for a word.
+fn beyond_whole_numbers(text: &str) -> Option<&str> {
+    let bare = |c: char| c == ',' || c == '[' || c == ']' || c.is_whitespace();
+    let is_number = |word: &&str| {
+        let digits = word.trim_start_matches(['+', '-']);
+        !digits.is_empty() && digits.chars().all(|c| c.is_ascii_digit() || c == '_')
+    };
+    text.split(bare).filter(is_number).find(|word| word.replace('_', "").parse::<i64>().is_err())
 }
 
 fn parse_value(text: &str) -> Value {
@@ -161,6 +180,20 @@ fn put(table: &mut Table, path: &[&str], value: Value) -> Result<(), String> {
             }
         }
         _ => Err(format!("`{first}` is no table")),
+    }
+}
+
+/// What serde says, with the key that it says it of and without names of types.
+pub(crate) fn explained(error: &toml::de::Error) -> String {
+    let message = with_nearest(error.message());
+    let place = error.to_string();
+    let key = place.lines().find_map(|line| line.strip_prefix("in `")?.strip_suffix('`').map(str::to_owned));
+    let message = ["u64", "usize"].iter().fold(message, |text, kind| {
+        text.strip_suffix(&format!("expected {kind}")).map(|head| format!("{head}{WHOLE_NUMBERS}")).unwrap_or(text)
+    });
+    match key {
+        Some(key) if !message.contains(&key) => format!("{key}: {message}"),
+        _ => message,
     }
 }
 
@@ -222,5 +255,62 @@ mod tests {
         assert!(fails("arm.0.loss.0.criterion=w22").contains("did you mean"));
         assert!(fails("optim.lr").contains("expected key=value"));
         assert!(fails("optim.lr=-1").contains("optim.lr"));
+        assert!(fails("teacher.preset=imagnet").contains("teacher.preset is \"imagnet\"; did you mean imagenet"));
+    }
+
+    #[test]
+    fn whole_numbers_out_of_range_and_values_of_another_kind_name_their_key() {
+        let fails = |set: &str| {
+            let mut source = demo();
+            source.set(set).and_then(|()| source.resolve()).unwrap_err().to_string()
+        };
+        for key in ["train.seeds", "teacher.seed", "data.split_seed", "train.batch_size"] {
+            for (value, list) in [("18446744073709551615", "[18446744073709551615]"), ("-1", "[3, -1]")] {
+                let value = if key == "train.seeds" { list } else { value };
+                let why = fails(&format!("{key}={value}"));
+                assert!(why.contains(key) && why.contains("from 0 to 9223372036854775807"), "{why}");
+                assert!(!why.contains("u64") && !why.contains("usize"), "{why}");
+            }
+        }
+        let why = fails("optim.lr=fast");
+        assert!(why.contains("optim.lr: invalid type: string \"fast\""), "{why}");
+        let file = Source::parse("x.toml", "name = \"x\"\n[train]\nseeds = [18446744073709551615]").map(|_| ());
+        let why = file.unwrap_err().to_string();
+        assert!(
+            why.contains("line 3") && why.contains("seeds") && why.contains("from 0 to 9223372036854775807"),
+            "{why}"
+        );
+        let mut largest = demo();
+        largest.set("train.seeds=[9_223_372_036_854_775_807]").unwrap();
+        assert_eq!(largest.resolve().unwrap().train.seeds, [i64::MAX as u64]);
+        // Words and paths of digits and signs stay words.
+        let mut words = demo();
+        words.set("data.root=/data/99999999999999999999/x").unwrap();
+        words.set("name=18446744073709551615-a").unwrap();
+        assert_eq!(words.resolve().unwrap().name, "18446744073709551615-a");
+    }
+
+    #[test]
+    fn mean_and_deviation_are_lists_or_one_number_within_what_pixels_allow() {
+        let resolved = |sets: &[&str]| {
+            let mut source = demo();
+            sets.iter().try_for_each(|set| source.set(set)).and_then(|()| source.resolve()).map_err(|e| e.to_string())
+        };
+        let config = resolved(&["teacher.mean=0.5", "teacher.std=[1]", "student.mean=[0, 0.25]"]).unwrap();
+        assert_eq!((config.teacher.mean, config.teacher.std), (Some(vec![0.5]), Some(vec![1.0])));
+        assert_eq!(config.student.mean, Some(vec![0.0, 0.25]));
+        for (set, words) in [
+            ("teacher.mean=[123.675, 116.28, 103.53]", "teacher.mean holds 123.675: pixels are in 0…1 here, divide"),
+            ("student.std=0", "student.std holds 0: from 0.0001 to 10"),
+            ("teacher.std=nan", "teacher.std holds NaN"),
+            ("teacher.mean=[]", "teacher.mean is an empty list"),
+            ("teacher.mean=imagenet", "mean and std are numbers"),
+            ("teacher.epochs=0", "teacher.epochs is 0 and no teacher.weights is given"),
+            ("data.val_fraction=0.0", "data.val_fraction is 0: between 0 and 1"),
+        ] {
+            let why = resolved(&[set]).unwrap_err();
+            assert!(why.contains(words), "{set}: {why}");
+        }
+        assert!(resolved(&["teacher.epochs=0", "teacher.weights=t.pth"]).is_ok());
     }
 }

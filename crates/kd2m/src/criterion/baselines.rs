@@ -43,16 +43,35 @@ pub(super) const fn option(name: &'static str, default: &'static str, help: &'st
 }
 
 const fn temperature(default: &'static str) -> OptionSpec {
-    option("temperature", default, "softens both distributions; above 0")
+    option("temperature", default, "softens both distributions; from 0.001 to 1000")
 }
 
 /// A weight inside a criterion: it may be 0, which leaves its part out.
-fn part(options: &Options, name: &str, default: f64) -> Result<f64, OtError> {
-    options.parsed(name, default, "a number of at least 0", |x: &f64| *x >= 0.0 && x.is_finite())
+pub(super) fn part(options: &Options, name: &str, default: f64) -> Result<f64, OtError> {
+    within(options, name, default, 0.0, 1e6)
 }
 
-fn above_zero(options: &Options, name: &str, default: f64) -> Result<f64, OtError> {
-    Ok(options.positive(name)?.unwrap_or(default))
+/// Softens softmax: beyond these bounds nothing of the logits is left in single precision.
+pub(super) fn softening(options: &Options, default: f64) -> Result<f64, OtError> {
+    within(options, "temperature", default, 1e-3, 1e3)
+}
+
+/// A number that is divided by, or that divides.
+pub(super) fn above_zero(options: &Options, name: &str, default: f64) -> Result<f64, OtError> {
+    within(options, name, default, 1e-6, 1e6)
+}
+
+/// A number of a range; `auto` is the default.
+fn within(options: &Options, name: &str, default: f64, low: f64, high: f64) -> Result<f64, OtError> {
+    match options.text(name) {
+        Some("auto") => Ok(default),
+        _ => options.parsed(name, default, &format!("a number from {low} to {high}"), |x| (low..=high).contains(x)),
+    }
+}
+
+/// A count of things that are kept or done for each.
+pub(super) fn count(options: &Options, name: &str, default: usize, most: usize) -> Result<usize, OtError> {
+    options.parsed(name, default, &format!("a whole number from 1 to {most}"), |n| (1..=most).contains(n))
 }
 
 /// The baselines, in the order in which tables show them.
@@ -70,7 +89,7 @@ pub const BASELINES: &[Baseline] = &[
             option("reverse", "false", "true: KL(student ‖ teacher), as KD²M's reference code has it by mistake"),
         ],
         build: |o| {
-            let (temperature, reverse) = (above_zero(o, "temperature", 4.0)?, o.flag("reverse")?);
+            let (temperature, reverse) = (softening(o, 4.0)?, o.flag("reverse")?);
             Ok(Box::new(Hinton { temperature, standardise: false, reverse }))
         },
     },
@@ -83,9 +102,7 @@ pub const BASELINES: &[Baseline] = &[
         when: "teacher and student logits of very different scale",
         weight: 9.0,
         options: &[temperature("2")],
-        build: |o| {
-            Ok(Box::new(Hinton { temperature: above_zero(o, "temperature", 2.0)?, standardise: true, reverse: false }))
-        },
+        build: |o| Ok(Box::new(Hinton { temperature: softening(o, 2.0)?, standardise: true, reverse: false })),
     },
     Baseline {
         name: "dkd",
@@ -104,7 +121,7 @@ pub const BASELINES: &[Baseline] = &[
             Ok(Box::new(Dkd {
                 alpha: part(o, "alpha", 1.0)?,
                 beta: part(o, "beta", 8.0)?,
-                temperature: above_zero(o, "temperature", 4.0)?,
+                temperature: softening(o, 4.0)?,
             }))
         },
     },
@@ -125,7 +142,7 @@ pub const BASELINES: &[Baseline] = &[
             Ok(Box::new(Dist {
                 beta: part(o, "beta", 1.0)?,
                 gamma: part(o, "gamma", 1.0)?,
-                temperature: above_zero(o, "temperature", 1.0)?,
+                temperature: softening(o, 1.0)?,
             }))
         },
     },
@@ -176,7 +193,7 @@ pub const BASELINES: &[Baseline] = &[
         ],
         build: |o| {
             let form = if o.choice("form", &["code", "paper"])? == "code" { Form::Code } else { Form::Paper };
-            Ok(Box::new(Cc::new(form, o.count("width", 128)?)))
+            Ok(Box::new(Cc::new(form, count(o, "width", 128, 65_536)?)))
         },
     },
     Baseline {
@@ -242,9 +259,9 @@ pub const BASELINES: &[Baseline] = &[
         ],
         build: |o| {
             Ok(Box::new(Crd::new(CrdOptions {
-                width: o.count("width", 128)?,
-                negatives: o.count("negatives", 16_384)?,
-                temperature: above_zero(o, "temperature", 0.07)?,
+                width: count(o, "width", 128, 65_536)?,
+                negatives: count(o, "negatives", 16_384, 10_000_000)?,
+                temperature: softening(o, 0.07)?,
                 momentum: o.parsed("momentum", 0.5, "a number from 0 to below 1", |m| (0.0..1.0).contains(m))?,
             })))
         },
@@ -308,9 +325,9 @@ pub const BASELINES: &[Baseline] = &[
         ],
         build: |o| {
             Ok(Box::new(SinKd {
-                temperature: above_zero(o, "temperature", 2.0)?,
+                temperature: softening(o, 2.0)?,
                 epsilon: above_zero(o, "epsilon", 0.1)?,
-                iterations: o.count("iterations", 20)?,
+                iterations: count(o, "iterations", 20, 100_000)?,
             }))
         },
     },

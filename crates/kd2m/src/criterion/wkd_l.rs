@@ -11,6 +11,7 @@ use kd2m_ot::Options;
 
 use super::{
     Criterion, CriterionError, Needs, Shapes, Term,
+    baselines::{above_zero, count, part, softening},
     class_cost::ClassCost,
     dkd::{MASKED, one_hot},
 };
@@ -40,12 +41,12 @@ impl WkdL {
     /// An option that cannot be read.
     pub fn new(options: &Options) -> Result<Self, CriterionError> {
         Ok(Self {
-            temperature: options.positive("temperature")?.unwrap_or(8.0),
-            gamma: options.parsed("gamma", 600.0, "a number of at least 0", |x: &f64| *x >= 0.0 && x.is_finite())?,
-            epsilon: options.positive("epsilon")?.unwrap_or(0.05),
-            iterations: options.count("iterations", 10)?,
-            sharpness: options.positive("sharpness")?.unwrap_or(1.0),
-            images: options.count("images", 32)?,
+            temperature: softening(options, 8.0)?,
+            gamma: part(options, "gamma", 600.0)?,
+            epsilon: above_zero(options, "epsilon", 0.05)?,
+            iterations: count(options, "iterations", 10, 100_000)?,
+            sharpness: above_zero(options, "sharpness", 1.0)?,
+            images: count(options, "images", 32, 1_000_000)?,
             cost: None,
         })
     }

@@ -2,10 +2,7 @@
 //! ways, one batch coupled, every class of the teacher compared with every class of the student. Kept as `pictures.json` in the run
 //! folder, where the page of a grid finds it. Next: [`super::features`] draws it.
 
-use std::path::Path;
-
 use kd2m_data::{Loader, Part};
-use kd2m_nn::{Graph, weights};
 use kd2m_ot::{
     Cloud, Options, Side,
     divergence::{Divergence, Request, registry},
@@ -21,7 +18,7 @@ use crate::{
     Config, Error,
     batch::{Outputs, host},
     engine::{Images, Mode},
-    train::{folder::RunFolder, inspect::teacher_file, setup::Setup},
+    train::{folder::RunFolder, networks::Network, setup::Setup},
 };
 
 /// Validation images that features are computed of: some dozens a class.
@@ -100,11 +97,11 @@ pub fn pictures(folder: &RunFolder, config: &Config, setup: &Setup, arms: &[&str
     let few = |i: &u32| (label(i) as usize) < CLASSES;
     let shown: Vec<u32> = setup.val.iter().copied().filter(few).take(SHOWN).collect();
     let labels: Vec<u32> = shown.iter().map(label).collect();
-    let teacher = features(setup, &setup.teacher, &teacher_file(config, folder), &shown)?;
+    let teacher = features(setup, &setup.saved_teacher(config, folder)?, &shown)?;
     let mut students = Vec::new();
     for arm in arms {
-        let file = folder.student(arm, *seed).join("student.safetensors");
-        students.push(features(setup, &setup.student, &file, &shown)?);
+        let student = setup.saved_student(config, &folder.student_weights(arm, *seed))?;
+        students.push(features(setup, &student, &shown)?);
     }
     let mapped = labels.len().min(MAPPED);
     let head = |x: &[f32]| x[..mapped * d].to_vec();
@@ -142,8 +139,8 @@ pub fn pictures(folder: &RunFolder, config: &Config, setup: &Setup, arms: &[&str
     Ok(found)
 }
 
-fn features(setup: &Setup, graph: &Graph, file: &Path, shown: &[u32]) -> Result<Vec<f32>, Error> {
-    let mut engine = setup.engine(graph, &weights::read(file, graph)?, &[], false)?;
+fn features(setup: &Setup, network: &Network, shown: &[u32]) -> Result<Vec<f32>, Error> {
+    let mut engine = setup.engine(&network.graph, &network.weights, &[], false)?;
     let mut loader = Loader::evaluation(&setup.dataset, Part::Train, shown, 128)?;
     let mut all = Vec::new();
     while let Some(data) = loader.next() {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use kd2m_data::Part;
-use kd2m_nn::{Graph, Weights, weights};
+use kd2m_nn::{Weights, weights};
 use serde::Serialize;
 
 use super::{
@@ -16,7 +16,9 @@ use crate::{
     device::DeviceChoice,
     train::{
         distill::arms,
-        inspect::{On, Opened, open, teacher_file},
+        inspect::{Eyes, On, Opened, open},
+        networks::Network,
+        observer::Observer,
         setup::Setup,
     },
 };
@@ -49,16 +51,19 @@ pub struct BoundOptions<'a> {
 }
 
 /// Computes the theory of the students that a path means, one after another; `each` hears them as they come, with
-/// how many there are.
+/// how many there are; `observer` what a person should know of the weights.
 ///
 /// # Errors
 /// A folder that is no run, an arm that it lacks, files that cannot be read, data that is not there, features that are not finite.
 pub fn bound_saved(
     path: &Path,
     options: &BoundOptions,
+    observer: &mut dyn Observer,
     each: &mut dyn FnMut(&Bounded, usize) -> Result<(), Error>,
 ) -> Result<Vec<Bounded>, Error> {
-    let Opened { folder, mut config, mut students } = open(path)?;
+    let opened = open(path)?;
+    opened.tell_missing(observer);
+    let Opened { folder, mut config, mut students, .. } = opened;
     if let Some(arm) = options.arm {
         let known: Vec<String> = students.iter().map(|(arm, _)| arm.clone()).collect();
         students.retain(|(name, _)| name == arm);
@@ -80,22 +85,23 @@ pub fn bound_saved(
     };
     let all = &setup.dataset.samples(part).labels;
     let labels: Vec<u32> = indices.iter().map(|i| all[*i as usize]).collect();
-    let read = |graph: &Graph, weights: &Weights| -> Result<(Features, Affine), Error> {
+    let read = |Network { graph, weights, .. }: &Network| -> Result<(Features, Affine), Error> {
         let mut engine = setup.engine(graph, weights, &[], false)?;
         let features = Features::of(engine.as_mut(), &setup.dataset, part, &indices)?;
         Ok((features, Affine::head(graph, weights).map_err(Error::Config)?))
     };
-    let teacher_weights = weights::read(&teacher_file(&config, &folder), &setup.teacher)?;
-    let (teacher, teacher_head) = read(&setup.teacher, &teacher_weights)?;
+    let saved = setup.saved_teacher(&config, &folder)?;
+    let mut eyes = Eyes::new(&setup, &saved.eyes, observer);
+    let (teacher, teacher_head) = read(&saved)?;
     let settings = Settings { exact_limit: options.exact_limit, ..Settings::new(config.train.batch_size) };
     let arms = arms(&config, false);
     let (count, mut found) = (students.len(), Vec::new());
     for (arm, seed) in students {
         let place = folder.student(&arm, seed);
-        let student_weights = weights::read(&place.join("student.safetensors"), &setup.student)?;
-        let (student, student_head) = read(&setup.student, &student_weights)?;
-        let learned = place.join("learned.safetensors");
-        let learned = if learned.is_file() { weights::read_any(&learned)? } else { Weights::new() };
+        let saved = setup.saved_student(&config, &folder.student_weights(&arm, seed))?;
+        eyes.of_student(&saved.eyes, &format!("student {arm}, seed {seed}"));
+        let (student, student_head) = read(&saved)?;
+        let learned = learned(&place.join("learned.safetensors"))?;
         let losses = arms.iter().find(|a| a.name == arm);
         let projector = losses.and_then(|arm| Affine::projector(arm, &learned, [student.width, teacher.width]));
         let subject = Subject {
@@ -112,6 +118,16 @@ pub fn bound_saved(
         found.push(bounded);
     }
     Ok(found)
+}
+
+/// Parts that were trained beside a student, if it had any.
+fn learned(file: &Path) -> Result<Weights, Error> {
+    if !file.is_file() {
+        return Ok(Weights::new());
+    }
+    let parts = weights::read_any(file)?;
+    weights::check_finite(file, &parts)?;
+    Ok(parts)
 }
 
 fn distinct(mut names: Vec<String>) -> String {

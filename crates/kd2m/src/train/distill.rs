@@ -71,6 +71,7 @@ pub struct Finished {
 /// Bad input, or a loss that is no longer finite.
 pub fn train_teacher(config: &Config, options: &RunOptions, observer: &mut dyn Observer) -> Result<Finished, Error> {
     let setup = Setup::new(config, options.device, options.threads)?;
+    setup.check_teacher(config, observer)?;
     let folder = open_folder(config, options)?;
     let run = Run { config, setup: &setup, folder: &folder, options };
     if config.train.track_bounds > 0 {
@@ -97,7 +98,7 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
     arms.iter().try_for_each(|arm| Objective::new(config, arm).map(|_| ()))?;
     let setup = Setup::new(config, options.device, options.threads)?;
     check_arms(config, &setup, &arms)?;
-    check_weights(config, &setup)?;
+    check_weights(config, &setup, observer)?;
     let folder = open_folder(config, options)?;
     let run = Run { config, setup: &setup, folder: &folder, options };
     let (weights, teacher) = run.teacher(observer)?;
@@ -144,13 +145,10 @@ pub fn check_arms(config: &Config, setup: &Setup, arms: &[ArmConfig]) -> Result<
     Ok(())
 }
 
-/// Reads the weights that a configuration names once before anything is written.
-pub(crate) fn check_weights(config: &Config, setup: &Setup) -> Result<(), Error> {
-    match &config.teacher.weights {
-        Some(path) => drop(kd2m_nn::weights::read(path, &setup.teacher)?),
-        None => drop(setup.teacher_start(config)?),
-    }
-    setup.student_start(config, 0, &kd2m_nn::Weights::new()).map(drop)
+/// Reads the weights that a configuration names once before anything is written, and tells what a person should know of them.
+pub(crate) fn check_weights(config: &Config, setup: &Setup, observer: &mut dyn Observer) -> Result<(), Error> {
+    setup.check_teacher(config, observer)?;
+    setup.check_student(config, observer)
 }
 
 fn open_folder(config: &Config, options: &RunOptions) -> Result<RunFolder, Error> {

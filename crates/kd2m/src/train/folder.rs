@@ -127,6 +127,16 @@ impl RunFolder {
         self.root.join("teacher")
     }
 
+    /// The weights of a teacher that was trained in the run.
+    pub fn teacher_weights(&self) -> PathBuf {
+        self.teacher().join("teacher.safetensors")
+    }
+
+    /// What is known of the teacher; its being there marks the teacher complete.
+    pub fn teacher_summary(&self) -> PathBuf {
+        self.teacher().join("summary.json")
+    }
+
     /// Where the teacher's outputs are remembered until the run ends.
     pub fn teacher_cache(&self) -> PathBuf {
         self.teacher().join("cache")
@@ -144,8 +154,18 @@ impl RunFolder {
         }
     }
 
+    /// All seeds of an arm.
+    pub fn arm(&self, arm: &str) -> PathBuf {
+        self.root.join("students").join(arm)
+    }
+
     pub fn student(&self, arm: &str, seed: u64) -> PathBuf {
-        self.root.join("students").join(arm).join(format!("seed-{seed}"))
+        self.arm(arm).join(format!("seed-{seed}"))
+    }
+
+    /// A student's weights after its last epoch.
+    pub fn student_weights(&self, arm: &str, seed: u64) -> PathBuf {
+        self.student(arm, seed).join("student.safetensors")
     }
 }
 

@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use kd2m_data::Part;
-use kd2m_nn::weights;
 use serde::Serialize;
 
 use super::{
     evaluate::{Split, evaluate},
     folder::RunFolder,
+    observer::{Event, Observer},
     setup::Setup,
+    summary::Summary,
 };
 use crate::{
     Config, Error,
@@ -17,6 +18,7 @@ use crate::{
     device::DeviceChoice,
     files,
     objective::Objective,
+    preprocess::Normalisation,
     teacher::{Cache, Layout, Limits, NetworkTeacher},
 };
 
@@ -46,6 +48,17 @@ pub struct Opened {
     pub folder: RunFolder,
     pub config: Config,
     pub students: Vec<(String, u64)>,
+    /// Students of the run whose weights are not there.
+    pub missing: Vec<PathBuf>,
+}
+
+impl Opened {
+    /// Tells which students are left out.
+    pub fn tell_missing(&self, observer: &mut dyn Observer) {
+        for file in &self.missing {
+            observer.event(Event::Warning(format!("{} is not there: this student is left out", file.display())));
+        }
+    }
 }
 
 /// Opens a run folder or one student's folder in it.
@@ -55,18 +68,22 @@ pub struct Opened {
 pub fn open(path: &Path) -> Result<Opened, Error> {
     if let Ok(folder) = RunFolder::open(path) {
         let config = read_config(&folder)?;
-        let mut students = Vec::new();
-        for arm in super::distill::arms(&config, false) {
+        let (mut students, mut missing) = (Vec::new(), Vec::new());
+        for arm in expected(&folder, &config) {
             for seed in &config.train.seeds {
-                if folder.student(&arm.name, *seed).join("student.safetensors").is_file() {
-                    students.push((arm.name.clone(), *seed));
+                let file = folder.student_weights(&arm, *seed);
+                if file.is_file() {
+                    students.push((arm.clone(), *seed));
+                } else {
+                    missing.push(file);
                 }
             }
         }
         if students.is_empty() {
-            return Err(Error::RunFolder(format!("{} has no finished student yet", path.display())));
+            let first = missing.first().map_or_else(String::new, |file| format!(": {} is not there", file.display()));
+            return Err(Error::RunFolder(format!("{} has no finished student{first}", path.display())));
         }
-        return Ok(Opened { folder, config, students });
+        return Ok(Opened { folder, config, students, missing });
     }
     let neither = || {
         Error::RunFolder(format!(
@@ -80,7 +97,18 @@ pub fn open(path: &Path) -> Result<Opened, Error> {
     let arm_folder = place.parent().ok_or_else(neither)?;
     let root: PathBuf = arm_folder.ancestors().nth(2).ok_or_else(neither)?.to_owned();
     let folder = RunFolder::open(&root).map_err(|_| neither())?;
-    Ok(Opened { config: read_config(&folder)?, folder, students: vec![(name(arm_folder)?, seed)] })
+    let students = vec![(name(arm_folder)?, seed)];
+    Ok(Opened { config: read_config(&folder)?, folder, students, missing: Vec::new() })
+}
+
+/// Arms that a run has or is to have: those of its configuration, and λ = 0 unless it was left out (`--no-baseline`), of which
+/// only the folder and the summary tell.
+fn expected(folder: &RunFolder, config: &Config) -> Vec<String> {
+    let named = |arm: &str| config.arms.iter().any(|a| a.name == arm);
+    let summary = files::read_json::<Summary>(&folder.summary()).ok();
+    let ran = |arm: &str| summary.as_ref().is_some_and(|s| s.students.iter().any(|found| found.arm == arm));
+    let arms = super::distill::arms(config, false).into_iter().map(|arm| arm.name);
+    arms.filter(|arm| named(arm) || ran(arm) || folder.arm(arm).exists()).collect()
 }
 
 /// The configuration of a run.
@@ -102,8 +130,11 @@ pub fn evaluate_saved(
     data_root: Option<&Path>,
     device: DeviceChoice,
     threads: usize,
+    observer: &mut dyn Observer,
 ) -> Result<Vec<Evaluated>, Error> {
-    let Opened { folder, mut config, students } = open(path)?;
+    let opened = open(path)?;
+    opened.tell_missing(observer);
+    let Opened { folder, mut config, students, .. } = opened;
     if let Some(root) = data_root {
         config.data.root = Some(root.to_owned());
     }
@@ -113,14 +144,16 @@ pub fn evaluate_saved(
         On::Validation => (Part::Train, setup.val.as_slice(), "val"),
         On::Test => (Part::Test, all.as_slice(), "test"),
     };
-    let teacher_weights = weights::read(&teacher_file(&config, &folder), &setup.teacher)?;
-    let cache = Cache::in_memory(Layout::of(&setup.teacher, &[]), setup.dataset.train.len(), Limits::default());
-    let engine = setup.engine(&setup.teacher, &teacher_weights, &[], false)?;
+    let saved = setup.saved_teacher(&config, &folder)?;
+    let mut eyes = Eyes::new(&setup, &saved.eyes, observer);
+    let cache = Cache::in_memory(Layout::of(&saved.graph, &[]), setup.dataset.train.len(), Limits::default());
+    let engine = setup.engine(&saved.graph, &saved.weights, &[], false)?;
     let mut teacher = NetworkTeacher::new(engine, Some(cache));
     let mut found = Vec::new();
     for (arm, seed) in students {
-        let file = folder.student(&arm, seed).join("student.safetensors");
-        let mut engine = setup.engine(&setup.student, &weights::read(&file, &setup.student)?, &[], false)?;
+        let saved = setup.saved_student(&config, &folder.student_weights(&arm, seed))?;
+        eyes.of_student(&saved.eyes, &format!("student {arm}, seed {seed}"));
+        let mut engine = setup.engine(&saved.graph, &saved.weights, &[], false)?;
         let split_of = Split { dataset: &setup.dataset, part, indices, batch_size: config.train.batch_size };
         let mut objective = Objective::cross_entropy(0.0);
         let value = evaluate(engine.as_mut(), Some(&mut teacher), &mut objective, split_of, seed)?;
@@ -136,7 +169,25 @@ pub fn evaluate_saved(
     Ok(found)
 }
 
-/// The teacher's weights of a run: the file that was given, or the one trained in it.
-pub fn teacher_file(config: &Config, folder: &RunFolder) -> PathBuf {
-    config.teacher.weights.clone().unwrap_or_else(|| folder.teacher().join("teacher.safetensors"))
+/// Tells through which eyes saved networks see the data: the teacher's once, then a student's where they differ from the one before.
+pub struct Eyes<'a> {
+    setup: &'a Setup,
+    told: Option<Normalisation>,
+    observer: &'a mut dyn Observer,
+}
+
+impl<'a> Eyes<'a> {
+    /// Tells the teacher's.
+    pub fn new(setup: &'a Setup, teacher: &Normalisation, observer: &'a mut dyn Observer) -> Self {
+        setup.tell_eyes("teacher", teacher, observer);
+        Self { setup, told: None, observer }
+    }
+
+    /// Tells a student's.
+    pub fn of_student(&mut self, eyes: &Normalisation, whose: &str) {
+        if !self.told.as_ref().is_some_and(|told| told.is_same(eyes)) {
+            self.setup.tell_eyes(whose, eyes, self.observer);
+            self.told = Some(eyes.clone());
+        }
+    }
 }

@@ -7,6 +7,7 @@ pub mod evaluate;
 pub mod fit;
 pub mod folder;
 pub mod inspect;
+pub mod networks;
 pub mod observer;
 pub mod record;
 pub mod schedule;

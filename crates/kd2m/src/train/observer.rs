@@ -13,8 +13,12 @@ pub enum Event<'a> {
     Epoch { what: &'a str, record: &'a EpochRecord },
     /// Training of one network ended.
     Finished { what: &'a str },
-    /// Something a person should know.
+    /// Something a person should know who follows the run.
     Note(String),
+    /// What was chosen for the user; to be said even where progress is not shown.
+    Notice(String),
+    /// What may be other than meant.
+    Warning(String),
 }
 
 /// Listens to a run.

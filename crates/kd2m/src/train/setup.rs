@@ -1,13 +1,11 @@
 //! From a checked configuration to data, graphs and engines.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use kd2m_data::{Augment, Dataset};
-use kd2m_nn::{
-    Graph, Weights, init, weights,
-    zoo::{self, Stem, ZooOptions},
-};
+use kd2m_nn::{Graph, Weights};
 
+use super::networks;
 use crate::{
     Error,
     config::{ArmConfig, Config, Head},
@@ -19,6 +17,7 @@ use crate::{
         cpu::CpuEngine,
         head::{FrozenHead, LipschitzHead},
     },
+    preprocess::Normalisation,
 };
 
 /// Data and networks of a run.
@@ -33,6 +32,9 @@ pub struct Setup {
     pub augment: Augment,
     pub teacher: Graph,
     pub student: Graph,
+    /// What each graph begins with.
+    pub teacher_eyes: Normalisation,
+    pub student_eyes: Normalisation,
     pub device: DeviceChoice,
     /// Of the CPU engine; 0: one a core.
     pub threads: usize,
@@ -63,20 +65,11 @@ impl Setup {
             "default" => dataset.augment,
             text => text.parse()?,
         };
-        let graph = |model: &str, stem: Stem| {
-            let options = ZooOptions {
-                classes: dataset.classes,
-                stem,
-                channels: dataset.channels,
-                height: dataset.height,
-                width: dataset.width,
-                mean: dataset.mean.clone(),
-                std: dataset.std.clone(),
-            };
-            zoo::build(model, &options)
-        };
-        let teacher = graph(&config.teacher.model, config.teacher.stem)?;
-        let student = graph(&config.student.model, config.student.stem)?;
+        let (own, start) = (&config.teacher, &config.student);
+        let teacher_eyes = Normalisation::resolve(&own.preprocessing(), own.given(), &dataset)?;
+        let student_eyes = Normalisation::resolve(&start.preprocessing(), start.weights.as_deref(), &dataset)?;
+        let teacher = networks::build(&own.model, own.stem, &teacher_eyes, &dataset)?;
+        let student = networks::build(&start.model, start.stem, &student_eyes, &dataset)?;
         if !config.student.head.is_own() && student.feature_width() != teacher.feature_width() {
             return Err(Error::Config(format!(
                 "student.head = \"teacher\": the teacher's classifier takes {} features, {} has {}: choose a student of that width",
@@ -88,6 +81,8 @@ impl Setup {
         Ok(Self {
             teacher,
             student,
+            teacher_eyes,
+            student_eyes,
             train,
             teacher_train,
             val: split.val,
@@ -125,26 +120,6 @@ impl Setup {
         })
     }
 
-    /// The weights that every arm of a seed starts from; with `student.head = "teacher"` their classifier is the teacher's.
-    ///
-    /// # Errors
-    /// A file of `student.weights` that cannot be read or does not fit.
-    pub fn student_start(&self, config: &Config, seed: u64, teacher: &Weights) -> Result<Weights, Error> {
-        let mut initial = match &config.student.weights {
-            Some(path) => start(path, &self.student, seed)?,
-            None => init::initialise(&self.student, seed),
-        };
-        if !config.student.head.is_own() {
-            let name = |graph: &Graph| graph.node(graph.logits()).name.clone();
-            let (own, given) = (name(&self.student), name(&self.teacher));
-            for part in ["weight", "bias"] {
-                let tensor = teacher.get(&format!("{given}.{part}"));
-                initial.extend(tensor.map(|tensor| (format!("{own}.{part}"), tensor.clone())));
-            }
-        }
-        Ok(initial)
-    }
-
     /// The engine that trains a student of an arm from these weights.
     ///
     /// # Errors
@@ -165,20 +140,4 @@ impl Setup {
             Head::Teacher => Box::new(FrozenHead::new(engine, &self.student, start)?),
         })
     }
-
-    /// The weights that a teacher which is trained here starts from.
-    ///
-    /// # Errors
-    /// A file of `teacher.init` that cannot be read or does not fit.
-    pub fn teacher_start(&self, config: &Config) -> Result<Weights, Error> {
-        match &config.teacher.init {
-            Some(path) => start(path, &self.teacher, config.teacher.seed),
-            None => Ok(init::initialise(&self.teacher, config.teacher.seed)),
-        }
-    }
-}
-
-/// A file's weights; a classifier of other classes, as ImageNet's, gives way to a random one.
-fn start(path: &Path, graph: &Graph, seed: u64) -> Result<Weights, Error> {
-    Ok(weights::read_start(path, graph, &init::initialise(graph, seed))?.0)
 }

@@ -98,6 +98,7 @@ impl Run<'_> {
             seconds: fitted.history.iter().map(|r| r.seconds).sum(),
             step_ms: median(&fitted.history, |r| 1e3 * r.seconds / steps),
             criteria_ms: criteria_ms(&fitted.history, steps),
+            normalisation: Some(setup.student_eyes.clone()),
         };
         files::write_json(&summary_file, &summary)?;
         checkpoints().clear()?;

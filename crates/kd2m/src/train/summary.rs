@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::statistics::{deviation, holm, mean, paired};
-use crate::{config::ArmConfig, measure::Calibration};
+use crate::{config::ArmConfig, measure::Calibration, preprocess::Normalisation};
 
 /// A whole run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct TeacherSummary {
     /// On the test split.
     #[serde(default)]
     pub calibration: Option<Calibration>,
+    /// How pixels became its input.
+    #[serde(default)]
+    pub normalisation: Option<Normalisation>,
 }
 
 /// One student: `students/ARM/seed-K/summary.json`.
@@ -63,6 +66,9 @@ pub struct StudentSummary {
     /// What each criterion takes of it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub criteria_ms: BTreeMap<String, f64>,
+    /// How pixels became its input.
+    #[serde(default)]
+    pub normalisation: Option<Normalisation>,
 }
 
 /// One arm over its seeds.
@@ -93,6 +99,9 @@ pub struct ArmSummary {
     pub cka_to_teacher: Option<f64>,
     pub w2_to_teacher: Option<f64>,
     pub images_per_second: f64,
+    /// How pixels became the students' input.
+    #[serde(default)]
+    pub normalisation: Option<Normalisation>,
     /// Against the arm `none`; null without it or with one seed.
     pub versus_none: Option<Difference>,
 }
@@ -167,6 +176,7 @@ impl ArmSummary {
             cka_to_teacher: optional(|s| s.cka_to_teacher),
             w2_to_teacher: optional(|s| s.w2_to_teacher),
             images_per_second: mean(&pick(|s| s.images_per_second)),
+            normalisation: students.first().and_then(|s| s.normalisation.clone()),
             versus_none: None,
         }
     }

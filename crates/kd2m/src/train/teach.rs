@@ -21,19 +21,28 @@ impl Run<'_> {
     pub fn teacher(&self, observer: &mut dyn Observer) -> Result<(Weights, TeacherSummary), Error> {
         let Run { config, setup, folder, options } = self;
         let place = folder.teacher();
-        let saved = place.join("teacher.safetensors");
-        let summary_file = place.join("summary.json");
+        let (saved, summary_file) = (folder.teacher_weights(), folder.teacher_summary());
         files::make_folder(&place)?;
         if summary_file.is_file() {
-            let path = config.teacher.weights.as_deref().unwrap_or(&saved);
-            return Ok((weights::read(path, &setup.teacher)?, files::read_json(&summary_file)?));
+            let summary = files::read_json::<TeacherSummary>(&summary_file)?;
+            let network = setup.saved_teacher(config, folder)?;
+            if !network.eyes.is_same(&setup.teacher_eyes) {
+                return Err(Error::RunFolder(format!(
+                    "{}: the teacher saw pixels normalised by {}, which now would be {}: set teacher.mean and teacher.std as they \
+                     were, or begin anew with --overwrite",
+                    summary_file.display(),
+                    network.eyes,
+                    setup.teacher_eyes
+                )));
+            }
+            return Ok((network.weights, summary));
         }
         let checkpoints =
             || Checkpoints::new(&place, options.checkpoint_interval).with_tensorboard(options.tensorboard);
-        let weights = match &config.teacher.weights {
-            Some(path) => weights::read(path, &setup.teacher)?,
+        let weights = match setup.given_teacher(config)? {
+            Some(given) => given.weights,
             None => {
-                let start = setup.teacher_start(config)?;
+                let start = setup.teacher_start(config)?.weights;
                 let fit = Fit {
                     config,
                     dataset: &setup.dataset,
@@ -77,6 +86,7 @@ impl Run<'_> {
             test_accuracy: test.record.accuracy,
             test_top5: (setup.dataset.classes >= 10).then_some(test.top5),
             calibration: test.calibration,
+            normalisation: Some(setup.teacher_eyes.clone()),
         })
     }
 
@@ -101,14 +111,14 @@ impl Run<'_> {
     /// What a reader of the weights needs to build the network again, as one JSON text.
     pub(super) fn metadata(&self, teacher: bool) -> String {
         let Run { config, setup, .. } = self;
-        let (graph, stem) = match teacher {
-            true => (&setup.teacher, config.teacher.stem),
-            false => (&setup.student, config.student.stem),
+        let (graph, stem, eyes) = match teacher {
+            true => (&setup.teacher, config.teacher.stem, &setup.teacher_eyes),
+            false => (&setup.student, config.student.stem, &setup.student_eyes),
         };
         let data = &setup.dataset;
         serde_json::json!({
             "model": graph.name, "stem": stem, "classes": data.classes,
-            "input": [data.channels, data.height, data.width], "mean": data.mean, "std": data.std,
+            "input": [data.channels, data.height, data.width], "mean": eyes.mean, "std": eyes.std,
         })
         .to_string()
     }

@@ -1,0 +1,168 @@
+//! Weights that are given: through which eyes they see the data, which of several is taken, what is refused before anything is trained.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use kd2m_nn::weights;
+use serde_json::Value;
+
+fn kd2m(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kd2m")).args(arguments).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+/// A teacher of the digits that was trained on pixels in 0…1 as they are: its file and its accuracy on test.
+fn raw_teacher(folder: &Path) -> (PathBuf, f64) {
+    let out = folder.join("raw");
+    let ran = kd2m(&[
+        "train",
+        "--quiet",
+        "--set",
+        "teacher.preset=none",
+        "--set",
+        "teacher.epochs=3",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    assert!(ran.status.success(), "{}", stderr(&ran));
+    assert!(stderr(&ran).contains("teacher: pixels are normalised by mean 0, deviation 1 (teacher.preset = \"none\")"));
+    let summary = json(&out.join("summary.json"));
+    assert_eq!(summary["teacher"]["normalisation"]["std"], serde_json::json!([1.0]));
+    (out.join("teacher/teacher.safetensors"), summary["teacher"]["test_accuracy"].as_f64().unwrap())
+}
+
+/// A short run with this teacher; `more` are further flags.
+fn distil(out: &Path, teacher: &str, more: &[&str]) -> Output {
+    let weights = format!("teacher.weights={teacher}");
+    let common = ["distill", "--quiet", "--criterion", "w2", "--no-baseline", "--allow-weak-teacher", "--epochs", "1"];
+    let own = ["--seeds", "1", "--set", "data.train_limit=128", "--set", &weights, "--out", out.to_str().unwrap()];
+    kd2m(&[&common[..], &own, more].concat())
+}
+
+#[test]
+fn our_own_files_say_how_they_were_trained_and_every_command_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let (teacher, accuracy) = raw_teacher(folder.path());
+    let out = folder.path().join("run");
+    let ran = distil(&out, teacher.to_str().unwrap(), &[]);
+    let said = stderr(&ran);
+    assert!(ran.status.success(), "{said}");
+    assert!(said.contains("mean 0, deviation 1 (the metadata of ") && said.contains("teacher.safetensors"), "{said}");
+    assert!(said.contains("warning: teacher (") && said.contains("not digits's own normalisation (mean "), "{said}");
+    assert_eq!(json(&out.join("summary.json"))["teacher"]["test_accuracy"].as_f64(), Some(accuracy));
+    let student = weights::metadata(&out.join("students/w2/seed-1/student.safetensors")).unwrap();
+    let student: Value = serde_json::from_str(&student).unwrap();
+    assert!(student["std"][0].as_f64().unwrap() < 0.9, "the student keeps the data's own: {student}");
+    // Asked to be blind to it, it is: the same file is worse.
+    let blind = folder.path().join("blind");
+    assert!(distil(&blind, teacher.to_str().unwrap(), &["--set", "teacher.preset=dataset"]).status.success());
+    assert!(json(&blind.join("summary.json"))["teacher"]["test_accuracy"].as_f64().unwrap() < accuracy);
+    for command in ["eval", "bound"] {
+        let ran = kd2m(&[command, out.to_str().unwrap()]);
+        let said = stderr(&ran);
+        assert!(ran.status.success(), "{said}");
+        assert!(said.contains("teacher: pixels are normalised by mean 0, deviation 1 "), "{said}");
+        assert!(said.contains("warning: teacher: ") && said.contains("student w2, seed 1: pixels"), "{said}");
+    }
+}
+
+#[test]
+fn numbers_that_are_not_finite_are_refused_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (teacher, _) = raw_teacher(folder.path());
+    let spoilt = |key: &str, number: f32| {
+        let mut all = weights::read_any(&teacher).unwrap();
+        all.get_mut(key).unwrap().values[3] = number;
+        let path = folder.path().join(format!("{key}.safetensors"));
+        weights::write(&path, &all, weights::metadata(&teacher).as_deref()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let out = folder.path().join("run");
+    for (key, number, words) in [
+        ("fc.bias", f32::NAN, "fc.bias holds 1 NaN of 10"),
+        ("bn2.running_var", f32::INFINITY, "bn2.running_var holds 1 inf of 32"),
+        ("conv1.weight", f32::NEG_INFINITY, "conv1.weight holds 1 inf of 288"),
+    ] {
+        let file = spoilt(key, number);
+        let student = format!("student.weights={file}");
+        let as_student = ["--set", &student, "--set", "student.model=digits-cnn-teacher"];
+        for ran in [distil(&out, &file, &[]), distil(&out, teacher.to_str().unwrap(), &as_student)] {
+            let said = stderr(&ran);
+            assert_eq!(ran.status.code(), Some(2), "{said}");
+            assert!(said.contains(words) && said.contains(&file), "{said}");
+            assert!(!out.exists());
+        }
+    }
+    // In a saved run too.
+    assert!(distil(&out, teacher.to_str().unwrap(), &[]).status.success());
+    let student = out.join("students/w2/seed-1/student.safetensors");
+    let mut all = weights::read_any(&student).unwrap();
+    all.get_mut("fc.bias").unwrap().values[0] = f32::NAN;
+    weights::write(&student, &all, weights::metadata(&student).as_deref()).unwrap();
+    for command in ["eval", "bound"] {
+        let ran = kd2m(&[command, out.to_str().unwrap()]);
+        let said = stderr(&ran);
+        assert!(
+            ran.status.code() == Some(2) && said.contains("student.safetensors: fc.bias holds 1 NaN of 10"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn a_student_that_is_not_there_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let (teacher, _) = raw_teacher(folder.path());
+    let out = folder.path().join("run");
+    let two = ["--criterion", "mse", "--set", "train.seeds=[1, 2]"];
+    let ran = distil(&out, teacher.to_str().unwrap(), &two);
+    assert!(ran.status.success(), "{}", stderr(&ran));
+    // λ = 0 was left out (--no-baseline): it is not missed.
+    let whole = stderr(&kd2m(&["eval", out.to_str().unwrap()]));
+    assert!(!whole.contains("is not there"), "{whole}");
+    fs::remove_file(out.join("students/mse/seed-2/student.safetensors")).unwrap();
+    fs::remove_dir_all(out.join("students/w2/seed-1")).unwrap();
+    for command in ["eval", "bound"] {
+        let ran = kd2m(&[command, out.to_str().unwrap()]);
+        let said = stderr(&ran);
+        assert!(ran.status.success(), "{said}");
+        for lost in
+            ["students/mse/seed-2/student.safetensors is not there", "students/w2/seed-1/student.safetensors is"]
+        {
+            assert!(said.contains(lost), "{said}");
+        }
+        assert_eq!(said.matches("is not there").count(), 2, "{said}");
+    }
+    fs::remove_dir_all(out.join("students")).unwrap();
+    let none = kd2m(&["eval", out.to_str().unwrap()]);
+    let said = stderr(&none);
+    assert!(
+        none.status.code() == Some(2) && said.contains("has no finished student: ") && said.contains("seed-1"),
+        "{said}"
+    );
+}
+
+#[test]
+fn help_names_the_presets_and_the_key_of_a_state_dict() {
+    for command in ["distill", "train", "bench"] {
+        let help = String::from_utf8(kd2m(&[command, "--help"]).stdout).unwrap();
+        for words in ["FILE#KEY", "teacher.preset", "imagenet-v2", "inception", "teacher.mean"] {
+            assert!(help.contains(words), "{command}: {words}: {help}");
+        }
+    }
+    let sets = ["--set", "teacher.preset=clip", "--set", "student.mean=0.5", "--set", "teacher.weights=t.pth#model"];
+    let printed = String::from_utf8(kd2m(&[&["distill", "--print-config"][..], &sets].concat()).stdout).unwrap();
+    for line in ["preset = \"clip\"", "mean = [0.5]", "weights = \"t.pth#model\""] {
+        assert!(printed.contains(line), "{printed}");
+    }
+}

@@ -1,0 +1,56 @@
+//! How weights are named: `FILE`, or `FILE#KEY` for one of several state dicts in it.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+/// A file and the state dict meant in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    pub path: PathBuf,
+    /// Keys that lead to the state dict, joined by dots; none: whichever fits.
+    pub key: Option<String>,
+}
+
+impl Source {
+    /// Splits at the last `#`; a file whose own name holds one is taken whole.
+    pub fn parse(text: &Path) -> Self {
+        let whole = || Self { path: text.to_owned(), key: None };
+        if text.is_file() {
+            return whole();
+        }
+        match text.to_str().and_then(|t| t.rsplit_once('#')) {
+            Some((path, key)) if !path.is_empty() && !key.is_empty() => {
+                Self { path: path.into(), key: Some(key.to_owned()) }
+            }
+            _ => whole(),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.path.display())?;
+        self.key.iter().try_for_each(|key| write!(f, "#{key}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_follows_the_last_hash_unless_the_file_is_called_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let named = folder.path().join("run#3.pth");
+        std::fs::write(&named, "").unwrap();
+        assert_eq!(Source::parse(&named), Source { path: named.clone(), key: None });
+        let keyed = PathBuf::from(format!("{}#model_ema", named.display()));
+        assert_eq!(Source::parse(&keyed), Source { path: named, key: Some("model_ema".into()) });
+        for plain in ["t.pth", "t.pth#", "#key"] {
+            assert_eq!(Source::parse(Path::new(plain)), Source { path: plain.into(), key: None });
+        }
+        assert_eq!(Source::parse(Path::new("a/t.pth#x.y")).to_string(), "a/t.pth#x.y");
+    }
+}

@@ -1,0 +1,204 @@
+//! The networks of a run from files: which graph, which weights, through which eyes. What a person should hear of given weights (the
+//! normalisation they get, what was taken out of several) is told once, before anything is trained.
+
+use std::path::Path;
+
+use kd2m_nn::{
+    Graph, Weights, init,
+    weights::{self, Loaded, Owner, Source},
+    zoo::{self, Stem, ZooOptions},
+};
+
+use super::{
+    folder::RunFolder,
+    observer::{Event, Observer},
+    setup::Setup,
+    summary::TeacherSummary,
+};
+use crate::{
+    Config, Error, files,
+    preprocess::{Keys, Normalisation},
+};
+
+/// A network as it was saved.
+pub struct Network {
+    pub graph: Graph,
+    pub weights: Weights,
+    pub eyes: Normalisation,
+}
+
+/// The network of a name over the images of a data set, seen through these eyes.
+///
+/// # Errors
+/// An unknown model, images that it cannot take.
+pub(super) fn build(
+    model: &str,
+    stem: Stem,
+    eyes: &Normalisation,
+    dataset: &kd2m_data::Dataset,
+) -> Result<Graph, Error> {
+    let options = ZooOptions {
+        classes: dataset.classes,
+        stem,
+        channels: dataset.channels,
+        height: dataset.height,
+        width: dataset.width,
+        mean: eyes.mean.clone(),
+        std: eyes.std.clone(),
+    };
+    Ok(zoo::build(model, &options)?)
+}
+
+impl Setup {
+    /// The weights of `teacher.weights`, where it names some.
+    ///
+    /// # Errors
+    /// A file that cannot be read, does not fit, or holds numbers that are not finite.
+    pub fn given_teacher(&self, config: &Config) -> Result<Option<Loaded>, Error> {
+        let load = |path: &std::path::PathBuf| weights::load(&Source::parse(path), &self.teacher, Owner::Teacher);
+        Ok(config.teacher.weights.as_ref().map(load).transpose()?)
+    }
+
+    /// The weights that a teacher which is trained here starts from.
+    ///
+    /// # Errors
+    /// A file of `teacher.init` that cannot be read or does not fit.
+    pub fn teacher_start(&self, config: &Config) -> Result<Loaded, Error> {
+        start(config.teacher.init.as_deref(), &self.teacher, Owner::Teacher, config.teacher.seed)
+    }
+
+    /// The weights that every arm of a seed starts from; with `student.head = "teacher"` their classifier is the teacher's.
+    ///
+    /// # Errors
+    /// A file of `student.weights` that cannot be read or does not fit.
+    pub fn student_start(&self, config: &Config, seed: u64, teacher: &Weights) -> Result<Weights, Error> {
+        let mut initial = self.given_student(config, seed)?.weights;
+        if !config.student.head.is_own() {
+            let name = |graph: &Graph| graph.node(graph.logits()).name.clone();
+            let (own, given) = (name(&self.student), name(&self.teacher));
+            for part in ["weight", "bias"] {
+                let tensor = teacher.get(&format!("{given}.{part}"));
+                initial.extend(tensor.map(|tensor| (format!("{own}.{part}"), tensor.clone())));
+            }
+        }
+        Ok(initial)
+    }
+
+    fn given_student(&self, config: &Config, seed: u64) -> Result<Loaded, Error> {
+        start(config.student.weights.as_deref(), &self.student, Owner::Student, seed)
+    }
+
+    /// Reads the teacher's weights that a configuration names and tells what a person should know of them.
+    ///
+    /// # Errors
+    /// A file that cannot be read or does not fit.
+    pub fn check_teacher(&self, config: &Config, observer: &mut dyn Observer) -> Result<(), Error> {
+        let loaded = match self.given_teacher(config)? {
+            Some(loaded) => loaded,
+            None => self.teacher_start(config)?,
+        };
+        let keys = config.teacher.preprocessing();
+        self.tell(config.teacher.given(), &keys, &self.teacher_eyes, &loaded, observer);
+        Ok(())
+    }
+
+    /// The same of the student's.
+    ///
+    /// # Errors
+    /// As [`check_teacher`](Self::check_teacher).
+    pub fn check_student(&self, config: &Config, observer: &mut dyn Observer) -> Result<(), Error> {
+        let loaded = self.given_student(config, 0)?;
+        let keys = config.student.preprocessing();
+        self.tell(config.student.weights.as_deref(), &keys, &self.student_eyes, &loaded, observer);
+        Ok(())
+    }
+
+    fn tell(
+        &self,
+        given: Option<&Path>,
+        keys: &Keys,
+        eyes: &Normalisation,
+        loaded: &Loaded,
+        observer: &mut dyn Observer,
+    ) {
+        let whose = match given.map(Source::parse) {
+            Some(source) => {
+                if let Some(choice) = &loaded.choice {
+                    let name = |key: &str| if key.is_empty() { "its root".to_owned() } else { format!("`{key}`") };
+                    let others: Vec<String> = choice.others.iter().map(|key| name(key)).collect();
+                    observer.event(Event::Notice(format!(
+                        "{}: {} is taken; {} would fit too ({}#KEY takes another)",
+                        source.path.display(),
+                        name(&choice.key),
+                        others.join(", "),
+                        source.path.display()
+                    )));
+                }
+                format!("{} ({source})", keys.section)
+            }
+            None if keys.say_something() => keys.section.to_owned(),
+            // Made here for this data: nothing is given, nothing was chosen.
+            None => return,
+        };
+        let (mut line, warning) = eyes.said(&whose, &self.dataset);
+        if eyes.is_of_data() && !keys.say_something() {
+            line += &format!(", as nothing says otherwise; {}.preset names another", keys.section);
+        }
+        tell_both(line, warning, observer);
+    }
+
+    /// Tells through which eyes weights see this data.
+    pub fn tell_eyes(&self, whose: &str, eyes: &Normalisation, observer: &mut dyn Observer) {
+        let (line, warning) = eyes.said(whose, &self.dataset);
+        tell_both(line, warning, observer);
+    }
+
+    /// The teacher of a run folder: given to the run or trained in it, through the eyes that the run recorded.
+    ///
+    /// # Errors
+    /// Files that cannot be read or do not fit.
+    pub fn saved_teacher(&self, config: &Config, folder: &RunFolder) -> Result<Network, Error> {
+        let own = folder.teacher_weights();
+        let recorded = files::read_json::<TeacherSummary>(&folder.teacher_summary()).ok().and_then(|s| s.normalisation);
+        let eyes = match (recorded, &config.teacher.weights) {
+            (Some(eyes), _) => eyes,
+            (None, Some(_)) => self.teacher_eyes.clone(),
+            (None, None) => self.saved_eyes("teacher", &own)?,
+        };
+        let graph = build(&config.teacher.model, config.teacher.stem, &eyes, &self.dataset)?;
+        let source = Source::parse(config.teacher.weights.as_ref().unwrap_or(&own));
+        Ok(Network { weights: weights::load(&source, &graph, Owner::Teacher)?.weights, graph, eyes })
+    }
+
+    /// A student of a run folder, through the eyes that its file names.
+    ///
+    /// # Errors
+    /// A file that cannot be read or does not fit.
+    pub fn saved_student(&self, config: &Config, file: &Path) -> Result<Network, Error> {
+        let eyes = self.saved_eyes("student", file)?;
+        let graph = build(&config.student.model, config.student.stem, &eyes, &self.dataset)?;
+        let source = Source { path: file.to_owned(), key: None };
+        Ok(Network { weights: weights::load(&source, &graph, Owner::Student)?.weights, graph, eyes })
+    }
+
+    fn saved_eyes(&self, section: &'static str, file: &Path) -> Result<Normalisation, Error> {
+        let open = Keys { section, preset: None, mean: None, std: None };
+        Normalisation::resolve(&open, Some(file), &self.dataset)
+    }
+}
+
+fn tell_both(line: String, warning: Option<String>, observer: &mut dyn Observer) {
+    observer.event(Event::Notice(line));
+    if let Some(warning) = warning {
+        observer.event(Event::Warning(warning));
+    }
+}
+
+/// A file's weights, where one is named; a classifier of other classes, as ImageNet's, gives way to a random one.
+fn start(path: Option<&Path>, graph: &Graph, owner: Owner, seed: u64) -> Result<Loaded, Error> {
+    let initial = init::initialise(graph, seed);
+    Ok(match path {
+        Some(path) => weights::load_start(&Source::parse(path), graph, owner, &initial)?,
+        None => Loaded { weights: initial, choice: None, kept: Vec::new() },
+    })
+}
