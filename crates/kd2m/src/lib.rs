@@ -13,6 +13,7 @@ pub mod engine;
 pub mod error;
 pub mod files;
 pub mod measure;
+pub mod number;
 pub mod objective;
 pub mod parameters;
 pub mod report;

@@ -53,7 +53,7 @@ impl Config {
             (
                 data.val_fraction.is_none_or(|f| f > 0.0 && f < 1.0),
                 "data.val_fraction",
-                format!("{:?}: between 0 and 1", data.val_fraction),
+                format!("{}: between 0 and 1", data.val_fraction.unwrap_or_default()),
             ),
         ];
         if let Some((_, key, why)) = rules.iter().find(|(ok, ..)| !ok) {
@@ -89,7 +89,15 @@ fn check_arm(arm: &ArmConfig) -> Result<(), Error> {
     if !valid_name(&arm.name) {
         return Err(Error::Config(format!("arm name {:?}: use letters, digits, `-`, `_`, `.`, `+`", arm.name)));
     }
+    if let Some(weight) = arm.ce_weight.filter(|weight| !not_negative(*weight)) {
+        return Err(Error::Config(format!("arm {}: ce_weight is {weight}: not negative", arm.name)));
+    }
     for loss in &arm.losses {
+        // Neither JSON nor a criterion has a use for them.
+        let not_finite = |value: &toml::Value| value.as_float().is_some_and(|x| !x.is_finite());
+        if let Some((key, value)) = loss.options.iter().find(|(_, value)| not_finite(value)) {
+            return Err(Error::Config(format!("arm {}: {key} is {value}: a finite number is needed", arm.name)));
+        }
         registry::build_remembering(&loss.criterion_options(), &loss.on, loss.memory)
             .map_err(|e| Error::Config(format!("arm {}: {e}", arm.name)))?;
         let weight = loss.resolved_weight();
