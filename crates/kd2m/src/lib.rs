@@ -20,6 +20,7 @@ pub mod report;
 pub mod teacher;
 pub mod theory;
 pub mod train;
+pub mod warning;
 
 pub use batch::{Batch, Outputs};
 pub use config::Config;

@@ -19,6 +19,7 @@ use crate::{
         cpu::CpuEngine,
         head::{FrozenHead, LipschitzHead},
     },
+    warning,
 };
 
 /// Data and networks of a run.
@@ -46,6 +47,7 @@ impl Setup {
     pub fn new(config: &Config, device: DeviceChoice, threads: usize) -> Result<Self, Error> {
         let data = &config.data;
         let dataset = kd2m_data::load(&data.dataset, data.root.as_deref())?;
+        dataset.notes.iter().try_for_each(|note| warning::warn(note))?;
         let fraction = data.val_fraction.unwrap_or(dataset.val_fraction);
         let labels = &dataset.train.labels;
         let split = kd2m_data::split(labels, dataset.classes, fraction, data.split_seed);

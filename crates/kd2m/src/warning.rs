@@ -1,0 +1,36 @@
+//! Warnings: what a person should know although the command goes on. Each is said once, on stderr, whatever `--quiet` says, which is
+//! about progress; a command that was told to be strict ends with it instead.
+
+use std::{
+    collections::HashSet,
+    io::Write as _,
+    sync::{
+        LazyLock, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::Error;
+
+static STRICT: AtomicBool = AtomicBool::new(false);
+static SAID: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+
+/// From now on warnings of this process are errors.
+pub fn be_strict() {
+    STRICT.store(true, Ordering::Relaxed);
+}
+
+/// Says one sentence, unless it was said before: a grid opens the same data many times.
+///
+/// # Errors
+/// The sentence itself, after [`be_strict`].
+pub fn warn(sentence: &str) -> Result<(), Error> {
+    if STRICT.load(Ordering::Relaxed) {
+        return Err(Error::Strict(sentence.to_owned()));
+    }
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(sentence.to_owned()) {
+        // Where nobody listens (stderr is closed) the command goes on.
+        let _ = writeln!(std::io::stderr(), "warning: {sentence}");
+    }
+    Ok(())
+}
