@@ -93,6 +93,9 @@ pub struct RunArguments {
     /// Least seconds between two checkpoints of a network.
     #[arg(long, value_name = "N", default_value_t = 30)]
     pub checkpoint_seconds: u64,
+    /// Exit with 1 in place of a warning: files of the data set that are not read, classes without images.
+    #[arg(long)]
+    pub strict: bool,
     /// Print the resolved configuration and stop.
     #[arg(long)]
     pub print_config: bool,
@@ -131,6 +134,9 @@ pub struct EvalArguments {
     /// Threads; all cores by default.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     pub threads: usize,
+    /// Exit with 1 in place of a warning: files of the data set that are not read, classes without images.
+    #[arg(long)]
+    pub strict: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -161,6 +167,9 @@ pub struct BoundArguments {
     /// Threads; all cores by default.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     pub threads: usize,
+    /// Exit with 1 in place of a warning: files of the data set that are not read, classes without images.
+    #[arg(long)]
+    pub strict: bool,
     /// Print JSON: every term, chain, way and class.
     #[arg(long)]
     pub json: bool,
@@ -242,6 +251,9 @@ pub struct BenchArguments {
     /// Do the k-th of n parts (k from 1); parts share OUT, on one machine or several.
     #[arg(long, value_name = "k/n")]
     pub shard: Option<String>,
+    /// Exit with 1 in place of a warning: files of the data set that are not read, classes without images.
+    #[arg(long)]
+    pub strict: bool,
     /// Print the plan with the estimated time and stop.
     #[arg(long)]
     pub dry_run: bool,

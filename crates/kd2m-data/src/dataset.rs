@@ -66,6 +66,8 @@ pub struct Dataset {
     pub test: Samples,
     /// Who made the data and under which terms.
     pub credit: &'static str,
+    /// What a person should know of the files before using them, a sentence each: what was not read, classes without images.
+    pub notes: Vec<String>,
 }
 
 /// What a reader knows of a data set; [`Description::with`] adds the samples and measures the rest.
@@ -98,11 +100,17 @@ impl Description {
             train,
             test,
             credit: self.credit,
+            notes: Vec::new(),
         }
     }
 }
 
 impl Dataset {
+    /// The same with what a person should know of its files.
+    pub(crate) fn noting(self, notes: Vec<String>) -> Self {
+        Self { notes, ..self }
+    }
+
     /// The number of values of one image, `channels × height × width`.
     pub fn image_len(&self) -> usize {
         self.channels * self.height * self.width

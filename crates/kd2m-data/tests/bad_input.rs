@@ -30,7 +30,7 @@ fn unknown_names_propose_the_nearest() {
         assert_eq!(
             message(name),
             format!(
-                "unknown data set `{name}`: write `folder:PATH`, where PATH holds train/CLASS/ and test/CLASS/ (or val/CLASS/) with PNG or JPEG images"
+                "unknown data set `{name}`: write `folder:PATH`, where PATH holds train/CLASS/ and test/CLASS/ (or val/CLASS/) with images (JPEG, PNG, WebP, TIFF, BMP, PPM)"
             )
         );
     }
@@ -75,7 +75,7 @@ fn missing_files_say_where_they_were_looked_for() {
     );
     assert_eq!(
         message("folder:photos", root.path()),
-        "folder: the folder is missing (looked for ROOT/photos, photos): it must hold train/CLASS/ and test/CLASS/ (or val/CLASS/) with PNG or JPEG images"
+        "folder: the folder is missing (looked for ROOT/photos, photos): it must hold train/CLASS/ and test/CLASS/ (or val/CLASS/) with images (JPEG, PNG, WebP, TIFF, BMP, PPM)"
     );
 }
 
@@ -266,7 +266,7 @@ fn broken_folders_are_named() {
     assert_eq!(
         load_from(""),
         "folder: test/ (or val/) is missing (looked for ROOT/test, ROOT/val): \
-         the folder must hold train/CLASS/ and test/CLASS/ (or val/CLASS/) with PNG or JPEG images; validation is carved from train"
+         the folder must hold train/CLASS/ and test/CLASS/ (or val/CLASS/) with images (JPEG, PNG, WebP, TIFF, BMP, PPM); validation is carved from train"
     );
     save("test/dog/1.png", 8, 6);
     assert_eq!(load_from(""), "ROOT/test/dog: is a class that train/ lacks: a network cannot have learned it");
@@ -280,5 +280,8 @@ fn broken_folders_are_named() {
     let undecodable = load_from("@6x8");
     assert!(undecodable.starts_with("ROOT/train/dog/2.png: cannot be decoded ("), "{undecodable}");
     std::fs::create_dir(root.path().join("train/empty")).unwrap();
-    assert_eq!(load_from(""), "ROOT/train/empty: holds no .png, .jpg or .jpeg image");
+    assert_eq!(
+        load_from(""),
+        "ROOT/train/empty: holds no image (.jpg, .jpeg, .png, .ppm, .bmp, .pgm, .tif, .tiff, .webp)"
+    );
 }

@@ -170,6 +170,14 @@ fn what_is_no_set_of_features_is_said() {
         (fixture("integers.npy"), "the array is of type i64, features are f32 or f64: save x.astype(np.float32)"),
         (fixture("objects.npy"), "the array holds Python objects; save it as numbers, with x.astype(np.float32)"),
         (fixture("two.npz"), "the file holds train, labels; say which, as in"),
+        (
+            fixture("bzip2.npz"),
+            "array `a` is packed by bzip2, which is not read: write the file with np.savez or np.savez_compressed",
+        ),
+        (
+            fixture("lzma.npz"),
+            "array `a` is packed by LZMA, which is not read: write the file with np.savez or np.savez_compressed",
+        ),
         (fixture("two.npz:test"), "the file has no array `test`; it holds train, labels"),
         (fixture("two.safetensors"), "the file holds student.features, weights; say which"),
         (fixture("f32.npy:x"), "a .npy file is one array and has no key `x`: pass"),

@@ -27,6 +27,9 @@ pub enum Error {
     Io { doing: &'static str, path: PathBuf, source: std::io::Error },
     #[error("{0}")]
     RunFolder(String),
+    /// A warning where `--strict` was asked for.
+    #[error("{0} (an error because of --strict)")]
+    Strict(String),
     #[error(
         "the teacher is no better than chance: {accuracy:.2} % on validation with {classes} classes. Check its weights and \
          its normalisation, train it longer (teacher.epochs), or pass --allow-weak-teacher"
@@ -48,7 +51,7 @@ impl Error {
     /// 1 for something that went wrong while running, 2 for bad input or usage.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::NotFinite { .. } => 1,
+            Error::NotFinite { .. } | Error::Strict(_) => 1,
             _ => 2,
         }
     }

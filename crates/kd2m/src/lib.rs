@@ -11,6 +11,7 @@ pub mod engine;
 pub mod error;
 pub mod files;
 pub mod measure;
+pub mod number;
 pub mod objective;
 pub mod parameters;
 pub mod preprocess;
@@ -18,6 +19,7 @@ pub mod report;
 pub mod teacher;
 pub mod theory;
 pub mod train;
+pub mod warning;
 
 pub use batch::{Batch, Outputs};
 pub use config::Config;

@@ -7,6 +7,7 @@ use kd2m::{
     bench::{self, BenchOptions, Grid, Protocol, Shard, estimate, table},
     config::Source,
     device::DeviceChoice,
+    warning,
 };
 
 use crate::{arguments::BenchArguments, bench_progress::BenchProgress, output::show};
@@ -16,6 +17,9 @@ use crate::{arguments::BenchArguments, bench_progress::BenchProgress, output::sh
 /// # Errors
 /// Bad input; a run that fails is reported and gives exit code 1.
 pub fn bench(arguments: &BenchArguments) -> Result<ExitCode, Error> {
+    if arguments.strict {
+        warning::be_strict();
+    }
     let grid = grid(arguments)?;
     let options = BenchOptions {
         out: arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(&grid.name)),

@@ -10,6 +10,7 @@ use kd2m::{
         saved::{BoundOptions, Bounded, bound_saved},
     },
     train::inspect::On,
+    warning,
 };
 
 use crate::{
@@ -24,6 +25,9 @@ use crate::{
 /// # Errors
 /// A folder that is no run, or files that cannot be read.
 pub fn bound(arguments: &BoundArguments) -> Result<ExitCode, Error> {
+    if arguments.strict {
+        warning::be_strict();
+    }
     use_threads(arguments.threads)?;
     let options = BoundOptions {
         on: match arguments.split {

@@ -6,6 +6,7 @@ use kd2m::{
     Error,
     device::DeviceChoice,
     train::inspect::{On, evaluate_saved},
+    warning,
 };
 
 use crate::{
@@ -19,6 +20,9 @@ use crate::{
 /// # Errors
 /// A folder that is no run, or files that cannot be read.
 pub fn eval(arguments: &EvalArguments) -> Result<ExitCode, Error> {
+    if arguments.strict {
+        warning::be_strict();
+    }
     let on = match arguments.split {
         SplitName::Val => On::Validation,
         SplitName::Test => On::Test,

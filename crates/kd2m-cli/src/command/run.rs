@@ -7,6 +7,7 @@ use kd2m::{
     config::Source,
     device::DeviceChoice,
     train::{self, RunOptions, distill::Finished, folder::Existing},
+    warning,
 };
 
 use crate::{arguments::RunArguments, output, progress::Progress, table};
@@ -76,6 +77,9 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Error> {
 }
 
 fn options(arguments: &RunArguments) -> Result<RunOptions, Error> {
+    if arguments.strict {
+        warning::be_strict();
+    }
     Ok(RunOptions {
         out: arguments.out.clone(),
         device: DeviceChoice::parse(&arguments.device)?,

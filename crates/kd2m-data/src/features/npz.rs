@@ -31,11 +31,30 @@ pub(super) fn with_member<R>(
         return Err(DataError::format(place, problem));
     }
     let key = chosen_key(location, place, &keys)?;
-    let mut member = archive.by_name(&format!("{key}.npy")).map_err(broken)?;
+    let name = format!("{key}.npy");
+    if let Some(index) = archive.index_for_name(&name) {
+        let method = archive.by_index_raw(index).map_err(broken)?.compression();
+        readable(method).map_err(|packed| {
+            let problem =
+                format!("array `{key}` is packed {packed}: write the file with np.savez or np.savez_compressed");
+            DataError::format(place, problem)
+        })?;
+    }
+    let mut member = archive.by_name(&name).map_err(broken)?;
     let held = member.size();
     // Only a stored member's size can be compared with the file.
     let vouched = member.compression() == CompressionMethod::Stored && held <= length;
     npy::with_stream(place, &mut member, held, vouched, take)
+}
+
+/// How a member is packed, where it is not as NumPy writes it.
+fn readable(method: CompressionMethod) -> Result<(), String> {
+    match method {
+        CompressionMethod::STORE | CompressionMethod::DEFLATE => Ok(()),
+        CompressionMethod::BZIP2 => Err("by bzip2, which is not read".to_owned()),
+        CompressionMethod::LZMA => Err("by LZMA, which is not read".to_owned()),
+        other => Err(format!("by a method that is not read ({other:?})")),
+    }
 }
 
 /// The key that the location names, or the only one; shared with safetensors.

@@ -1,5 +1,7 @@
 """Writes the fixtures beside it with the formats' own libraries: python make.py (NumPy 2.4, safetensors 0.8)."""
 
+import io
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -18,3 +20,10 @@ np.save(here / "labels-float.npy", np.array([7, 0, 2], np.float32))
 np.save(here / "objects.npy", np.array([{}, None], object))
 np.save(here / "integers.npy", np.arange(6).reshape(2, 3))
 save_file({"student.features": x, "weights": np.array([0.25, 0.5, 0.25])}, here / "two.safetensors")
+
+# As zip programs pack archives again; np.load reads both.
+for name, method in (("bzip2.npz", zipfile.ZIP_BZIP2), ("lzma.npz", zipfile.ZIP_LZMA)):
+    array = io.BytesIO()
+    np.save(array, x)
+    with zipfile.ZipFile(here / name, "w", method) as archive:
+        archive.writestr(zipfile.ZipInfo("a.npy"), array.getvalue(), method)

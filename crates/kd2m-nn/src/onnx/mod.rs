@@ -1,15 +1,22 @@
 //! ONNX files (opset 17) out of a graph with its weights, and back into them.
 //!
-//! What ONNX calls an operator and a graph does not have is an error that names it. Initialisation is not part of ONNX: imported
+//! What ONNX calls an operator and a graph does not have is an error that names it, and so is an attribute that nobody asked for.
+//! `import.rs` walks, `normalisation.rs` and `fold.rs` bring what several programs write in several ways into one form, `operators.rs`,
+//! `window.rs` and `reshape.rs` say what each operator is. Initialisation is not part of ONNX: imported
 //! layers carry PyTorch's default. Stages are kept in the file's metadata under `kd2m.stages`.
 
+mod attributes;
 mod export;
+mod fold;
 mod import;
+mod normalisation;
 mod operators;
 mod proto;
+mod reshape;
 mod tensor;
 #[cfg(test)]
 mod tests;
+mod window;
 
 use std::path::{Path, PathBuf};
 
@@ -37,12 +44,23 @@ pub enum OnnxError {
     Write { path: PathBuf, source: std::io::Error },
     #[error("this is not an ONNX model: {0}")]
     Malformed(String),
+    /// A model, but not one that a graph can be.
+    #[error("the ONNX model cannot be used: {0}")]
+    Unsuitable(String),
     #[error("operator {operator} of {node}: {reason}")]
     Operator { operator: String, node: String, reason: String },
     #[error("the model's graph: {0}")]
     Graph(#[from] GraphError),
     #[error("the weights do not fit {graph}: {mismatch}")]
     Weights { graph: String, mismatch: Mismatch },
+}
+
+impl OnnxError {
+    /// What an operator asks for and a graph does not have.
+    fn operator(node: &proto::NodeProto, reason: String) -> Self {
+        let name = if node.name.is_empty() { node.output.join(", ") } else { node.name.clone() };
+        Self::Operator { operator: node.op_type.clone(), node: name, reason }
+    }
 }
 
 /// Writes a graph and its weights; input `images` `[n, c, h, w]`, pixels in 0…1, outputs `features` and `logits`.

@@ -1,17 +1,21 @@
-//! What each ONNX operator is as a layer; an operator or a setting that no layer has is an error.
+//! What each ONNX operator is as a layer; an operator or a setting that no layer has is an error. An importer takes the attributes
+//! that it reads out of the set, and what is left in it refuses the operator.
 
 use super::{
-    import::{Flow, Import},
-    proto::{Attribute, NodeProto},
+    attributes::Attributes,
+    fold::float_type,
+    import::{Flow, Import, axis},
+    proto::NodeProto,
+    window::Window,
 };
 use crate::{
     graph::Shape,
     layer::{BatchNorm, Conv, Init, Layer, Linear, Pool},
 };
 
-const KNOWN: &str = "Add, AveragePool, BatchNormalization, Clip, Concat, Constant, Conv, Dropout, Flatten, Gemm, \
-                     GlobalAveragePool, Identity, MaxPool, ReduceMean, Relu, Reshape, Slice, Split, Squeeze, Transpose, \
-                     and Sub, Div on the images";
+const KNOWN: &str = "Add, AveragePool, BatchNormalization, Cast, Clip, Concat, Constant, Conv, Dropout, Flatten, Gemm, \
+                     GlobalAveragePool, Identity, MatMul, MaxPool, ReduceMean, Relu, Reshape, Slice, Split, Squeeze, \
+                     Transpose, arithmetic of sizes, and Add, Sub, Mul, Div with constants on the images";
 
 impl Import {
     /// Adds what one operator does.
@@ -19,68 +23,121 @@ impl Import {
         if !matches!(node.domain.as_str(), "" | "ai.onnx") {
             return Err(format!("of {} is not one that a graph has", node.domain));
         }
+        if node.output.first().is_some_and(|output| self.taken_in.contains(output)) {
+            return Ok(());
+        }
+        let mut attributes = Attributes::of(node)?;
+        if !self.fold(node, &mut attributes)? {
+            self.layer(node, &mut attributes)?;
+        }
+        attributes.finish()
+    }
+
+    fn layer(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
         match node.op_type.as_str() {
-            "Conv" => self.conv(node),
-            "BatchNormalization" => self.batch_norm(node),
-            "Gemm" => self.gemm(node),
+            "Conv" => self.conv(node, attributes),
+            "BatchNormalization" => self.batch_norm(node, attributes),
+            "Gemm" => self.gemm(node, attributes),
+            "MatMul" => self.mat_mul(node),
             "Relu" => self.unary(node, Layer::Relu),
-            "Clip" => self.clip(node),
+            "Clip" => self.clip(node, attributes),
+            "Add" | "Sub" | "Mul" | "Div" if node.input.iter().any(|name| self.constants.contains_key(name)) => {
+                Err("with a constant is a layer on the images only, or as the bias of a MatMul".to_owned())
+            }
             "Add" => {
                 let inputs = [self.input(node, 0)?, self.input(node, 1)?];
                 let name = self.name(node);
                 self.add(node, &name, Layer::Add, &inputs);
                 Ok(())
             }
-            "Concat" => {
-                require(node, "axis", 1, 1)?;
-                let inputs = (0..node.input.len()).map(|i| self.input(node, i)).collect::<Result<Vec<_>, _>>()?;
-                let name = self.name(node);
-                self.add(node, &name, Layer::Concat, &inputs);
-                Ok(())
-            }
+            "Concat" => self.concat(node, attributes),
             "MaxPool" => {
-                if ints(node, "dilations").is_some_and(|d| d.iter().any(|d| *d != 1)) {
-                    return Err("dilated pooling is not a layer".to_owned());
-                }
-                let pool = pool(node)?;
+                attributes.only("storage_order", 0, 0)?;
+                let (pool, _) = self.pool(node, attributes)?;
                 self.unary(node, Layer::MaxPool(pool))
             }
             "AveragePool" => {
-                let pool = pool(node)?;
-                if pool.padding != [0; 2] {
-                    require(node, "count_include_pad", 0, 1)?;
+                let (pool, counts) = self.pool(node, attributes)?;
+                if pool.padding != [0; 2] && !counts {
+                    return Err("count_include_pad = 0 with padding is not a layer, only 1 is".to_owned());
                 }
                 self.unary(node, Layer::AvgPool(pool))
             }
             "GlobalAveragePool" => self.global_average(node, true),
-            "ReduceMean" => self.reduce_mean(node),
-            "Flatten" => {
-                require(node, "axis", 1, 1)?;
-                self.flatten(node)
+            "ReduceMean" => self.reduce_mean(node, attributes),
+            "Flatten" => self.flatten(node, attributes),
+            "Squeeze" => self.squeeze(node, attributes),
+            "Reshape" => self.reshape(node, attributes),
+            "Transpose" => self.transpose(node, attributes),
+            "Slice" => self.slice(node, attributes),
+            "Split" => self.split(node, attributes),
+            "Identity" => self.pass_on(node),
+            "Cast" => {
+                float_type(attributes)?;
+                self.pass_on(node)
             }
-            "Squeeze" => self.flatten(node),
-            "Reshape" => self.reshape(node),
-            "Transpose" => self.transpose(node),
-            "Slice" => self.slice(node),
-            "Split" => self.split(node),
-            "Identity" | "Dropout" => self.pass_on(node),
+            "Dropout" => self.dropout(node, attributes),
             _ => Err(format!("is not one that a graph has; it has {KNOWN}")),
         }
     }
 
-    /// What does nothing once training is over; some writers share constants this way.
     fn pass_on(&mut self, node: &NodeProto) -> Result<(), String> {
-        let constant = node.input.first().and_then(|name| self.constants.get(name)).cloned();
-        if let (Some(constant), Some(output)) = (constant, node.output.first()) {
-            self.constants.insert(output.clone(), constant);
-            return Ok(());
-        }
         let flow = self.flow(node, 0)?;
         self.bind(node, flow);
         Ok(())
     }
 
-    fn unary(&mut self, node: &NodeProto, layer: Layer) -> Result<(), String> {
+    /// Does nothing once training is over; a file may ask to go on dropping.
+    fn dropout(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
+        attributes.float("ratio")?;
+        attributes.int("seed")?;
+        let trains = match self.constant(node, 2)? {
+            None => false,
+            Some(constant) => constant.integers() != Some(&[0]),
+        };
+        if trains {
+            return Err("training_mode other than false is not a layer".to_owned());
+        }
+        self.pass_on(node)
+    }
+
+    fn concat(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
+        let inputs = (0..node.input.len()).map(|i| self.input(node, i)).collect::<Result<Vec<_>, _>>()?;
+        let along = attributes.int("axis")?.ok_or("needs axis")?;
+        let axes = inputs.first().map_or(0, |id| self.dims(Flow::Node(*id)).len() + 1);
+        if axis(along, axes)? != 1 {
+            return Err(format!("axis = {along} is not a layer, only 1 is"));
+        }
+        let name = self.name(node);
+        self.add(node, &name, Layer::Concat, &inputs);
+        Ok(())
+    }
+
+    /// A pool over a map, and whether zeros of the padding count in its mean.
+    fn pool(&self, node: &NodeProto, attributes: &mut Attributes) -> Result<(Pool, bool), String> {
+        if node.output.iter().skip(1).any(|name| !name.is_empty()) {
+            return Err("the places of maxima are not a layer".to_owned());
+        }
+        let counts = match node.op_type.as_str() {
+            "AveragePool" => attributes.flag("count_include_pad", false)?,
+            _ => false,
+        };
+        let window = Window::take(attributes, None, self.map(node)?, true)?;
+        if window.dilation != [1; 2] {
+            return Err(format!("dilations = {:?} of a pool is not a layer, only 1 is", window.dilation));
+        }
+        Ok((Pool { kernel: window.kernel, stride: window.stride, padding: window.padding }, counts))
+    }
+
+    /// Height and width of the map that an operator reads.
+    fn map(&self, node: &NodeProto) -> Result<[usize; 2], String> {
+        match self.builder.shape(self.input(node, 0)?) {
+            Shape::Map { height, width, .. } => Ok([height, width]),
+            Shape::Vector(length) => Err(format!("reads a vector of {length} where a map is needed")),
+        }
+    }
+
+    pub fn unary(&mut self, node: &NodeProto, layer: Layer) -> Result<(), String> {
         let x = self.input(node, 0)?;
         let name = self.name(node);
         self.add(node, &name, layer, &[x]);
@@ -94,26 +151,35 @@ impl Import {
         Ok((constant.shape.clone(), values.to_vec()))
     }
 
-    fn integers(&self, node: &NodeProto, index: usize, what: &str) -> Result<Vec<i64>, String> {
-        let constant = self.constant(node, index)?.ok_or_else(|| format!("needs {what}"))?;
-        constant.integers().map(<[i64]>::to_vec).ok_or_else(|| format!("{what} should be integers"))
+    /// A list of numbers that is an input; what was made of sizes that are known is one too.
+    pub fn integers(&self, node: &NodeProto, index: usize, what: &str) -> Result<Vec<i64>, String> {
+        let name = node.input.get(index).filter(|name| !name.is_empty()).ok_or_else(|| format!("needs {what}"))?;
+        match self.sizes_of(name) {
+            Some(sizes) => sizes.known().ok_or_else(|| format!("{what} depends on the number of images")),
+            None if self.constants.contains_key(name) => Err(format!("{what} should be a list of integers")),
+            None => Err(format!("input {name} is computed; it has to be a constant")),
+        }
     }
 
-    fn conv(&mut self, node: &NodeProto) -> Result<(), String> {
+    fn conv(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
         let x = self.input(node, 0)?;
         let (shape, weight) = self.floats(node, 1, "weight")?;
         let [outputs, inputs, height, width] = shape[..] else {
             return Err(format!("its weight {shape:?} is not that of a two-dimensional convolution"));
         };
         let bias = if self.constant(node, 2)?.is_some() { Some(self.floats(node, 2, "bias")?) } else { None };
-        let groups = positive(int(node, "group").unwrap_or(1), "group")?;
+        if bias.as_ref().is_some_and(|(shape, _)| *shape != [outputs]) {
+            return Err(format!("its bias should be [{outputs}]"));
+        }
+        let groups = positive(attributes.int("group")?.unwrap_or(1), "group")?;
+        let window = Window::take(attributes, Some([height, width]), self.map(node)?, false)?;
         let conv = Conv {
             in_channels: inputs.checked_mul(groups).ok_or("too many groups")?,
             out_channels: outputs,
-            kernel: [height, width],
-            stride: pair(node, "strides", 1)?,
-            padding: padding(node)?,
-            dilation: pair(node, "dilations", 1)?,
+            kernel: window.kernel,
+            stride: window.stride,
+            padding: window.padding,
+            dilation: window.dilation,
             groups,
             bias: bias.is_some(),
             init: Init::TorchDefault,
@@ -127,8 +193,12 @@ impl Import {
         Ok(())
     }
 
-    fn batch_norm(&mut self, node: &NodeProto) -> Result<(), String> {
-        require(node, "training_mode", 0, 0)?;
+    fn batch_norm(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
+        attributes.only("training_mode", 0, 0)?;
+        attributes.only("spatial", 1, 1)?;
+        if node.output.iter().skip(1).any(|name| !name.is_empty()) {
+            return Err("statistics of the batch as outputs are not a layer".to_owned());
+        }
         let x = self.input(node, 0)?;
         let channels = self.builder.shape(x).channels();
         let name = self.name(node);
@@ -140,32 +210,61 @@ impl Import {
             self.weight(format!("{name}.{suffix}"), &shape, values);
         }
         // Rounded, or 1 − 0.9 would not give back PyTorch's 0.1.
-        let momentum = ((1.0 - f64::from(float(node, "momentum").unwrap_or(0.9))) * 1e6).round() / 1e6;
-        let norm = BatchNorm { channels, eps: float(node, "epsilon").unwrap_or(1e-5), momentum: momentum as f32 };
+        let momentum = ((1.0 - f64::from(attributes.float("momentum")?.unwrap_or(0.9))) * 1e6).round() / 1e6;
+        let eps = attributes.float("epsilon")?.unwrap_or(1e-5);
+        let norm = BatchNorm { channels, eps, momentum: momentum as f32 };
         self.add(node, &name, Layer::BatchNorm(norm), &[x]);
         Ok(())
     }
 
-    fn gemm(&mut self, node: &NodeProto) -> Result<(), String> {
-        require(node, "transA", 0, 0)?;
-        if float(node, "alpha").is_some_and(|a| a != 1.0) || float(node, "beta").is_some_and(|b| b != 1.0) {
-            return Err("a scaled product is not a layer".to_owned());
-        }
+    fn gemm(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
+        attributes.only("transA", 0, 0)?;
+        attributes.only_one("alpha")?;
+        attributes.only_one("beta")?;
+        let turned = attributes.flag("transB", false)?;
+        let bias = if self.constant(node, 2)?.is_some() { Some(self.floats(node, 2, "bias")?) } else { None };
+        self.linear(node, turned, bias)
+    }
+
+    /// A linear layer without bias, or with the one that the next operator adds.
+    fn mat_mul(&mut self, node: &NodeProto) -> Result<(), String> {
+        let adds = node.output.first().and_then(|output| self.sole_reader(output)).filter(|next| {
+            next.op_type == "Add" && next.input.len() == 2 && next.attribute.is_empty() && next.domain == node.domain
+        });
+        let added = adds.and_then(|next| {
+            let constant = next.input.iter().find_map(|name| self.constants.get(name))?;
+            Some((next.output.first()?.clone(), constant.shape.clone(), constant.floats()?.to_vec()))
+        });
+        let Some((output, shape, values)) = added else { return self.linear(node, false, None) };
+        self.linear(node, false, Some((shape, values)))?;
+        let flow = self.flow(&NodeProto { input: node.output.clone(), ..NodeProto::default() }, 0)?;
+        self.bind(&NodeProto { output: vec![output.clone()], ..NodeProto::default() }, flow);
+        self.taken_in.insert(output);
+        Ok(())
+    }
+
+    /// The second input's matrix is `[outputs, inputs]` where `turned`, as PyTorch's; ONNX's own is `[inputs, outputs]`.
+    fn linear(&mut self, node: &NodeProto, turned: bool, bias: Option<(Vec<usize>, Vec<f32>)>) -> Result<(), String> {
         let x = self.input(node, 0)?;
         let (shape, mut weight) = self.floats(node, 1, "weight")?;
         let [mut outputs, mut inputs] = shape[..] else { return Err(format!("its weight {shape:?} is no matrix")) };
-        if int(node, "transB").unwrap_or(0) == 0 {
+        if !turned {
             (inputs, outputs) = (outputs, inputs);
             weight = (0..outputs * inputs).map(|i| weight[i % inputs * outputs + i / inputs]).collect();
         }
-        let bias = if self.constant(node, 2)?.is_some() { Some(self.floats(node, 2, "bias")?.1) } else { None };
-        if bias.as_ref().is_some_and(|b| b.len() != outputs) {
-            return Err(format!("its bias is not one of {outputs} numbers"));
+        // What is added to every row: another shape would be spread over the images.
+        let is_row = |shape: &[usize]| {
+            shape.len() < 3
+                && matches!(shape, [.., last] if *last == outputs)
+                && shape.iter().product::<usize>() == outputs
+        };
+        if let Some((shape, _)) = bias.as_ref().filter(|(shape, _)| !is_row(shape)) {
+            return Err(format!("its bias {shape:?} is not one of {outputs} numbers"));
         }
         let name = self.name(node);
         let linear = Linear { bias: bias.is_some(), ..Linear::new(inputs, outputs) };
         self.weight(format!("{name}.weight"), &[outputs, inputs], weight);
-        if let Some(values) = bias {
+        if let Some((_, values)) = bias {
             self.weight(format!("{name}.bias"), &[outputs], values);
         }
         let id = self.add(node, &name, Layer::Linear(linear), &[x]);
@@ -174,15 +273,28 @@ impl Import {
     }
 
     /// The limits are inputs since opset 11, attributes before.
-    fn clip(&mut self, node: &NodeProto) -> Result<(), String> {
-        let limit = |index: usize, name: &str| -> Result<Option<f32>, String> {
-            let constant = self.constant(node, index)?.and_then(|c| c.floats()?.first().copied());
-            Ok(constant.or_else(|| float(node, name)))
+    fn clip(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
+        let mut limit = |index: usize, name: &str| -> Result<Option<f32>, String> {
+            let given = attributes.float(name)?;
+            let Some(constant) = self.constant(node, index)? else { return Ok(given) };
+            match constant.floats() {
+                Some(&[value]) => Ok(Some(value)),
+                _ => Err(format!("{name} should be one number")),
+            }
         };
-        let layer = match (limit(1, "min")?, limit(2, "max")?) {
+        // ONNX's default, the largest number of the type, is no limit. A NaN stays, and is refused.
+        let open = |limit: &f32| *limit >= f32::MAX;
+        let layer = match (limit(1, "min")?, limit(2, "max")?.filter(|limit| !open(limit))) {
             (Some(0.0), Some(6.0)) => Layer::Relu6,
             (Some(0.0), None) => Layer::Relu,
-            limits => return Err(format!("only limits 0 and 6 are a layer, not {limits:?}")),
+            (min, max) => {
+                let shown = |limit: Option<f32>| limit.map_or("none".to_owned(), |limit| limit.to_string());
+                return Err(format!(
+                    "min = {}, max = {}: only limits 0 and 6, or 0 and none, are a layer",
+                    shown(min),
+                    shown(max)
+                ));
+            }
         };
         self.unary(node, layer)
     }
@@ -192,177 +304,30 @@ impl Import {
         let name = self.name(node);
         let id = self.add(node, &name, Layer::GlobalAvgPool, &[x]);
         if keeps_axes {
-            self.bind(node, Flow::Pooled(id));
+            self.bind(node, Flow::Pooled { of: id, ones: 2 });
         }
         Ok(())
     }
 
     /// The mean over height and width is a global pool; the axes are an input since opset 18.
-    fn reduce_mean(&mut self, node: &NodeProto) -> Result<(), String> {
-        let mut axes = match ints(node, "axes") {
+    fn reduce_mean(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
+        let given = match attributes.ints("axes")? {
             Some(axes) => axes.to_vec(),
             None => self.integers(node, 1, "axes")?,
         };
-        axes.iter_mut().filter(|a| **a < 0).for_each(|a| *a += 4);
+        // What becomes of no axes at all; there are some.
+        attributes.flag("noop_with_empty_axes", false)?;
+        let keeps = attributes.flag("keepdims", true)?;
+        let rank = self.dims(self.flow(node, 0)?).len() + 1;
+        let mut axes = given.iter().map(|at| axis(*at, rank)).collect::<Result<Vec<usize>, _>>()?;
         axes.sort_unstable();
-        if axes != [2, 3] {
-            return Err("only the mean over height and width is a layer".to_owned());
+        if rank != 4 || axes != [2, 3] {
+            return Err(format!("axes = {given:?}: only the mean over height and width is a layer"));
         }
-        self.global_average(node, int(node, "keepdims").unwrap_or(1) != 0)
-    }
-
-    fn flatten(&mut self, node: &NodeProto) -> Result<(), String> {
-        match self.flow(node, 0)? {
-            Flow::Pooled(id) => self.bind(node, Flow::Node(id)),
-            Flow::Node(id) if matches!(self.builder.shape(id), Shape::Vector(_)) => self.bind(node, Flow::Node(id)),
-            Flow::Node(_) if node.op_type == "Squeeze" => return Err("only a pooled map is squeezed".to_owned()),
-            _ => return self.unary(node, Layer::Flatten),
-        }
-        Ok(())
-    }
-
-    /// To vectors; or, for a channel shuffle, to groups and back.
-    fn reshape(&mut self, node: &NodeProto) -> Result<(), String> {
-        let sizes = self.integers(node, 1, "the new shape")?;
-        match (self.flow(node, 0)?, &sizes[..]) {
-            (Flow::Node(of), [_, groups, rest, ..]) if sizes.len() == rank(self.builder.shape(of)) + 1 => {
-                let (groups, rest) = (positive(*groups, "groups")?, positive(*rest, "channels")?);
-                if groups.checked_mul(rest) != Some(self.builder.shape(of).channels()) {
-                    return Err(format!("{groups} groups of {rest} are not the channels there are"));
-                }
-                self.bind(node, Flow::Grouped { of, groups });
-                Ok(())
-            }
-            (Flow::Swapped { of, groups }, _) if sizes.len() == rank(self.builder.shape(of)) => {
-                let name = self.name(node);
-                self.add(node, &name, Layer::ChannelShuffle { groups }, &[of]);
-                Ok(())
-            }
-            (_, [_, _]) => self.flatten(node),
-            _ => Err(format!("to {sizes:?} is not a layer")),
-        }
-    }
-
-    fn transpose(&mut self, node: &NodeProto) -> Result<(), String> {
-        match (self.flow(node, 0)?, ints(node, "perm")) {
-            (Flow::Grouped { of, groups }, Some([0, 2, 1, rest @ ..]))
-                if rest.iter().zip(3..).all(|(a, b)| *a == b) =>
-            {
-                self.bind(node, Flow::Swapped { of, groups });
-                Ok(())
-            }
-            _ => Err("is known within a channel shuffle only".to_owned()),
-        }
-    }
-
-    fn slice(&mut self, node: &NodeProto) -> Result<(), String> {
-        let x = self.input(node, 0)?;
-        let channels = self.builder.shape(x).channels() as i64;
-        let (starts, ends) = (self.integers(node, 1, "starts")?, self.integers(node, 2, "ends")?);
-        let axes = if self.constant(node, 3)?.is_some() { self.integers(node, 3, "axes")? } else { vec![0] };
-        let steps = if self.constant(node, 4)?.is_some() { self.integers(node, 4, "steps")? } else { vec![1] };
-        let ([start], [end], [1], [1]) = (&starts[..], &ends[..], &axes[..], &steps[..]) else {
-            return Err("only a run of channels is a layer".to_owned());
-        };
-        // Negative places count from the end; the end may lie beyond it.
-        let place = |at: i64| if at < 0 { at.saturating_add(channels) } else { at.min(channels) };
-        let start = usize::try_from(place(*start)).map_err(|_| format!("begins at {start}"))?;
-        let end = usize::try_from(place(*end)).map_err(|_| format!("ends at {end}"))?;
-        self.unary(node, Layer::Slice { start, len: end.saturating_sub(start) })
-    }
-
-    /// Each part is a slice; without sizes (opset 18's `num_outputs`) they are equal, the last one smaller.
-    fn split(&mut self, node: &NodeProto) -> Result<(), String> {
-        require(node, "axis", 0, 1)?;
-        let x = self.input(node, 0)?;
-        let channels = self.builder.shape(x).channels();
-        let sizes = match (ints(node, "split"), self.constant(node, 1)?) {
-            (Some(sizes), _) => sizes.to_vec(),
-            (None, Some(_)) => self.integers(node, 1, "sizes")?,
-            (None, None) => vec![channels.div_ceil(node.output.len().max(1)) as i64; node.output.len()],
-        };
-        let mut start = 0;
-        for (index, size) in sizes.into_iter().enumerate() {
-            let len = positive(size, "a part")?.min(channels.saturating_sub(start));
-            let name = self.name(node);
-            let id = self.builder.push(&name, Layer::Slice { start, len }, &[x]);
-            self.bind_output(node, index, Flow::Node(id));
-            start += len;
-        }
-        Ok(())
+        self.global_average(node, keeps)
     }
 }
 
-fn rank(shape: Shape) -> usize {
-    match shape {
-        Shape::Map { .. } => 4,
-        Shape::Vector(_) => 2,
-    }
-}
-
-fn attribute<'a>(node: &'a NodeProto, name: &str) -> Option<&'a Attribute> {
-    node.attribute.iter().find(|a| a.name == name)
-}
-
-fn int(node: &NodeProto, name: &str) -> Option<i64> {
-    // Zero is left out of files by some writers.
-    attribute(node, name).map(|a| a.i.unwrap_or(0))
-}
-
-fn float(node: &NodeProto, name: &str) -> Option<f32> {
-    attribute(node, name).map(|a| a.f.unwrap_or(0.0))
-}
-
-fn ints<'a>(node: &'a NodeProto, name: &str) -> Option<&'a [i64]> {
-    attribute(node, name).map(|a| &a.ints[..])
-}
-
-/// An error unless an attribute, or its default, has the one value that a layer stands for.
-fn require(node: &NodeProto, name: &str, default: i64, value: i64) -> Result<(), String> {
-    match int(node, name).unwrap_or(default) {
-        found if found == value => Ok(()),
-        found => Err(format!("{name} = {found} is not a layer, only {value} is")),
-    }
-}
-
-fn positive(value: i64, what: &str) -> Result<usize, String> {
+pub(super) fn positive(value: i64, what: &str) -> Result<usize, String> {
     usize::try_from(value).ok().filter(|v| *v > 0).ok_or_else(|| format!("{what} of {value}"))
-}
-
-/// Of a window; the limit keeps sums of them from overflowing, whatever a file says.
-fn size(value: i64, what: &str) -> Result<usize, String> {
-    usize::try_from(value).ok().filter(|v| *v <= 1 << 16).ok_or_else(|| format!("{what} of {value}"))
-}
-
-/// One value for height, one for width.
-fn pair(node: &NodeProto, name: &str, default: usize) -> Result<[usize; 2], String> {
-    match ints(node, name) {
-        None => Ok([default; 2]),
-        Some(&[h, w]) => Ok([size(h, name)?, size(w, name)?]),
-        Some(other) => Err(format!("{name} = {other:?} is not of two dimensions")),
-    }
-}
-
-/// Zeros on both sides alike.
-fn padding(node: &NodeProto) -> Result<[usize; 2], String> {
-    match attribute(node, "auto_pad").and_then(|a| a.s.as_deref()) {
-        None | Some(b"NOTSET") => {}
-        Some(b"VALID") => return Ok([0; 2]),
-        Some(other) => return Err(format!("auto_pad = {} is not read", String::from_utf8_lossy(other))),
-    }
-    match ints(node, "pads") {
-        None => Ok([0; 2]),
-        Some(&[top, left, bottom, right]) if top == bottom && left == right => {
-            Ok([size(top, "padding")?, size(left, "padding")?])
-        }
-        Some(other) => Err(format!("pads = {other:?} differ between the sides")),
-    }
-}
-
-fn pool(node: &NodeProto) -> Result<Pool, String> {
-    require(node, "ceil_mode", 0, 0)?;
-    if node.output.len() > 1 {
-        return Err("the places of maxima are not a layer".to_owned());
-    }
-    Ok(Pool { kernel: pair(node, "kernel_shape", 0)?, stride: pair(node, "strides", 1)?, padding: padding(node)? })
 }

@@ -82,11 +82,16 @@ pub(super) struct Attribute {
     pub ints: Vec<i64>,
     #[prost(int32, tag = "20")]
     pub r#type: i32,
+    /// Within a function: the attribute of the caller that is meant.
+    #[prost(string, tag = "21")]
+    pub ref_attr_name: String,
 }
 
 /// Values of [`Attribute::type`].
 pub(super) const ATTRIBUTE_FLOAT: i32 = 1;
 pub(super) const ATTRIBUTE_INT: i32 = 2;
+pub(super) const ATTRIBUTE_STRING: i32 = 3;
+pub(super) const ATTRIBUTE_FLOATS: i32 = 6;
 pub(super) const ATTRIBUTE_INTS: i32 = 7;
 
 #[derive(Clone, PartialEq, Message)]
@@ -97,6 +102,9 @@ pub(super) struct Tensor {
     pub data_type: i32,
     #[prost(float, repeated, tag = "4")]
     pub float_data: Vec<f32>,
+    /// Of every type that is narrower, bits of half precision too.
+    #[prost(int32, repeated, tag = "5")]
+    pub int32_data: Vec<i32>,
     #[prost(int64, repeated, tag = "7")]
     pub int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
@@ -112,7 +120,9 @@ pub(super) struct Tensor {
 
 /// Values of [`Tensor::data_type`].
 pub(super) const FLOAT: i32 = 1;
+pub(super) const INT32: i32 = 6;
 pub(super) const INT64: i32 = 7;
+pub(super) const BOOL: i32 = 9;
 pub(super) const FLOAT16: i32 = 10;
 pub(super) const DOUBLE: i32 = 11;
 pub(super) const BFLOAT16: i32 = 16;

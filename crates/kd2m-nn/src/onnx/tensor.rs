@@ -1,6 +1,9 @@
 //! Constants of an ONNX model, between its tensors and numbers.
 
-use super::proto::{BFLOAT16, DOUBLE, FLOAT, FLOAT16, INT64, Tensor};
+use super::proto::{
+    ATTRIBUTE_FLOAT, ATTRIBUTE_FLOATS, ATTRIBUTE_INT, ATTRIBUTE_INTS, Attribute, BFLOAT16, BOOL, DOUBLE, FLOAT,
+    FLOAT16, INT32, INT64, Tensor,
+};
 use crate::weights::Number;
 
 /// A constant: weights, or the sizes and limits that operators take as inputs.
@@ -38,8 +41,21 @@ impl Constant {
             INT64 if tensor.raw_data.is_empty() => Data::Integers(tensor.int64_data.clone()),
             FLOAT => floats(Number::F32),
             DOUBLE => floats(Number::F64),
-            FLOAT16 if !tensor.raw_data.is_empty() => floats(Number::F16),
-            BFLOAT16 if !tensor.raw_data.is_empty() => floats(Number::Bf16),
+            FLOAT16 | BFLOAT16 if tensor.raw_data.is_empty() => {
+                // Bits of two bytes, each in a number of its own.
+                let bits: Vec<u8> = tensor.int32_data.iter().flat_map(|v| (*v as u16).to_le_bytes()).collect();
+                let number = if tensor.data_type == FLOAT16 { Number::F16 } else { Number::Bf16 };
+                Data::Floats(number.to_f32(&bits))
+            }
+            INT32 | BOOL if tensor.raw_data.is_empty() => {
+                Data::Integers(tensor.int32_data.iter().map(|v| i64::from(*v)).collect())
+            }
+            FLOAT16 => floats(Number::F16),
+            BFLOAT16 => floats(Number::Bf16),
+            INT32 => Data::Integers(
+                tensor.raw_data.as_chunks().0.iter().map(|b| i64::from(i32::from_le_bytes(*b))).collect(),
+            ),
+            BOOL => Data::Integers(tensor.raw_data.iter().map(|b| i64::from(*b)).collect()),
             INT64 => Data::Integers(tensor.raw_data.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect()),
             _ => Data::Other,
         };
@@ -53,6 +69,29 @@ impl Constant {
             Some(count) if expected != Some(count) => Err(format!("{count} numbers for a shape of {shape:?}")),
             _ => Ok(Self { shape, data }),
         }
+    }
+
+    /// Any of the forms of a `Constant` operator.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and none of the forms or several.
+    pub fn of_operator(attributes: &[Attribute]) -> Result<Self, String> {
+        let [attribute] = attributes else { return Err("a Constant has one attribute".to_owned()) };
+        let scalar = |data| Self { shape: Vec::new(), data };
+        let kind = |expected: i32| matches!(attribute.r#type, 0) || attribute.r#type == expected;
+        Ok(match attribute.name.as_str() {
+            "value" => return Self::read(attribute.t.as_ref().ok_or("its value is no tensor")?),
+            "value_float" if kind(ATTRIBUTE_FLOAT) => scalar(Data::Floats(vec![attribute.f.unwrap_or(0.0)])),
+            "value_int" if kind(ATTRIBUTE_INT) => scalar(Data::Integers(vec![attribute.i.unwrap_or(0)])),
+            "value_floats" if kind(ATTRIBUTE_FLOATS) => {
+                Self { shape: vec![attribute.floats.len()], data: Data::Floats(attribute.floats.clone()) }
+            }
+            "value_ints" if kind(ATTRIBUTE_INTS) => {
+                Self { shape: vec![attribute.ints.len()], data: Data::Integers(attribute.ints.clone()) }
+            }
+            // Text and sparse tensors: refused where one is used.
+            _ => scalar(Data::Other),
+        })
     }
 
     /// Its numbers if they are floating point.

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     init::initialise,
     layer::{Init, Layer},
-    onnx::proto::{GraphProto, Model, NodeProto},
+    onnx::proto::{Attribute, GraphProto, Model, NodeProto},
     zoo::{self, MODELS, ZooOptions},
 };
 
@@ -74,6 +74,70 @@ fn operators_and_settings_that_no_layer_has_are_named() {
     assert!(open.contains("input images should be [n, channels, height, width]"), "{open}");
     let misfit = refusal(|g| g.node.retain(|n| n.name != "conv2"));
     assert!(misfit.contains("conv2"), "{misfit}");
+}
+
+/// Models with every operator and attribute that is read: the zoo's own, and those of scripts/make_onnx_values.py.
+fn every_form() -> Vec<(String, Model)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx");
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.ends_with(".onnx") && !name.starts_with("refused-") {
+            all.push((name, Model::decode(&std::fs::read(&path).unwrap()[..]).unwrap()));
+        }
+    }
+    for name in ["digits-cnn-student", "ShuffleV1"] {
+        let channels = if name.starts_with("digits") { 1 } else { 3 };
+        let graph = zoo::build(name, &ZooOptions::new(10, channels, 32, 32)).unwrap();
+        all.push((name.to_owned(), Model::decode(&encode(&graph, &initialise(&graph, 0)).unwrap()[..]).unwrap()));
+    }
+    assert!(all.len() > 30);
+    all
+}
+
+#[test]
+fn an_attribute_that_nobody_asked_for_refuses_every_operator() {
+    for (name, model) in every_form() {
+        let surprise = Attribute { name: "surprise".into(), i: Some(1), r#type: 2, ..Attribute::default() };
+        for at in 0..model.graph.as_ref().unwrap().node.len() {
+            let mut changed = model.clone();
+            let node = &mut changed.graph.as_mut().unwrap().node[at];
+            let operator = node.op_type.clone();
+            node.attribute.push(surprise.clone());
+            assert!(decode(&changed.encode_to_vec()).is_err(), "{name}: {operator}");
+        }
+    }
+}
+
+#[test]
+fn no_attribute_is_without_effect() {
+    // What is random in training, and how values beyond an 8-bit type are cast.
+    let idle = [("Dropout", "seed"), ("Dropout", "ratio")];
+    for (name, model) in every_form() {
+        let (graph, weights) = decode(&model.encode_to_vec()).unwrap();
+        let nodes = &model.graph.as_ref().unwrap().node;
+        for (at, which) in (0..nodes.len()).flat_map(|at| (0..nodes[at].attribute.len()).map(move |which| (at, which)))
+        {
+            let mut changed = model.clone();
+            let node = &mut changed.graph.as_mut().unwrap().node[at];
+            let label = format!("{name}: {} of {}", node.attribute[which].name, node.op_type);
+            if node.op_type == "Constant" || idle.contains(&(&node.op_type, &node.attribute[which].name)) {
+                continue;
+            }
+            let attribute = &mut node.attribute[which];
+            match attribute.r#type {
+                1 => attribute.f = Some(attribute.f.unwrap_or(0.0) + 0.5),
+                2 => attribute.i = Some(attribute.i.unwrap_or(0) + 7),
+                3 => attribute.s = Some(b"ODD".to_vec()),
+                7 => attribute.ints[0] += 1,
+                other => panic!("{label} is of type {other}"),
+            }
+            if let Ok((other, other_weights)) = decode(&changed.encode_to_vec()) {
+                assert!(other != graph || other_weights != weights, "{label} is dropped");
+            }
+        }
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ pub struct Select {
 /// What was found for one candidate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub factor: f64,
     /// Mean validation accuracy over the selection seeds; null when one of its runs diverged.
     pub val_accuracy: Option<f64>,
@@ -27,6 +28,7 @@ pub struct Candidate {
 /// A choice with what it was made from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Choice {
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub factor: f64,
     /// The smallest or largest candidate won: a wider grid might give more.
     pub at_edge: bool,
@@ -82,7 +84,8 @@ pub fn scaled(arm: &ArmConfig, factor: f64) -> ArmConfig {
 
 /// Applies the rule; `None` when every candidate diverged.
 pub fn choose(candidates: Vec<Candidate>) -> Option<Choice> {
-    let better = |best: Option<(f64, f64)>, c: &Candidate| match (best, c.val_accuracy) {
+    let better = |best: Option<(f64, f64)>, c: &Candidate| match (best, c.val_accuracy.filter(|score| !score.is_nan()))
+    {
         (best, None) => best,
         (None, Some(score)) => Some((c.factor, score)),
         (Some((factor, score)), Some(own)) => {
@@ -121,6 +124,14 @@ mod tests {
         let choice = choose(all.iter().map(|(f, a)| candidate(*f, *a)).collect()).unwrap();
         assert_eq!((choice.factor, choice.at_edge), (0.01, true));
         assert!(choose(vec![candidate(1.0, None)]).is_none());
+        let unknown = choose(vec![candidate(0.1, Some(f64::NAN)), candidate(1.0, Some(50.0))]).unwrap();
+        assert_eq!(unknown.factor, 1.0);
+    }
+
+    #[test]
+    fn any_number_of_a_choice_may_be_null() {
+        let one = Candidate { factor: 0.5, val_accuracy: Some(90.5), w2_to_teacher: Some(0.25) };
+        crate::number::tests::every_float_may_be_null(&Choice { factor: 0.5, at_edge: true, candidates: vec![one] });
     }
 
     #[test]

@@ -145,6 +145,19 @@ mod tests {
     }
 
     #[test]
+    fn any_number_of_a_result_may_be_null() {
+        use crate::train::summary::tests;
+        let full = Record { teacher: Some(tests::teacher()), students: vec![tests::student("w2", 1)], ..record(0) };
+        // The configuration is checked before it is run: what is not finite never comes to stand in one.
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("summaries.json");
+        let text = serde_json::to_string(&vec![full]).unwrap();
+        std::fs::write(&path, text.replace("90.5", "null").replace("97.5", "null")).unwrap();
+        let back = read(&path).unwrap();
+        assert!(back[0].students[0].test_accuracy.is_nan() && back[0].teacher.as_ref().unwrap().test_accuracy.is_nan());
+    }
+
+    #[test]
     fn another_run_adds_a_line_and_changes_none_but_the_comma_before_it() {
         let lines = |n| {
             let text = String::from_utf8(text(&[record(n)]).unwrap()).unwrap();

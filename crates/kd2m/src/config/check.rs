@@ -113,6 +113,11 @@ fn check_arm(arm: &ArmConfig) -> Result<(), Error> {
         return Err(Error::Config(format!("arm {}: ce_weight is {weight}: from 0 to {LARGE}", arm.name)));
     }
     for loss in &arm.losses {
+        // Neither JSON nor a criterion has a use for them.
+        let not_finite = |value: &toml::Value| value.as_float().is_some_and(|x| !x.is_finite());
+        if let Some((key, value)) = loss.options.iter().find(|(_, value)| not_finite(value)) {
+            return Err(Error::Config(format!("arm {}: {key} is {value}: a finite number is needed", arm.name)));
+        }
         registry::build_remembering(&loss.criterion_options(), &loss.on, loss.memory)
             .map_err(|e| Error::Config(format!("arm {}: {e}", arm.name)))?;
         let (weight, warmup) = (loss.resolved_weight(), loss.warmup_epochs);

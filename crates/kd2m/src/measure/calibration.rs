@@ -11,6 +11,7 @@ pub const BINS: usize = 15;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     /// Expected calibration error, percentage points.
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub ece: f64,
     pub bins: Vec<Bin>,
 }
@@ -19,7 +20,9 @@ pub struct Calibration {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bin {
     pub count: usize,
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub confidence: f64,
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub accuracy: f64,
 }
 

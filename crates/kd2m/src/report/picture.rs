@@ -52,6 +52,7 @@ pub struct Maps {
     /// The principal plane is the same for all arms, the other maps are their own.
     pub methods: Vec<Map>,
     /// W₂² between the two clouds in all their dimensions.
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub w2: f64,
 }
 
@@ -60,7 +61,9 @@ pub struct Maps {
 pub struct Map {
     /// `pca`, `tsne` or `umap`.
     pub method: String,
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub teacher: Points,
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub student: Points,
 }
 
@@ -72,8 +75,10 @@ pub struct PlanPicture {
     pub arm: String,
     pub labels: Vec<u32>,
     /// Rows: student's samples; columns: teacher's.
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub entries: Vec<(usize, usize, f64)>,
     /// Share of the mass that stays within its class.
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub within_class: f64,
 }
 
@@ -202,6 +207,21 @@ fn between_classes(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_number_of_the_pictures_may_be_null() {
+        let arm = || "w2".to_owned();
+        let map = Map { method: "pca".to_owned(), teacher: vec![[0.5, 1.5]], student: vec![[2.5, 3.5]] };
+        let filled = Pictures {
+            maps: vec![Maps { arm: arm(), labels: vec![1], methods: vec![map], w2: 0.5 }],
+            plans: vec![PlanPicture { arm: arm(), labels: vec![1], entries: vec![(0, 0, 0.5)], within_class: 0.75 }],
+            heats: vec![Heat { arm: arm(), distances: vec![Some(0.5), None] }],
+            explained: Some(0.5),
+            classes: vec![arm()],
+            all_classes: 2,
+        };
+        crate::number::tests::every_float_may_be_null(&filled);
+    }
 
     #[test]
     fn classes_are_compared_with_their_own_and_others() {

@@ -62,7 +62,7 @@ pub fn bound_saved(
     each: &mut dyn FnMut(&Bounded, usize) -> Result<(), Error>,
 ) -> Result<Vec<Bounded>, Error> {
     let opened = open(path)?;
-    opened.tell_missing(observer);
+    opened.tell_missing(observer)?;
     let Opened { folder, mut config, mut students, .. } = opened;
     if let Some(arm) = options.arm {
         let known: Vec<String> = students.iter().map(|(arm, _)| arm.clone()).collect();

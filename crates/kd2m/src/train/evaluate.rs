@@ -22,9 +22,9 @@ use crate::{
 #[derive(Default)]
 pub struct Tally {
     samples: f64,
-    correct: f64,
+    correct: u64,
     /// Samples whose label is among the five largest logits.
-    correct5: f64,
+    correct5: u64,
     sums: SplitRecord,
 }
 
@@ -33,8 +33,8 @@ impl Tally {
     pub fn add(&mut self, value: &Evaluated, logits: &[f32], labels: &[u32]) {
         let n = labels.len().max(1) as f64;
         self.samples += n;
-        self.correct += correct(logits, labels) as f64;
-        self.correct5 += correct_among(5, logits, labels) as f64;
+        self.correct += correct(logits, labels) as u64;
+        self.correct5 += correct_among(5, logits, labels) as u64;
         self.sums.loss += n * value.value;
         self.sums.ce += n * value.ce;
         for term in &value.terms {
@@ -50,7 +50,7 @@ impl Tally {
 
     /// Percent of the samples whose label is among the five largest logits.
     pub fn top5(&self) -> f64 {
-        100.0 * self.correct5 / self.samples.max(1.0)
+        100.0 * self.correct5 as f64 / self.samples.max(1.0)
     }
 
     /// Means over the samples; `seconds` is the time of which each term's share is taken.
@@ -63,7 +63,8 @@ impl Tally {
         });
         SplitRecord {
             loss: self.sums.loss / n,
-            accuracy: 100.0 * self.correct / n,
+            accuracy: 100.0 * self.correct as f64 / n,
+            correct: Some(self.correct),
             ce: self.sums.ce / n,
             terms: terms.collect(),
         }

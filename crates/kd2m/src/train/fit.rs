@@ -97,7 +97,7 @@ impl Fit<'_> {
                 w2_to_teacher: found.w2_to_teacher,
                 bounds,
             };
-            let better = state.history.iter().all(|r| r.val.accuracy < record.val.accuracy);
+            let better = state.history.iter().all(|earlier| record.val.beats(&earlier.val));
             observer.event(Event::Epoch { what: &what, record: &record });
             state.history.push(record);
             if better {

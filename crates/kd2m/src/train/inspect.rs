@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::{
     evaluate::{Split, evaluate},
     folder::RunFolder,
-    observer::{Event, Observer},
+    observer::Observer,
     setup::Setup,
     summary::Summary,
 };
@@ -20,6 +20,7 @@ use crate::{
     objective::Objective,
     preprocess::Normalisation,
     teacher::{Cache, Layout, Limits, NetworkTeacher},
+    warning,
 };
 
 /// Which samples.
@@ -54,10 +55,12 @@ pub struct Opened {
 
 impl Opened {
     /// Tells which students are left out.
-    pub fn tell_missing(&self, observer: &mut dyn Observer) {
-        for file in &self.missing {
-            observer.event(Event::Warning(format!("{} is not there: this student is left out", file.display())));
-        }
+    ///
+    /// # Errors
+    /// Those of [`warning::tell`].
+    pub fn tell_missing(&self, observer: &mut dyn Observer) -> Result<(), Error> {
+        let say = |file: &PathBuf| format!("{} is not there: this student is left out", file.display());
+        self.missing.iter().try_for_each(|file| warning::tell(observer, say(file)))
     }
 }
 
@@ -133,7 +136,7 @@ pub fn evaluate_saved(
     observer: &mut dyn Observer,
 ) -> Result<Vec<Evaluated>, Error> {
     let opened = open(path)?;
-    opened.tell_missing(observer);
+    opened.tell_missing(observer)?;
     let Opened { folder, mut config, students, .. } = opened;
     if let Some(root) = data_root {
         config.data.root = Some(root.to_owned());

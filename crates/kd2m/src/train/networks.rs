@@ -187,6 +187,7 @@ impl Setup {
     }
 }
 
+/// A warning that is no fault: `--strict` does not end with it.
 fn tell_both(line: String, warning: Option<String>, observer: &mut dyn Observer) {
     observer.event(Event::Notice(line));
     if let Some(warning) = warning {

@@ -18,6 +18,7 @@ use crate::{
         head::{FrozenHead, LipschitzHead},
     },
     preprocess::Normalisation,
+    warning,
 };
 
 /// Data and networks of a run.
@@ -48,6 +49,7 @@ impl Setup {
     pub fn new(config: &Config, device: DeviceChoice, threads: usize) -> Result<Self, Error> {
         let data = &config.data;
         let dataset = kd2m_data::load(&data.dataset, data.root.as_deref())?;
+        dataset.notes.iter().try_for_each(|note| warning::warn(note))?;
         let fraction = data.val_fraction.unwrap_or(dataset.val_fraction);
         let labels = &dataset.train.labels;
         let split = kd2m_data::split(labels, dataset.classes, fraction, data.split_seed);

@@ -22,7 +22,9 @@ pub struct Summary {
 pub struct TeacherSummary {
     pub model: String,
     pub parameters: usize,
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub val_accuracy: f64,
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub test_accuracy: f64,
     /// The label is among the five largest logits, percent; null with fewer than ten classes.
     #[serde(default)]
@@ -40,13 +42,17 @@ pub struct TeacherSummary {
 pub struct StudentSummary {
     pub arm: String,
     pub seed: u64,
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub test_accuracy: f64,
     /// The label is among the five largest logits, percent; null with fewer than ten classes.
     #[serde(default)]
     pub test_top5: Option<f64>,
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub val_accuracy: f64,
     /// Test accuracy of the epoch that was best on validation.
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub best_val_test_accuracy: f64,
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub best_val_accuracy: f64,
     pub best_val_epoch: usize,
     pub w2_to_teacher: Option<f64>,
@@ -56,15 +62,16 @@ pub struct StudentSummary {
     /// Of the last epoch on the test split.
     #[serde(default)]
     pub calibration: Option<Calibration>,
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub images_per_second: f64,
     /// Wall time of the training parts of all epochs.
-    #[serde(default)]
+    #[serde(deserialize_with = "crate::number::or_nan", default)]
     pub seconds: f64,
     /// Wall time of a training step.
-    #[serde(default)]
+    #[serde(deserialize_with = "crate::number::or_nan", default)]
     pub step_ms: f64,
     /// What each criterion takes of it.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(deserialize_with = "crate::number::or_nan", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub criteria_ms: BTreeMap<String, f64>,
     /// How pixels became its input.
     #[serde(default)]
@@ -79,15 +86,18 @@ pub struct ArmSummary {
     pub criterion: String,
     /// λ of the arm's loss; 0 for `none`; null for a sum, whose weights are in `weights`.
     pub weight: Option<f64>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(deserialize_with = "crate::number::or_nan", default, skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<f64>,
     pub model: String,
     pub parameters: usize,
     /// One a seed, after the last epoch.
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub test_accuracy: Vec<f64>,
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub test_accuracy_mean: f64,
     /// Null with one seed.
     pub test_accuracy_std: Option<f64>,
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub val_accuracy: Vec<f64>,
     pub best_val: BestVal,
     /// Means over the seeds: top-5 accuracy and expected calibration error on test, percent; linear CKA on validation.
@@ -98,6 +108,7 @@ pub struct ArmSummary {
     #[serde(default)]
     pub cka_to_teacher: Option<f64>,
     pub w2_to_teacher: Option<f64>,
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub images_per_second: f64,
     /// How pixels became the students' input.
     #[serde(default)]
@@ -109,9 +120,12 @@ pub struct ArmSummary {
 /// The same for the epoch that was best on validation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BestVal {
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub test_accuracy: Vec<f64>,
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub test_accuracy_mean: f64,
     pub test_accuracy_std: Option<f64>,
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub val_accuracy: Vec<f64>,
     pub epoch: Vec<usize>,
 }
@@ -119,12 +133,15 @@ pub struct BestVal {
 /// A paired difference in test accuracy, in points: same seeds, same initial weights, same order of data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub mean: f64,
     /// Half width of the 95 % t interval.
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub half_width: f64,
+    #[serde(deserialize_with = "crate::number::or_nan")]
     pub p: f64,
     /// After Holm over the arms.
-    #[serde(default)]
+    #[serde(deserialize_with = "crate::number::or_nan", default)]
     pub p_holm: f64,
 }
 
@@ -198,5 +215,90 @@ impl Summary {
         let adjusted = holm(&versus().map(|d| d.p).collect::<Vec<_>>());
         self.students.iter_mut().filter_map(|s| s.versus_none.as_mut()).zip(adjusted).for_each(|(d, p)| d.p_holm = p);
         self
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::{measure::calibration::Bin, number::tests::every_float_may_be_null};
+
+    fn calibration() -> Calibration {
+        Calibration { ece: 1.5, bins: vec![Bin { count: 3, confidence: 90.5, accuracy: 80.5 }; 2] }
+    }
+
+    /// A student's summary with every field filled in.
+    pub fn student(arm: &str, seed: u64) -> StudentSummary {
+        StudentSummary {
+            arm: arm.to_owned(),
+            seed,
+            test_accuracy: 90.5,
+            test_top5: Some(99.5),
+            val_accuracy: 91.5,
+            best_val_test_accuracy: 92.5,
+            best_val_accuracy: 93.5,
+            best_val_epoch: 2,
+            w2_to_teacher: Some(0.5),
+            cka_to_teacher: Some(0.75),
+            calibration: Some(calibration()),
+            images_per_second: 1000.5,
+            seconds: 1.5,
+            step_ms: 2.5,
+            criteria_ms: [("w2".to_owned(), 0.5)].into(),
+        }
+    }
+
+    /// A teacher's summary with every field filled in.
+    pub fn teacher() -> TeacherSummary {
+        TeacherSummary {
+            model: "mlp-3".to_owned(),
+            parameters: 10,
+            val_accuracy: 98.5,
+            test_accuracy: 97.5,
+            test_top5: Some(99.5),
+            calibration: Some(calibration()),
+        }
+    }
+
+    #[test]
+    fn any_number_of_a_summary_may_be_null() {
+        let students = [student("w2", 1), student("w2", 2)];
+        let mut arm = ArmSummary::new(&ArmConfig::single("w2", Some(0.5)), "mlp-3", 10, &students);
+        arm.weights = vec![0.5, 1.5];
+        arm.test_accuracy_std = Some(0.5);
+        arm.best_val.test_accuracy_std = Some(0.5);
+        arm.versus_none = Some(Difference { mean: 0.5, half_width: 1.5, p: 0.25, p_holm: 0.5 });
+        let summary = Summary {
+            name: "x".to_owned(),
+            dataset: "digits".to_owned(),
+            seeds: vec![1, 2],
+            teacher: teacher(),
+            students: vec![arm],
+        };
+        every_float_may_be_null(&summary);
+        every_float_may_be_null(&students[0]);
+        every_float_may_be_null(&summary.teacher);
+    }
+
+    #[test]
+    fn arms_whose_numbers_are_unknown_are_compared_all_the_same() {
+        let mut students = [student("none", 1), student("none", 2)];
+        students[0].test_accuracy = f64::NAN;
+        let arm = |name: &str, arm: ArmConfig, students: &[StudentSummary]| ArmSummary {
+            arm: name.to_owned(),
+            ..ArmSummary::new(&arm, "mlp-3", 10, students)
+        };
+        let summary = Summary {
+            name: "x".to_owned(),
+            dataset: "digits".to_owned(),
+            seeds: vec![1, 2],
+            teacher: teacher(),
+            students: vec![
+                arm("none", ArmConfig::none(), &students),
+                arm("w2", ArmConfig::single("w2", Some(0.5)), &[student("w2", 1), student("w2", 2)]),
+            ],
+        };
+        let difference = summary.compare().students[1].versus_none.clone().unwrap();
+        assert!(difference.mean.is_nan() && difference.p_holm == 1.0, "{difference:?}");
     }
 }

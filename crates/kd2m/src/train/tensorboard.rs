@@ -84,7 +84,7 @@ fn numbers(record: &EpochRecord) -> Vec<(String, f64)> {
     all.extend(record.w2_to_teacher.map(|w| ("w2_to_teacher".to_owned(), w)));
     all.extend(record.bounds.iter().map(|(name, value)| (format!("bounds/{name}"), *value)));
     for (split, values) in [("train", &record.train), ("val", &record.val)] {
-        let SplitRecord { loss, accuracy, ce, terms } = values;
+        let SplitRecord { loss, accuracy, ce, terms, correct: _ } = values;
         for (name, value) in [("loss", loss), ("accuracy", accuracy), ("ce", ce)] {
             all.push((format!("{split}/{name}"), *value));
         }

@@ -1,22 +1,26 @@
-//! A folder of one's own images: `PATH/train/CLASS/*.png` and `PATH/test/CLASS/*.png` (or `val/`), PNG or JPEG, classes in the order of their names.
-//! All images have one size or are resized (bilinear) to the one asked for; they are RGB unless every one of them is grey.
+//! A folder of one's own images: `PATH/train/CLASS/` and `PATH/test/CLASS/` (or `val/`), classes in the order of their names, images in
+//! the order of torchvision's ImageFolder. All have one size or are resized (bilinear) to the one asked for; they are RGB unless
+//! every one of them is grey. `walk.rs` finds them, `decode.rs` reads one, `names.rs` compares the names of classes.
 
-use std::collections::HashMap;
+mod decode;
+mod jpeg;
+mod names;
+mod walk;
+
 use std::path::{Path, PathBuf};
 
-use image::imageops::FilterType;
-use image::{ColorType, DynamicImage, ImageReader};
 use rayon::prelude::*;
-use unicode_normalization::{UnicodeNormalization, is_nfc, is_nfd};
 
 use crate::dataset::Description;
 use crate::registry::Entry;
 use crate::{Augment, DataError, Dataset, Samples};
+use decode::{Picture, decode};
+use walk::{Omitted, name_of};
 
 pub(crate) const ENTRY: Entry = Entry {
     name: "folder",
     about: "your own images, a subfolder a class: folder:PATH, or folder:PATH@32 and folder:PATH@64x48 (height x width) to resize",
-    files: "train/CLASS/ and test/CLASS/ (or val/CLASS/) with PNG or JPEG images",
+    files: "train/CLASS/ and test/CLASS/ (or val/CLASS/) with images (JPEG, PNG, WebP, TIFF, BMP, PPM)",
     credit: "images of the user's own folder",
     takes_path: true,
     load,
@@ -31,25 +35,22 @@ fn load(spec: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
     let train_folder = subfolder(&folder, "train/", &["train"])?;
     // Where both are there, `val` is left alone: validation is carved from train.
     let test_folder = subfolder(&folder, "test/ (or val/)", &["test", "val"])?;
-    let class_names: Vec<String> =
-        entries(&train_folder)?.into_iter().filter(|path| path.is_dir()).map(|path| name_of(&path)).collect();
+    let mut omitted = Omitted::default();
+    let train_classes = walk::classes(&train_folder, &mut omitted)?;
+    let class_names: Vec<String> = train_classes.iter().map(|path| name_of(path)).collect();
     if class_names.is_empty() {
         return Err(DataError::format(
             &train_folder.display().to_string(),
             "holds no class, expected a subfolder for each",
         ));
     }
-    let mut spelt: HashMap<String, &str> = HashMap::new();
-    for name in &class_names {
-        if let Some(twin) = spelt.insert(name.nfc().collect(), name) {
-            let forms = format!("{} and {}", form(twin), form(name));
-            let problem =
-                format!("holds the class {name} twice, in two Unicode forms ({forms}): move the images into one");
-            return Err(DataError::format(&train_folder.display().to_string(), problem));
-        }
+    if let Some(problem) = names::twins(&class_names) {
+        return Err(DataError::format(&train_folder.display().to_string(), problem));
     }
-    let train = Part::read(&train_folder, &class_names, size)?;
-    let test = Part::read(&test_folder, &class_names, size)?;
+    let train = Part::read(&train_folder, train_classes, &class_names, omitted, size)?;
+    let mut omitted = Omitted::default();
+    let test_classes = walk::classes(&test_folder, &mut omitted)?;
+    let test = Part::read(&test_folder, test_classes, &class_names, omitted, size)?;
     let first = &train.pictures[0];
     for (picture, path) in train.pictures.iter().zip(&train.paths).chain(test.pictures.iter().zip(&test.paths)) {
         if picture.size != first.size {
@@ -72,7 +73,33 @@ fn load(spec: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
         val_fraction: 0.1,
         credit: ENTRY.credit,
     };
-    Ok(description.with(train.into_samples(channels), test.into_samples(channels)))
+    let notes = notes(&train, &test, &description.class_names);
+    Ok(description.with(train.into_samples(channels), test.into_samples(channels)).noting(notes))
+}
+
+/// What a person should know of the folder, a sentence each.
+fn notes(train: &Part, test: &Part, class_names: &[String]) -> Vec<String> {
+    let mut notes: Vec<String> = [train, test].into_iter().filter_map(Part::left_out).collect();
+    if let [only] = class_names {
+        notes.push(format!(
+            "{}/ has one class, {only}: there is nothing to tell apart; is PATH the folder above train/CLASS/?",
+            train.folder.display()
+        ));
+    }
+    let untested: Vec<&str> = class_names
+        .iter()
+        .enumerate()
+        .filter(|(label, _)| !test.labels.contains(&(*label as u32)))
+        .map(|(_, name)| name.as_str())
+        .collect();
+    if !untested.is_empty() {
+        let (count, all, shown) = (untested.len(), class_names.len(), names::list(&untested));
+        let folder = test.folder.display();
+        notes.push(format!(
+            "{folder}/ has no image of {count} of {all} classes ({shown}): test figures say nothing of them"
+        ));
+    }
+    notes
 }
 
 /// `PATH` or `PATH@SIZE`; an `@` that no size follows belongs to the path.
@@ -116,60 +143,52 @@ fn subfolder(folder: &Path, shown: &str, names: &[&str]) -> Result<PathBuf, Data
     }
 }
 
-/// What a folder holds, by name, without hidden files.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let failed = |source| DataError::Io { place: folder.display().to_string(), source };
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        paths.push(entry.map_err(failed)?.path());
-    }
-    paths.retain(|path| !name_of(path).starts_with('.'));
-    paths.sort();
-    Ok(paths)
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-/// A decoded image.
-struct Picture {
-    size: Size,
-    grey: bool,
-    /// `[h, w, 3]`.
-    rgb: Vec<u8>,
-}
-
 /// The images of train or test, in the order of class and file name.
 struct Part {
+    folder: PathBuf,
     paths: Vec<PathBuf>,
     labels: Vec<u32>,
     pictures: Vec<Picture>,
+    omitted: Omitted,
 }
 
 impl Part {
-    fn read(folder: &Path, class_names: &[String], size: Option<Size>) -> Result<Self, DataError> {
+    fn read(
+        folder: &Path,
+        classes: Vec<PathBuf>,
+        class_names: &[String],
+        mut omitted: Omitted,
+        size: Option<Size>,
+    ) -> Result<Self, DataError> {
         let (mut paths, mut labels) = (Vec::new(), Vec::new());
-        for class_folder in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
-            let place = class_folder.display().to_string();
-            let own = name_of(&class_folder);
-            let Some(label) = class_names.iter().position(|name| *name == own) else {
-                return Err(DataError::format(&place, lacking(&own, class_names)));
+        for class_folder in classes {
+            let (place, name) = (class_folder.display().to_string(), name_of(&class_folder));
+            let Some(label) = class_names.iter().position(|known| *known == name) else {
+                return Err(DataError::format(&place, names::unknown(&name, class_names)));
             };
-            let images: Vec<PathBuf> = entries(&class_folder)?.into_iter().filter(|path| is_image(path)).collect();
+            let mut beside = Omitted::default();
+            let images = walk::images(&class_folder, &mut beside)?;
             if images.is_empty() {
-                return Err(DataError::format(&place, "holds no .png, .jpg or .jpeg image"));
+                return Err(DataError::format(&place, no_image(&beside)));
             }
+            omitted.extend(beside);
             labels.resize(labels.len() + images.len(), label as u32);
             paths.extend(images);
         }
         if paths.is_empty() {
-            return Err(DataError::format(&folder.display().to_string(), "holds no image"));
+            return Err(DataError::format(&folder.display().to_string(), no_image(&omitted)));
         }
         // All are decoded before the first error is looked at, so that the message does not depend on the threads.
         let decoded: Vec<Result<Picture, DataError>> = paths.par_iter().map(|path| decode(path, size)).collect();
         let pictures = decoded.into_iter().collect::<Result<_, _>>()?;
-        Ok(Self { paths, labels, pictures })
+        Ok(Self { folder: folder.to_owned(), paths, labels, pictures, omitted })
+    }
+
+    /// The sentence on files that are not read.
+    fn left_out(&self) -> Option<String> {
+        let (left, read) = (self.omitted.count(), self.paths.len());
+        let (folder, omitted, all) = (self.folder.display(), &self.omitted, left + read);
+        (left > 0).then(|| format!("{folder}/: {left} of {all} files are not read ({omitted})"))
     }
 
     fn into_samples(self, channels: usize) -> Samples {
@@ -183,48 +202,12 @@ impl Part {
     }
 }
 
-/// Why a class of test/ is not among those of train/.
-fn lacking(own: &str, class_names: &[String]) -> String {
-    match class_names.iter().find(|name| name.nfc().eq(own.nfc())) {
-        Some(twin) => format!(
-            "is spelt like a class of train/ but in another Unicode form ({} here, {} there): rename one of them to the other's",
-            form(own),
-            form(twin)
-        ),
-        None => "is a class that train/ lacks: a network cannot have learned it".to_owned(),
+fn no_image(omitted: &Omitted) -> String {
+    let read = walk::endings();
+    match omitted.count() {
+        0 => format!("holds no image ({read})"),
+        _ => format!("holds no image ({read}), but files that are not read ({omitted})"),
     }
-}
-
-/// The form of a name whose letters have marks, as file systems and archives write it.
-fn form(name: &str) -> &'static str {
-    match () {
-        () if is_nfc(name) => "composed, NFC",
-        () if is_nfd(name) => "decomposed, NFD",
-        () => "a mixture of NFC and NFD",
-    }
-}
-
-fn is_image(path: &Path) -> bool {
-    let extension = path.extension().map(|extension| extension.to_string_lossy().to_lowercase());
-    path.is_file() && matches!(extension.as_deref(), Some("png" | "jpg" | "jpeg"))
-}
-
-fn decode(path: &Path, size: Option<Size>) -> Result<Picture, DataError> {
-    let place = path.display().to_string();
-    let io = |source| DataError::Io { place: place.clone(), source };
-    // By content, not by name: images are often misnamed. The reader's own limits stop a header that claims a huge image.
-    let reader = ImageReader::open(path).map_err(io)?.with_guessed_format().map_err(io)?;
-    let image = reader.decode().map_err(|error| {
-        DataError::format(&place, format!("cannot be decoded ({error}): remove it or get it again"))
-    })?;
-    let image: DynamicImage = match size {
-        Some((height, width)) if (image.height(), image.width()) != (height, width) => {
-            image.resize_exact(width, height, FilterType::Triangle)
-        }
-        _ => image,
-    };
-    let grey = matches!(image.color(), ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
-    Ok(Picture { size: (image.height(), image.width()), grey, rgb: image.into_rgb8().into_raw() })
 }
 
 #[cfg(test)]

@@ -1,0 +1,69 @@
+//! One image file to pixels. What is broken or cut off is refused in every format; limits bound what a header may claim.
+
+use std::io::{BufRead, Cursor, Read, Seek};
+use std::path::Path;
+
+use image::imageops::FilterType;
+use image::{ColorType, DynamicImage, ImageFormat, ImageReader};
+
+use super::{Size, jpeg};
+use crate::DataError;
+
+/// No photograph has more bytes; some are held in memory while they are decoded.
+const MOST_BYTES: u64 = 256 << 20;
+
+/// A decoded image.
+pub(super) struct Picture {
+    pub size: Size,
+    pub grey: bool,
+    /// `[h, w, 3]`.
+    pub rgb: Vec<u8>,
+}
+
+/// The pixels of a file as they are stored (an EXIF orientation is not applied, as torchvision does not), resized where a size is
+/// asked for.
+///
+/// # Errors
+/// A file that cannot be read, that is no image, or that is broken or cut off.
+pub(super) fn decode(path: &Path, size: Option<Size>) -> Result<Picture, DataError> {
+    let place = path.display().to_string();
+    let io = |source| DataError::Io { place: place.clone(), source };
+    let broken = |why: &str| DataError::format(&place, format!("cannot be decoded ({why}): remove it or get it again"));
+    // By content, not by name: images are often misnamed. The reader's own limits stop a header that claims a huge image.
+    let reader = ImageReader::open(path).map_err(io)?.with_guessed_format().map_err(io)?;
+    let image = match reader.format() {
+        // Of these the decoder takes parts for wholes: they are looked through first.
+        Some(format @ (ImageFormat::Jpeg | ImageFormat::WebP)) => {
+            let mut bytes = Vec::new();
+            reader.into_inner().take(MOST_BYTES).read_to_end(&mut bytes).map_err(io)?;
+            match format {
+                ImageFormat::Jpeg => jpeg::check_whole(&bytes),
+                _ => check_riff(&bytes),
+            }
+            .map_err(broken)?;
+            pixels(ImageReader::with_format(Cursor::new(bytes), format))
+        }
+        _ => pixels(reader),
+    };
+    let image = image.map_err(|why| broken(&why))?;
+    let image = match size {
+        Some((height, width)) if (image.height(), image.width()) != (height, width) => {
+            image.resize_exact(width, height, FilterType::Triangle)
+        }
+        _ => image,
+    };
+    let grey = matches!(image.color(), ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
+    Ok(Picture { size: (image.height(), image.width()), grey, rgb: image.into_rgb8().into_raw() })
+}
+
+/// Whether a WebP's container has as many bytes as it says.
+fn check_riff(bytes: &[u8]) -> Result<(), &'static str> {
+    match bytes.get(4..8) {
+        Some(&[a, b, c, d]) if bytes.len() as u64 >= 8 + u64::from(u32::from_le_bytes([a, b, c, d])) => Ok(()),
+        _ => Err("the file ends before the image does, it was cut off"),
+    }
+}
+
+fn pixels(reader: ImageReader<impl BufRead + Seek>) -> Result<DynamicImage, String> {
+    reader.decode().map_err(|error| error.to_string())
+}

@@ -1,0 +1,299 @@
+//! Every kind of image file that torchvision's ImageFolder reads, against what Pillow reads in it: the same pixels from whole files,
+//! and a refusal where Pillow refuses. `scripts/make_image_fixtures.py` made the files and the right values.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kd2m_data::{Dataset, load};
+use tempfile::tempdir;
+
+fn write(path: &Path, bytes: &[u8]) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+fn fixture(name: &str) -> Vec<u8> {
+    fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/images").join(name)).unwrap()
+}
+
+fn names() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/images");
+    let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| !name.ends_with(".rgb") && !name.ends_with(".csv")).collect();
+    names.sort();
+    names
+}
+
+fn name_of(root: &Path) -> String {
+    format!("folder:{}", root.display())
+}
+
+/// A data set of one image, in train/ and test/.
+fn only(name: &str, bytes: &[u8]) -> Result<Dataset, String> {
+    let root = tempdir().unwrap();
+    for part in ["train", "test"] {
+        write(&root.path().join(part).join("a").join(name), bytes);
+    }
+    load(&name_of(root.path()), None).map_err(|e| e.to_string().replace(&root.path().display().to_string(), "ROOT"))
+}
+
+#[test]
+fn whole_files_have_the_pixels_that_pillow_reads() {
+    let all = names();
+    assert!(all.len() >= 24, "{all:?}");
+    for name in all {
+        let expected = fixture(&format!("{name}.rgb"));
+        let found = only(&name, &fixture(&name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let plane = found.height * found.width;
+        assert_eq!(3 * plane, expected.len(), "{name}: {}×{}", found.height, found.width);
+        let pixel = |at: usize, channel: usize| found.train.pixels[channel.min(found.channels - 1) * plane + at];
+        let apart = (0..plane).flat_map(|at| (0..3).map(move |c| (at, c)));
+        let apart: Vec<u8> = apart.map(|(at, c)| pixel(at, c).abs_diff(expected[3 * at + c])).collect();
+        // Decoders of lossy formats round, and enlarge colours, in their own ways.
+        let lossy = [".jpg", ".jpeg", ".JPG"].iter().any(|ending| name.ends_with(ending)) || name == "lossy.webp";
+        let (most, mean) =
+            (apart.iter().max().unwrap(), apart.iter().map(|a| f64::from(*a)).sum::<f64>() / apart.len() as f64);
+        let (bound, mean_bound) = if lossy { (12, 1.0) } else { (0, 0.0) };
+        assert!(*most <= bound && mean <= mean_bound, "{name}: {most} at most, {mean} on average");
+    }
+}
+
+#[test]
+fn files_that_are_cut_are_refused_where_pillow_refuses() {
+    let (mut refused, mut wrong) = (0, Vec::new());
+    for line in String::from_utf8(fixture("cuts.csv")).unwrap().lines() {
+        let [name, length, pillow] = line.split(',').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let bytes = &fixture(name)[..length.parse::<usize>().unwrap()];
+        match (only(name, bytes), pillow) {
+            (Err(message), "refused") => {
+                let (start, end) =
+                    (format!("ROOT/train/a/{name}: cannot be decoded ("), "): remove it or get it again");
+                assert!(message.starts_with(&start) && message.ends_with(end), "{message}");
+                refused += 1;
+            }
+            // What lies behind the image of trailing.jpg is no part of it; elsewhere more may be refused than Pillow does.
+            (Ok(_), "read") => {}
+            (Err(_), "read") => assert!(!name.ends_with("jpg"), "{line}"),
+            (Ok(_), "refused") => wrong.push(line.to_owned()),
+            (_, other) => panic!("{other}"),
+        }
+    }
+    assert!(refused > 100 && wrong.is_empty(), "{refused} were refused, but read were {wrong:?}");
+}
+
+#[test]
+fn jpegs_of_any_size_and_kind_are_refused_when_cut() {
+    for side in [64, 256] {
+        let noise = image::RgbImage::from_fn(side, side, |x, y| {
+            image::Rgb([x.wrapping_mul(2_654_435_761).wrapping_add(y * 40_503) as u8, (x * y) as u8, (x ^ y) as u8])
+        });
+        let mut whole = std::io::Cursor::new(Vec::new());
+        noise.write_to(&mut whole, image::ImageFormat::Jpeg).unwrap();
+        let whole = whole.into_inner();
+        assert_eq!(only("1.jpg", &whole).unwrap().height, side as usize);
+        for length in [whole.len() * 9 / 10, whole.len() / 2, whole.len() / 5, whole.len() - 2, whole.len() - 1] {
+            assert_eq!(
+                only("1.jpg", &whole[..length]).unwrap_err(),
+                "ROOT/train/a/1.jpg: cannot be decoded (the file ends before the image does, it was cut off): remove it or get it again"
+            );
+        }
+        // A download that reserved its length and stopped.
+        let padded = [&whole[..whole.len() / 2], &vec![0; whole.len() / 2]].concat();
+        assert!(only("1.jpg", &padded).unwrap_err().contains("it was cut off"));
+    }
+}
+
+#[test]
+fn jpegs_and_pngs_with_a_changed_byte_are_refused_where_pillow_refuses() {
+    let (mut tried, mut read) = (0, Vec::new());
+    for line in String::from_utf8(fixture("changes.csv")).unwrap().lines() {
+        let [name, offset, value] = line.split(',').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let mut bytes = fixture(name);
+        bytes[offset.parse::<usize>().unwrap()] = value.parse().unwrap();
+        let found = only(name, &bytes);
+        if name.to_lowercase().contains(".jp") || name.ends_with(".png") {
+            read.extend(found.is_ok().then(|| line.to_owned()));
+            tried += 1;
+        }
+    }
+    assert!(tried > 100 && read.is_empty(), "of {tried} were read: {read:?}");
+}
+
+/// Headers that claim gigapixels in files of a few bytes: refused before the memory is taken.
+#[test]
+fn claims_of_huge_images_are_refused_in_every_format() {
+    let side = 60_000_u32;
+    let bmp = {
+        let mut bytes = fixture("plain.bmp");
+        bytes[18..22].copy_from_slice(&side.to_le_bytes());
+        bytes[22..26].copy_from_slice(&side.to_le_bytes());
+        bytes
+    };
+    let ppm = [format!("P6 {side} {side} 255\n").as_bytes(), &[7; 64]].concat();
+    let pgm = [format!("P5 {side} {side} 255\n").as_bytes(), &[7; 64]].concat();
+    let tiff = {
+        // ImageWidth and ImageLength, tags 256 and 257, of one LONG each.
+        let mut bytes = fixture("plain.tif");
+        for tag in [256_u16, 257] {
+            let head: Vec<u8> = [tag.to_le_bytes(), 4_u16.to_le_bytes()].concat();
+            let at = bytes.windows(4).position(|window| window == head).unwrap();
+            bytes[at + 8..at + 12].copy_from_slice(&side.to_le_bytes());
+        }
+        bytes
+    };
+    let webp = {
+        // VP8L: 14 bits of width − 1, 14 of height − 1 behind the signature 0x2f; 16,384 × 16,384 is the most.
+        let mut bytes = fixture("lossless.webp");
+        let at = bytes.windows(4).position(|window| window == b"VP8L").unwrap() + 9;
+        bytes[at..at + 3].copy_from_slice(&[0xff; 3]);
+        bytes[at + 3] |= 0x0f;
+        bytes
+    };
+    let png = {
+        let mut bytes = fixture("plain.png");
+        bytes[16..20].copy_from_slice(&side.to_be_bytes());
+        bytes[20..24].copy_from_slice(&side.to_be_bytes());
+        bytes
+    };
+    for (name, bytes) in
+        [("1.bmp", bmp), ("1.ppm", ppm), ("1.pgm", pgm), ("1.tif", tiff), ("1.webp", webp), ("1.png", png)]
+    {
+        let message = only(name, &bytes).unwrap_err();
+        assert!(message.starts_with(&format!("ROOT/train/a/{name}: cannot be decoded (")), "{message}");
+    }
+}
+
+/// A root with one good image a class, and more as asked.
+struct Root(tempfile::TempDir);
+
+impl Root {
+    fn new() -> Self {
+        let root = Self(tempdir().unwrap());
+        for part in ["train", "test"] {
+            for class in ["a", "b"] {
+                root.image(&format!("{part}/{class}/0.png"), 0);
+            }
+        }
+        root
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join(path)
+    }
+
+    fn image(&self, path: &str, grey: u8) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image::GrayImage::from_pixel(4, 4, image::Luma([grey]))
+            .save_with_format(path, image::ImageFormat::Png)
+            .unwrap();
+    }
+
+    fn load(&self) -> Result<Dataset, String> {
+        let shown = self.0.path().display().to_string();
+        let mut dataset = load(&name_of(self.0.path()), None).map_err(|e| e.to_string().replace(&shown, "ROOT"))?;
+        dataset.notes.iter_mut().for_each(|note| *note = note.replace(&shown, "ROOT"));
+        Ok(dataset)
+    }
+}
+
+#[test]
+fn every_ending_and_every_subfolder_is_read_in_torchvisions_order() {
+    let root = Root::new();
+    // torchvision sorts the paths of folders as text, so that `a/m-1` comes between `a/m` and `a/m/x`, and files within each.
+    for (path, grey) in [
+        ("train/a/m/1.JPG", 30),
+        ("train/a/m/x/2.webp", 50),
+        ("train/a/m-1/9.Tiff", 20),
+        ("train/a/z.ppm", 10),
+        ("train/a/m/0.pgm", 25),
+        ("train/b/images/5.JPEG", 60),
+    ] {
+        root.image(path, grey);
+    }
+    let dataset = root.load().unwrap();
+    let greys: Vec<u8> = (0..dataset.train.len()).map(|i| dataset.train.image(i)[0]).collect();
+    assert_eq!(
+        (&greys[..], &dataset.train.labels[..]),
+        (&[0, 10, 25, 30, 20, 50, 0, 60][..], &[0, 0, 0, 0, 0, 0, 1, 1][..])
+    );
+    assert!(dataset.notes.is_empty(), "{:?}", dataset.notes);
+    // A class with its images in a subfolder alone, as Tiny-ImageNet's.
+    root.image("train/c/images/1.JPEG", 70);
+    root.image("test/c/images/1.JPEG", 70);
+    assert_eq!(root.load().unwrap().classes, 3);
+}
+
+#[test]
+fn what_is_not_read_is_counted_by_kind() {
+    let root = Root::new();
+    for i in 0..20 {
+        write(&root.path(&format!("train/a/{i}.gif")), b"GIF89a");
+        write(&root.path(&format!("train/a/deep/er/{i}.GIF")), b"GIF89a");
+    }
+    write(&root.path("train/b/README"), b"");
+    root.image("train/loose.png", 1);
+    root.image("train/a/.hidden.png", 1);
+    root.image("train/a/.thumbnails/1.png", 1);
+    write(&root.path("train/a/.DS_Store"), b"");
+    write(&root.path("test/b/notes.txt"), b"");
+    assert_eq!(
+        root.load().unwrap().notes,
+        [
+            "ROOT/train/: 44 of 46 files are not read (.gif 40, .png in no class 1, hidden .png 1, hidden folder 1, without ending 1)",
+            "ROOT/test/: 1 of 3 files are not read (.txt 1)",
+        ]
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_unless_they_are_broken_or_lead_back() {
+    use std::os::unix::fs::symlink;
+    let root = Root::new();
+    root.image("elsewhere/1.png", 40);
+    symlink(root.path("elsewhere"), root.path("train/a/linked")).unwrap();
+    symlink(root.path("elsewhere/1.png"), root.path("train/b/linked.png")).unwrap();
+    symlink("/nowhere.png", root.path("train/a/link.png")).unwrap();
+    symlink(root.path("train"), root.path("train/a/up")).unwrap();
+    symlink(root.path("train/a"), root.path("elsewhere/back")).unwrap();
+    let dataset = root.load().unwrap();
+    assert_eq!(dataset.train.labels, [0, 0, 1, 1]);
+    let [note] = &dataset.notes[..] else { panic!("{:?}", dataset.notes) };
+    assert_eq!(note, "ROOT/train/: 3 of 7 files are not read (link to a folder above 2, broken link 1)");
+}
+
+#[test]
+fn classes_without_images_are_said_or_refused() {
+    let root = Root::new();
+    root.image("train/c/0.png", 0);
+    root.image("train/d/0.png", 0);
+    assert_eq!(
+        root.load().unwrap().notes,
+        ["ROOT/test/ has no image of 2 of 4 classes (c, d): test figures say nothing of them"]
+    );
+    fs::create_dir_all(root.path("train/e")).unwrap();
+    write(&root.path("train/e/1.gif"), b"GIF89a");
+    assert_eq!(
+        root.load().unwrap_err(),
+        "ROOT/train/e: holds no image (.jpg, .jpeg, .png, .ppm, .bmp, .pgm, .tif, .tiff, .webp), but files that are not read (.gif 1)"
+    );
+    fs::remove_dir_all(root.path("train/e")).unwrap();
+    root.image("test/Dog/0.png", 0);
+    root.image("train/dog/0.png", 0);
+    assert_eq!(
+        root.load().unwrap_err(),
+        "ROOT/test/Dog: is a class that train/ lacks: there it is written `dog`, rename one"
+    );
+}
+
+#[test]
+fn a_single_class_is_said() {
+    let root = Root::new();
+    fs::remove_dir_all(root.path("train/b")).unwrap();
+    fs::remove_dir_all(root.path("test/b")).unwrap();
+    assert_eq!(
+        root.load().unwrap().notes,
+        ["ROOT/train/ has one class, a: there is nothing to tell apart; is PATH the folder above train/CLASS/?"]
+    );
+}

@@ -1,0 +1,250 @@
+//! What is known before the model runs: constants through the operators that exporters wrap them in, and arithmetic of sizes, as in
+//! `x.view(x.size(0), -1)`, where the number of images stays open.
+
+use super::{
+    attributes::Attributes,
+    import::{Import, axis},
+    proto::{BFLOAT16, DOUBLE, FLOAT, FLOAT16, INT32, INT64, NodeProto},
+    tensor::{Constant, Data},
+};
+
+/// A size: a number, or that of the batch.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Size {
+    Known(i64),
+    Batch,
+}
+
+/// A list of sizes, or one.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Sizes {
+    pub all: Vec<Size>,
+    scalar: bool,
+}
+
+impl Sizes {
+    fn list(all: Vec<Size>) -> Self {
+        Self { all, scalar: false }
+    }
+
+    /// Their numbers, if none depends on the batch.
+    pub fn known(&self) -> Option<Vec<i64>> {
+        self.all.iter().map(|size| number(size).ok()).collect()
+    }
+}
+
+impl Import {
+    /// Folds an operator that reads nothing but what is known; false for all others.
+    ///
+    /// # Errors
+    /// Settings that are not read, and arithmetic that is none.
+    pub fn fold(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
+        let Some(output) = node.output.first() else { return Ok(false) };
+        if node.op_type == "Shape" {
+            let sizes = self.shape_of(node, attributes)?;
+            self.sizes.insert(output.clone(), sizes);
+            return Ok(true);
+        }
+        let inputs: Vec<&String> = node.input.iter().filter(|name| !name.is_empty()).collect();
+        if inputs.is_empty() || !inputs.iter().all(|name| self.is_known(name)) {
+            return Ok(false);
+        }
+        if let Some(constant) = self.folded_constant(node, attributes)? {
+            self.constants.insert(output.clone(), constant);
+            return Ok(true);
+        }
+        let sizes = inputs.iter().map(|name| self.sizes_of(name)).collect::<Option<Vec<Sizes>>>();
+        let Some(sizes) = sizes.filter(|_| is_arithmetic(&node.op_type)) else { return Ok(false) };
+        let folded = arithmetic(node, attributes, &sizes)?;
+        self.sizes.insert(output.clone(), folded);
+        Ok(true)
+    }
+
+    fn is_known(&self, name: &str) -> bool {
+        self.constants.contains_key(name) || self.sizes.contains_key(name)
+    }
+
+    /// A value as sizes; none if it is anything else.
+    pub fn sizes_of(&self, name: &str) -> Option<Sizes> {
+        if let Some(sizes) = self.sizes.get(name) {
+            return Some(sizes.clone());
+        }
+        let constant = self.constants.get(name).filter(|c| c.shape.len() < 2)?;
+        let all = constant.integers()?.iter().map(|value| Size::Known(*value)).collect();
+        Some(Sizes { all, scalar: constant.shape.is_empty() })
+    }
+
+    fn shape_of(&self, node: &NodeProto, attributes: &mut Attributes) -> Result<Sizes, String> {
+        let shape = self.dims_of(node.input.first().map_or("", String::as_str))?;
+        let all: Vec<Size> = std::iter::once(Size::Batch).chain(shape.iter().map(|d| Size::Known(*d as i64))).collect();
+        let start = attributes.int("start")?.unwrap_or(0);
+        let end = attributes.int("end")?.unwrap_or(i64::MAX);
+        let range = place(start, all.len())..place(end, all.len());
+        Ok(Sizes::list(all.get(range).unwrap_or_default().to_vec()))
+    }
+
+    /// Weights that were cast, shared or turned over.
+    fn folded_constant(&self, node: &NodeProto, attributes: &mut Attributes) -> Result<Option<Constant>, String> {
+        let Some(constant) = node.input.first().and_then(|name| self.constants.get(name)) else { return Ok(None) };
+        Ok(match (node.op_type.as_str(), &constant.data) {
+            ("Identity", _) => Some(constant.clone()),
+            ("Cast", Data::Floats(_)) => {
+                float_type(attributes)?;
+                Some(constant.clone())
+            }
+            ("Transpose", Data::Floats(values)) => {
+                let &[rows, columns] = &constant.shape[..] else { return Ok(None) };
+                match attributes.ints("perm")?.unwrap_or(&[1, 0]) {
+                    [0, 1] => Some(constant.clone()),
+                    [1, 0] => {
+                        let turned = (0..values.len()).map(|i| values[i % rows * columns + i / rows]).collect();
+                        Some(Constant { shape: vec![columns, rows], data: Data::Floats(turned) })
+                    }
+                    other => return Err(format!("perm = {other:?} of a matrix")),
+                }
+            }
+            _ => None,
+        })
+    }
+}
+
+/// A cast among floating-point types: the graph computes in f32 whatever the file says.
+pub(super) fn float_type(attributes: &mut Attributes) -> Result<(), String> {
+    // How values beyond an 8-bit type are cast; there is none here.
+    attributes.flag("saturate", true)?;
+    match attributes.int("to")? {
+        Some(to) if [FLOAT, DOUBLE, FLOAT16, BFLOAT16].iter().any(|known| i64::from(*known) == to) => Ok(()),
+        Some(to) => Err(format!("to = {to} is not a floating-point type")),
+        None => Err("needs to".to_owned()),
+    }
+}
+
+fn is_arithmetic(operator: &str) -> bool {
+    matches!(
+        operator,
+        "Gather"
+            | "Unsqueeze"
+            | "Squeeze"
+            | "Concat"
+            | "Slice"
+            | "Cast"
+            | "Identity"
+            | "Reshape"
+            | "Add"
+            | "Sub"
+            | "Mul"
+            | "Div"
+    )
+}
+
+/// A place in a list, negative ones from its end, held within it.
+fn place(at: i64, length: usize) -> usize {
+    let length = length as i64;
+    let at = if at < 0 { at.saturating_add(length) } else { at };
+    at.clamp(0, length) as usize
+}
+
+fn arithmetic(node: &NodeProto, attributes: &mut Attributes, inputs: &[Sizes]) -> Result<Sizes, String> {
+    let [first, more @ ..] = inputs else { return Err("needs an input".to_owned()) };
+    // What is a list or number of its own in later opsets.
+    let known = |index: usize| -> Result<Option<Vec<i64>>, String> {
+        let Some(sizes) = more.get(index) else { return Ok(None) };
+        sizes.known().map(Some).ok_or_else(|| "depends on the number of images".to_owned())
+    };
+    let first_axis = |axes: Option<Vec<i64>>, rank: usize| match axes.as_deref() {
+        None => Ok(()),
+        Some([only]) if axis(*only, rank)? == 0 => Ok(()),
+        Some(other) => Err(format!("axes = {other:?} of a list of sizes")),
+    };
+    match node.op_type.as_str() {
+        "Identity" => Ok(first.clone()),
+        "Cast" => match attributes.int("to")? {
+            Some(to) if to == i64::from(INT64) || to == i64::from(INT32) => Ok(first.clone()),
+            to => Err(format!("to = {} of sizes, which are whole numbers", to.unwrap_or(0))),
+        },
+        "Gather" => {
+            axis(attributes.int("axis")?.unwrap_or(0), 1)?;
+            let [indices] = more else { return Err("needs indices".to_owned()) };
+            let pick = |index: &Size| {
+                let at = axis(number(index)?, first.all.len())?;
+                Ok::<_, String>(first.all[at])
+            };
+            Ok(Sizes { all: indices.all.iter().map(pick).collect::<Result<_, _>>()?, scalar: indices.scalar })
+        }
+        "Unsqueeze" => {
+            let axes = attributes.ints("axes")?.map(<[i64]>::to_vec);
+            first_axis(axes.or(known(0)?), 1)?;
+            if first.scalar { Ok(Sizes::list(first.all.clone())) } else { Err("of a list of sizes".to_owned()) }
+        }
+        "Squeeze" => {
+            let axes = attributes.ints("axes")?.map(<[i64]>::to_vec);
+            first_axis(axes.or(known(0)?), 1)?;
+            match first.all[..] {
+                [only] => Ok(Sizes { all: vec![only], scalar: true }),
+                _ => Err("of several sizes".to_owned()),
+            }
+        }
+        "Concat" => {
+            axis(attributes.int("axis")?.ok_or("needs axis")?, 1)?;
+            Ok(Sizes::list(inputs.iter().flat_map(|sizes| sizes.all.clone()).collect()))
+        }
+        "Reshape" => {
+            attributes.flag("allowzero", false)?;
+            match known(0)?.as_deref() {
+                Some([-1]) => Ok(Sizes::list(first.all.clone())),
+                Some([]) if first.all.len() == 1 => Ok(Sizes { all: first.all.clone(), scalar: true }),
+                other => Err(format!("sizes to {other:?}")),
+            }
+        }
+        "Slice" => {
+            let listed = |attributes: &mut Attributes, name: &str, index: usize| {
+                Ok::<_, String>(attributes.ints(name)?.map(<[i64]>::to_vec).or(known(index)?))
+            };
+            let (starts, ends) = (listed(attributes, "starts", 0)?, listed(attributes, "ends", 1)?);
+            first_axis(listed(attributes, "axes", 2)?, 1)?;
+            match (starts.as_deref(), ends.as_deref(), known(3)?.as_deref()) {
+                (Some([start]), Some([end]), None | Some([1])) => {
+                    let range = place(*start, first.all.len())..place(*end, first.all.len());
+                    Ok(Sizes::list(first.all.get(range).unwrap_or_default().to_vec()))
+                }
+                _ => Err("of sizes is read as one run of them".to_owned()),
+            }
+        }
+        operator => elementwise(operator, first, more.first().ok_or("needs two inputs")?),
+    }
+}
+
+fn number(size: &Size) -> Result<i64, String> {
+    match size {
+        Size::Known(value) => Ok(*value),
+        Size::Batch => Err("depends on the number of images".to_owned()),
+    }
+}
+
+fn elementwise(operator: &str, a: &Sizes, b: &Sizes) -> Result<Sizes, String> {
+    let one = |x: &Size, y: &Size| {
+        // Once, or plus nothing: as x.size(0) * 1.
+        match (operator, x, y) {
+            ("Mul" | "Div", Size::Batch, Size::Known(1)) | ("Add" | "Sub", Size::Batch, Size::Known(0)) => {
+                return Ok(*x);
+            }
+            ("Mul", Size::Known(1), Size::Batch) | ("Add", Size::Known(0), Size::Batch) => return Ok(*y),
+            _ => {}
+        }
+        let (x, y) = (number(x)?, number(y)?);
+        let value = match operator {
+            "Add" => x.checked_add(y),
+            "Sub" => x.checked_sub(y),
+            "Mul" => x.checked_mul(y),
+            _ => x.checked_div(y),
+        };
+        value.map(Size::Known).ok_or_else(|| format!("{x} and {y} give no whole number"))
+    };
+    let all = match (a.all.len(), b.all.len()) {
+        (n, m) if n == m => a.all.iter().zip(&b.all).map(|(x, y)| one(x, y)).collect::<Result<_, _>>()?,
+        (_, 1) => a.all.iter().map(|x| one(x, &b.all[0])).collect::<Result<_, _>>()?,
+        (1, _) => b.all.iter().map(|y| one(&a.all[0], y)).collect::<Result<_, _>>()?,
+        (n, m) => return Err(format!("{n} sizes and {m}")),
+    };
+    Ok(Sizes { all, scalar: a.scalar && b.scalar })
+}

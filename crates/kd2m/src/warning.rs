@@ -1,0 +1,51 @@
+//! Warnings: what a person should know although the command goes on. Each is said once, on stderr, whatever `--quiet` says, which is
+//! about progress; a command that was told to be strict ends with it instead.
+
+use std::{
+    collections::HashSet,
+    io::Write as _,
+    sync::{
+        LazyLock, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use crate::{
+    Error,
+    train::{Event, Observer},
+};
+
+static STRICT: AtomicBool = AtomicBool::new(false);
+static SAID: LazyLock<Mutex<HashSet<String>>> = LazyLock::new(Mutex::default);
+
+/// From now on warnings of this process are errors.
+pub fn be_strict() {
+    STRICT.store(true, Ordering::Relaxed);
+}
+
+/// Says one sentence, unless it was said before: a grid opens the same data many times.
+///
+/// # Errors
+/// The sentence itself, after [`be_strict`].
+pub fn warn(sentence: &str) -> Result<(), Error> {
+    refuse_if_strict(sentence)?;
+    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(sentence.to_owned()) {
+        // Where nobody listens (stderr is closed) the command goes on.
+        let _ = writeln!(std::io::stderr(), "warning: {sentence}");
+    }
+    Ok(())
+}
+
+/// Says one sentence through an observer, who knows what else is on the screen.
+///
+/// # Errors
+/// The sentence itself, after [`be_strict`].
+pub fn tell(observer: &mut dyn Observer, sentence: String) -> Result<(), Error> {
+    refuse_if_strict(&sentence)?;
+    observer.event(Event::Warning(sentence));
+    Ok(())
+}
+
+fn refuse_if_strict(sentence: &str) -> Result<(), Error> {
+    if STRICT.load(Ordering::Relaxed) { Err(Error::Strict(sentence.to_owned())) } else { Ok(()) }
+}

@@ -1,0 +1,258 @@
+"""Writes crates/kd2m-nn/tests/fixtures/onnx/: small models in the forms that several exporters and hand-written graphs use, and the
+logits that onnxruntime computes with them. crates/kd2m-cpu/tests/onnx.rs compares those of kd2m, crates/kd2m-nn/tests/onnx.rs reads
+what has to be refused.
+
+    python scripts/make_onnx_values.py
+
+values.csv has a line a model: name, tolerance, and the logits of two images row by row; pixel i of both together is
+(i · 0.618034) mod 1 in f64, rounded to f32. Needs numpy, onnx, onnxruntime.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+from onnx import TensorProto, helper, numpy_helper
+
+FOLDER = Path(__file__).resolve().parent.parent / "crates/kd2m-nn/tests/fixtures/onnx"
+node = helper.make_node
+rng = np.random.default_rng(3)
+
+
+def normal(name, *shape):
+    return numpy_helper.from_array((rng.normal(size=shape) / 2).astype("f4"), name)
+
+
+def floats(name, values, shape=None):
+    array = np.array(values, "f4")
+    return numpy_helper.from_array(array if shape is None else array.reshape(shape), name)
+
+
+def ints(name, values):
+    return numpy_helper.from_array(np.array(values, np.int64), name)
+
+
+CONV = node("Conv", ["x", "k"], ["c"])
+WEIGHTS = [normal("k", 4, 3, 3, 3), normal("w", 5, 4), normal("b", 5)]
+
+
+def head(x, flatten=None):
+    return [
+        node("GlobalAveragePool", [x], ["gp"]),
+        *(flatten or [node("Flatten", ["gp"], ["fl"])]),
+        node("Gemm", ["fl", "w", "b"], ["y"], transB=1),
+    ]
+
+
+def classified(length, x):
+    """A classifier on a flattened map of so many numbers."""
+    return [node("Flatten", [x], ["fl"]), node("Gemm", ["fl", "w", "b"], ["y"], transB=1)], [
+        WEIGHTS[0], normal("w", 5, length), normal("b", 5),
+    ]  # fmt: skip
+
+
+def model(nodes, inits, opset=17, width=8, height=8, kind=TensorProto.FLOAT, classes=5, batch="n"):
+    graph = helper.make_graph(
+        nodes, "g", [helper.make_tensor_value_info("x", kind, [batch, 3, height, width])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None if classes is None else [batch, classes])], inits,
+    )  # fmt: skip
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+def sized(x):
+    """x.view(x.size(0), -1) as PyTorch's first exporter writes it."""
+    return [
+        node("Shape", [x], ["shape"]),
+        node("Constant", [], ["zero"], value=numpy_helper.from_array(np.array(0, np.int64))),
+        node("Gather", ["shape", "zero"], ["n"], axis=0),
+        node("Unsqueeze", ["n", "axes0"], ["n1"]),
+        node("Concat", ["n1", "rest"], ["wanted"], axis=0),
+        node("Reshape", [x, "wanted"], ["fl"]),
+    ]
+
+
+def pooled(operator, length, **attributes):
+    nodes, inits = classified(length, "m")
+    return [CONV, node(operator, ["c"], ["m"], **attributes), *nodes], inits
+
+
+values, refused = {}, {}
+
+# Axes, constants and shapes in other forms.
+gemm = [node("Gemm", ["fl", "w", "b"], ["y"], transB=1)]
+values["view-of-size"] = model(
+    [CONV, node("GlobalAveragePool", ["c"], ["gp"]), *sized("gp"), *gemm], [*WEIGHTS, ints("axes0", [0]), ints("rest", [-1])]
+)
+nodes, inits = classified(144, "c")
+values["view-of-size-of-a-map"] = model([CONV, *sized("c"), *gemm], [*inits, ints("axes0", [0]), ints("rest", [-1])])
+values["reshape-zero-and-rest"] = model([CONV, node("Reshape", ["c", "s"], ["fl"]), *gemm], [*inits, ints("s", [0, -1])])
+values["flatten-negative"] = model([CONV, node("Flatten", ["c"], ["fl"], axis=-3), *gemm], inits)
+values["constant-value-floats"] = model(
+    [
+        node("Constant", [], ["m"], value_floats=[0.25]), node("Sub", ["x", "m"], ["x0"]), node("Conv", ["x0", "k"], ["c"]),
+        node("Constant", [], ["lo"], value_float=0.0), node("Constant", [], ["hi"], value_float=6.0),
+        node("Clip", ["c", "lo", "hi"], ["r"]), *head("r"),
+    ], WEIGHTS,
+)  # fmt: skip
+values["constant-value-ints"] = model(
+    [
+        node("Constant", [], ["s"], value_ints=[-1, 4]), CONV, node("GlobalAveragePool", ["c"], ["gp"]),
+        node("Reshape", ["gp", "s"], ["fl"]), *gemm,
+    ], WEIGHTS,
+)  # fmt: skip
+values["constant-value-int"] = model(
+    [
+        CONV, node("GlobalAveragePool", ["c"], ["gp"]), node("Shape", ["gp"], ["shape"]),
+        node("Constant", [], ["zero"], value_int=0), node("Gather", ["shape", "zero"], ["n"]),
+        node("Unsqueeze", ["n", "axes0"], ["n1"]), node("Concat", ["n1", "rest"], ["s"], axis=-1),
+        node("Reshape", ["gp", "s"], ["fl"]), *gemm,
+    ], [*WEIGHTS, ints("axes0", [0]), ints("rest", [4])],
+)  # fmt: skip
+half = [WEIGHTS[0], normal("w", 5, 2), WEIGHTS[2]]
+values["slice-opset-9"] = model([CONV, node("Slice", ["c"], ["s"], starts=[1], ends=[3], axes=[1]), *head("s")], half, 9)
+values["slice-negative"] = model(
+    [CONV, node("Slice", ["c", "from", "to", "axes"], ["s"]), *head("s")],
+    [*half, ints("from", [-2]), ints("to", [2**62]), ints("axes", [-3])],
+)
+values["concat-negative"] = model(
+    [CONV, node("Concat", ["c", "c"], ["cc"], axis=-3), *head("cc")], [WEIGHTS[0], normal("w", 5, 8), WEIGHTS[2]]
+)
+values["split-num-outputs"] = model(
+    [
+        node("Conv", ["x", "k5"], ["c"]), node("Split", ["c"], ["s", "t"], axis=-3, num_outputs=2),
+        node("Concat", ["t", "s"], ["cc"], axis=1), *head("cc"),
+    ], [normal("k5", 5, 3, 3, 3), normal("w", 5, 5), WEIGHTS[2]], 18,
+)  # fmt: skip
+values["squeeze-negative"] = model(
+    [CONV, *head("c", [node("Squeeze", ["gp", "axes"], ["fl"])])], [*WEIGHTS, ints("axes", [-1, -2])]
+)
+values["squeeze-twice"] = model(
+    [CONV, *head("c", [node("Squeeze", ["gp"], ["g3"], axes=[3]), node("Squeeze", ["g3"], ["fl"], axes=[2])])], WEIGHTS, 12
+)
+values["mean-negative"] = model(
+    [CONV, node("ReduceMean", ["c", "axes"], ["fl"], keepdims=0), *gemm], [*WEIGHTS, ints("axes", [-1, -2])], 18
+)
+values["shuffle"] = model(
+    [
+        CONV, node("Reshape", ["c", "table"], ["g"]), node("Transpose", ["g"], ["t"], perm=[0, 2, 1, 3, 4]),
+        node("Reshape", ["t", "row"], ["r"]), node("Conv", ["r", "k2"], ["c2"], group=4), *head("c2"),
+    ], [*WEIGHTS, normal("k2", 4, 1, 3, 3), ints("table", [0, 2, 2, 6, 6]), ints("row", [0, -1, 6, 6])],
+)  # fmt: skip
+values["dropout"] = model([CONV, node("Dropout", ["c", "ratio"], ["d"], seed=1), *head("d")], [*WEIGHTS, floats("ratio", 0.5)])
+
+# Linear layers.
+values["matmul"] = model([CONV, node("GlobalAveragePool", ["c"], ["gp"]), node("Flatten", ["gp"], ["fl"]), node("MatMul", ["fl", "w"], ["y"])], [WEIGHTS[0], normal("w", 4, 5)])  # fmt: skip
+values["matmul-add"] = model(
+    [
+        CONV, node("GlobalAveragePool", ["c"], ["gp"]), node("Flatten", ["gp"], ["fl"]), node("MatMul", ["fl", "w"], ["p"]),
+        node("Add", ["b", "p"], ["y"]),
+    ], [WEIGHTS[0], normal("w", 4, 5), normal("b", 1, 5)],
+)  # fmt: skip
+values["matmul-transposed"] = model(
+    [
+        CONV, node("GlobalAveragePool", ["c"], ["gp"]), node("Flatten", ["gp"], ["fl"]), node("Transpose", ["w"], ["wt"], perm=[1, 0]),
+        node("MatMul", ["fl", "wt"], ["y"]),
+    ], WEIGHTS[:2],
+)  # fmt: skip
+values["gemm-row-bias"] = model([CONV, *head("c")], [*WEIGHTS[:2], normal("b", 1, 5)])
+
+# Windows.
+for name, attributes in {
+    "same-upper": dict(auto_pad="SAME_UPPER"),
+    "same-lower": dict(auto_pad="SAME_LOWER", kernel_shape=[3, 3]),
+    "valid": dict(auto_pad="VALID", strides=[2, 2]),
+    "dilated": dict(dilations=[2, 2], pads=[2, 2, 2, 2]),
+    "unused-end-pads": dict(strides=[2, 2], pads=[1, 1, 0, 0]),
+}.items():
+    values[f"conv-{name}"] = model([node("Conv", ["x", "k"], ["c"], **attributes), *head("c")], WEIGHTS)
+values["max-pool-same"] = model(*pooled("MaxPool", 36, kernel_shape=[2, 2], strides=[2, 2], auto_pad="SAME_UPPER"))
+values["max-pool-ceil-even"] = model(*pooled("MaxPool", 36, kernel_shape=[2, 2], strides=[2, 2], ceil_mode=1))
+values["max-pool-padded"] = model(*pooled("MaxPool", 36, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]))
+values["average-pool"] = model(*pooled("AveragePool", 36, kernel_shape=[2, 2], strides=[2, 2], count_include_pad=0))
+values["average-pool-counted"] = model(
+    *pooled("AveragePool", 36, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1], count_include_pad=1)
+)
+values["average-pool-dilations-of-one"] = model(*pooled("AveragePool", 100, kernel_shape=[2, 2], dilations=[1, 1]), 19)
+
+# Normalisations.
+mean, std = [0.1, 0.5, 0.9], [0.2, 0.5, 0.8]
+tail = [node("Conv", ["x1", "k"], ["c"]), *head("c")]
+sub_div = [node("Sub", ["x", "m"], ["x0"]), node("Div", ["x0", "s"], ["x1"])]
+values["normalised"] = model([*sub_div, *tail], [*WEIGHTS, floats("m", mean, (3, 1, 1)), floats("s", std, (1, 3, 1, 1))])
+values["normalised-by-numbers"] = model([*sub_div, *tail], [*WEIGHTS, floats("m", 0.5), floats("s", [0.25])])
+values["normalised-by-product"] = model(
+    [node("Mul", ["f", "x"], ["x0"]), node("Add", ["x0", "a"], ["x1"]), *tail],
+    [*WEIGHTS, floats("f", 1 / np.array(std), (3, 1, 1)), floats("a", -np.array(mean) / std, (3, 1, 1))],
+)
+values["normalised-in-three"] = model(
+    [node("Mul", ["x", "f"], ["x9"]), node("Sub", ["x9", "m"], ["x0"]), node("Div", ["x0", "s"], ["x1"]), *tail],
+    [*WEIGHTS, floats("f", 255.0), floats("m", 255 * np.array(mean), (3, 1, 1)), floats("s", 255 * np.array(std), (3, 1, 1))],
+)
+values["equal-on-width-3"] = model(
+    [node("Sub", ["x", "m"], ["x0"]), node("Div", ["x0", "s"], ["x1"]), node("Conv", ["x1", "k"], ["c"], pads=[1, 1, 1, 1]), *head("c")],
+    [*WEIGHTS, floats("m", [0.5] * 3), floats("s", [0.25] * 3)], width=3,
+)  # fmt: skip
+
+# Half precision within, single outside.
+halves = [numpy_helper.from_array(numpy_helper.to_array(t).astype("f2"), t.name) for t in WEIGHTS]
+f16, f32 = TensorProto.FLOAT16, TensorProto.FLOAT
+values["half-with-kept-io"] = model(
+    [node("Cast", ["x"], ["xh"], to=f16), node("Conv", ["xh", "k"], ["c"]), node("GlobalAveragePool", ["c"], ["gp"]),
+     node("Flatten", ["gp"], ["fl"]), node("Gemm", ["fl", "w", "b"], ["yh"], transB=1), node("Cast", ["yh"], ["y"], to=f32)],
+    halves,
+)  # fmt: skip
+
+# What no layer is.
+refused["average-pool-dilations"] = model(*pooled("AveragePool", 64, kernel_shape=[2, 2], dilations=[2, 2]), 19)
+refused["max-pool-dilations"] = model(*pooled("MaxPool", 64, kernel_shape=[2, 2], dilations=[2, 2]))
+refused["average-pool-uncounted"] = model(*pooled("AveragePool", 36, kernel_shape=[3, 3], strides=[2, 2], pads=[1, 1, 1, 1]))
+refused["max-pool-ceil"] = model(*pooled("MaxPool", 36, kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1))
+refused["max-pool-same-uneven"] = model(*pooled("MaxPool", 36, kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER"))
+refused["reshape-of-a-vector"] = model(
+    [node("Flatten", ["x"], ["fl"]), node("Gemm", ["fl", "w", "b"], ["g"], transB=1), node("Reshape", ["g", "s"], ["y"])],
+    [normal("w", 10, 192), normal("b", 10), ints("s", [-1, 5])],
+)
+refused["columns-not-channels"] = model(
+    [*sub_div, node("Conv", ["x1", "k"], ["c"], pads=[1, 1, 1, 1]), *head("c")],
+    [*WEIGHTS, floats("m", mean), floats("s", std)], width=3,
+)  # fmt: skip
+refused["squeeze-all"] = model([CONV, *head("c", [node("Squeeze", ["gp"], ["fl"])])], WEIGHTS)
+refused["mean-over-channels"] = model([CONV, node("ReduceMean", ["c"], ["m"], axes=[1], keepdims=1), *classified(36, "m")[0]], classified(36, "m")[1])  # fmt: skip
+refused["scaled-gemm"] = model([*[CONV], *head("c")[:2], node("Gemm", ["fl", "w", "b"], ["y"], transB=1, alpha=0.5)], WEIGHTS)
+refused["bias-over-images"] = model([CONV, *head("c")], [*WEIGHTS[:2], normal("b", 2, 5)], batch=2)
+refused["bytes"] = model([node("Cast", ["x"], ["xf"], to=f32), node("Conv", ["xf", "k"], ["c"]), *head("c")], WEIGHTS, kind=TensorProto.UINT8)  # fmt: skip
+refused["no-classifier"] = model([CONV, node("Relu", ["c"], ["y"])], WEIGHTS[:1], classes=None)
+refused["softmax"] = model([CONV, *head("c")[:2], node("Gemm", ["fl", "w", "b"], ["g"], transB=1), node("Softmax", ["g"], ["y"])], WEIGHTS)  # fmt: skip
+refused["old-opset"] = model([CONV, *head("c")], WEIGHTS, 6)
+refused["batch-norm-training"] = model(
+    [CONV, node("BatchNormalization", ["c", "o", "b4", "b4", "o"], ["r", "rm", "rv"], training_mode=1), *head("r")],
+    [*WEIGHTS, floats("o", [1.0] * 4), floats("b4", [0.0] * 4)], 15,
+)  # fmt: skip
+refused["added-constant"] = model([CONV, node("Add", ["c", "a"], ["d"]), *head("d")], [*WEIGHTS, floats("a", [0.5] * 4, (4, 1, 1))])
+external = model([CONV, *head("c")], WEIGHTS)
+for tensor in external.graph.initializer:
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.ClearField("raw_data")
+    tensor.external_data.add(key="location", value="weights.bin")
+refused["external-data"] = external
+unknown = model([CONV, *head("c")], WEIGHTS)
+unknown.graph.node[1].attribute.add(name="exclude_outliers", type=onnx.AttributeProto.INT, i=1)
+refused["unknown-attribute"] = unknown
+
+FOLDER.mkdir(parents=True, exist_ok=True)
+for old in FOLDER.iterdir():
+    old.unlink()
+lines = []
+for name, made in values.items():
+    path = FOLDER / f"{name}.onnx"
+    onnx.save(made, path)
+    _, channels, height, width = [d.dim_value for d in made.graph.input[0].type.tensor_type.shape.dim]
+    count = 2 * channels * height * width
+    images = ((np.arange(count) * 0.618034) % 1).astype("f4").reshape(2, channels, height, width)
+    logits = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"x": images})[0]
+    tolerance = 1e-2 if "half" in name else 2e-5
+    lines.append(f"{name},{tolerance},{' '.join(f'{v:.9g}' for v in logits.astype('f4').ravel())}\n")
+for name, made in refused.items():
+    onnx.save(made, FOLDER / f"refused-{name}.onnx")
+(FOLDER / "values.csv").write_text("".join(lines))
