@@ -15,13 +15,13 @@ impl Import {
         let flow = self.flow(node, 0)?;
         let given = attributes.int("axis")?.unwrap_or(1);
         match axis(given, self.dims(flow).len() + 1)? {
-            1 => self.to_vector(node, flow),
+            1 => self.vector(node, flow),
             _ => Err(format!("axis = {given} is not a layer, only 1 is")),
         }
     }
 
     /// One vector an image.
-    fn to_vector(&mut self, node: &NodeProto, flow: Flow) -> Result<(), String> {
+    fn vector(&mut self, node: &NodeProto, flow: Flow) -> Result<(), String> {
         match flow {
             Flow::Pooled { of, .. } => self.bind(node, Flow::Node(of)),
             Flow::Node(id) if matches!(self.builder.shape(id), Shape::Vector(_)) => self.bind(node, flow),
@@ -50,8 +50,8 @@ impl Import {
                 self.bind(node, Flow::Pooled { of, ones: ones - axes.len() });
                 Ok(())
             }
-            Flow::Pooled { ones, .. } if trailing && axes.len() == ones => self.to_vector(node, flow),
-            Flow::Node(_) if trailing && axes == [2, 3] && dims[1..] == [1, 1] => self.to_vector(node, flow),
+            Flow::Pooled { ones, .. } if trailing && axes.len() == ones => self.vector(node, flow),
+            Flow::Node(_) if trailing && axes == [2, 3] && dims[1..] == [1, 1] => self.vector(node, flow),
             _ => Err(format!("axes = {given:?}: only the places of a pooled map are squeezed")),
         }
     }
@@ -79,7 +79,7 @@ impl Import {
                 self.bind(node, flow);
                 Ok(())
             }
-            (_, [_]) => self.to_vector(node, flow),
+            (_, [_]) => self.vector(node, flow),
             (Flow::Node(of), [groups, rest, places @ ..])
                 if groups.checked_mul(*rest) == Some(held[0]) && *places == held[1..] =>
             {
