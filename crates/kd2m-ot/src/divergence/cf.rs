@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64Mcg;
 
-use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
@@ -31,6 +31,7 @@ pub const ENTRY: Entry = Entry {
     source: "Chwialkowski et al. (2015); frequencies, Rahimi and Recht (2007)",
     cost: "O(F (n + m) d) time, O(F (n + m + d)) memory, F frequencies; the median bandwidth adds O((n + m)² d)",
     when: "mmd-rbf for large n: give a bandwidth and the cost is linear; noisier, since frequencies are sampled",
+    traits: Traits::PLAIN,
     options: OPTIONS,
     build,
 };

@@ -4,7 +4,7 @@
 use rand::{SeedableRng, seq::index};
 use rand_pcg::Pcg64Mcg;
 
-use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
@@ -24,6 +24,7 @@ pub const ENTRY: Entry = Entry {
     source: "Bińkowski et al., Demystifying MMD GANs (2018)",
     cost: "O(subsets · size² d) time, O(size d) memory",
     when: "to compare figures with FID/KID packages: unbiased, so it can be negative; to train with, mmd-poly is smoother",
+    traits: Traits::PLAIN,
     options: OPTIONS,
     build,
 };

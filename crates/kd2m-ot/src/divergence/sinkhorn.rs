@@ -2,7 +2,7 @@
 //! and the distance of the means (ε → ∞), never negative, zero only for equal measures (Feydy et al. 2019).
 //! Next: [`crate::solver::sinkhorn`] for the iteration; [`super::unbalanced`] shares this code.
 
-use super::{AnyDivergence, Divergence, Request};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
@@ -12,6 +12,19 @@ use crate::{
     real::Real,
     solution::{Plan, Solution, Status},
     solver::sinkhorn::{self, Found, Lane, Scores, Settings},
+};
+
+/// The line of the registry.
+pub const ENTRY: Entry = Entry {
+    name: "sinkhorn",
+    aliases: &[],
+    formula: "OT_ε(a,b) − ½ OT_ε(a,a) − ½ OT_ε(b,b), OT_ε = min over plans γ of Σ γ_ij ‖x_i − y_j‖² + ε KL(γ | a⊗b)",
+    source: "Feydy et al. (2019); Cuturi (2013)",
+    cost: "O(nmd) for the products, O(nm) a sweep, tens of sweeps; nm floats, or none above `memory`",
+    when: "a smooth relative of w2: stable gradients under noise, any weights, no n² memory for very large clouds",
+    traits: Traits::PLAIN,
+    options: OPTIONS,
+    build: build,
 };
 
 /// ε as a share of the mean cost, unless given.

@@ -94,18 +94,19 @@ impl Matching {
     /// An unknown metric or option; the nearest names are given.
     pub fn new(options: &Options, on: On) -> Result<Self, CriterionError> {
         let (entry, form) = registry::resolve(options.metric())?;
-        let labels = match (form, entry.name) {
-            (Form::WithinClasses, _) => LabelUse::Hard,
-            (Form::Joint, _) | (Form::Plain, "jw2") => LabelUse::Soft,
-            (Form::Plain, _) => LabelUse::None,
+        let labels = match form {
+            Form::WithinClasses => LabelUse::Hard,
+            Form::Joint => LabelUse::Soft,
+            Form::Plain if entry.traits.labels => LabelUse::Soft,
+            Form::Plain => LabelUse::None,
         };
         Ok(Self {
             name: options.metric().to_owned(),
             divergence: registry::build(options)?,
             on,
             labels,
-            any_widths: entry.name == "gw" && form != Form::Joint,
-            paired: entry.name == "mse",
+            any_widths: entry.traits.any_widths && form != Form::Joint,
+            paired: entry.traits.paired,
             projector: None,
             remembered: 0,
             memory: None,

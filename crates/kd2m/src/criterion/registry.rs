@@ -24,7 +24,7 @@ pub struct Card {
 
 /// All criteria: divergences first, then baselines.
 pub fn cards() -> Vec<Card> {
-    let matching = metrics::ENTRIES.iter().filter(|e| trains(e)).map(|e| Card {
+    let matching = metrics::ENTRIES.iter().filter(|e| e.traits.trains).map(|e| Card {
         name: e.name.to_owned(),
         aliases: owned(e.aliases),
         formula: e.formula.to_owned(),
@@ -45,11 +45,6 @@ pub fn cards() -> Vec<Card> {
         options: b.options.to_vec(),
     });
     matching.chain(baselines).collect()
-}
-
-/// Certified bounds have no gradient.
-fn trains(entry: &metrics::Entry) -> bool {
-    entry.name != "bounds"
 }
 
 fn owned(names: &[&str]) -> Vec<String> {
@@ -98,7 +93,9 @@ pub fn build_remembering(options: &Options, on: &str, per_class: usize) -> Resul
         return (found.build)(options);
     }
     match metrics::resolve(name) {
-        Ok((entry, _)) if trains(entry) => Ok(Box::new(Matching::new(options, On::parse(on))?.with_memory(per_class)?)),
+        Ok((entry, _)) if entry.traits.trains => {
+            Ok(Box::new(Matching::new(options, On::parse(on))?.with_memory(per_class)?))
+        }
         Ok((entry, _)) => Err(CriterionError::Config(format!(
             "{} has no gradient: it is a metric of `kd2m distance`, not a criterion",
             entry.name

@@ -14,10 +14,7 @@ use kd2m::Error;
 use kd2m_data::features::Number;
 use kd2m_ot::{
     Cloud, OtError, Real, Solution,
-    divergence::{
-        AnyDivergence, Divergence, Request,
-        registry::{self, Form},
-    },
+    divergence::{AnyDivergence, Divergence, Request, registry::Form},
 };
 
 use crate::{arguments::DistanceArguments, threads::use_threads};
@@ -97,7 +94,7 @@ where
 /// # Errors
 /// [`OtError::Numeric`], which says how to wait for it all the same.
 fn quick_enough(metric: &Metric, samples: usize) -> Result<(), OtError> {
-    match registry::comfortable_size(metric.base) {
+    match metric.entry.traits.comfortable {
         Some(most) if samples > most && metric.form == Form::Plain => Err(OtError::Numeric {
             metric: metric.name.clone(),
             message: format!("{samples} samples take long (cubic cost): to wait for it, give --metric {}", metric.name),

@@ -9,21 +9,6 @@ use serde_json::{Map, Value, json};
 use super::{Answer, inputs::Sample, metrics::Metric};
 use crate::output::show as print;
 
-/// Metrics whose value is the square of a distance in the units of the features, so that its root says something.
-const SQUARED: &[&str] = &[
-    "w2",
-    "jw2",
-    "bounds",
-    "sw2",
-    "max-sw2",
-    "gaussian-w2",
-    "gaussian-w2-diag",
-    "mmd-linear",
-    "mmd-rbf",
-    "mmd-poly",
-    "mse",
-];
-
 /// What was compared.
 pub struct Sizes {
     pub n: usize,
@@ -65,7 +50,7 @@ pub fn notes<T, U>(metric: &Metric, answer: &Answer<T>, a: &Sample<U>, b: &Sampl
     }
     let too_small = diagnostic("classes_too_small");
     if too_small > 0.0 {
-        eprintln!("note: {too_small} classes have too few samples for {} and are left out", metric.base);
+        eprintln!("note: {too_small} classes have too few samples for {} and are left out", metric.entry.name);
     }
     if diagnostic("classes_on_one_side") > 0.0 {
         one_sided(a, b);
@@ -115,7 +100,7 @@ fn status(status: &Status) -> String {
 }
 
 fn root<T>(metric: &Metric, solution: &Solution<T>) -> Option<f64> {
-    (SQUARED.contains(&metric.base) && solution.value >= 0.0).then(|| solution.value.sqrt())
+    (metric.entry.traits.squared && solution.value >= 0.0).then(|| solution.value.sqrt())
 }
 
 /// Two digits: of errors and gaps only the size matters.
