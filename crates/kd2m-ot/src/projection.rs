@@ -42,7 +42,7 @@ pub(crate) const DIRECTIONS: &[OptionSpec] = &[
 impl Directions {
     pub fn read(options: &Options) -> Result<Self, OtError> {
         let seed = options.parsed("seed", 0, "a whole number", |_| true)?;
-        Ok(Self { count: options.count("directions", 128)?, seed, drawn: Mutex::new(None) })
+        Ok(Self { count: options.count_of_rows("directions", 128)?, seed, drawn: Mutex::new(None) })
     }
 
     /// Unit vectors, row-major `[count, d]`, orthonormal within each block of d.

@@ -47,12 +47,13 @@ const fn temperature(default: &'static str) -> OptionSpec {
 }
 
 /// A weight inside a criterion: it may be 0, which leaves its part out.
-fn part(options: &Options, name: &str, default: f64) -> Result<f64, OtError> {
-    options.parsed(name, default, "a number of at least 0", |x: &f64| *x >= 0.0 && x.is_finite())
+pub(super) fn part(options: &Options, name: &str, default: f64) -> Result<f64, OtError> {
+    options.parsed(name, default, "a number from 0 to 1e9", |x: &f64| (0.0..=1e9).contains(x))
 }
 
-fn above_zero(options: &Options, name: &str, default: f64) -> Result<f64, OtError> {
-    Ok(options.positive(name)?.unwrap_or(default))
+/// A number above zero whose square single precision, which criteria compute in, keeps with all its digits.
+pub(super) fn above_zero(options: &Options, name: &str, default: f64) -> Result<f64, OtError> {
+    options.parsed(name, default, "a number from 1e-6 to 1e6", |x: &f64| (1e-6..=1e6).contains(x))
 }
 
 /// The baselines, in the order in which tables show them.

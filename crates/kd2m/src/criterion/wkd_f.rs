@@ -7,6 +7,7 @@ use kd2m_ot::Options;
 
 use super::{
     Criterion, CriterionError, Needs, Shapes, Term,
+    baselines::above_zero,
     regressor::Regressor,
     stages::{Choice, Stages},
     unit::positions,
@@ -35,7 +36,7 @@ impl WkdF {
     pub fn new(options: &Options) -> Result<Self, CriterionError> {
         Ok(Self {
             stages: Stages::parse(options, Choice::Last)?,
-            ratio: options.positive("ratio")?.unwrap_or(4.0),
+            ratio: above_zero(options, "ratio", 4.0)?,
             grid: options.count("grid", 1)?,
             parameters: None,
             regressors: Vec::new(),

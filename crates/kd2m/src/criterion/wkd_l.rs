@@ -11,6 +11,7 @@ use kd2m_ot::Options;
 
 use super::{
     Criterion, CriterionError, Needs, Shapes, Term,
+    baselines::{above_zero, part},
     class_cost::ClassCost,
     dkd::{MASKED, one_hot},
 };
@@ -40,11 +41,11 @@ impl WkdL {
     /// An option that cannot be read.
     pub fn new(options: &Options) -> Result<Self, CriterionError> {
         Ok(Self {
-            temperature: options.positive("temperature")?.unwrap_or(8.0),
-            gamma: options.parsed("gamma", 600.0, "a number of at least 0", |x: &f64| *x >= 0.0 && x.is_finite())?,
-            epsilon: options.positive("epsilon")?.unwrap_or(0.05),
+            temperature: above_zero(options, "temperature", 8.0)?,
+            gamma: part(options, "gamma", 600.0)?,
+            epsilon: above_zero(options, "epsilon", 0.05)?,
             iterations: options.count("iterations", 10)?,
-            sharpness: options.positive("sharpness")?.unwrap_or(1.0),
+            sharpness: above_zero(options, "sharpness", 1.0)?,
             images: options.count("images", 32)?,
             cost: None,
         })
