@@ -38,7 +38,11 @@ impl Joint {
     /// # Errors
     /// [`OtError::BadOption`].
     pub fn new(inner: Box<dyn AnyDivergence>, options: &Options) -> Result<Self, OtError> {
-        Ok(Self { name: options.metric().to_owned(), inner, beta: read_beta(options)? })
+        let beta = read_beta(options)?;
+        match beta.filter(|beta| *beta > 0.0 && !is_scale(beta)) {
+            Some(beta) => Err(options.bad("beta", &format!("{beta:e}"), "0, a number from 1e-100 to 1e100, or auto")),
+            None => Ok(Self { name: options.metric().to_owned(), inner, beta }),
+        }
     }
 }
 
@@ -50,8 +54,7 @@ pub(crate) fn read_beta(options: &Options) -> Result<Option<f64>, OtError> {
     match options.text("beta") {
         None | Some("auto") => Ok(None),
         Some(_) => {
-            let valid = |x: &f64| *x == 0.0 || is_scale(x);
-            options.parsed("beta", 0.0, "0, a number from 1e-100 to 1e100, or auto", valid).map(Some)
+            options.parsed("beta", 0.0, "a number not below 0, or auto", |x: &f64| *x >= 0.0 && x.is_finite()).map(Some)
         }
     }
 }
