@@ -54,7 +54,7 @@ pub struct CharacteristicFunction {
 
 fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
     Ok(Box::new(CharacteristicFunction {
-        frequencies: options.count("frequencies", 512)?,
+        frequencies: options.count_of_rows("frequencies", 512)?,
         bandwidth: Bandwidth::read(options)?,
         seed: options.parsed("seed", 0, "a whole number", |_| true)?,
         drawn: Mutex::new(None),
@@ -121,6 +121,7 @@ impl<T: Real> Estimated<T> for CharacteristicFunction {
         let (d, count) = (a.width(), self.frequencies);
         // A common shift of both clouds turns the phase of both functions alike: centred, the angles are small.
         let (points_a, points_b) = Points::centred(a, b);
+        self.bandwidth.check(ENTRY.name, &points_a, &points_b)?;
         let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b, None) else {
             return Ok(Estimate::of_coincident(a, b, request.gradient));
         };

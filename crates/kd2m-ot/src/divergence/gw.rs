@@ -93,7 +93,7 @@ impl Gromov {
             alpha,
             inner: Inner::from_word(options.choice("inner", &inner::WORDS)?),
             settings: Settings {
-                tolerance: options.positive("tolerance")?.unwrap_or(1e-9),
+                tolerance: options.tolerance(1e-9)?,
                 max_iterations: options.count("iterations", 500)?,
                 product_only: options.choice("starts", &["best", "product"])? == "product",
             },

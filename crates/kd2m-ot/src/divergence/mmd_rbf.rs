@@ -65,6 +65,7 @@ impl<T: Real> Estimated<T> for MmdRbf {
         equal_widths(ENTRY.name, a, b)?;
         let factors = self.estimator.factors(ENTRY.name, a, b)?;
         let (points_a, points_b) = Points::centred(a, b);
+        self.bandwidth.check(ENTRY.name, &points_a, &points_b)?;
         let keep = self.bandwidth.reads_distances();
         let stored = keep.then(|| Distances::of(&points_a, &points_b, request.gradient)).flatten();
         let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b, stored.as_ref()) else {

@@ -101,7 +101,7 @@ impl Debiased {
             metric,
             epsilon: options.positive("epsilon")?,
             rho,
-            tolerance: options.positive("tolerance")?.unwrap_or(1e-4),
+            tolerance: options.tolerance(1e-4)?,
             max_iterations: options.count("iterations", 2000)?,
             memory: options.count("memory", 1024)?.saturating_mul(1 << 20),
         })
@@ -135,6 +135,7 @@ impl<T: Lane> Estimated<T> for Debiased {
             return Ok(Estimate::of_coincident(a, b, request.gradient));
         }
         let settings = self.settings(mean_cost);
+        self.check_epsilon(settings.epsilon, mean_cost)?;
         let fits = |n: usize, m: usize| n.saturating_mul(m).saturating_mul(size_of::<T>()) <= self.memory;
         let problems = Problems { x: &x, y: &y, d, settings, mean_cost, fits: &fits, request };
         let found = problems.settled(problems.solve(None));
@@ -157,7 +158,27 @@ const MOVED: f64 = 0.1;
 /// Marginal errors cannot be brought below this many ε of the precision.
 const LEAST_TOLERANCE: f64 = 64.0;
 
+/// ε lies between these multiples of the mean cost.
+const EPSILONS: std::ops::RangeInclusive<f64> = 1e-12..=1e12;
+
 impl Debiased {
+    /// Fails for an ε beside which costs are all alike, or none are to `f64`.
+    fn check_epsilon(&self, epsilon: f64, mean_cost: f64) -> Result<(), OtError> {
+        if EPSILONS.contains(&(epsilon / mean_cost)) {
+            return Ok(());
+        }
+        let (least, most) = (EPSILONS.start() * mean_cost, EPSILONS.end() * mean_cost);
+        Err(OtError::BadOption {
+            metric: self.metric.to_owned(),
+            name: EPSILON.name.to_owned(),
+            value: format!("{epsilon:e}"),
+            expected: format!(
+                "for these features, of mean cost {mean_cost:.1e}, a number from {least:.0e} (for less, w2 is the limit) to {most:.0e} \
+                 (for more, mmd-linear)"
+            ),
+        })
+    }
+
     fn settings(&self, mean_cost: f64) -> Settings {
         Settings {
             epsilon: self.epsilon.unwrap_or(EPSILON_SHARE * mean_cost),

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use kd2m::Error;
-use kd2m_ot::{OtError, Solution, Status, divergence::registry::Form};
+use kd2m_ot::{OtError, Solution, Status, divergence::registry::Form, precision};
 use serde_json::{Map, Value, json};
 
 use super::{Answer, inputs::Sample, metrics::Metric};
@@ -38,7 +38,8 @@ pub fn notes<T, U>(metric: &Metric, answer: &Answer<T>, a: &Sample<U>, b: &Sampl
             "warning: {name} stopped at its cap before it converged (error {error:.1e}): the value is an estimate"
         );
     }
-    let diagnostic = |name: &str| answer.solution.diagnostics.iter().find(|(k, _)| *k == name).map_or(0.0, |(_, v)| *v);
+    rounding(metric, &answer.solution);
+    let diagnostic = |name: &str| answer.solution.diagnostic(name).unwrap_or(0.0);
     if diagnostic("saturated") > 0.0 {
         eprintln!(
             "warning: {} is saturated at its largest value, where its gradient is 0: it tells nothing more",
@@ -55,6 +56,22 @@ pub fn notes<T, U>(metric: &Metric, answer: &Answer<T>, a: &Sample<U>, b: &Sampl
     if diagnostic("classes_on_one_side") > 0.0 {
         one_sided(a, b);
     }
+}
+
+/// Says on stderr how little of a value rounding leaves, where that is told.
+pub fn rounding<T>(metric: &Metric, solution: &Solution<T>) {
+    let (Some(relative), Some(absolute)) =
+        (solution.diagnostic(precision::ROUNDING), solution.diagnostic(precision::ROUNDING_ABSOLUTE))
+    else {
+        return;
+    };
+    let (name, value) = (&metric.name, number(solution.value));
+    let size = if relative < 1.0 { format!("{:.1} %", 100.0 * relative) } else { "all of it".to_owned() };
+    eprintln!(
+        "warning: {name}: {value} may be off by {} ({size}), since it is a small difference of numbers that rounding blurs: \
+         centre both sets alike, and leave out samples far from all others",
+        small(absolute)
+    );
 }
 
 /// Names the classes that only one side has.
@@ -172,6 +189,9 @@ impl<'s> Table<'s> {
     /// # Errors
     /// stdout is closed.
     pub fn add<T>(&mut self, metric: &Metric, answer: Result<Answer<T>, OtError>) -> Result<(), Error> {
+        if let Ok(answer) = &answer {
+            rounding(metric, &answer.solution);
+        }
         if let Some(rows) = &mut self.json {
             rows.push(match answer {
                 Ok(answer) => json_of(metric, &answer, self.sizes),
