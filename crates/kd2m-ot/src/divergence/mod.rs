@@ -7,6 +7,8 @@ mod exact;
 mod exact_tests;
 pub mod registry;
 
+use rayon::prelude::*;
+
 use crate::{
     cloud::Cloud,
     error::OtError,
@@ -46,6 +48,18 @@ pub trait Divergence<T: Real>: Send + Sync {
 /// A divergence in both precisions, as the registry hands it out.
 pub trait AnyDivergence: Divergence<f32> + Divergence<f64> {}
 impl<D: Divergence<f32> + Divergence<f64>> AnyDivergence for D {}
+
+/// Many pairs of clouds at once: threads are shared over the pairs, and each answer is what the pair alone gives.
+///
+/// # Errors
+/// For each pair those of [`Divergence::evaluate`].
+pub fn evaluate_all<T: Real, D: Divergence<T> + ?Sized>(
+    divergence: &D,
+    pairs: &[(Cloud<T>, Cloud<T>)],
+    request: Request,
+) -> Vec<Result<Solution<T>, OtError>> {
+    pairs.par_iter().map(|(a, b)| divergence.evaluate(a, b, request)).collect()
+}
 
 /// Makes a file of each name a module, and its `ENTRY` a line of the registry.
 macro_rules! divergences {
