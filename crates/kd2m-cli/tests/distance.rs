@@ -208,7 +208,7 @@ fn digits_lost_to_rounding_are_told_on_stderr_in_json_and_by_strict() {
     let folder = Folder::new();
     // One sample at 10¹⁰ on both sides: its square leaves f64 no digit of a variance near 1.
     let side = |step: f32| {
-        let mut z: Vec<f32> = (0..24u8).map(|k| f32::from(k * 37 % 23) * 0.1 * step).collect();
+        let mut z: Vec<f32> = (0..24u16).map(|k| f32::from(k * 37 % 23) * 0.1 * step).collect();
         z[..3].fill(1e10);
         z
     };
@@ -275,7 +275,10 @@ fn bad_input_is_one_sentence_and_exit_code_2() {
         ("a.npy b.npy --metric class-sinkhron", "unknown metric `class-sinkhron`; did you mean class-sinkhorn?"),
         ("a.npy b.npy --metric xyzzy", "unknown metric `xyzzy`; `kd2m list metrics` shows all"),
         ("a.npy b.npy --metric sw2 --set direction=4", "sw2 has no option `direction`; did you mean directions?"),
-        ("a.npy b.npy --metric sw2 --set directions=0", "sw2: directions = 0: expected a whole number above 0"),
+        (
+            "a.npy b.npy --metric sw2 --set directions=0",
+            "sw2: directions = 0: expected a whole number from 1 to 1000000",
+        ),
         ("a.npy b.npy --metric w2 --set a=1", "w2 has no option `a`; `kd2m list metrics` shows all"),
         (
             "a.npy b.npy --metric sw2 --set directions",

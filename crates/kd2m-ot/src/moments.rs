@@ -162,10 +162,11 @@ pub(crate) fn middle<T: Real>(cloud: &Cloud<T>) -> Vec<T> {
     let more = |x: T, y: T| if y > x { y } else { x };
     let median = |x: T, y: T, z: T| more(less(x, y), less(more(x, y), z));
     let mut middle = vec![T::zero(); cloud.width()];
+    let [a, b, c, d, e, f, g, h, i] = rows.map(|row| &row[..middle.len()]);
     Arch::new().dispatch(|| {
         for (k, middle) in middle.iter_mut().enumerate() {
-            let of = |j: usize| median(rows[j][k], rows[j + 1][k], rows[j + 2][k]);
-            *middle = median(of(0), of(3), of(6));
+            let (first, second) = (median(a[k], b[k], c[k]), median(d[k], e[k], f[k]));
+            *middle = median(first, second, median(g[k], h[k], i[k]));
         }
     });
     middle

@@ -126,7 +126,7 @@ where
 /// Whether an answer in single precision is so far off that `f64` will have to give it, whatever else is added to it.
 pub(crate) fn is_hopeless<T: Real>(error: f64, value: f64) -> bool {
     const FAR: f64 = 10.0;
-    T::singles(&[]).is_some() && !(error <= FAR * REDONE_FROM * value.abs())
+    T::singles(&[]).is_some() && (error > FAR * REDONE_FROM * value.abs() || error.is_nan())
 }
 
 /// Whether the error of a value in single precision would be accepted: for divergences that can save work by knowing it early.

@@ -81,7 +81,7 @@ pub(crate) struct Lines<T> {
     /// Its derivative with respect to each projection of A, row-major `[count, n]`; empty where no gradient is wanted.
     pub slopes: Vec<T>,
     /// Along each direction, how far the slopes may be off in norm because projections that differ by rounding may stand in the wrong
-    /// order, `[count]`; 0 without a gradient.
+    /// order, `[count]`; 0 without a gradient, and in `f64`, which has no better to turn to.
     pub unresolved: Vec<f64>,
 }
 
@@ -112,7 +112,7 @@ pub(crate) fn along<T: Real>(a: &Points<T>, b: &Points<T>, directions: &[T], gra
                 slopes[i as usize] += T::of(2.0 * mass * difference);
             }
         });
-        if gradient {
+        if gradient && T::singles(&[]).is_some() {
             *unresolved = out_of_order(x, order_x, slopes);
         }
     };

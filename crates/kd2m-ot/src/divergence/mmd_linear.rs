@@ -74,6 +74,10 @@ impl<T: Real> Estimated<T> for MmdLinear {
             let mut gradient = Vec::with_capacity(a.len() * a.width());
             for i in 0..a.len() {
                 let scale = 2.0 * a.weight(i);
+                if noise_a == 0.0 {
+                    gradient.extend(difference.iter().map(|delta| T::of(scale * delta)));
+                    continue;
+                }
                 let own = mean_a.residuals(a.row(i)).map(|r| noise_a * r);
                 gradient.extend(difference.iter().zip(own).map(|(delta, own)| T::of(scale * (delta - own))));
             }
