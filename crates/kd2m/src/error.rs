@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::{criterion::CriterionError, engine::EngineError};
+use crate::{batch::CopyError, criterion::CriterionError, engine::EngineError};
 
 /// Why a run did not finish. Messages say what, where and what to do.
 #[derive(Debug, Error)]
@@ -21,10 +21,22 @@ pub enum Error {
     Distance(#[from] kd2m_ot::OtError),
     #[error(transparent)]
     Criterion(#[from] CriterionError),
+    #[error("arm {arm}: {source}")]
+    Arm { arm: String, source: CriterionError },
     #[error(transparent)]
     Engine(#[from] EngineError),
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     #[error("cannot {doing} {}: {source}", path.display())]
     Io { doing: &'static str, path: PathBuf, source: std::io::Error },
+    /// Processes that share a grid's folder take turns by it.
+    #[error("cannot lock {}: {source}; make the folder writable, or give --out a folder on another disk", path.display())]
+    Lock { path: PathBuf, source: std::io::Error },
+    /// A thread of a grid broke.
+    #[error("a worker ended early: {why}")]
+    Worker { why: String },
+    #[error("cannot start a thread: {source}; run fewer at once with --jobs")]
+    Thread { source: std::io::Error },
     #[error("{0}")]
     RunFolder(String),
     /// A warning where `--strict` was asked for.
@@ -51,7 +63,8 @@ impl Error {
     /// 1 for something that went wrong while running, 2 for bad input or usage.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::NotFinite { .. } | Error::Strict(_) => 1,
+            Error::NotFinite { .. } | Error::Strict(_) | Error::Copy(_) => 1,
+            Error::Criterion(CriterionError::Copy(_)) | Error::Engine(EngineError::Copy(_)) => 1,
             _ => 2,
         }
     }

@@ -29,10 +29,16 @@ pub mod vid;
 pub mod wkd_f;
 pub mod wkd_l;
 
+use std::fmt;
+
 use burn::tensor::{Device, Tensor};
+use kd2m_ot::error::nearest_names;
 use thiserror::Error;
 
-use crate::{batch::Batch, parameters::ParameterSet};
+use crate::{
+    batch::{Batch, CopyError},
+    parameters::ParameterSet,
+};
 
 /// What a criterion reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,6 +86,48 @@ impl NetworkShapes {
     }
 }
 
+/// A name that is no output of a network: what it could have been, and what there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownOutput {
+    name: String,
+    /// `student` or `teacher`.
+    who: &'static str,
+    near: Vec<String>,
+    /// What every network gives, where one of these could stand in place of a stage.
+    always: &'static [&'static str],
+    /// What the network has; without sizes, which depend on the images.
+    stages: Vec<String>,
+}
+
+impl UnknownOutput {
+    /// Of `network`, which has no stage of this name; `always` lists what else could have been meant.
+    pub fn new(name: &str, who: &'static str, network: &NetworkShapes, always: &'static [&'static str]) -> Self {
+        let known = always.iter().copied().chain(network.maps.iter().map(|(stage, _)| stage.as_str()));
+        Self {
+            name: name.to_owned(),
+            who,
+            near: nearest_names(name, known),
+            always,
+            stages: network.maps.iter().map(|(stage, _)| stage.clone()).collect(),
+        }
+    }
+}
+
+impl fmt::Display for UnknownOutput {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { name, who, near, always, stages } = self;
+        write!(f, "the {who} has no stage `{name}`")?;
+        if !near.is_empty() {
+            write!(f, "; did you mean {}?", near.join(" or "))?;
+        }
+        let stages = if stages.is_empty() { "no stages with a map".to_owned() } else { stages.join(", ") };
+        match always {
+            [] => write!(f, " It has {stages}"),
+            _ => write!(f, " It has {} and {stages}", always.join(", ")),
+        }
+    }
+}
+
 /// Named numbers beside a loss that a person may want to see.
 pub type Diagnostics = Vec<(String, f64)>;
 
@@ -110,10 +158,14 @@ impl Term {
 pub enum CriterionError {
     #[error("{0}")]
     Config(String),
+    #[error("criterion {criterion}: {unknown}")]
+    UnknownOutput { criterion: String, unknown: UnknownOutput },
     #[error("a criterion was evaluated before `prepare` made it for the networks' sizes")]
     Unprepared,
     #[error(transparent)]
     Distance(#[from] kd2m_ot::OtError),
+    #[error(transparent)]
+    Copy(#[from] CopyError),
 }
 
 impl CriterionError {
@@ -154,8 +206,11 @@ pub trait Criterion: Send {
     }
 
     /// Memories and queues, for exact resume.
-    fn state(&self) -> kd2m_nn::Weights {
-        kd2m_nn::Weights::new()
+    ///
+    /// # Errors
+    /// A memory that cannot be copied from its device.
+    fn state(&self) -> Result<kd2m_nn::Weights, CopyError> {
+        Ok(kd2m_nn::Weights::new())
     }
 
     /// Puts a saved memory back.

@@ -245,6 +245,8 @@ pub(crate) mod tests {
             seconds: 1.5,
             step_ms: 2.5,
             criteria_ms: [("w2".to_owned(), 0.5)].into(),
+            // Refused where it is not finite, so never null within.
+            normalisation: None,
         }
     }
 
@@ -257,6 +259,7 @@ pub(crate) mod tests {
             test_accuracy: 97.5,
             test_top5: Some(99.5),
             calibration: Some(calibration()),
+            normalisation: None,
         }
     }
 
