@@ -75,10 +75,8 @@ impl Objective {
         let ce_weight = arm.ce_weight.unwrap_or(config.train.ce_weight);
         let objective = Self { ce_weight, label_smoothing: config.optim.label_smoothing, terms };
         if ce_weight == 0.0 && objective.terms.iter().all(|t| t.weight == 0.0) {
-            return Err(Error::Config(format!(
-                "arm {}: ce_weight is 0 and no loss has a weight above 0: nothing to minimise",
-                arm.name
-            )));
+            let why = "ce_weight is 0 and no loss has a weight above 0: nothing to minimise".to_owned();
+            return Err(Error::ArmKey { arm: arm.name.clone(), why });
         }
         Ok(objective)
     }

@@ -349,7 +349,10 @@ fn errors_say_what_and_what_to_do() {
     let value = refused(Options::new("crd").set("momentum", 1.0), &shapes);
     assert!(value.contains("momentum = 1"), "{value}");
     let stage = refused(Options::new("fitnet").set("stages", "layer9"), &shapes);
-    assert!(stage.contains("no map `layer9`") && stage.contains("layer1 3×4×4"), "{stage}");
+    assert!(
+        stage.contains("no stage `layer9`; did you mean layer1 or layer2?") && stage.contains("layer1 3×4×4"),
+        "{stage}"
+    );
     let grid = refused(Options::new("wkd-f").set("grid", 2), &shapes);
     assert!(grid.contains("2×2") && grid.contains("grid = 2"), "{grid}");
     let two = refused(Options::new("wkd-l"), &Shapes { classes: 2, ..golden.shapes() });

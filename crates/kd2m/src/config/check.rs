@@ -80,7 +80,7 @@ impl Config {
             ),
         ];
         if let Some((_, key, why)) = rules.iter().find(|(ok, ..)| !ok) {
-            return Err(Error::Config(format!("{key} is {why}")));
+            return Err(Error::Key { key: (*key).to_owned(), why: format!("is {why}") });
         }
         self.teacher.preprocessing().check()?;
         self.student.preprocessing().check()?;
@@ -107,7 +107,7 @@ impl Config {
             }
             _ => return Ok(()),
         };
-        Err(Error::Config(format!("arm {name}: head_lipschitz {wrong}")))
+        Err(Error::ArmKey { arm: name.clone(), why: format!("head_lipschitz {wrong}") })
     }
 }
 
@@ -131,7 +131,7 @@ fn check_stages(
     for ((who, network), read) in networks.iter().zip([needs.student_maps, needs.teacher_maps]) {
         let Some(network) = network else { continue };
         if let Some(stage) = read.iter().find(|stage| network.map(stage).is_none()) {
-            let unknown = UnknownOutput::new(stage, who, network, always);
+            let unknown = UnknownOutput::new(stage, who, network, always).without_sizes();
             return Err(CriterionError::UnknownOutput { criterion: loss.criterion.clone(), unknown });
         }
     }
@@ -142,25 +142,26 @@ fn check_arm(arm: &ArmConfig, networks: &[(&'static str, Option<NetworkShapes>);
     if !valid_name(&arm.name) {
         return Err(Error::Config(format!("arm name {:?}: use letters, digits, `-`, `_`, `.`, `+`", arm.name)));
     }
+    let wrong = |why| Error::ArmKey { arm: arm.name.clone(), why };
     if let Some(weight) = arm.ce_weight.filter(|weight| !moderate(*weight)) {
-        return Err(Error::Config(format!("arm {}: ce_weight is {weight}: from 0 to {LARGE}", arm.name)));
+        return Err(wrong(format!("ce_weight is {weight}: from 0 to {LARGE}")));
     }
     for loss in &arm.losses {
         // Neither JSON nor a criterion has a use for them.
         let not_finite = |value: &toml::Value| value.as_float().is_some_and(|x| !x.is_finite());
         if let Some((key, value)) = loss.options.iter().find(|(_, value)| not_finite(value)) {
-            return Err(Error::Config(format!("arm {}: {key} is {value}: a finite number is needed", arm.name)));
+            return Err(wrong(format!("{key} is {value}: a finite number is needed")));
         }
         registry::build_remembering(&loss.criterion_options(), &loss.on, loss.memory)
             .and_then(|criterion| check_stages(loss, criterion.as_ref(), networks))
             .map_err(|source| Error::Arm { arm: arm.name.clone(), source })?;
         let (weight, warmup) = (loss.resolved_weight(), loss.warmup_epochs);
-        let wrong = match () {
+        let why = match () {
             () if !not_negative(weight) => format!("the weight of {} is {weight}: not negative", loss.criterion),
             () if !moderate(warmup) => format!("warmup_epochs of {} is {warmup}: from 0 to {LARGE}", loss.criterion),
             () => continue,
         };
-        return Err(Error::Config(format!("arm {}: {wrong}", arm.name)));
+        return Err(wrong(why));
     }
     Ok(())
 }

@@ -191,7 +191,7 @@ impl Criterion for Crd {
 
     fn load_state(&mut self, state: &Weights) -> Result<(), CriterionError> {
         let ready = self.ready.as_mut().ok_or(CriterionError::Unprepared)?;
-        let wrong = |m: String| CriterionError::Config(format!("saved memory of crd: {m}"));
+        let wrong = |why| CriterionError::SavedMemory { criterion: "crd".to_owned(), why };
         for (memory, key) in ready.memories.iter_mut().zip(["memory.student", "memory.teacher"]) {
             let shape = memory.dims();
             let saved = fitting(state, key, &shape).map_err(wrong)?;

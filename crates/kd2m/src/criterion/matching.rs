@@ -124,10 +124,9 @@ impl Matching {
     /// A divergence that compares sample by sample: a memory would add a constant.
     pub fn with_memory(mut self, per_class: usize) -> Result<Self, CriterionError> {
         if per_class > 0 && self.paired {
-            return Err(CriterionError::Config(format!(
-                "criterion {} compares sample by sample, so a memory would only add a constant: leave `memory` at 0",
-                self.name
-            )));
+            let why =
+                "compares sample by sample, so a memory would only add a constant: leave `memory` at 0".to_owned();
+            return Err(CriterionError::Unused { criterion: self.name, why });
         }
         self.remembered = per_class;
         Ok(self)
@@ -237,7 +236,7 @@ impl Criterion for Matching {
 
     fn load_state(&mut self, state: &Weights) -> Result<(), CriterionError> {
         let Some(memory) = &mut self.memory else { return Ok(()) };
-        let wrong = |m| CriterionError::Config(format!("saved memory of {}: {m}", self.name));
+        let wrong = |why| CriterionError::SavedMemory { criterion: self.name.clone(), why };
         memory.load_state(state).map_err(wrong)
     }
 

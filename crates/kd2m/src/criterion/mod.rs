@@ -95,8 +95,8 @@ pub struct UnknownOutput {
     near: Vec<String>,
     /// What every network gives, where one of these could stand in place of a stage.
     always: &'static [&'static str],
-    /// What the network has; without sizes, which depend on the images.
-    stages: Vec<String>,
+    /// What the network has, with sizes where the images are known.
+    stages: Vec<(String, Option<[usize; 3]>)>,
 }
 
 impl UnknownOutput {
@@ -108,8 +108,16 @@ impl UnknownOutput {
             who,
             near: nearest_names(name, known),
             always,
-            stages: network.maps.iter().map(|(stage, _)| stage.clone()).collect(),
+            stages: network.maps.iter().map(|(stage, shape)| (stage.clone(), Some(*shape))).collect(),
         }
+    }
+}
+
+impl UnknownOutput {
+    /// Of a network that was built for other images than the run's: only the names of its stages count.
+    pub fn without_sizes(mut self) -> Self {
+        self.stages.iter_mut().for_each(|(_, shape)| *shape = None);
+        self
     }
 }
 
@@ -120,7 +128,14 @@ impl fmt::Display for UnknownOutput {
         if !near.is_empty() {
             write!(f, "; did you mean {}?", near.join(" or "))?;
         }
-        let stages = if stages.is_empty() { "no stages with a map".to_owned() } else { stages.join(", ") };
+        let stage = |(name, shape): &(String, Option<[usize; 3]>)| match shape {
+            Some([c, h, w]) => format!("{name} {c}×{h}×{w}"),
+            None => name.clone(),
+        };
+        let stages = match stages.as_slice() {
+            [] => "no stages with a map".to_owned(),
+            all => all.iter().map(stage).collect::<Vec<_>>().join(", "),
+        };
         match always {
             [] => write!(f, " It has {stages}"),
             _ => write!(f, " It has {} and {stages}", always.join(", ")),
@@ -160,6 +175,12 @@ pub enum CriterionError {
     Config(String),
     #[error("criterion {criterion}: {unknown}")]
     UnknownOutput { criterion: String, unknown: UnknownOutput },
+    /// A memory of a checkpoint that is not this criterion's.
+    #[error("saved memory of {criterion}: {why}")]
+    SavedMemory { criterion: String, why: String },
+    /// A criterion that has no use for a key of its loss.
+    #[error("criterion {criterion} {why}")]
+    Unused { criterion: String, why: String },
     #[error("a criterion was evaluated before `prepare` made it for the networks' sizes")]
     Unprepared,
     #[error(transparent)]

@@ -234,7 +234,7 @@ mod tests {
     fn errors_name_what_there_is() {
         let missing = chosen("layer3", Choice::Last).unwrap_err();
         assert!(missing.contains("the teacher has no stage `layer3`; did you mean layer1 or layer2?"), "{missing}");
-        assert!(missing.ends_with("It has stem, layer1, layer2, last"), "{missing}");
+        assert!(missing.ends_with("It has stem 4×8×8, layer1 6×4×8, layer2 7×4×4, last 8×1×1"), "{missing}");
         let empty = chosen("layer1,,layer2", Choice::Last).unwrap_err();
         assert!(empty.contains("student:teacher"), "{empty}");
         let vectors = Shapes { student: network(&[]), ..shapes() };

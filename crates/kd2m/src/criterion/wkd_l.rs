@@ -108,6 +108,7 @@ impl Criterion for WkdL {
 
     fn load_state(&mut self, state: &Weights) -> Result<(), CriterionError> {
         let cost = self.cost.as_mut().ok_or(CriterionError::Unprepared)?;
-        cost.load_state(state).map_err(|m| CriterionError::Config(format!("saved memory of wkd-l: {m}")))
+        let wrong = |why| CriterionError::SavedMemory { criterion: "wkd-l".to_owned(), why };
+        cost.load_state(state).map_err(wrong)
     }
 }

@@ -2,8 +2,18 @@
 //! Read off graph and weights, so that every network of the zoo has one. Next: [`super::lipschitz`], [`super::mismatch`].
 
 use kd2m_nn::{Graph, Layer, NamedTensor, Weights};
+use thiserror::Error;
 
 use crate::{config::ArmConfig, criterion::projector, objective::learned_key};
+
+/// Why a network has no classifier that the theory could read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HeadError {
+    #[error("the logits of {model} are no linear layer on its features")]
+    NotLinear { model: String },
+    #[error("{model} has no tensor {key}")]
+    Missing { model: String, key: String },
+}
 
 /// z ↦ W z + b with W `[outputs, inputs]`, row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,15 +44,15 @@ impl Affine {
     /// The classifier of a network: the linear layer from its features to its logits.
     ///
     /// # Errors
-    /// In words: logits that are no linear function of the features, or a tensor that is missing.
-    pub fn head(graph: &Graph, weights: &Weights) -> Result<Self, String> {
+    /// Logits that are no linear function of the features, or a tensor that is missing.
+    pub fn head(graph: &Graph, weights: &Weights) -> Result<Self, HeadError> {
         let node = graph.node(graph.logits());
         match node.layer {
             Layer::Linear(_) if node.inputs == [graph.features()] => {}
-            _ => return Err(format!("the logits of {} are no linear layer on its features", graph.name)),
+            _ => return Err(HeadError::NotLinear { model: graph.name.clone() }),
         }
-        let weight = weights.get(&format!("{}.weight", node.name));
-        let weight = weight.ok_or_else(|| format!("{} has no tensor {}.weight", graph.name, node.name))?;
+        let key = format!("{}.weight", node.name);
+        let Some(weight) = weights.get(&key) else { return Err(HeadError::Missing { model: graph.name.clone(), key }) };
         Ok(Self::new(weight, weights.get(&format!("{}.bias", node.name))))
     }
 
