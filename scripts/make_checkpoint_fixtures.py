@@ -1,9 +1,17 @@
+#!/usr/bin/env python3
 """Writes the small PyTorch checkpoints under crates/kd2m-nn/tests/fixtures, which tests/checkpoints.rs reads.
 
     python scripts/make_checkpoint_fixtures.py
 
 Values are simple functions of position, so that the tests know them without a second file. Needs torch.
 """
+
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
 
 import argparse
 from collections import OrderedDict

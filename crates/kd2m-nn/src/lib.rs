@@ -7,7 +7,6 @@ pub mod graph;
 pub mod init;
 pub mod layer;
 pub mod onnx;
-mod picture;
 pub mod weights;
 pub mod zoo;
 

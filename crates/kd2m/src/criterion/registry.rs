@@ -80,15 +80,14 @@ pub fn build(options: &Options, on: &str) -> Result<Box<dyn Criterion>, Criterio
 /// As [`build`], or a criterion that has no use for a memory.
 pub fn build_remembering(options: &Options, on: &str, per_class: usize) -> Result<Box<dyn Criterion>, CriterionError> {
     let name = options.metric();
+    let unused = |why| CriterionError::Unused { criterion: name.to_owned(), why };
     if let Some(found) = baseline(name) {
         options.check_names(found.options)?;
         if on != "features" {
-            let message = format!("criterion {name} chooses its own outputs: leave `on` out (got on = \"{on}\")");
-            return Err(CriterionError::Config(message));
+            return Err(unused(format!("chooses its own outputs: leave `on` out (got on = \"{on}\")")));
         }
         if per_class > 0 {
-            let message = format!("criterion {name} takes no class-wise memory: leave `memory` at 0 (got {per_class})");
-            return Err(CriterionError::Config(message));
+            return Err(unused(format!("takes no class-wise memory: leave `memory` at 0 (got {per_class})")));
         }
         return (found.build)(options);
     }

@@ -58,7 +58,7 @@ impl<'a> Tracker<'a> {
             val: &setup.val,
             labels: setup.val.iter().map(|i| labels[*i as usize]).collect(),
             teacher: Features::of(engine.as_mut(), &setup.dataset, Part::Train, &setup.val)?,
-            teacher_head: Affine::head(&setup.teacher, teacher).map_err(Error::Config)?,
+            teacher_head: Affine::head(&setup.teacher, teacher)?,
             settings: Settings::new(config.train.batch_size),
         }))
     }
@@ -84,7 +84,7 @@ impl<'a> Tracker<'a> {
             student: &student,
             teacher: &self.teacher,
             labels: &self.labels,
-            student_head: &Affine::head(self.student, weights).map_err(Error::Config)?,
+            student_head: &Affine::head(self.student, weights)?,
             teacher_head: &self.teacher_head,
             projector: projector.as_ref(),
         };

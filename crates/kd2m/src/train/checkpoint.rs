@@ -90,7 +90,7 @@ impl Checkpoints {
     pub fn metrics(&self, history: &[EpochRecord]) -> Result<(), Error> {
         let mut text = String::new();
         for record in history {
-            text += &serde_json::to_string(record).map_err(|e| Error::Config(e.to_string()))?;
+            text += &serde_json::to_string(record).map_err(Error::json("metrics.jsonl"))?;
             text.push('\n');
         }
         files::write(&self.folder.join("metrics.jsonl"), text.as_bytes())?;
