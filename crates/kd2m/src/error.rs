@@ -46,7 +46,7 @@ pub enum Error {
     #[error(transparent)]
     Criterion(#[from] CriterionError),
     #[error("arm {arm}: {source}")]
-    Arm { arm: String, source: CriterionError },
+    Arm { arm: String, source: Box<CriterionError> },
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error(transparent)]

@@ -131,7 +131,7 @@ fn check_stages(
     for ((who, network), read) in networks.iter().zip([needs.student_maps, needs.teacher_maps]) {
         let Some(network) = network else { continue };
         if let Some(stage) = read.iter().find(|stage| network.map(stage).is_none()) {
-            let unknown = UnknownOutput::new(stage, who, network, always).without_sizes();
+            let unknown = Box::new(UnknownOutput::new(stage, who, network, always).without_sizes());
             return Err(CriterionError::UnknownOutput { criterion: loss.criterion.clone(), unknown });
         }
     }
@@ -154,7 +154,7 @@ fn check_arm(arm: &ArmConfig, networks: &[(&'static str, Option<NetworkShapes>);
         }
         registry::build_remembering(&loss.criterion_options(), &loss.on, loss.memory)
             .and_then(|criterion| check_stages(loss, criterion.as_ref(), networks))
-            .map_err(|source| Error::Arm { arm: arm.name.clone(), source })?;
+            .map_err(|source| Error::Arm { arm: arm.name.clone(), source: Box::new(source) })?;
         let (weight, warmup) = (loss.resolved_weight(), loss.warmup_epochs);
         let why = match () {
             () if !not_negative(weight) => format!("the weight of {} is {weight}: not negative", loss.criterion),

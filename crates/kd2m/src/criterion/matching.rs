@@ -181,7 +181,7 @@ impl Criterion for Matching {
             On::Logits | On::Probabilities => Ok(shapes.classes),
             On::Stage(stage) => network.map(stage).map(|[c, ..]| c).ok_or_else(|| CriterionError::UnknownOutput {
                 criterion: self.name.clone(),
-                unknown: UnknownOutput::new(stage, who, network, OUTPUTS),
+                unknown: Box::new(UnknownOutput::new(stage, who, network, OUTPUTS)),
             }),
         };
         let (student, teacher) = (width(&shapes.student, "student")?, width(&shapes.teacher, "teacher")?);

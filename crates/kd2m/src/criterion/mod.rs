@@ -174,7 +174,7 @@ pub enum CriterionError {
     #[error("{0}")]
     Config(String),
     #[error("criterion {criterion}: {unknown}")]
-    UnknownOutput { criterion: String, unknown: UnknownOutput },
+    UnknownOutput { criterion: String, unknown: Box<UnknownOutput> },
     /// A memory of a checkpoint that is not this criterion's.
     #[error("saved memory of {criterion}: {why}")]
     SavedMemory { criterion: String, why: String },

@@ -106,7 +106,7 @@ impl Stages {
         let find = |network: &NetworkShapes, stage: &str, who| {
             network.map(stage).ok_or_else(|| CriterionError::UnknownOutput {
                 criterion: self.criterion.clone(),
-                unknown: UnknownOutput::new(stage, who, network, &[]),
+                unknown: Box::new(UnknownOutput::new(stage, who, network, &[])),
             })
         };
         let sizes = self.pairs.iter().map(|pair| {
