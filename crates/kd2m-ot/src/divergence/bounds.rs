@@ -27,7 +27,7 @@ pub const ENTRY: Entry = Entry {
     when: "sets too large for an exact plan; kd2m distance only, no gradient",
     traits: Traits { trains: false, ..Traits::SQUARED },
     options: OPTIONS,
-    build: build,
+    build,
 };
 
 /// The options of `bounds`.

@@ -27,7 +27,7 @@ pub const ENTRY: Entry = Entry {
     when: "student and teacher features have different widths or no common axes: shapes are compared, no projector is learned",
     traits: Traits { any_widths: true, comfortable: Some(COMFORTABLE), ..Traits::PLAIN },
     options: OPTIONS,
-    build: build,
+    build,
 };
 
 /// Samples a side up to which steps of cubic cost take seconds.

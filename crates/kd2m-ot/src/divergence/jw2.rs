@@ -25,7 +25,7 @@ pub const ENTRY: Entry = Entry {
     when: "labels or logits should decide with the features which samples are compared; needs labels on both sides",
     traits: Traits { labels: true, ..Traits::SQUARED },
     options: OPTIONS,
-    build: build,
+    build,
 };
 
 /// A probability of the student below this counts as this in a logarithm; the gradient there is 0.

@@ -24,7 +24,7 @@ pub const ENTRY: Entry = Entry {
     when: "a smooth relative of w2: stable gradients under noise, any weights, no n² memory for very large clouds",
     traits: Traits::PLAIN,
     options: OPTIONS,
-    build: build,
+    build,
 };
 
 /// ε as a share of the mean cost, unless given.

@@ -15,7 +15,7 @@ pub const ENTRY: Entry = Entry {
     when: "as w2, where single outliers should not weigh by their square",
     traits: Traits::PLAIN,
     options: super::exact::OPTIONS,
-    build: build,
+    build,
 };
 
 /// Exact W₁.

@@ -15,7 +15,7 @@ pub const ENTRY: Entry = Entry {
     when: "first choice: exact, free of parameters, and cheaper than its entropic relatives at every size",
     traits: Traits::SQUARED,
     options: super::exact::OPTIONS,
-    build: build,
+    build,
 };
 
 /// Exact W₂², squared.

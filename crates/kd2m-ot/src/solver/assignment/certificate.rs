@@ -40,15 +40,14 @@ pub(crate) fn certify<R: Rows>(isa: Isa, crew: &Crew, rows: &R, matching: Matchi
     // Potentials only fell since the others' bounds were taken, so their reduced costs only rose.
     let mut u = Vec::with_capacity(n);
     let (mut value, mut gap) = (0.0, 0.0);
-    for i in 0..n {
-        let others = seen.others[i];
+    for (i, (&column, &others)) in columns.iter().zip(&seen.others).enumerate() {
         let (mut least, mut certain) = (others, others);
         let (mut own, mut own_doubt) = (f64::INFINITY, 0.0);
         for &(j, c) in seen.near.row(i) {
             let (reduced, doubt) = (c - v[j as usize], rows.doubt(i, j as usize, c));
             least = least.min(reduced);
             certain = certain.min(reduced - doubt);
-            if j == columns[i] {
+            if j == column {
                 (own, own_doubt) = (reduced, doubt);
                 value += c;
             }

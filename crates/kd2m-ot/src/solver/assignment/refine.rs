@@ -83,7 +83,7 @@ pub(crate) fn refine<C: Costs>(isa: Isa, crew: &Crew, costs: &C, first: &[u32]) 
         if judged.gap(costs) <= best.gap(costs) || judged.own_total < best.own_total {
             best = judged;
         }
-        if left > 0.5 * open && from_none == !is_modest {
+        if left > 0.5 * open && from_none != is_modest {
             break;
         }
         (base, from_none, open) = (next, !is_modest, left);

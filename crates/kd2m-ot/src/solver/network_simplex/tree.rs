@@ -128,14 +128,13 @@ impl<P: Price> Tree<P> {
 
     /// The same tree under other costs: flows do not depend on these, so it is as feasible as it was.
     pub fn priced_anew<Q: Price>(self, artificial: Q, cost: impl FnMut(usize, usize) -> Q) -> Tree<Q> {
-        let mut pi = vec![Q::ZERO; self.root + 1];
-        for node in 0..self.root {
-            pi[node] = match (node < self.n, self.is_active[node]) {
-                (true, _) => -artificial,
-                (false, true) => artificial,
-                (false, false) => Q::NEVER,
-            };
-        }
+        let start = |(node, is_active): (usize, &bool)| match (node < self.n, is_active) {
+            _ if node == self.root => Q::ZERO,
+            (true, _) => -artificial,
+            (false, true) => artificial,
+            (false, false) => Q::NEVER,
+        };
+        let pi = self.is_active.iter().enumerate().map(start).collect();
         let mut tree = Tree {
             n: self.n,
             m: self.m,
