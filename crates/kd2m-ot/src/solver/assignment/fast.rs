@@ -39,8 +39,8 @@ impl Default for Tuning {
 pub enum Answer<T> {
     /// Each row has its nearest column, at this cost, and no two the same.
     Nearest { columns: Vec<u32>, least: Vec<T> },
-    /// The optimal matching of the matrix in fixed point.
-    Searched(Matching),
+    /// The optimal matching of the matrix in fixed point, and the least entry of all.
+    Searched { matching: Matching, lowest: T },
 }
 
 impl<T> Answer<T> {
@@ -48,7 +48,7 @@ impl<T> Answer<T> {
     pub fn matching(self) -> Matching {
         match self {
             Answer::Nearest { columns, .. } => Matching { v: vec![0.0; columns.len()], columns, iterations: 0 },
-            Answer::Searched(matching) => matching,
+            Answer::Searched { matching, .. } => matching,
         }
     }
 }
@@ -69,9 +69,11 @@ pub(crate) fn solve<R: Rows>(
         return Answer::Nearest { columns: minima.nearest, least: minima.row };
     }
     let fixed = FixedPoint::new(minima.row, minima.range);
+    let lowest = fixed.offsets.iter().fold(R::Element::INFINITE, |lowest, &c| if c < lowest { c } else { lowest });
     let by_rows = |v: Vec<i32>, greedy| {
         let found = isa.run(ByRows { rows, fixed: &fixed, v, greedy })?;
-        Some(Answer::Searched(unscaled(found.columns, &found.v[..n], fixed.scale.wide(), found.paths)))
+        let matching = unscaled(found.columns, &found.v[..n], fixed.scale.wide(), found.paths);
+        Some(Answer::Searched { matching, lowest })
     };
     if tied {
         if let Some(found) = by_rows(vec![0; padded(n)], Some(n / 8)) {
@@ -117,7 +119,8 @@ pub(crate) fn solve<R: Rows>(
     isa.run(Auction { epsilon: 0, steps: n, state: &mut state });
     let iterations = isa.run(Augment { state: &mut state });
 
-    Answer::Searched(unscaled(state.x, &state.v[..n], state.fixed.scale.wide(), iterations))
+    let matching = unscaled(state.x, &state.v[..n], state.fixed.scale.wide(), iterations);
+    Answer::Searched { matching, lowest }
 }
 
 fn unscaled(columns: Vec<u32>, v: &[i32], scale: f64, iterations: usize) -> Matching {
