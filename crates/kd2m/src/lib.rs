@@ -13,6 +13,7 @@ pub mod files;
 pub mod measure;
 pub mod number;
 pub mod objective;
+pub mod observers;
 pub mod parameters;
 pub mod preprocess;
 pub mod report;

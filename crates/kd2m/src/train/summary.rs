@@ -227,7 +227,7 @@ pub(crate) mod tests {
         Calibration { ece: 1.5, bins: vec![Bin { count: 3, confidence: 90.5, accuracy: 80.5 }; 2] }
     }
 
-    /// A student's summary with every field filled in.
+    /// A student's summary with every field filled in but the normalisation, whose numbers are checked when they are read.
     pub fn student(arm: &str, seed: u64) -> StudentSummary {
         StudentSummary {
             arm: arm.to_owned(),
@@ -245,10 +245,11 @@ pub(crate) mod tests {
             seconds: 1.5,
             step_ms: 2.5,
             criteria_ms: [("w2".to_owned(), 0.5)].into(),
+            normalisation: None,
         }
     }
 
-    /// A teacher's summary with every field filled in.
+    /// A teacher's summary, likewise.
     pub fn teacher() -> TeacherSummary {
         TeacherSummary {
             model: "mlp-3".to_owned(),
@@ -257,6 +258,7 @@ pub(crate) mod tests {
             test_accuracy: 97.5,
             test_top5: Some(99.5),
             calibration: Some(calibration()),
+            normalisation: None,
         }
     }
 
