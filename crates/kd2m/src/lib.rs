@@ -4,6 +4,7 @@
 
 pub mod batch;
 pub mod bench;
+pub mod columns;
 pub mod config;
 pub mod criterion;
 pub mod device;
