@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::dataset::Description;
-use crate::registry::Entry;
+use crate::entry::Entry;
 use crate::{Augment, DataError, Dataset, Samples};
-use decode::{Picture, decode};
+use decode::{Picture, Size, decode};
 use walk::{Omitted, name_of};
 
 pub(crate) const ENTRY: Entry = Entry {
@@ -25,9 +25,6 @@ pub(crate) const ENTRY: Entry = Entry {
     takes_path: true,
     load,
 };
-
-/// Height and width.
-type Size = (u32, u32);
 
 fn load(spec: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
     let (path, size) = parse(spec);
@@ -217,9 +214,9 @@ mod tests {
     #[test]
     fn classes_that_differ_in_unicode_form_alone_are_told_apart_from_strangers() {
         let (composed, decomposed) = ("caf\u{e9}", "cafe\u{301}");
-        let why = lacking(decomposed, &["tea".to_owned(), composed.to_owned()]);
+        let why = names::unknown(decomposed, &["tea".to_owned(), composed.to_owned()]);
         assert!(why.contains("another Unicode form (decomposed, NFD here, composed, NFC there)"), "{why}");
-        assert!(lacking("cafe", &[composed.to_owned()]).contains("a class that train/ lacks"));
+        assert!(names::unknown("cafe", &[composed.to_owned()]).contains("a class that train/ lacks"));
         let folder = tempfile::tempdir().unwrap();
         for class in [composed, decomposed] {
             std::fs::create_dir_all(folder.path().join("train").join(class)).unwrap();
