@@ -18,10 +18,6 @@ import sys
 import tempfile
 from fractions import Fraction
 
-import numpy as np
-from scipy.optimize import linear_sum_assignment
-from scipy.spatial.distance import cdist
-
 
 def problem(seed):
     """Clouds in one precision with weights or None, and what they are."""
@@ -104,6 +100,12 @@ def main():
     parser.add_argument("--problems", type=int, default=10_000)
     parser.add_argument("--first", type=int, default=0, help="first seed")
     options = parser.parse_args()
+    # After --help, which needs none of them.
+    global np, linear_sum_assignment, cdist
+    import numpy as np
+    from scipy.optimize import linear_sum_assignment
+    from scipy.spatial.distance import cdist
+
     wrong = stopped = off = 0
     with tempfile.TemporaryDirectory() as folder:
         folder = pathlib.Path(folder)

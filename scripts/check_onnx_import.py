@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Whether kd2m reads the ONNX models that PyTorch's two exporters write: torchvision's networks, their features and logits.
 
     cargo build --release -p kd2m-nn --example roundtrip_onnx
@@ -8,8 +9,14 @@ Each network is exported, read by kd2m, written again, and both files are run by
 Needs torch, torchvision, onnx, onnxscript, onnxruntime.
 """
 
-import subprocess
 import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
+
+import subprocess
 import tempfile
 import warnings
 from pathlib import Path

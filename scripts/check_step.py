@@ -14,8 +14,14 @@ error or 1e-4; there must be such a batch. Of the other batches the errors are p
 below 5e-2.
 """
 
-import pathlib
 import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
+
+import pathlib
 
 import torch
 import torchvision

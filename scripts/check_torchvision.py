@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Whether torchvision computes from a student's weights what kd2m computed.
 
     python scripts/check_torchvision.py WEIGHTS.safetensors DUMP.safetensors [--model resnet18] [--stem imagenet|cifar]
@@ -10,10 +11,6 @@ Needs torch, torchvision, safetensors.
 import argparse
 import sys
 
-import torch
-import torchvision
-from safetensors.torch import load_file
-
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("weights")
 parser.add_argument("dump")
@@ -21,6 +18,11 @@ parser.add_argument("--model", default="resnet18")
 parser.add_argument("--stem", choices=("imagenet", "cifar"), default="imagenet")
 parser.add_argument("--tolerance", type=float, default=1e-4)
 options = parser.parse_args()
+
+# After --help, which needs none of them.
+import torch
+import torchvision
+from safetensors.torch import load_file
 
 state = load_file(options.weights)
 model = torchvision.models.get_model(options.model, num_classes=len(state["fc.weight"]))

@@ -1,9 +1,17 @@
+#!/usr/bin/env python3
 """Writes the small PyTorch checkpoints under crates/kd2m-nn/tests/fixtures, which tests/checkpoints.rs reads.
 
     python scripts/make_checkpoint_fixtures.py
 
 Values are simple functions of position, so that the tests know them without a second file. Needs torch.
 """
+
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
 
 import argparse
 from collections import OrderedDict
@@ -68,3 +76,5 @@ broken = higher(0)
 broken["fc.bias"][1] = float("nan")
 broken["bn1.running_var"][:] = float("inf")
 torch.save(broken, FOLDER / "overflow.pth")
+# A name of 21 characters: its first entry is as long as the records that end the archive, which the zip crate 9.8.2 stumbles over.
+torch.save(model.state_dict(), FOLDER / "checkpoint_cifar_best.pth")

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Writes crates/kd2m-data/tests/images/: one picture in every kind of file that torchvision's ImageFolder reads, what Pillow, so
 torchvision, reads in it, and which cuts and changed bytes Pillow refuses. crates/kd2m-data/tests/images.rs reads them.
 
@@ -6,6 +7,13 @@ torchvision, reads in it, and which cuts and changed bytes Pillow refuses. crate
 NAME is the file, NAME.rgb the pixels [h, w, 3] that Pillow reads. cuts.csv has `name,bytes,read|refused` for the first bytes of a
 file; changes.csv has `name,offset,value` for changes of one byte after which Pillow begins and does not end. Needs numpy, pillow.
 """
+
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
 
 import io
 from pathlib import Path

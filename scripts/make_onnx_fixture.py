@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Writes crates/kd2m-nn/tests/fixtures/torch.onnx, a small network as PyTorch's exporter writes it, which tests/onnx.rs reads.
 
     python scripts/make_onnx_fixture.py
@@ -5,6 +6,13 @@
 It has what exports of mobile networks have: ReLU6, a depthwise convolution, a channel split and shuffle, a mean over positions,
 dropout. Needs torch, onnx, onnxscript.
 """
+
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
 
 import warnings
 from pathlib import Path

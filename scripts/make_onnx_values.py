@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Writes crates/kd2m-nn/tests/fixtures/onnx/: small models in the forms that several exporters and hand-written graphs use, and the
 logits that onnxruntime computes with them. crates/kd2m-cpu/tests/onnx.rs compares those of kd2m, crates/kd2m-nn/tests/onnx.rs reads
 what has to be refused.
@@ -7,6 +8,13 @@ what has to be refused.
 values.csv has a line a model: name, tolerance, and the logits of two images row by row; pixel i of both together is
 (i · 0.618034) mod 1 in f64, rounded to f32. Needs numpy, onnx, onnxruntime.
 """
+
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
 
 from pathlib import Path
 

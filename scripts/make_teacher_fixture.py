@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Writes crates/kd2m/tests/golden/imagenet-eyes.{pth,json}: a small network that PyTorch trained under ImageNet's mean and deviation on
 dark pictures, and PyTorch's own logits in float64 of the test pictures. crates/kd2m/tests/normalisation.rs reads them.
 
@@ -5,6 +6,13 @@ dark pictures, and PyTorch's own logits in float64 of the test pictures. crates/
 
 The pictures are made from whole numbers, so that the test makes the same ones. Needs torch and numpy.
 """
+
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
 
 import json
 from collections import OrderedDict

@@ -16,8 +16,6 @@ import re
 import subprocess
 import sys
 
-import numpy as np
-
 TERMS = {
     "mmd-linear": "mmd-linear",
     "gaussian-w2": "gaussian-w2",
@@ -114,6 +112,10 @@ def main():
     parser.add_argument("--csv")
     parser.add_argument("--from", dest="source")
     given = parser.parse_args()
+    # After --help, which needs none of them.
+    global np
+    import numpy as np
+
     extra = ["--data-root", given.data_root] if given.data_root else []
     rows = []
     if given.source:

@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """The networks of kd2m-nn's zoo as PyTorch modules: an independent statement of what the graphs should be.
 
     python scripts/zoo_reference.py counts            trained parameters of each network, 3×32×32 images, 100 classes
@@ -10,6 +11,12 @@ Needs torch, torchvision, safetensors; `check` also numpy and onnxruntime.
 """
 
 import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
+
 from pathlib import Path
 
 import torch

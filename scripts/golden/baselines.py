@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """Values and gradients of the field's distillation losses on fixed small inputs, from implementations that share nothing with kd2m.
 
     python scripts/golden/baselines.py > crates/kd2m/tests/golden/baselines.json
@@ -10,9 +11,15 @@ SPKDLoss scales rows by their 1-norm (the paper and RepDistiller: 2-norm). ChSim
 its value is multiplied by n. CCKDLoss takes the norm, not its square, and no unit vectors: it gets unit vectors and its value is squared here.
 """
 
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
+
 import json
 import math
-import sys
 
 import torch
 from torch.nn import functional as F

@@ -5,6 +5,13 @@ Both sides make the same inputs from a formula, so that only results are stored 
 Needs: pip install POT geomloss torch numpy scipy pytorch-fid torchvision.   Run: python scripts/golden/closed_forms.py
 """
 
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
+
 import numpy as np
 import ot
 import scipy.spatial.distance

@@ -1,7 +1,16 @@
+#!/usr/bin/env python3
 """Values that crates/kd2m/src/report/embedding tests against: scikit-learn's t-SNE probabilities and umap-learn's graph.
 
 Needs numpy, scipy, scikit-learn and umap-learn.
 """
+
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
+
 import numpy as np
 from scipy.spatial.distance import pdist, squareform
 from sklearn.manifold._t_sne import _joint_probabilities

@@ -1,7 +1,16 @@
+#!/usr/bin/env python3
 """Calibration error and linear CKA on fixed inputs, in numpy f64: what crates/kd2m/src/measure tests against.
 
 The error follows Guo et al. 2017 with a mask for each bin; CKA is the Gram form tr(K H L H), another formula than the code's.
 """
+
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
+
 import numpy as np
 
 i, c = np.arange(400)[:, None], np.arange(10)[None, :]

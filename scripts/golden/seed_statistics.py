@@ -4,6 +4,13 @@
 Needs: pip install scipy statsmodels.   Run: python scripts/golden/seed_statistics.py
 """
 
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
+
 import scipy
 import scipy.stats
 import statsmodels

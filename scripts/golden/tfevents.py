@@ -1,13 +1,21 @@
+#!/usr/bin/env python3
 """TensorBoard event files against TensorBoard's own code (package `tensorboard`; TensorFlow is not needed).
 
 Without arguments: the bytes that crates/kd2m/src/train/observer/tensorboard.rs tests against, from TensorBoard's writer and protobuf.
 With a run folder: every event file in it is read by TensorBoard's reader and compared with the metrics.jsonl beside it.
 """
+
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
+
 import io
 import json
 import math
 import pathlib
-import sys
 
 from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.summary.writer.record_writer import RecordWriter

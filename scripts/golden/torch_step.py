@@ -8,6 +8,14 @@ Loss: cross entropy + 0.05 * mean over samples of |features|^2, so that gradient
 a formula that the Rust side repeats, so that only samples of the results are stored.
 Usage: torch_step.py > crates/kd2m/tests/golden/torch_step.json
 """
+
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
+
 import json
 import math
 

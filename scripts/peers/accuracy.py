@@ -21,13 +21,6 @@ import sys
 import tarfile
 import tempfile
 
-import numpy as np
-import torch
-from safetensors.torch import save_file
-
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import zoo_reference  # noqa: E402
-
 BATCH = 128
 
 
@@ -107,6 +100,15 @@ def main():
     parser.add_argument("--burn", type=int, default=0, help="images of the run in which Burn's engine takes part")
     parser.add_argument("--results", type=pathlib.Path, help="JSON to which results are added and from which they are printed")
     arguments = parser.parse_args()
+    # After --help, which needs none of them.
+    global np, torch, save_file, zoo_reference
+    import numpy as np
+    import torch
+    from safetensors.torch import save_file
+
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+    import zoo_reference
+
     results = json.loads(arguments.results.read_text()) if arguments.results and arguments.results.exists() else {}
     data = cifar(arguments.data_root)
     for model in filter(None, arguments.models.split(",")):

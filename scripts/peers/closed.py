@@ -6,6 +6,13 @@ value and gradient, Bures is the value alone as POT has it. Values must agree to
 `scripts/compare-peers distances`.
 """
 
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
+
 import ctypes
 import os
 

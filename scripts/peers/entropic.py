@@ -6,6 +6,13 @@ to that of a converged run in f64, over its norm. Of ours the loosest tolerance 
 Run by `scripts/compare-peers distances`.
 """
 
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
+
 import ctypes
 
 import numpy as np

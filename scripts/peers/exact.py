@@ -6,6 +6,13 @@ best peer. Ours pays for its call through ctypes. Every plan must cost what the 
 `scripts/compare-peers distances`.
 """
 
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
+
 import ctypes
 
 import numpy as np

@@ -143,19 +143,21 @@ def title(name, avx2, threads):
     return f"{pair}{stems}{sizes}, batch {batch}" + ", AVX2" * avx2 + (f", {threads} thread" if threads != 2 else "")
 
 
-def show(title, row):
-    """One line of the table."""
+def show(called, row):
+    """One line of the table; a dash for what failed."""
     rates, memory = row["rates"], row["memory"]
+    ours = rates.get("kd2m")
     best = lambda half: max((rate for kind, rate in rates.items() if kind != "kd2m" and ("bf16" in kind) == half), default=None)
     number = lambda rate: "–" if rate is None else f"{rate:.0f}" if rate >= 100 else f"{rate:.1f}"
-    ratio = lambda rate: "–" if rate is None else f"**{rates['kd2m'] / rate:.2f}**"
+    ratio = lambda rate: "–" if None in (rate, ours) else f"**{ours / rate:.2f}**"
     plain = [rates.get(kind) for kind in ("eager", "channels_last")]
     compiled = max((rate for kind, rate in rates.items() if kind.startswith("compiled")), default=None)
-    peers = min(memory[kind] for kind in memory if kind != "kd2m")
-    cells = [number(rate) for rate in (*plain, compiled, best(True), rates["kd2m"])]
-    cells += [ratio(best(False)), ratio(best(True)), f"{memory['kd2m']:.0f} / {peers:.0f}"]
-    cells += [f"{row['limit']:.0f} ({100 * rates['kd2m'] / row['limit']:.0f} %)" if row["limit"] else "–"]
-    print(f"| {title} | " + " | ".join(cells) + " |", flush=True)
+    peers = min((memory[kind] for kind in memory if kind != "kd2m"), default=None)
+    size = lambda megabytes: "–" if megabytes is None else f"{megabytes:.0f}"
+    cells = [number(rate) for rate in (*plain, compiled, best(True), ours)]
+    cells += [ratio(best(False)), ratio(best(True)), f"{size(memory.get('kd2m'))} / {size(peers)}"]
+    cells += [f"{row['limit']:.0f} ({100 * ours / row['limit']:.0f} %)" if row["limit"] and ours else "–"]
+    print(f"| {called} | " + " | ".join(cells) + " |", flush=True)
 
 
 def main():
@@ -176,8 +178,9 @@ def main():
             arguments.results.write_text(json.dumps(results, indent=1, ensure_ascii=False))
     heads = "step|PyTorch eager|channels_last|compiled|bf16|kd2m|to best f32|to best bf16|MB, kd2m / least of PyTorch|limit (reached)"
     print("| " + heads.replace("|", " | ") + " |\n" + "|---" * 10 + "|")
-    for title, row in results.items():
-        show(title, row)
+    # Not `title`: that is the function above, which a variable of this name would hide in all of main.
+    for called, row in results.items():
+        show(called, row)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,13 @@ OpenBLAS's and OpenMP's threads spin for some milliseconds after their work and 
 each side pays for the other's threads. Here a side is measured in blocks, after a warm-up of its own, and the blocks take turns.
 """
 
+import sys
+
+# Before the packages that it needs.
+if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
+    print(__doc__)
+    sys.exit()
+
 import atexit
 import ctypes
 import multiprocessing

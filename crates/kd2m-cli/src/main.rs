@@ -12,9 +12,14 @@ use std::process::ExitCode;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
+use kd2m_ot::isa::Isa;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Err(error) = Isa::requested() {
+        eprintln!("error: {error}");
+        return ExitCode::from(2);
+    }
     let outcome = match arguments.command {
         Command::Train(run) => command::run::train(&run),
         Command::Distill(run) => command::run::distill(&run),

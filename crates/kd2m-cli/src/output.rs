@@ -11,7 +11,7 @@ use kd2m::Error;
 pub fn show(text: &str) -> Result<(), Error> {
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Error::Config(format!("cannot write to stdout: {e}"))),
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Error::Stdout { source: e }),
         _ => Ok(()),
     }
 }

@@ -21,7 +21,7 @@ fn distill(out: &Path, more: &[&str]) -> String {
 #[test]
 fn mistyped_names_get_the_nearest() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: [(&[&str], &str); 8] = [
+    let cases: [(&[&str], &str); 11] = [
         (&["--criterion", "w22"], "unknown criterion `w22`; did you mean"),
         (&["--set", "optim.lrr=1"], "unknown field `lrr`; did you mean lr?"),
         (&["--set", "student.model=digits-cnn-studnt"], "digits-cnn-student"),
@@ -31,7 +31,14 @@ fn mistyped_names_get_the_nearest() {
         (&["--criterion", "mmd-rbf", "--set", "arm.0.loss.0.bandwith=3"], "did you mean bandwidth?"),
         (
             &["--criterion", "w2", "--set", "arm.0.loss.0.on=layer9"],
-            "the student has no such stage; it has layer1, layer2",
+            "arm w2: criterion w2: the student has no stage `layer9`; did you mean layer1 or layer2? It has features, logits, \
+             probabilities and layer1, layer2",
+        ),
+        (&["--criterion", "w2", "--set", "arm.0.loss.0.on=fetures"], "no stage `fetures`; did you mean features?"),
+        (&["--criterion", "w2", "--set", "arm.0.loss.0.on=probabilites"], "did you mean probabilities?"),
+        (
+            &["--criterion", "at", "--set", "arm.0.loss.0.stages=layer1:layr2"],
+            "the teacher has no stage `layr2`; did you",
         ),
     ];
     for (arguments, expected) in cases {

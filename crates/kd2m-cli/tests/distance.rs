@@ -204,6 +204,36 @@ fn strict_makes_failures_of_what_is_else_a_note() {
 }
 
 #[test]
+fn digits_lost_to_rounding_are_told_on_stderr_in_json_and_by_strict() {
+    let folder = Folder::new();
+    // One sample at 10¹⁰ on both sides: its square leaves f64 no digit of a variance near 1.
+    let side = |step: f32| {
+        let mut z: Vec<f32> = (0..24u16).map(|k| f32::from(k * 37 % 23) * 0.1 * step).collect();
+        z[..3].fill(1e10);
+        z
+    };
+    folder.array("a.npy", 8, 3, &side(1.0));
+    folder.array("b.npy", 8, 3, &side(1.2));
+    let ran = folder.run("a.npy b.npy --metric gaussian-w2");
+    assert_eq!(ran.code, 0);
+    assert!(
+        ran.stderr.starts_with("warning: gaussian-w2: ") && ran.stderr.contains(" may be off by "),
+        "{}",
+        ran.stderr
+    );
+    let found = folder.json("a.npy b.npy --metric gaussian-w2");
+    assert!(found["diagnostics"]["rounding"].as_f64().unwrap() > 1e-3);
+    assert!(found["diagnostics"]["rounding_absolute"].as_f64().unwrap() > 0.0);
+    let ran = folder.run("a.npy b.npy --metric gaussian-w2 --strict");
+    assert_eq!(ran.code, 1);
+    let last = "error: rounding leaves less than three digits (an error because of --strict)\n";
+    assert!(ran.stderr.ends_with(last), "{}", ran.stderr);
+    // What f64 carries is computed in it, without a word.
+    let ran = folder.run("a.npy b.npy --metric energy --strict");
+    assert_eq!((ran.code, ran.stderr.as_str()), (0, ""));
+}
+
+#[test]
 fn bad_input_is_one_sentence_and_exit_code_2() {
     let folder = Folder::translation();
     folder.array("nan.npy", 2, 3, &[0.0, 1.0, 2.0, 3.0, f32::NAN, 5.0]);
@@ -245,7 +275,10 @@ fn bad_input_is_one_sentence_and_exit_code_2() {
         ("a.npy b.npy --metric class-sinkhron", "unknown metric `class-sinkhron`; did you mean class-sinkhorn?"),
         ("a.npy b.npy --metric xyzzy", "unknown metric `xyzzy`; `kd2m list metrics` shows all"),
         ("a.npy b.npy --metric sw2 --set direction=4", "sw2 has no option `direction`; did you mean directions?"),
-        ("a.npy b.npy --metric sw2 --set directions=0", "sw2: directions = 0: expected a whole number above 0"),
+        (
+            "a.npy b.npy --metric sw2 --set directions=0",
+            "sw2: directions = 0: expected a whole number from 1 to 1000000",
+        ),
         ("a.npy b.npy --metric w2 --set a=1", "w2 has no option `a`; `kd2m list metrics` shows all"),
         (
             "a.npy b.npy --metric sw2 --set directions",

@@ -14,7 +14,7 @@ fn kd2m(arguments: &[&str]) -> Output {
     output
 }
 
-/// Replaces every float outside of configurations by null.
+/// Replaces every float by null, but for those of configurations and normalisations, which are refused where they are not finite.
 fn forget(value: &mut Value) -> usize {
     match value {
         Value::Number(number) if number.is_f64() => {
@@ -22,7 +22,9 @@ fn forget(value: &mut Value) -> usize {
             1
         }
         Value::Array(all) => all.iter_mut().map(forget).sum(),
-        Value::Object(all) => all.iter_mut().filter(|(key, _)| *key != "config").map(|(_, v)| forget(v)).sum(),
+        Value::Object(all) => {
+            all.iter_mut().filter(|(key, _)| *key != "config" && *key != "normalisation").map(|(_, v)| forget(v)).sum()
+        }
         _ => 0,
     }
 }

@@ -15,6 +15,10 @@ pub enum CpuError {
     WrongShape { key: String, expected: Vec<usize>, found: Vec<usize> },
     #[error("{what}: {found} values, expected {expected}")]
     WrongLength { what: String, expected: usize, found: usize },
+    #[error(
+        "the optimizer's step is {values:?}, which counts nothing: the checkpoint is damaged or of another program"
+    )]
+    NoCount { values: Vec<f32> },
     #[error("the batch is empty")]
     EmptyBatch,
     #[error(

@@ -226,17 +226,13 @@ impl Parameters {
                 }
             }
         }
-        // Two halves, because an f32 counts exactly up to 2²⁴ only.
-        let (high, low) = ((self.steps >> 20) as f32, (self.steps & 0xf_ffff) as f32);
-        state.insert("step".to_owned(), NamedTensor { shape: vec![2], values: vec![high, low] });
+        state.insert("step".to_owned(), NamedTensor::of_count(self.steps));
         state
     }
 
     pub fn load_optimizer_state(&mut self, state: &Weights) -> Result<(), CpuError> {
         let step = state.get("step").ok_or_else(|| CpuError::MissingTensor { key: "step".to_owned() })?;
-        let [high, low] = step.values[..] else {
-            return Err(CpuError::WrongLength { what: "step".to_owned(), expected: 2, found: step.values.len() });
-        };
+        let steps = step.count().ok_or_else(|| CpuError::NoCount { values: step.values.clone() })?;
         let mut moments = Vec::with_capacity(self.list.len());
         for p in &self.list {
             let read = |name: &str| {
@@ -249,7 +245,7 @@ impl Parameters {
         for (p, (first, second)) in self.list.iter_mut().zip(moments) {
             (p.first, p.second) = (first, second);
         }
-        self.steps = ((high as u64) << 20) + low as u64;
+        self.steps = steps;
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 mod reference;
 
 use kd2m_cpu::{CpuError, Mode, Network, Options, Rule, Then, Update, isa::Isa};
-use kd2m_nn::{Graph, Weights, init::initialise, zoo};
+use kd2m_nn::{Graph, NamedTensor, Weights, init::initialise, zoo};
 use reference::{Loss, difference, noise, run, to_f64};
 
 fn graph(model: &str, size: usize) -> Graph {
@@ -174,6 +174,20 @@ fn a_resumed_training_ends_with_the_same_bits() {
         assert_eq!(straight.weights(), second.weights());
         assert_eq!(straight.optimizer_state(), second.optimizer_state());
     }
+}
+
+#[test]
+fn a_count_of_steps_that_counts_nothing_is_refused() {
+    let graph = graph("resnet8x4", 8);
+    let mut network = network(&graph, &initialise(&graph, 1));
+    let mut state = network.optimizer_state();
+    for wrong in [vec![], vec![0.5], vec![0.0, -1.0], vec![f32::NAN, 0.0], vec![0.0; 3]] {
+        state.insert("step".to_owned(), NamedTensor { shape: vec![wrong.len()], values: wrong.clone() });
+        let error = network.load_optimizer_state(&state).unwrap_err().to_string();
+        assert!(error.contains("counts nothing"), "{wrong:?}: {error}");
+    }
+    state.remove("step");
+    assert!(network.load_optimizer_state(&state).unwrap_err().to_string().contains("step"));
 }
 
 #[test]

@@ -8,7 +8,6 @@ pub mod init;
 pub mod layer;
 pub mod onnx;
 mod parameter;
-mod picture;
 pub mod weights;
 pub mod zoo;
 

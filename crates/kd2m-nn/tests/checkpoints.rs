@@ -40,6 +40,12 @@ fn a_checkpoint_of_a_training_program_is_read() {
     assert_ramps(&read(&fixture("nested.pth"), &graph()).unwrap());
 }
 
+/// zip 9.8.2 refuses such archives, 8.6.0 does not: `findings/zip-crate-zip64-first-entry.sh`.
+#[test]
+fn a_checkpoint_saved_under_a_name_of_21_characters_is_read() {
+    assert_ramps(&read(&fixture("checkpoint_cifar_best.pth"), &graph()).unwrap());
+}
+
 #[test]
 fn a_stream_from_before_1_6_is_read() {
     assert_ramps(&read(&fixture("legacy.pth"), &graph()).unwrap());

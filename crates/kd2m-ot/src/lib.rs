@@ -4,7 +4,6 @@
 //! answer is a [`Solution`]: value, gradient with respect to the first cloud, coupling, potentials, and an honest [`Status`].
 //! Start with [`divergence::registry`] to see what there is.
 
-pub mod bounds;
 mod buffers;
 pub mod cloud;
 pub mod combine;

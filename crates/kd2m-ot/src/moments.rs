@@ -147,21 +147,29 @@ pub(crate) fn mean<T: Real>(cloud: &Cloud<T>) -> Mean {
     Mean { origin: origin.iter().map(|o| o.wide()).collect(), shift }
 }
 
-/// A point amid the samples: feature by feature the median of a few that have weight. Unlike the mean it stays there when a few samples
-/// lie far away, so that what is measured from it is small for all others.
+/// A point amid the samples: feature by feature the median of three medians of three samples that have weight (Tukey 1978). Unlike
+/// the mean it stays there when a few samples lie far away, so that what is measured from it is small for all others.
 pub(crate) fn middle<T: Real>(cloud: &Cloud<T>) -> Vec<T> {
     const LOOKED_AT: usize = 9;
-    let with_mass: Vec<usize> = (0..cloud.len()).filter(|&i| cloud.weight(i) > 0.0).collect();
-    let count = LOOKED_AT.min(with_mass.len());
-    let rows: Vec<&[T]> = (0..count).map(|k| cloud.row(with_mass[k * with_mass.len() / count])).collect();
-    let median = |k: usize| {
-        let mut column = [T::zero(); LOOKED_AT];
-        column.iter_mut().zip(&rows).for_each(|(c, row)| *c = row[k]);
-        let column = &mut column[..count];
-        column.sort_unstable_by(|x, y| x.wide().total_cmp(&y.wide()));
-        column[count / 2]
-    };
-    (0..cloud.width()).map(median).collect()
+    let with_mass: Option<Vec<usize>> =
+        cloud.weights().map(|w| (0..w.len()).filter(|&i| w[i] > 0.0).collect::<Vec<usize>>());
+    let count = with_mass.as_ref().map_or(cloud.len(), Vec::len);
+    let rows: [&[T]; LOOKED_AT] = std::array::from_fn(|k| {
+        let at = k * count / LOOKED_AT;
+        cloud.row(with_mass.as_ref().map_or(at, |kept| kept[at]))
+    });
+    let less = |x: T, y: T| if y < x { y } else { x };
+    let more = |x: T, y: T| if y > x { y } else { x };
+    let median = |x: T, y: T, z: T| more(less(x, y), less(more(x, y), z));
+    let mut middle = vec![T::zero(); cloud.width()];
+    let [a, b, c, d, e, f, g, h, i] = rows.map(|row| &row[..middle.len()]);
+    Arch::new().dispatch(|| {
+        for (k, middle) in middle.iter_mut().enumerate() {
+            let (first, second) = (median(a[k], b[k], c[k]), median(d[k], e[k], f[k]));
+            *middle = median(first, second, median(g[k], h[k], i[k]));
+        }
+    });
+    middle
 }
 
 /// Fails for a cloud of one sample, which has no variance.

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use crate::{
     decomposition::qr,
     error::OtError,
-    matrix::{product, view},
+    matrix::{norm_squared, product, view},
     options::{OptionSpec, Options},
     pairwise::points::Points,
     precision::of_square,
@@ -42,7 +42,7 @@ pub(crate) const DIRECTIONS: &[OptionSpec] = &[
 impl Directions {
     pub fn read(options: &Options) -> Result<Self, OtError> {
         let seed = options.parsed("seed", 0, "a whole number", |_| true)?;
-        Ok(Self { count: options.count("directions", 128)?, seed, drawn: Mutex::new(None) })
+        Ok(Self { count: options.count_of_rows("directions", 128)?, seed, drawn: Mutex::new(None) })
     }
 
     /// Unit vectors, row-major `[count, d]`, orthonormal within each block of d.
@@ -81,7 +81,7 @@ pub(crate) struct Lines<T> {
     /// Its derivative with respect to each projection of A, row-major `[count, n]`; empty where no gradient is wanted.
     pub slopes: Vec<T>,
     /// Along each direction, how far the slopes may be off in norm because projections that differ by rounding may stand in the wrong
-    /// order, `[count]`; 0 without a gradient.
+    /// order, `[count]`; 0 without a gradient, and in `f64`, which has no better to turn to.
     pub unresolved: Vec<f64>,
 }
 
@@ -112,7 +112,7 @@ pub(crate) fn along<T: Real>(a: &Points<T>, b: &Points<T>, directions: &[T], gra
                 slopes[i as usize] += T::of(2.0 * mass * difference);
             }
         });
-        if gradient {
+        if gradient && T::singles(&[]).is_some() {
             *unresolved = out_of_order(x, order_x, slopes);
         }
     };
@@ -150,7 +150,7 @@ struct Found<'l, T> {
 /// The norm of what slopes change by when neighbours on the line that rounding cannot tell apart trade places.
 fn out_of_order<T: Real>(x: &[T], order: &[u32], slopes: &[T]) -> f64 {
     let (Some(&first), Some(&last)) = (order.first(), order.last()) else { return 0.0 };
-    let resolved = T::of(4.0) * T::epsilon() * x[first as usize].abs().max(x[last as usize].abs());
+    let resolved = T::of(2.0) * T::epsilon() * x[first as usize].abs().max(x[last as usize].abs());
     let pairs = order.windows(2).map(|pair| (pair[0] as usize, pair[1] as usize));
     let close = pairs.filter(|&(i, j)| x[j] - x[i] <= resolved);
     close.map(|(i, j)| (slopes[j].wide() - slopes[i].wide()).powi(2)).sum::<f64>().sqrt()
@@ -166,7 +166,10 @@ pub(crate) fn error_along<T: Real>(a: &Points<T>, b: &Points<T>, value: f64) -> 
 /// How far the mean gradient over these lines may be off in norm: a slope is a difference of projections, under the sample's weight.
 pub(crate) fn gradient_error_along<T: Real>(a: &Points<T>, lines: &Lines<T>) -> f64 {
     let squares: f64 = (0..a.len()).map(|i| a.weight(i).powi(2) * a.norm(i).wide()).sum();
-    let order = lines.unresolved.iter().sum::<f64>() / lines.unresolved.len() as f64;
+    // Within a block the directions are orthogonal, and so are the errors along them.
+    let count = lines.unresolved.len();
+    let blocks = count.div_ceil(a.width());
+    let order = (norm_squared(&lines.unresolved) * blocks as f64).sqrt() / count as f64;
     4.0 * T::epsilon().wide() * squares.sqrt() + order
 }
 

@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             };
             let started = Instant::now();
             let term = criterion.evaluate(&batch)?;
-            scalar(&term.loss);
+            scalar(&term.loss)?;
             let forward = started.elapsed().as_secs_f64();
             term.loss.backward();
             times.push((started.elapsed().as_secs_f64(), forward));

@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     let images =
         NamedTensor { shape: vec![batch.len(), data.channels, data.height, data.width], values: normalised.collect() };
-    let logits = NamedTensor { shape: outputs.logits.dims().to_vec(), values: host(&outputs.logits) };
+    let logits = NamedTensor { shape: outputs.logits.dims().to_vec(), values: host(&outputs.logits)? };
     let tensors = Weights::from([("images".to_owned(), images), ("logits".to_owned(), logits)]);
     weights::write(Path::new(dump), &tensors, None)?;
     Ok(())

@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         waited += asked.elapsed().as_secs_f64();
         let n = batch.len();
         let outputs = network.forward(Images { pixels: &batch.images, n }, Mode::Train)?;
-        let (_, _, gradient) = cross_entropy(&host(&outputs.logits), &batch.labels);
+        let (_, _, gradient) = cross_entropy(&host(&outputs.logits)?, &batch.labels);
         let logits = Tensor::from_data(TensorData::new(gradient, outputs.logits.dims()), &Device::flex());
         let lr = lr * (1.0 - step as f64 / steps as f64);
         let update = Update { lr, weight_decay: 5e-4, gradient_scale: 1.0, rule };
@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut loader = Loader::evaluation(&data, Part::Test, &indices, BATCH)?;
     while let Some(batch) = loader.next() {
         let outputs = network.forward(Images { pixels: &batch.images, n: batch.len() }, Mode::Evaluate)?;
-        let (batch_loss, batch_right, _) = cross_entropy(&host(&outputs.logits), &batch.labels);
+        let (batch_loss, batch_right, _) = cross_entropy(&host(&outputs.logits)?, &batch.labels);
         loss += batch_loss;
         right += batch_right;
         loader.recycle(batch);

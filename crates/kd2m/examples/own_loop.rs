@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         };
         let loss = criterion.evaluate(&batch)?.loss;
         if step % 50 == 0 {
-            println!("step {step}: W2 squared {:.4}", scalar(&loss));
+            println!("step {step}: W2 squared {:.4}", scalar(&loss)?);
         }
         let gradients = loss.backward();
         if let Some(gradient) = tracked.grad(&gradients) {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
+use thiserror::Error;
 
 use crate::engine::Mode;
 
@@ -47,10 +48,29 @@ pub fn leaf<const D: usize>(tensor: &Tensor<D>) -> Tensor<D> {
     tensor.clone().inner().autodiff().require_grad()
 }
 
+/// Why a tensor's values did not reach the host: its device failed, or they are of a type that is no plain number.
+#[derive(Debug, Error)]
+#[error(
+    "cannot copy a tensor of shape {shape:?} from its device: {}. Run it again, with --device cpu if the device keeps failing",
+    in_a_line(source.as_ref())
+)]
+pub struct CopyError {
+    shape: Vec<usize>,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// A device's reasons come on several lines.
+fn in_a_line(reason: &dyn std::error::Error) -> String {
+    reason.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// The values of a tensor on the host, row-major.
-pub fn host<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
-    let data: TensorData = tensor.clone().inner().into_data();
-    data.convert::<f32>().try_into_vec::<f32>().unwrap_or_default()
+///
+/// # Errors
+/// A device that fails: no values are never taken for an empty tensor.
+pub fn host<const D: usize>(tensor: &Tensor<D>) -> Result<Vec<f32>, CopyError> {
+    let failed = |source| CopyError { shape: tensor.dims().to_vec(), source };
+    tensor.clone().inner().try_into_vec_as::<f32>().map_err(|source| failed(source.into()))
 }
 
 /// One mini-batch as a criterion sees it.
@@ -69,4 +89,23 @@ pub struct Batch<'a> {
     pub seed: u64,
     /// Evaluation changes no memory.
     pub mode: Mode,
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData, quantization::QuantScheme};
+
+    use super::*;
+
+    #[test]
+    fn a_copy_that_fails_is_an_error_and_no_empty_cloud() {
+        let values: Vec<f32> = (0..128).map(|i| i as f32).collect();
+        let tensor = Tensor::<2>::from_data(TensorData::new(values.clone(), [4, 32]), &Device::flex());
+        assert_eq!(host(&tensor).unwrap(), values);
+        // Packed integers with scales have no copy as f32: a failure that can be had without a broken device.
+        let packed = tensor.quantize_dynamic(&QuantScheme::default());
+        let error = host(&packed).unwrap_err().to_string();
+        assert!(error.starts_with("cannot copy a tensor of shape [4, 32] from its device: "), "{error}");
+        assert!(!error.contains('\n'), "{error}");
+    }
 }

@@ -5,7 +5,29 @@ use burn::tensor::Device;
 use burn::tensor::{DeviceKind, DeviceType};
 use kd2m_ot::error::nearest_names;
 
-use crate::error::Error;
+use thiserror::Error;
+
+/// Why there is no such device.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum DeviceError {
+    #[error("device `{text}`: `{index}` is no device index, try `{name}:0`")]
+    Index { text: String, name: String, index: String },
+    #[error("unknown device `{name}`; {}", hint(near.as_deref()))]
+    Unknown { name: String, near: Option<String> },
+    #[error("this program was built without {kind}: build it again with `cargo build --release --features {kind}`")]
+    NotBuilt { kind: &'static str },
+    #[error("no {kind} device on this machine: install a graphics driver (on Linux a Vulkan one), or use --device cpu")]
+    None { kind: &'static str },
+    #[error("there is no device {kind}:{index} on this machine, its last is {kind}:{last}")]
+    Beyond { kind: &'static str, index: usize, last: usize },
+}
+
+fn hint(near: Option<&str>) -> String {
+    match near {
+        Some(near) => format!("did you mean {near}?"),
+        None => "choose cpu, flex, wgpu, vulkan, cuda or metal".to_owned(),
+    }
+}
 
 /// Where networks run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,22 +56,18 @@ impl DeviceChoice {
     ///
     /// # Errors
     /// An unknown name (the nearest ones are named) or an index that is no number.
-    pub fn parse(text: &str) -> Result<Self, Error> {
+    pub fn parse(text: &str) -> Result<Self, DeviceError> {
         let (name, index) = text.split_once(':').unwrap_or((text, "0"));
-        let index = index
-            .parse()
-            .map_err(|_| Error::Config(format!("device `{text}`: `{index}` is no device index, try `{name}:0`")))?;
+        let owned = str::to_owned;
+        let wrong = |_| DeviceError::Index { text: owned(text), name: owned(name), index: owned(index) };
+        let index = index.parse().map_err(wrong)?;
         match NAMES.iter().find(|(known, _)| *known == name) {
             Some(("cpu", _)) => Ok(DeviceChoice::Cpu),
             Some(("flex", _)) => Ok(DeviceChoice::Flex),
             Some((kind, _)) => Ok(DeviceChoice::Gpu { kind, index }),
             None => {
-                let near = nearest_names(name, NAMES.iter().map(|(n, _)| *n));
-                let hint = match near.first() {
-                    Some(near) => format!("did you mean {near}?"),
-                    None => "choose cpu, flex, wgpu, vulkan, cuda or metal".to_owned(),
-                };
-                Err(Error::Config(format!("unknown device `{name}`; {hint}")))
+                let near = nearest_names(name, NAMES.iter().map(|(n, _)| *n)).into_iter().next();
+                Err(DeviceError::Unknown { name: name.to_owned(), near })
             }
         }
     }
@@ -58,7 +76,7 @@ impl DeviceChoice {
     ///
     /// # Errors
     /// A device that was not compiled in: the message names the cargo feature that brings it.
-    pub fn burn(self) -> Result<Device, Error> {
+    pub fn burn(self) -> Result<Device, DeviceError> {
         match self {
             DeviceChoice::Cpu | DeviceChoice::Flex => Ok(Device::flex()),
             DeviceChoice::Gpu { kind, index } => gpu(kind, index),
@@ -67,7 +85,7 @@ impl DeviceChoice {
 }
 
 #[allow(unused_variables, reason = "without a GPU feature the index is not read")]
-fn gpu(kind: &'static str, index: usize) -> Result<Device, Error> {
+fn gpu(kind: &'static str, index: usize) -> Result<Device, DeviceError> {
     match kind {
         #[cfg(feature = "wgpu")]
         "wgpu" => found(kind, index, Device::wgpu, DeviceType::Wgpu),
@@ -77,9 +95,7 @@ fn gpu(kind: &'static str, index: usize) -> Result<Device, Error> {
         "metal" => found(kind, index, Device::metal, DeviceType::Metal),
         #[cfg(feature = "cuda")]
         "cuda" => Ok(Device::cuda(index)),
-        _ => Err(Error::Config(format!(
-            "this program was built without {kind}: build it again with `cargo build --release --features {kind}`"
-        ))),
+        _ => Err(DeviceError::NotBuilt { kind }),
     }
 }
 
@@ -91,16 +107,11 @@ fn found(
     index: usize,
     preferred: fn(DeviceKind) -> Device,
     list: DeviceType,
-) -> Result<Device, Error> {
+) -> Result<Device, DeviceError> {
     let all = Device::enumerate(list).into_vec();
     match (index, all.len()) {
-        (_, 0) => Err(Error::Config(format!(
-            "no {kind} device on this machine: install a graphics driver (on Linux a Vulkan one), or use --device cpu"
-        ))),
+        (_, 0) => Err(DeviceError::None { kind }),
         (0, _) => Ok(preferred(DeviceKind::DefaultDevice)),
-        (_, count) => all.into_iter().nth(index).ok_or_else(|| {
-            let last = count - 1;
-            Error::Config(format!("there is no device {kind}:{index} on this machine, its last is {kind}:{last}"))
-        }),
+        (_, count) => all.into_iter().nth(index).ok_or(DeviceError::Beyond { kind, index, last: count - 1 }),
     }
 }

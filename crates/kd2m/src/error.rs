@@ -4,13 +4,37 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::{criterion::CriterionError, engine::EngineError};
+use crate::{
+    batch::CopyError, criterion::CriterionError, device::DeviceError, engine::EngineError, theory::head::HeadError,
+};
 
 /// Why a run did not finish. Messages say what, where and what to do.
 #[derive(Debug, Error)]
 pub enum Error {
+    /// A configuration or a command line that says what cannot be; the text names the place.
     #[error("{0}")]
     Config(String),
+    /// A key of a configuration whose value cannot be used.
+    #[error("{key} {why}")]
+    Key { key: String, why: String },
+    /// The same within an arm.
+    #[error("arm {arm}: {why}")]
+    ArmKey { arm: String, why: String },
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// A file that holds no JSON, or other JSON than is read from it.
+    #[error("{}: {source}", path.display())]
+    Parse { path: PathBuf, source: serde_json::Error },
+    /// A value of the program that JSON has no form for.
+    #[error("cannot write {what} as JSON: {source}")]
+    Json { what: &'static str, source: serde_json::Error },
+    #[error("cannot write the configuration: {source}")]
+    Toml { source: Box<toml::ser::Error> },
+    /// A template of a page, which is part of the program.
+    #[error("report: {source}")]
+    Template { source: minijinja::Error },
+    #[error("cannot write to stdout: {source}")]
+    Stdout { source: std::io::Error },
     #[error(transparent)]
     Data(#[from] kd2m_data::DataError),
     #[error(transparent)]
@@ -21,10 +45,24 @@ pub enum Error {
     Distance(#[from] kd2m_ot::OtError),
     #[error(transparent)]
     Criterion(#[from] CriterionError),
+    #[error("arm {arm}: {source}")]
+    Arm { arm: String, source: CriterionError },
     #[error(transparent)]
     Engine(#[from] EngineError),
+    #[error(transparent)]
+    Copy(#[from] CopyError),
+    #[error(transparent)]
+    Head(#[from] HeadError),
     #[error("cannot {doing} {}: {source}", path.display())]
     Io { doing: &'static str, path: PathBuf, source: std::io::Error },
+    /// Processes that share a grid's folder take turns by it.
+    #[error("cannot lock {}: {source}; make the folder writable, or give --out a folder on another disk", path.display())]
+    Lock { path: PathBuf, source: std::io::Error },
+    /// A thread of a grid broke.
+    #[error("a worker ended early: {why}")]
+    Worker { why: String },
+    #[error("cannot start a thread: {source}; run fewer at once with --jobs")]
+    Thread { source: std::io::Error },
     #[error("{0}")]
     RunFolder(String),
     /// A warning where `--strict` was asked for.
@@ -42,7 +80,24 @@ pub enum Error {
     NotFinite { term: String, value: f64, epoch: usize, batch: usize, arm: String, seed: u64, checkpoint: String },
 }
 
+impl From<minijinja::Error> for Error {
+    fn from(source: minijinja::Error) -> Self {
+        Error::Template { source }
+    }
+}
+
+impl From<toml::ser::Error> for Error {
+    fn from(source: toml::ser::Error) -> Self {
+        Error::Toml { source: Box::new(source) }
+    }
+}
+
 impl Error {
+    /// What turns an error of serde into one that says what was written.
+    pub fn json(what: &'static str) -> impl FnOnce(serde_json::Error) -> Self {
+        move |source| Error::Json { what, source }
+    }
+
     /// An input/output error at a path.
     pub fn io(doing: &'static str, path: &Path, source: std::io::Error) -> Self {
         Error::Io { doing, path: path.to_owned(), source }
@@ -51,8 +106,35 @@ impl Error {
     /// 1 for something that went wrong while running, 2 for bad input or usage.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::NotFinite { .. } | Error::Strict(_) => 1,
+            Error::NotFinite { .. } | Error::Strict(_) | Error::Copy(_) => 1,
+            Error::Criterion(CriterionError::Copy(_)) | Error::Engine(EngineError::Copy(_)) => 1,
             _ => 2,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_no_json_is_named_and_keeps_its_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("summary.json");
+        std::fs::write(&path, "{\"a\": ").unwrap();
+        let error = crate::files::read_json::<u32>(&path).unwrap_err();
+        assert!(matches!(error, Error::Parse { .. }) && error.exit_code() == 2);
+        assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
+        assert!(error.source().is_some_and(|reason| reason.to_string().contains("line 1 column")));
+    }
+
+    #[test]
+    fn only_what_breaks_while_running_has_exit_code_1() {
+        let device = crate::device::DeviceChoice::parse("vulcan").unwrap_err();
+        let stdout = Error::Stdout { source: std::io::ErrorKind::StorageFull.into() };
+        assert_eq!((Error::from(device).exit_code(), stdout.exit_code()), (2, 2));
+        assert_eq!(Error::Strict("a note".to_owned()).exit_code(), 1);
     }
 }

@@ -39,7 +39,7 @@ fn temporary() -> tempfile::Builder<'static, 'static> {
 /// # Errors
 /// As [`write`].
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
-    let mut text = serde_json::to_string_pretty(value).map_err(|e| Error::Config(e.to_string()))?;
+    let mut text = serde_json::to_string_pretty(value).map_err(Error::json("a file of the run"))?;
     text.push('\n');
     write(path, text.as_bytes())
 }
@@ -57,7 +57,7 @@ pub fn read_text(path: &Path) -> Result<String, Error> {
 /// # Errors
 /// A missing file, or one that does not hold such a value.
 pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
-    serde_json::from_str(&read_text(path)?).map_err(|e| Error::Config(format!("{}: {e}", path.display())))
+    serde_json::from_str(&read_text(path)?).map_err(|source| Error::Parse { path: path.to_owned(), source })
 }
 
 /// Makes a folder and its parents.

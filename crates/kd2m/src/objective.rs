@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax};
 
 use crate::{
     Error,
-    batch::{Batch, host},
+    batch::{Batch, CopyError, host},
     config::{ArmConfig, Config},
     criterion::{Criterion, CriterionError, Diagnostics, Needs, Shapes, registry},
     parameters::ParameterSet,
@@ -75,10 +75,8 @@ impl Objective {
         let ce_weight = arm.ce_weight.unwrap_or(config.train.ce_weight);
         let objective = Self { ce_weight, label_smoothing: config.optim.label_smoothing, terms };
         if ce_weight == 0.0 && objective.terms.iter().all(|t| t.weight == 0.0) {
-            return Err(Error::Config(format!(
-                "arm {}: ce_weight is 0 and no loss has a weight above 0: nothing to minimise",
-                arm.name
-            )));
+            let why = "ce_weight is 0 and no loss has a weight above 0: nothing to minimise".to_owned();
+            return Err(Error::ArmKey { arm: arm.name.clone(), why });
         }
         Ok(objective)
     }
@@ -122,7 +120,7 @@ impl Objective {
             [] => None,
             labels => Some(cross_entropy(&batch.student.logits, labels, self.label_smoothing)),
         };
-        let ce = entropy.as_ref().map_or(f64::NAN, scalar);
+        let ce = entropy.as_ref().map_or(Ok(f64::NAN), scalar)?;
         let zero = || Tensor::<1>::from_data(TensorData::new(vec![0f32], [1]), &batch.student.logits.device());
         let mut total = match entropy {
             Some(entropy) if self.ce_weight > 0.0 => entropy * self.ce_weight,
@@ -133,7 +131,7 @@ impl Objective {
         for term in &mut self.terms {
             let started = Instant::now();
             let found = term.criterion.evaluate(batch)?;
-            let raw = scalar(&found.loss);
+            let raw = scalar(&found.loss)?;
             let seconds = started.elapsed().as_secs_f64();
             let warm = if term.warmup_epochs > 0.0 { (epoch / term.warmup_epochs).min(1.0) } else { 1.0 };
             let scale = if term.scale_free { 1.0 / (raw.abs() + SCALE_FLOOR) } else { 1.0 };
@@ -156,26 +154,32 @@ impl Objective {
     /// The learned parts of all criteria, each with the name of its term.
     pub fn learned(&mut self) -> Vec<(String, &mut ParameterSet)> {
         let parts = self.terms.iter_mut().enumerate();
-        parts.filter_map(|(i, t)| Some((format!("{i}.{}", t.name), t.criterion.learned()?))).collect()
+        parts.filter_map(|(i, t)| Some((term_name(i, &t.name), t.criterion.learned()?))).collect()
     }
 
     /// Values of all learned parts, under their keys behind the name of their term.
-    pub fn learned_values(&mut self) -> kd2m_nn::Weights {
-        let values = |(name, part): (String, &mut ParameterSet)| {
-            part.values().into_iter().map(move |(key, tensor)| (format!("{name}.{key}"), tensor)).collect::<Vec<_>>()
-        };
-        self.learned().into_iter().flat_map(values).collect()
+    ///
+    /// # Errors
+    /// A value that cannot be copied from its device.
+    pub fn learned_values(&mut self) -> Result<kd2m_nn::Weights, CopyError> {
+        let mut all = kd2m_nn::Weights::new();
+        for (name, part) in self.learned() {
+            all.extend(part.values()?.into_iter().map(|(key, tensor)| (within(&name, &key), tensor)));
+        }
+        Ok(all)
     }
 
     /// Memories of all criteria, by term.
-    pub fn state(&self) -> kd2m_nn::Weights {
-        let parts = self.terms.iter().enumerate();
-        parts
-            .flat_map(|(i, t)| {
-                let name = t.name.clone();
-                t.criterion.state().into_iter().map(move |(key, tensor)| (format!("{i}.{name}.{key}"), tensor))
-            })
-            .collect()
+    ///
+    /// # Errors
+    /// A memory that cannot be copied from its device.
+    pub fn state(&self) -> Result<kd2m_nn::Weights, CopyError> {
+        let mut all = kd2m_nn::Weights::new();
+        for (i, term) in self.terms.iter().enumerate() {
+            let own = term.criterion.state()?.into_iter();
+            all.extend(own.map(|(key, tensor)| (within(&term_name(i, &term.name), &key), tensor)));
+        }
+        Ok(all)
     }
 
     /// Puts saved memories back.
@@ -184,7 +188,7 @@ impl Objective {
     /// A memory of another shape.
     pub fn load_state(&mut self, state: &kd2m_nn::Weights) -> Result<(), CriterionError> {
         for (i, term) in self.terms.iter_mut().enumerate() {
-            let prefix = format!("{i}.{}.", term.name);
+            let prefix = within(&term_name(i, &term.name), "");
             let own = state
                 .iter()
                 .filter_map(|(key, tensor)| Some((key.strip_prefix(&prefix)?.to_owned(), tensor.clone())))
@@ -200,9 +204,27 @@ impl Objective {
     }
 }
 
+/// The name of an arm's i-th term, counted from 0: no two terms of an arm share one.
+fn term_name(i: usize, criterion: &str) -> String {
+    format!("{i}.{criterion}")
+}
+
+fn within(term: &str, key: &str) -> String {
+    format!("{term}.{key}")
+}
+
+/// The key in `learned.safetensors` of a tensor that the i-th term of an arm learned, counted from 0: what
+/// [`Objective::learned_values`] writes and [`crate::theory`] reads.
+pub fn learned_key(i: usize, criterion: &str, key: &str) -> String {
+    within(&term_name(i, criterion), key)
+}
+
 /// The value of a `[1]` tensor.
-pub fn scalar(tensor: &Tensor<1>) -> f64 {
-    host(tensor).first().map_or(f64::NAN, |x| f64::from(*x))
+///
+/// # Errors
+/// A value that cannot be copied from its device.
+pub fn scalar(tensor: &Tensor<1>) -> Result<f64, CopyError> {
+    Ok(host(tensor)?.first().map_or(f64::NAN, |x| f64::from(*x)))
 }
 
 /// Mean over samples of −(1 − s) log p_y − s · mean over classes of log p, as PyTorch's `cross_entropy` with `label_smoothing`.

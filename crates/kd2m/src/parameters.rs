@@ -4,7 +4,7 @@
 use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use kd2m_nn::{NamedTensor, Weights};
 
-use crate::batch::{host, leaf};
+use crate::batch::{CopyError, host, leaf};
 
 /// How a gradient becomes a step.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -33,11 +33,21 @@ struct Parameter {
     moments: [Option<Tensor<1>>; 2],
 }
 
+impl Parameter {
+    /// A tensor of this one's shape on the host.
+    fn named(&self, tensor: &Tensor<1>) -> Result<NamedTensor, CopyError> {
+        Ok(NamedTensor { shape: self.shape.clone(), values: host(tensor)? })
+    }
+}
+
+/// The key of the count of steps in an optimizer's state.
+const STEPS: &str = "steps";
+
 /// Trained tensors by key.
 pub struct ParameterSet {
     device: Device,
     parameters: Vec<Parameter>,
-    steps: usize,
+    steps: u64,
 }
 
 impl ParameterSet {
@@ -96,11 +106,14 @@ impl ParameterSet {
     }
 
     /// Σ g² over all accumulated gradients.
-    pub fn gradient_norm_squared(&self) -> f64 {
+    ///
+    /// # Errors
+    /// A gradient that cannot be copied from its device, as for all that reads values here.
+    pub fn gradient_norm_squared(&self) -> Result<f64, CopyError> {
         self.parameters
             .iter()
             .filter_map(|p| p.gradient.as_ref())
-            .map(|g| host(g).iter().map(|x| f64::from(*x).powi(2)).sum::<f64>())
+            .map(|g| Ok(host(g)?.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>()))
             .sum()
     }
 
@@ -134,7 +147,8 @@ impl ParameterSet {
                     let first = blend(parameter.moments[0].take(), gradient.clone(), beta1);
                     let second = blend(parameter.moments[1].take(), gradient.square(), beta2);
                     parameter.moments = [Some(first.clone()), Some(second.clone())];
-                    let t = self.steps as i32;
+                    // Beyond the last i32 the powers are 0 as they are at it.
+                    let t = i32::try_from(self.steps).unwrap_or(i32::MAX);
                     let scale = update.lr / (1.0 - beta1.powi(t));
                     let root = (second / (1.0 - beta2.powi(t))).sqrt() + eps;
                     value * (1.0 - update.lr * update.weight_decay) - first / root * scale
@@ -145,38 +159,41 @@ impl ParameterSet {
     }
 
     /// Values under their keys.
-    pub fn values(&self) -> Weights {
-        self.export(|p| Some(host(&p.value)))
+    ///
+    /// # Errors
+    /// A value that cannot be copied from its device.
+    pub fn values(&self) -> Result<Weights, CopyError> {
+        self.export(|p| Some(&p.value))
     }
 
     /// Accumulated gradients under their keys.
-    pub fn gradients(&self) -> Weights {
-        self.export(|p| p.gradient.as_ref().map(host))
+    ///
+    /// # Errors
+    /// A gradient that cannot be copied from its device.
+    pub fn gradients(&self) -> Result<Weights, CopyError> {
+        self.export(|p| p.gradient.as_ref())
     }
 
-    fn export(&self, pick: impl Fn(&Parameter) -> Option<Vec<f32>>) -> Weights {
-        self.parameters
-            .iter()
-            .filter_map(|p| {
-                let values = pick(p)?;
-                Some((p.key.clone(), NamedTensor { shape: p.shape.clone(), values }))
-            })
-            .collect()
+    fn export(&self, pick: impl Fn(&Parameter) -> Option<&Tensor<1>>) -> Result<Weights, CopyError> {
+        let picked = self.parameters.iter().filter_map(|p| Some((p, pick(p)?)));
+        picked.map(|(p, tensor)| Ok((p.key.clone(), p.named(tensor)?))).collect()
     }
 
     /// Moments as `KEY.moment1`, `KEY.moment2` and the step count as `steps`.
-    pub fn optimizer_state(&self) -> Weights {
+    ///
+    /// # Errors
+    /// A moment that cannot be copied from its device.
+    pub fn optimizer_state(&self) -> Result<Weights, CopyError> {
         let mut state = Weights::new();
         for parameter in &self.parameters {
             for (i, moment) in parameter.moments.iter().enumerate() {
                 if let Some(moment) = moment {
-                    let tensor = NamedTensor { shape: parameter.shape.clone(), values: host(moment) };
-                    state.insert(format!("{}.moment{}", parameter.key, i + 1), tensor);
+                    state.insert(format!("{}.moment{}", parameter.key, i + 1), parameter.named(moment)?);
                 }
             }
         }
-        state.insert("steps".into(), NamedTensor { shape: vec![1], values: vec![self.steps as f32] });
-        state
+        state.insert(STEPS.into(), NamedTensor::of_count(self.steps));
+        Ok(state)
     }
 
     /// Replaces every value.
@@ -193,9 +210,11 @@ impl ParameterSet {
     }
 
     /// One value, if there is one under this key.
-    pub fn value(&self, key: &str) -> Option<NamedTensor> {
-        let found = self.parameters.iter().find(|p| p.key == key)?;
-        Some(NamedTensor { shape: found.shape.clone(), values: host(&found.value) })
+    ///
+    /// # Errors
+    /// A value that cannot be copied from its device.
+    pub fn value(&self, key: &str) -> Result<Option<NamedTensor>, CopyError> {
+        self.parameters.iter().find(|p| p.key == key).map(|found| found.named(&found.value)).transpose()
     }
 
     /// Replaces the values that are named.
@@ -216,21 +235,23 @@ impl ParameterSet {
     /// Replaces moments and step count; a moment that is not there is cleared.
     ///
     /// # Errors
-    /// A moment of another shape.
+    /// A moment of another shape, or no count of steps; nothing is changed then.
     pub fn load_optimizer(&mut self, state: &Weights) -> Result<(), String> {
-        self.steps = state.get("steps").and_then(|t| t.values.first()).map_or(0, |s| *s as usize);
-        for i in 0..self.parameters.len() {
-            for moment in 0..2 {
-                let key = format!("{}.moment{}", self.parameters[i].key, moment + 1);
-                self.parameters[i].moments[moment] = match state.contains_key(&key) {
-                    true => {
-                        let tensor = fitting(state, &key, &self.parameters[i].shape)?;
-                        Some(self.upload(tensor.values.clone()))
-                    }
-                    false => None,
-                };
+        let steps = state.get(STEPS).ok_or_else(|| {
+            format!("`{STEPS}` is missing: this is no state of this engine's optimizer, or it lost its count of steps")
+        })?;
+        let steps = steps.count().ok_or_else(|| format!("`{STEPS}` is {:?}, which counts nothing", steps.values))?;
+        let read = |parameter: &Parameter, number: usize| -> Result<Option<Tensor<1>>, String> {
+            let key = format!("{}.moment{number}", parameter.key);
+            match state.contains_key(&key) {
+                true => Ok(Some(self.upload(fitting(state, &key, &parameter.shape)?.values.clone()))),
+                false => Ok(None),
             }
-        }
+        };
+        let moments = self.parameters.iter().map(|p| Ok([read(p, 1)?, read(p, 2)?]));
+        let moments = moments.collect::<Result<Vec<_>, String>>()?;
+        self.parameters.iter_mut().zip(moments).for_each(|(p, moments)| p.moments = moments);
+        self.steps = steps;
         Ok(())
     }
 }
@@ -245,4 +266,50 @@ pub fn fitting<'w>(weights: &'w Weights, key: &str, shape: &[usize]) -> Result<&
         return Err(format!("`{key}` has shape {:?}, expected {shape:?}", tensor.shape));
     }
     Ok(tensor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn set() -> ParameterSet {
+        let mut set = ParameterSet::new(&Device::flex());
+        set.push("w", &[2], vec![1.0, 2.0]);
+        set
+    }
+
+    #[test]
+    fn steps_are_counted_beyond_what_an_f32_can() {
+        // 2²⁴ + 1 is the first whole number that an f32 lacks.
+        for steps in [0, 1, (1 << 24) + 1, (1 << 40) + 12_345] {
+            let mut written = set();
+            written.steps = steps;
+            let mut read = set();
+            read.load_optimizer(&written.optimizer_state().unwrap()).unwrap();
+            assert_eq!(read.steps, steps);
+        }
+    }
+
+    #[test]
+    fn a_count_as_older_checkpoints_have_it_is_read() {
+        let old = Weights::from([(STEPS.to_owned(), NamedTensor { shape: vec![1], values: vec![1234.0] })]);
+        let mut read = set();
+        read.load_optimizer(&old).unwrap();
+        assert_eq!(read.steps, 1234);
+    }
+
+    #[test]
+    fn a_state_without_a_count_is_refused_and_changes_nothing() {
+        let mut kept = set();
+        kept.steps = 7;
+        let moment = NamedTensor { shape: vec![2], values: vec![0.5; 2] };
+        let mut state = Weights::from([("w.moment1".to_owned(), moment)]);
+        assert!(kept.load_optimizer(&state).unwrap_err().starts_with("`steps` is missing"));
+        for wrong in [vec![], vec![0.5], vec![-1.0], vec![f32::NAN], vec![1.0, 2.0, 3.0]] {
+            state.insert(STEPS.to_owned(), NamedTensor { shape: vec![wrong.len()], values: wrong });
+            let error = kept.load_optimizer(&state).unwrap_err();
+            assert!(error.contains("counts nothing"), "{error}");
+        }
+        assert!(kept.steps == 7 && kept.parameters[0].moments[0].is_none());
+    }
 }

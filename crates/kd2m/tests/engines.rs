@@ -89,16 +89,21 @@ fn agree(model: &str, stem: zoo::Stem, [channels, height, width]: [usize; 3], n:
         for engine in [&mut burn as &mut dyn Engine, &mut cpu] {
             engine.backward(&given, Then::Accumulate).unwrap();
         }
-        compare(&format!("{model} round {round}: gradients"), &cpu.gradients(), &burn.gradients(), gradients_within);
-        let (x, y) = (cpu.gradient_norm_squared(), burn.gradient_norm_squared());
+        compare(
+            &format!("{model} round {round}: gradients"),
+            &cpu.gradients().unwrap(),
+            &burn.gradients().unwrap(),
+            gradients_within,
+        );
+        let (x, y) = (cpu.gradient_norm_squared().unwrap(), burn.gradient_norm_squared().unwrap());
         assert!((x / y - 1.0).abs() < gradients_within, "{model}: {x} {y}");
         burn.step(&update).unwrap();
         cpu.step(&update).unwrap();
     }
     compare(
         &format!("{model}: after the last step"),
-        &cpu.network_state(),
-        &burn.network_state(),
+        &cpu.network_state().unwrap(),
+        &burn.network_state().unwrap(),
         if tight { 2e-3 } else { 5e-2 },
     );
     if tight {
@@ -156,7 +161,7 @@ fn a_frozen_head_stays_and_its_features_learn_alike() {
             engine.forward(batch, Mode::Train).unwrap();
             engine.backward(&gradients(&graph, 6, &[]), Then::Step(update)).unwrap();
         }
-        let (mut plain, mut frozen) = (plain.network_state(), frozen.network_state());
+        let (mut plain, mut frozen) = (plain.network_state().unwrap(), frozen.network_state().unwrap());
         for key in ["fc.weight", "fc.bias"] {
             assert!(frozen[key] == weights[key] && plain[key] != weights[key], "{key}");
             plain.remove(key);
@@ -189,7 +194,7 @@ fn a_lipschitz_head_steps_down_its_slope() {
             engine.forward(batch, Mode::Train).unwrap();
             engine.backward(&gradients(&graph, 6, &[]), Then::Step(update)).unwrap();
         }
-        let (mut plain, mut held) = (plain.network_state(), held.network_state());
+        let (mut plain, mut held) = (plain.network_state().unwrap(), held.network_state().unwrap());
         let before: Vec<f64> = plain.remove("fc.weight").unwrap().values.iter().map(|x| f64::from(*x)).collect();
         let after = held.remove("fc.weight").unwrap().values;
         compare("below a Lipschitz head", &held, &plain, 1e-6);

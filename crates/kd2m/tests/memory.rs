@@ -62,7 +62,7 @@ fn evaluate(criterion: &mut dyn Criterion, step: &Step, mode: Mode) -> (f32, Vec
     let loss = criterion.evaluate(&step.batch(mode)).unwrap().loss;
     let gradients = loss.backward();
     let gradient = step.student.features.grad(&gradients).unwrap();
-    (host(&loss)[0], host(&gradient))
+    (host(&loss).unwrap()[0], host(&gradient).unwrap())
 }
 
 fn close(x: &[f32], y: &[f32]) -> bool {
@@ -82,7 +82,7 @@ fn the_second_step_compares_the_enlarged_clouds() {
 
         let (value, gradient) = evaluate(with_memory.as_mut(), &second, Mode::Train);
         let enlarged = |pick: fn(&Step) -> &Tensor<2>, width: usize| {
-            let (now, before) = (host(pick(&second)), host(pick(&first)));
+            let (now, before) = (host(pick(&second)).unwrap(), host(pick(&first)).unwrap());
             let kept = kept.iter().flat_map(|i| before[i * width..(i + 1) * width].to_vec());
             now.into_iter().chain(kept).collect::<Vec<f32>>()
         };
@@ -120,10 +120,10 @@ fn evaluation_compares_the_batch_alone_and_a_saved_memory_goes_on_alike() {
         let held_out = evaluate(whole.as_mut(), &second, Mode::Evaluate);
         assert_eq!(held_out, evaluate(criterion(name, 0).as_mut(), &second, Mode::Evaluate));
         let mut resumed = criterion(name, 3);
-        resumed.load_state(&whole.state()).unwrap();
+        resumed.load_state(&whole.state().unwrap()).unwrap();
         let expected = evaluate(whole.as_mut(), &second, Mode::Train);
         assert_eq!(evaluate(resumed.as_mut(), &second, Mode::Train), expected);
-        assert_eq!(whole.state(), resumed.state());
+        assert_eq!(whole.state().unwrap(), resumed.state().unwrap());
     }
 }
 

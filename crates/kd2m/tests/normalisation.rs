@@ -105,7 +105,7 @@ fn logits(config: &Config, device: &str) -> (Vec<f32>, Normalisation) {
     let mut pixels = Vec::new();
     fill(&setup.dataset, &setup.dataset.test, &all, &Augment::None, 0, 0, &mut pixels);
     let outputs = engine.forward(Images { pixels: &pixels, n: all.len() }, Mode::Evaluate).unwrap();
-    (host(&outputs.logits), setup.teacher_eyes)
+    (host(&outputs.logits).unwrap(), setup.teacher_eyes)
 }
 
 /// ‖found − right‖ / ‖right‖.

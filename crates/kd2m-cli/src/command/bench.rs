@@ -65,7 +65,7 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode, Error> {
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Error> {
-    serde_json::to_string_pretty(value).map_err(|e| Error::Config(e.to_string()))
+    serde_json::to_string_pretty(value).map_err(Error::json("the grid"))
 }
 
 fn grid(arguments: &BenchArguments) -> Result<Grid, Error> {

@@ -51,7 +51,7 @@ pub fn bound(arguments: &BoundArguments) -> Result<ExitCode, Error> {
     };
     let all = bound_saved(&arguments.run, &options, &mut Progress::none(), &mut each)?;
     if arguments.json {
-        let text = serde_json::to_string_pretty(&all).map_err(|e| Error::Config(e.to_string()))?;
+        let text = serde_json::to_string_pretty(&all).map_err(Error::json("the bounds"))?;
         show(&format!("{text}\n"))?;
     }
     let mut code = ExitCode::SUCCESS;

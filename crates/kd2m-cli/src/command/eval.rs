@@ -31,7 +31,7 @@ pub fn eval(arguments: &EvalArguments) -> Result<ExitCode, Error> {
     let (root, threads, mut progress) = (arguments.data_root.as_deref(), arguments.threads, Progress::none());
     let found = evaluate_saved(&arguments.run, on, root, device, threads, &mut progress)?;
     if arguments.json {
-        let text = serde_json::to_string_pretty(&found).map_err(|e| Error::Config(e.to_string()))?;
+        let text = serde_json::to_string_pretty(&found).map_err(Error::json("the evaluation"))?;
         show(&format!("{text}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }

@@ -79,5 +79,5 @@ fn request(arguments: &ReproduceArguments) -> Request {
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, Error> {
-    serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(|e| Error::Config(e.to_string()))
+    serde_json::to_string_pretty(value).map(|text| text + "\n").map_err(Error::json("the figures"))
 }

@@ -43,7 +43,7 @@ pub fn distill(arguments: &RunArguments) -> Result<ExitCode, Error> {
 
 fn show(arguments: &RunArguments, finished: &Finished) -> Result<ExitCode, Error> {
     if arguments.json {
-        let text = serde_json::to_string_pretty(&finished.summary).map_err(|e| Error::Config(e.to_string()))?;
+        let text = serde_json::to_string_pretty(&finished.summary).map_err(Error::json("the summary"))?;
         output::show(&format!("{text}\n"))?;
     } else {
         output::show(&table::summary(&finished.summary))?;

@@ -23,8 +23,7 @@ pub(super) fn with_member<R>(
     let file = File::open(&location.path).map_err(failed)?;
     let length = file.metadata().map_err(failed)?.len();
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
-    let names =
-        archive.file_names().map(|name| name.map(|n| n.into_owned())).collect::<Result<Vec<_>, _>>().map_err(broken)?;
+    let names: Vec<String> = archive.file_names().map(str::to_owned).collect();
     let keys: Vec<&str> = names.iter().filter_map(|name| name.strip_suffix(".npy")).collect();
     if keys.is_empty() {
         let problem = "the zip archive holds no array (.npy); PyTorch's own files are zip archives too: save features with np.save";

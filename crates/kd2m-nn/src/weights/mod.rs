@@ -212,3 +212,18 @@ pub fn write(path: &Path, weights: &Weights, metadata: Option<&str>) -> Result<(
     let bytes = safetensors::encode(weights, metadata).map_err(|e| to_error(std::io::Error::other(e)))?;
     write_whole(path, &bytes).map_err(to_error)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_exact_where_an_f32_is_not() {
+        for count in [0, 1, (1 << 20) - 1, 1 << 20, (1 << 24) + 1, (1 << 44) - 1] {
+            assert_eq!(NamedTensor::of_count(count).count(), Some(count));
+        }
+        let single = |x| NamedTensor { shape: vec![1], values: vec![x] };
+        assert_eq!(single(4096.0).count(), Some(4096));
+        assert!([0.5, -1.0, f32::NAN, f32::INFINITY].iter().all(|x| single(*x).count().is_none()));
+    }
+}

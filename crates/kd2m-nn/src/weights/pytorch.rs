@@ -84,8 +84,8 @@ fn load(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str) -> Result<Vec<u8>, 
 
 fn open_zip(bytes: &[u8]) -> Result<Checkpoint<'_>, String> {
     let mut archive = Box::new(ZipArchive::new(Cursor::new(bytes)).map_err(|e| format!("zip: {e}"))?);
-    let mut names = archive.file_names().filter_map(Result::ok);
-    let Some(entry) = names.find(|n| *n == "data.pkl" || n.ends_with("/data.pkl")).map(|n| n.into_owned()) else {
+    let mut names = archive.file_names();
+    let Some(entry) = names.find(|n| *n == "data.pkl" || n.ends_with("/data.pkl")).map(str::to_owned) else {
         return Err("a zip without data.pkl is not a PyTorch checkpoint".to_owned());
     };
     drop(names);

@@ -8,7 +8,7 @@ use crate::{
     divergence::{AnyDivergence, Divergence, Request},
     error::OtError,
     label_vectors::LabelVectors,
-    options::{OptionSpec, Options},
+    options::{OptionSpec, Options, is_scale},
     real::Real,
     solution::{Gradient, Solution},
 };
@@ -35,7 +35,11 @@ impl Joint {
     /// # Errors
     /// [`OtError::BadOption`].
     pub fn new(inner: Box<dyn AnyDivergence>, options: &Options) -> Result<Self, OtError> {
-        Ok(Self { name: options.metric().to_owned(), inner, beta: read_beta(options)? })
+        let beta = read_beta(options)?;
+        match beta.filter(|beta| *beta > 0.0 && !is_scale(beta)) {
+            Some(beta) => Err(options.bad("beta", &format!("{beta:e}"), "0, a number from 1e-100 to 1e100, or auto")),
+            None => Ok(Self { name: options.metric().to_owned(), inner, beta }),
+        }
     }
 }
 
@@ -81,12 +85,36 @@ impl Joint {
         };
         let root = beta.sqrt();
         let (joint_a, joint_b) = (append(a, &labels_a, root), append(b, &labels_b, root));
-        let mut solution = inner.evaluate(&cloud(a, &joint_a)?, &cloud(b, &joint_b)?, request)?;
+        let (joint_a, joint_b) = (self.cloud(a, &joint_a, beta)?, self.cloud(b, &joint_b, beta)?);
+        let mut solution = inner.evaluate(&joint_a, &joint_b, request)?;
         let root_if_soft = matches!(a.labels(), Labels::Soft { .. }).then_some(root);
         let split = |joint: Gradient<T>| split(&joint.features, a.width(), labels_a.classes, root_if_soft);
         solution.gradient = solution.gradient.map(split);
         solution.diagnostics.push(("beta", beta));
         Ok(solution)
+    }
+
+    /// The same samples and weights with other features; labels are among these.
+    ///
+    /// # Errors
+    /// A β that makes labels larger than features may be.
+    fn cloud<'j, T: Real>(&self, like: &Cloud<T>, joint: &'j [T], beta: f64) -> Result<Cloud<'j, T>, OtError> {
+        let cloud =
+            Cloud::new(like.side(), joint, like.len(), joint.len() / like.len()).map_err(|error| match error {
+                OtError::NonFinite { column, .. } | OtError::TooLarge { column, .. } if column >= like.width() => {
+                    OtError::BadOption {
+                        metric: self.name.clone(),
+                        name: "beta".to_owned(),
+                        value: format!("{beta:e}"),
+                        expected: "a number near the squared distances of the features, or auto".to_owned(),
+                    }
+                }
+                error => error,
+            })?;
+        match like.masses() {
+            Some(weights) => cloud.with_weights(weights),
+            None => Ok(cloud),
+        }
     }
 }
 
@@ -98,15 +126,6 @@ fn append<T: Real>(cloud: &Cloud<T>, labels: &LabelVectors, root: f64) -> Vec<T>
         joint.extend(labels.row(i).iter().map(|s| T::of(root * s)));
     }
     joint
-}
-
-/// The same samples and weights with other features; labels are among these.
-fn cloud<'j, T: Real>(like: &Cloud<T>, joint: &'j [T]) -> Result<Cloud<'j, T>, OtError> {
-    let cloud = Cloud::new(like.side(), joint, like.len(), joint.len() / like.len())?;
-    match like.masses() {
-        Some(weights) => cloud.with_weights(weights),
-        None => Ok(cloud),
-    }
 }
 
 /// The gradient with respect to features `[n, d]` and, if these are asked for, to labels, from that to the joint rows.

@@ -2,7 +2,7 @@
 //! ⅛ δᵀ S⁻¹ δ + ½ ln (det S / √(det S_A det S_B)) with S = ½ (S_A + S_B).
 //! Next: [`super::hellinger`], which is 1 − exp(−this); [`crate::gaussian`].
 
-use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::Cloud,
     error::OtError,
@@ -22,6 +22,7 @@ pub const ENTRY: Entry = Entry {
     source: "Bhattacharyya (1943); shrinkage OAS, Chen et al. (2010)",
     cost: "O((n + m) d² + d³) time, O(d²) memory; where n + m < d O((n + m)² d) and O((n + m) d)",
     when: "symmetric and scale-free, milder than KL where the spreads differ much",
+    traits: Traits::PLAIN,
     options: OPTIONS,
     build,
 };

@@ -8,7 +8,7 @@ use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64Mcg;
 
-use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
@@ -31,6 +31,7 @@ pub const ENTRY: Entry = Entry {
     source: "Chwialkowski et al. (2015); frequencies, Rahimi and Recht (2007)",
     cost: "O(F (n + m) d) time, O(F (n + m + d)) memory, F frequencies; the median bandwidth adds O((n + m)² d)",
     when: "mmd-rbf for large n: give a bandwidth and the cost is linear; noisier, since frequencies are sampled",
+    traits: Traits::PLAIN,
     options: OPTIONS,
     build,
 };
@@ -53,7 +54,7 @@ pub struct CharacteristicFunction {
 
 fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
     Ok(Box::new(CharacteristicFunction {
-        frequencies: options.count("frequencies", 512)?,
+        frequencies: options.count_of_rows("frequencies", 512)?,
         bandwidth: Bandwidth::read(options)?,
         seed: options.parsed("seed", 0, "a whole number", |_| true)?,
         drawn: Mutex::new(None),
@@ -120,6 +121,7 @@ impl<T: Real> Estimated<T> for CharacteristicFunction {
         let (d, count) = (a.width(), self.frequencies);
         // A common shift of both clouds turns the phase of both functions alike: centred, the angles are small.
         let (points_a, points_b) = Points::centred(a, b);
+        self.bandwidth.check(ENTRY.name, &points_a, &points_b)?;
         let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b, None) else {
             return Ok(Estimate::of_coincident(a, b, request.gradient));
         };

@@ -2,7 +2,7 @@
 //! Sun and Saenko (2016), equation 1. With R the centred rows of A over those of B and J = ±1, Σ_A − Σ_B = Rᵀ J R; where
 //! n + m < d the Gram matrix R Rᵀ gives norm and gradient without a d × d matrix.
 
-use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
@@ -22,6 +22,7 @@ pub const ENTRY: Entry = Entry {
     source: "Sun and Saenko, Deep CORAL (2016)",
     cost: "O((n + m) d²) time and O(d²) memory, or O((n + m)² d) where n + m < d",
     when: "correlations of features without their means; add mmd-linear for these",
+    traits: Traits::PLAIN,
     options: &[],
     build,
 };

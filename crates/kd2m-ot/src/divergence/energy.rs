@@ -1,7 +1,7 @@
 //! Energy distance 2E‖X−Y‖ − E‖X−X'‖ − E‖Y−Y'‖: an MMD whose kernel is the distance itself, with nothing to tune.
 //! Székely and Rizzo (2013), V-statistic, no root. Next: [`crate::pairwise`].
 
-use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     source: "Székely and Rizzo, Energy statistics (2013)",
     cost: "O((n + m)² d) time, O((n + m) d) memory",
     when: "a metric on distributions without a bandwidth, whose signal does not fade with distance; robust to outliers",
+    traits: Traits::PLAIN,
     options: &[],
     build,
 };

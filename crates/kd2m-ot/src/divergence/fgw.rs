@@ -1,19 +1,20 @@
 //! Fused Gromov–Wasserstein: (1−α) Σ γ_ij ‖x_i − y_j‖² + α Σ (C_ik − C'_jl)² γ_ij γ_kl, places and shapes together.
 //! Vayer et al. (2019). The code is that of [`super::gw`].
 
-use super::{AnyDivergence, gw};
-use crate::{
-    error::OtError,
-    options::{OptionSpec, Options},
+use super::{
+    entry::{Entry, Traits},
+    gw,
 };
 
-/// What [`build`] reads.
-pub const OPTIONS: &[OptionSpec] = gw::FUSED_OPTIONS;
-
-/// The registry's constructor.
-///
-/// # Errors
-/// [`OtError::BadOption`].
-pub fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    gw::build_fused(options)
-}
+/// The line of the registry.
+pub const ENTRY: Entry = Entry {
+    name: "fgw",
+    aliases: &[],
+    formula: "(1−α) Σ γ_ij ‖x_i − y_j‖² + α Σ (C_ik − C'_jl)² γ_ij γ_kl",
+    source: "Vayer et al. (2019)",
+    cost: "as gw",
+    when: "places and shapes both matter; features of equal width",
+    traits: Traits { comfortable: Some(gw::COMFORTABLE), ..Traits::PLAIN },
+    options: gw::FUSED_OPTIONS,
+    build: gw::build_fused,
+};

@@ -1,7 +1,7 @@
 //! Fréchet distance as the FID packages compute it: `gaussian-w2` with covariances by n − 1.
 //! Heusel et al. (2017). Finite for n < d too, where the packages' matrix square root is singular. Next: [`super::gaussian_w2`].
 
-use super::{AnyDivergence, Divergence, Request, gaussian_w2::bures, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, gaussian_w2::bures, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     source: "Heusel et al., GANs trained by a two time-scale update rule (2017)",
     cost: "as gaussian-w2",
     when: "to compare figures with FID packages; for training gaussian-w2 is the same up to the factor n/(n − 1)",
+    traits: Traits::PLAIN,
     options: &[],
     build,
 };

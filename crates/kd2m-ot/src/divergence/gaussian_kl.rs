@@ -2,7 +2,7 @@
 //! KL(A‖B) = ½ (tr S_B⁻¹ S_A + δᵀ S_B⁻¹ δ − d + ln det S_B − ln det S_A), shrunk so that it is finite for n ≤ d.
 //! Next: [`super::gaussian_kl_diag`] (the paper's), [`super::jeffreys`] (both directions), [`crate::gaussian`] (the fit).
 
-use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::Cloud,
     error::OtError,
@@ -22,6 +22,7 @@ pub const ENTRY: Entry = Entry {
     source: "Kullback (1959); shrinkage OAS, Chen et al. (2010)",
     cost: "O((n + m) d² + d³) time, O(d²) memory; where n, m < d O((n + m)² d) and O((n + m) d)",
     when: "likelihood view: differences count relative to the spread of B, correlations included; scale-free",
+    traits: Traits::PLAIN,
     options: OPTIONS,
     build,
 };

@@ -5,7 +5,7 @@
 use super::{
     AnyDivergence, Divergence, Request,
     gaussian_kl::{DIRECTION, Direction},
-    registry::Entry,
+    entry::{Entry, Traits},
 };
 use crate::{
     cloud::{Cloud, equal_widths},
@@ -26,6 +26,7 @@ pub const ENTRY: Entry = Entry {
     source: "KD²M, KL (G)",
     cost: "O((n + m) d) time and memory",
     when: "the paper's KL: scale-free and cheap; large where B hardly varies, so mind dead units",
+    traits: Traits::PLAIN,
     options: OPTIONS,
     build,
 };

@@ -4,7 +4,7 @@
 
 use faer::{Mat, MatRef};
 
-use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     decomposition::{Cholesky, Svd, eigenvalues, qr, svd},
@@ -25,6 +25,7 @@ pub const ENTRY: Entry = Entry {
     source: "Dowson and Landau (1982), Gelbrich (1990); KD²M, W2 (G) with full covariances",
     cost: "O((n + m) d² + d³), or O(n m (d + min(n, m))) where n, m < d; memory O((n + m) d)",
     when: "mean and all correlations at once, finite for any n; a lower bound of w2 that needs no coupling",
+    traits: Traits::SQUARED,
     options: &[],
     build,
 };

@@ -1,7 +1,7 @@
 //! W₂² between the Gaussians N(μ, diag σ²) fitted to the two clouds: ‖μ − μ'‖² + ‖σ − σ'‖², moments with 1/n.
 //! The paper's W2 (G) as its code computes it; between `mmd-linear` and `gaussian-w2` in the chain. Next: [`super::gaussian_w2`].
 
-use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
@@ -21,6 +21,7 @@ pub const ENTRY: Entry = Entry {
     source: "Dowson and Landau (1982) for commuting covariances; KD²M, W2 (G)",
     cost: "O((n + m) d) time and memory",
     when: "batches too small for covariances: matches mean and spread of each feature, blind to correlations",
+    traits: Traits::SQUARED,
     options: &[],
     build,
 };

@@ -5,7 +5,7 @@
 pub(super) mod inner;
 
 use self::inner::Inner;
-use super::{AnyDivergence, Divergence, Request};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     cost,
@@ -16,6 +16,22 @@ use crate::{
     solution::{Plan, Solution},
     solver::gromov::{self, Problem, Settings},
 };
+
+/// The line of the registry.
+pub const ENTRY: Entry = Entry {
+    name: "gw",
+    aliases: &[],
+    formula: "min over plans γ of Σ (C_ik − C'_jl)² γ_ij γ_kl, inner distances C of A and C' of B",
+    source: "Mémoli (2011); Peyré, Cuturi and Solomon (2016)",
+    cost: "O(n²m + nm²) a step, a few steps from each of three starts; n² + m² + nm numbers of memory",
+    when: "student and teacher features have different widths or no common axes: shapes are compared, no projector is learned",
+    traits: Traits { any_widths: true, comfortable: Some(COMFORTABLE), ..Traits::PLAIN },
+    options: OPTIONS,
+    build: build,
+};
+
+/// Samples a side up to which steps of cubic cost take seconds.
+pub const COMFORTABLE: usize = 2048;
 
 const INNER: OptionSpec = OptionSpec {
     name: "inner",
@@ -77,7 +93,7 @@ impl Gromov {
             alpha,
             inner: Inner::from_word(options.choice("inner", &inner::WORDS)?),
             settings: Settings {
-                tolerance: options.positive("tolerance")?.unwrap_or(1e-9),
+                tolerance: options.tolerance(1e-9)?,
                 max_iterations: options.count("iterations", 500)?,
                 product_only: options.choice("starts", &["best", "product"])? == "product",
             },

@@ -2,7 +2,7 @@
 //! In high dimension B is large: the value sticks at 1 and its gradient vanishes; the solution's diagnostic `saturated` says so.
 //! Next: [`super::bhattacharyya`], which does not saturate.
 
-use super::{AnyDivergence, Divergence, Request, bhattacharyya, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, bhattacharyya, entry::{Entry, Traits}};
 use crate::{
     cloud::Cloud,
     error::OtError,
@@ -21,6 +21,7 @@ pub const ENTRY: Entry = Entry {
     source: "Hellinger (1909); shrinkage OAS, Chen et al. (2010)",
     cost: "as bhattacharyya",
     when: "a bounded figure in 0 … 1 to report; to train with only in few dimensions: it saturates at 1 with zero gradient",
+    traits: Traits::PLAIN,
     options: bhattacharyya::OPTIONS,
     build,
 };

@@ -4,7 +4,7 @@
 use super::{
     AnyDivergence, Divergence, Request,
     gaussian_kl::{half_difference, sandwich},
-    registry::Entry,
+    entry::{Entry, Traits},
 };
 use crate::{
     cloud::Cloud,
@@ -25,6 +25,7 @@ pub const ENTRY: Entry = Entry {
     source: "Jeffreys (1946); shrinkage OAS, Chen et al. (2010)",
     cost: "as gaussian-kl, about twice",
     when: "KL without choosing a direction: penalises both missing and surplus spread",
+    traits: Traits::PLAIN,
     options: OPTIONS,
     build,
 };

@@ -2,7 +2,7 @@
 //! The plan sees both costs, and the gradient reaches features and soft labels alike (plan and β held constant).
 //! Next: [`crate::solver::transport`]; β = largest feature cost is PyDiL's choice (Montesuma et al.).
 
-use super::{AnyDivergence, Divergence, Request};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, Labels, equal_widths},
     combine::joint::read_beta,
@@ -13,6 +13,19 @@ use crate::{
     real::Real,
     solution::{Gradient, Solution},
     solver::{costs::Costs, transport},
+};
+
+/// The line of the registry.
+pub const ENTRY: Entry = Entry {
+    name: "jw2",
+    aliases: &[],
+    formula: "min over plans γ of Σ γ_ij (‖x_i − y_j‖² + β·label cost(s_i, t_j))",
+    source: "KD²M (JW2); β after Montesuma et al., PyDiL",
+    cost: "O(nm(d + classes)) for the costs, as w2 for the plan; nm floats of memory",
+    when: "labels or logits should decide with the features which samples are compared; needs labels on both sides",
+    traits: Traits { labels: true, ..Traits::SQUARED },
+    options: OPTIONS,
+    build: build,
 };
 
 /// A probability of the student below this counts as this in a logarithm; the gradient there is 0.

@@ -4,7 +4,7 @@
 use rand::{SeedableRng, seq::index};
 use rand_pcg::Pcg64Mcg;
 
-use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
@@ -24,6 +24,7 @@ pub const ENTRY: Entry = Entry {
     source: "Bińkowski et al., Demystifying MMD GANs (2018)",
     cost: "O(subsets · size² d) time, O(size d) memory",
     when: "to compare figures with FID/KID packages: unbiased, so it can be negative; to train with, mmd-poly is smoother",
+    traits: Traits::PLAIN,
     options: OPTIONS,
     build,
 };
@@ -51,7 +52,7 @@ fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
         Some(_) => Some(options.parsed("size", 2, "a whole number from 2 on", |s| *s >= 2)?),
     };
     let seed = options.parsed("seed", 0, "a whole number", |_| true)?;
-    Ok(Box::new(Kid { subsets: options.count("subsets", 100)?, size, seed }))
+    Ok(Box::new(Kid { subsets: options.count_of_rows("subsets", 100)?, size, seed }))
 }
 
 impl<T: Real> Divergence<T> for Kid {
@@ -82,7 +83,12 @@ impl<T: Real> Estimated<T> for Kid {
         let (n, m, d) = (a.len(), b.len(), a.width());
         let size = self.size.unwrap_or_else(|| n.min(m).min(1000));
         if size > n.min(m) {
-            return refuse(format!("size = {size}, but the smaller cloud has {} samples", n.min(m)));
+            return Err(OtError::BadOption {
+                metric: ENTRY.name.to_owned(),
+                name: "size".to_owned(),
+                value: size.to_string(),
+                expected: format!("at most {}, the samples of the smaller cloud", n.min(m)),
+            });
         }
         // Subsets that are the whole clouds are all the same.
         let subsets = if size == n && size == m { 1 } else { self.subsets };

@@ -1,7 +1,7 @@
 //! Max-sliced W₂²: the largest one-dimensional W₂² over the sampled directions, instead of their mean.
 //! Deshpande et al. (2019), over orthonormal blocks of directions. Next: [`super::sliced`].
 
-use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
@@ -21,6 +21,7 @@ pub const ENTRY: Entry = Entry {
     source: "Deshpande et al., Max-sliced Wasserstein distance (2019)",
     cost: "as sw2",
     when: "clouds that differ in few directions, which a mean over directions would dilute; a gradient along one direction only",
+    traits: Traits::SQUARED,
     options: DIRECTIONS,
     build,
 };

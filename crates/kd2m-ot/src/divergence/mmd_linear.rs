@@ -1,7 +1,7 @@
 //! MMD² with the linear kernel: the squared distance of the means, and the lower end of the chain of distances.
 //! Gretton et al. (2012), equation 3 (unbiased) and 5 (biased), with k(x, y) = xᵀy. Next: [`super::mmd_rbf`].
 
-use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
@@ -22,6 +22,7 @@ pub const ENTRY: Entry = Entry {
     source: "Gretton et al., A kernel two-sample test (2012)",
     cost: "O((n + m) d) time, O(d) memory",
     when: "the cheapest signal: moves the mean only, blind to everything else; a lower bound of every distance of the W2 family",
+    traits: Traits::SQUARED,
     options: OPTIONS,
     build,
 };
@@ -73,6 +74,10 @@ impl<T: Real> Estimated<T> for MmdLinear {
             let mut gradient = Vec::with_capacity(a.len() * a.width());
             for i in 0..a.len() {
                 let scale = 2.0 * a.weight(i);
+                if noise_a == 0.0 {
+                    gradient.extend(difference.iter().map(|delta| T::of(scale * delta)));
+                    continue;
+                }
                 let own = mean_a.residuals(a.row(i)).map(|r| noise_a * r);
                 gradient.extend(difference.iter().zip(own).map(|(delta, own)| T::of(scale * (delta - own))));
             }

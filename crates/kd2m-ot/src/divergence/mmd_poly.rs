@@ -1,7 +1,7 @@
 //! MMD² with the polynomial kernel (xᵀy/d + 1)^degree: matches moments up to the degree, with nothing to tune.
 //! The kernel of KID (Bińkowski et al. 2018). Next: [`super::kid`], [`crate::pairwise`].
 
-use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     source: "Bińkowski et al., Demystifying MMD GANs (2018)",
     cost: "O((n + m)² d) time, O((n + m) d) memory",
     when: "mean, covariance and skewness without a bandwidth; depends on the features' origin and scale",
+    traits: Traits::SQUARED,
     options: OPTIONS,
     build,
 };

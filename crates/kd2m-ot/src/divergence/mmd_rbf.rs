@@ -1,7 +1,7 @@
 //! MMD² with the Gaussian kernel exp(−‖x − y‖²/2σ²): zero only when the distributions are the same, to any order of moments.
 //! Gretton et al. (2012), equations 3 (unbiased) and 5 (biased); σ by the median heuristic. Next: [`crate::pairwise`].
 
-use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
@@ -28,6 +28,7 @@ pub const ENTRY: Entry = Entry {
     source: "Gretton et al., A kernel two-sample test (2012)",
     cost: "O((n + m)² d) time, O((n + m) d) memory",
     when: "differentiable everywhere and bounded, so outliers do not dominate; its signal fades when the clouds are many σ apart",
+    traits: Traits::SQUARED,
     options: OPTIONS,
     build,
 };
@@ -64,6 +65,7 @@ impl<T: Real> Estimated<T> for MmdRbf {
         equal_widths(ENTRY.name, a, b)?;
         let factors = self.estimator.factors(ENTRY.name, a, b)?;
         let (points_a, points_b) = Points::centred(a, b);
+        self.bandwidth.check(ENTRY.name, &points_a, &points_b)?;
         let keep = self.bandwidth.reads_distances();
         let stored = keep.then(|| Distances::of(&points_a, &points_b, request.gradient)).flatten();
         let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b, stored.as_ref()) else {

@@ -1,35 +1,13 @@
 //! The divergences, one file each, behind one trait and one registry.
-//! A file holds formula, source, cost in n and d, when to choose it, the code and its tests; [`registry`] holds one line for each.
+//! A file holds formula, source, cost in n and d, when to choose it, the code and its tests; the list at the foot of this page names them.
 
-pub mod bhattacharyya;
-pub mod cf;
-pub mod coral;
-pub mod energy;
+pub mod entry;
 mod exact;
 #[cfg(test)]
 mod exact_tests;
-pub mod fgw;
-pub mod fid;
-pub mod gaussian_kl;
-pub mod gaussian_kl_diag;
-pub mod gaussian_w2;
-pub mod gaussian_w2_diag;
-pub mod gw;
-pub mod hellinger;
-pub mod jeffreys;
-pub mod jw2;
-pub mod kid;
-pub mod max_sliced;
-pub mod mmd_linear;
-pub mod mmd_poly;
-pub mod mmd_rbf;
-pub mod mse;
 pub mod registry;
-pub mod sinkhorn;
-pub mod sliced;
-pub mod unbalanced;
-pub mod w1;
-pub mod w2;
+
+use rayon::prelude::*;
 
 use crate::{
     cloud::Cloud,
@@ -70,3 +48,54 @@ pub trait Divergence<T: Real>: Send + Sync {
 /// A divergence in both precisions, as the registry hands it out.
 pub trait AnyDivergence: Divergence<f32> + Divergence<f64> {}
 impl<D: Divergence<f32> + Divergence<f64>> AnyDivergence for D {}
+
+/// Many pairs of clouds at once: threads are shared over the pairs, and each answer is what the pair alone gives.
+///
+/// # Errors
+/// For each pair those of [`Divergence::evaluate`].
+pub fn evaluate_all<T: Real, D: Divergence<T> + ?Sized>(
+    divergence: &D,
+    pairs: &[(Cloud<T>, Cloud<T>)],
+    request: Request,
+) -> Vec<Result<Solution<T>, OtError>> {
+    pairs.par_iter().map(|(a, b)| divergence.evaluate(a, b, request)).collect()
+}
+
+/// Makes a file of each name a module, and its `ENTRY` a line of the registry.
+macro_rules! divergences {
+    ($($file:ident),* $(,)?) => {
+        $(pub mod $file;)*
+
+        /// All divergences, in the order in which tables show them.
+        pub const ENTRIES: &[entry::Entry] = &[$($file::ENTRY),*];
+    };
+}
+
+divergences! {
+    w2,
+    w1,
+    bounds,
+    jw2,
+    mse,
+    mmd_linear,
+    mmd_rbf,
+    mmd_poly,
+    energy,
+    gaussian_w2_diag,
+    gaussian_w2,
+    fid,
+    sinkhorn,
+    unbalanced,
+    gaussian_kl,
+    gaussian_kl_diag,
+    jeffreys,
+    bhattacharyya,
+    hellinger,
+    coral,
+    sliced,
+    max_sliced,
+    cf,
+    kid,
+    gw,
+    fgw,
+}

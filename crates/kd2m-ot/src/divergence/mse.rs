@@ -1,7 +1,7 @@
 //! Paired squared error (1/n) Σ ‖x_i − y_i‖², summed over features: FitNet's loss, and the upper end of the chain of distances,
 //! since the identity pairing is one coupling (`w2` ≤ `mse`). Next: [`super::w2`].
 
-use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     cost::squared_distance,
@@ -20,6 +20,7 @@ pub const ENTRY: Entry = Entry {
     source: "Romero et al., FitNets (2015); the bound ‖g_S − g_T‖²_L2(P) of KD²M's theorem",
     cost: "O(nd) time, no memory",
     when: "both clouds come from the same inputs and each sample should match its own counterpart, not only the distribution",
+    traits: Traits { paired: true, ..Traits::SQUARED },
     options: &[],
     build,
 };

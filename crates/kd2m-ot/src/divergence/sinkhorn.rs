@@ -2,7 +2,7 @@
 //! and the distance of the means (ε → ∞), never negative, zero only for equal measures (Feydy et al. 2019).
 //! Next: [`crate::solver::sinkhorn`] for the iteration; [`super::unbalanced`] shares this code.
 
-use super::{AnyDivergence, Divergence, Request};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
@@ -12,6 +12,19 @@ use crate::{
     real::Real,
     solution::{Plan, Solution, Status},
     solver::sinkhorn::{self, Found, Lane, Scores, Settings},
+};
+
+/// The line of the registry.
+pub const ENTRY: Entry = Entry {
+    name: "sinkhorn",
+    aliases: &[],
+    formula: "OT_ε(a,b) − ½ OT_ε(a,a) − ½ OT_ε(b,b), OT_ε = min over plans γ of Σ γ_ij ‖x_i − y_j‖² + ε KL(γ | a⊗b)",
+    source: "Feydy et al. (2019); Cuturi (2013)",
+    cost: "O(nmd) for the products, O(nm) a sweep, tens of sweeps; nm floats, or none above `memory`",
+    when: "a smooth relative of w2: stable gradients under noise, any weights, no n² memory for very large clouds",
+    traits: Traits::PLAIN,
+    options: OPTIONS,
+    build: build,
 };
 
 /// ε as a share of the mean cost, unless given.
@@ -88,7 +101,7 @@ impl Debiased {
             metric,
             epsilon: options.positive("epsilon")?,
             rho,
-            tolerance: options.positive("tolerance")?.unwrap_or(1e-4),
+            tolerance: options.tolerance(1e-4)?,
             max_iterations: options.count("iterations", 2000)?,
             memory: options.count("memory", 1024)?.saturating_mul(1 << 20),
         })
@@ -122,6 +135,7 @@ impl<T: Lane> Estimated<T> for Debiased {
             return Ok(Estimate::of_coincident(a, b, request.gradient));
         }
         let settings = self.settings(mean_cost);
+        self.check_epsilon(settings.epsilon, mean_cost)?;
         let fits = |n: usize, m: usize| n.saturating_mul(m).saturating_mul(size_of::<T>()) <= self.memory;
         let problems = Problems { x: &x, y: &y, d, settings, mean_cost, fits: &fits, request };
         let found = problems.settled(problems.solve(None));
@@ -144,7 +158,27 @@ const MOVED: f64 = 0.1;
 /// Marginal errors cannot be brought below this many ε of the precision.
 const LEAST_TOLERANCE: f64 = 64.0;
 
+/// ε lies between these multiples of the mean cost.
+const EPSILONS: std::ops::RangeInclusive<f64> = 1e-12..=1e12;
+
 impl Debiased {
+    /// Fails for an ε beside which costs are all alike, or none are to `f64`.
+    fn check_epsilon(&self, epsilon: f64, mean_cost: f64) -> Result<(), OtError> {
+        if EPSILONS.contains(&(epsilon / mean_cost)) {
+            return Ok(());
+        }
+        let (least, most) = (EPSILONS.start() * mean_cost, EPSILONS.end() * mean_cost);
+        Err(OtError::BadOption {
+            metric: self.metric.to_owned(),
+            name: EPSILON.name.to_owned(),
+            value: format!("{epsilon:e}"),
+            expected: format!(
+                "for these features, of mean cost {mean_cost:.1e}, a number from {least:.0e} (for less, w2 is the limit) to {most:.0e} \
+                 (for more, mmd-linear)"
+            ),
+        })
+    }
+
     fn settings(&self, mean_cost: f64) -> Settings {
         Settings {
             epsilon: self.epsilon.unwrap_or(EPSILON_SHARE * mean_cost),

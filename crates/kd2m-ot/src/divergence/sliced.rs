@@ -2,7 +2,7 @@
 //! Rabin et al. (2011), Bonneel et al. (2015); directions orthonormal in blocks (Rowland et al. 2019).
 //! Next: [`super::max_sliced`], [`crate::projection`].
 
-use super::{AnyDivergence, Divergence, Request, registry::Entry};
+use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
@@ -23,6 +23,7 @@ pub const ENTRY: Entry = Entry {
     source: "Rabin et al. (2011); Bonneel et al. (2015); orthogonal directions, Rowland et al. (2019)",
     cost: "O(L (n + m) (d + log(n + m))) time, O(L (n + m)) memory, L directions",
     when: "large batches: nearly linear in n, and a real transport gradient for every sample; at most w2/d",
+    traits: Traits::SQUARED,
     options: DIRECTIONS,
     build,
 };

@@ -1,19 +1,20 @@
 //! Sinkhorn divergence with KL-relaxed marginals: mass may be created and destroyed at the price ρ·KL, so that a few samples far
 //! from all others do not drag the whole plan (Séjourné et al. 2019). Debiased as [`super::sinkhorn`], whose code this is.
 
-use super::{AnyDivergence, sinkhorn};
-use crate::{
-    error::OtError,
-    options::{OptionSpec, Options},
+use super::{
+    entry::{Entry, Traits},
+    sinkhorn,
 };
 
-/// What [`build`] reads.
-pub const OPTIONS: &[OptionSpec] = sinkhorn::UNBALANCED_OPTIONS;
-
-/// The registry's constructor.
-///
-/// # Errors
-/// [`OtError::BadOption`].
-pub fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    sinkhorn::build_unbalanced(options)
-}
+/// The line of the registry.
+pub const ENTRY: Entry = Entry {
+    name: "unbalanced",
+    aliases: &[],
+    formula: "the same with marginals relaxed: + ρ KL(γ1 | a) + ρ KL(γᵀ1 | b)",
+    source: "Séjourné et al. (2019)",
+    cost: "as sinkhorn",
+    when: "outliers or different class proportions that should not be transported at any price",
+    traits: Traits::PLAIN,
+    options: sinkhorn::UNBALANCED_OPTIONS,
+    build: sinkhorn::build_unbalanced,
+};

@@ -214,6 +214,14 @@ element!(
     truncate_d
 );
 
+/// A name in `KD2M_ISA` that is none of this processor's sets.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("KD2M_ISA is `{name}`, which this processor has not: unset it, or set it to one of {available}")]
+pub struct UnknownIsa {
+    name: String,
+    available: String,
+}
+
 /// An instruction set that this processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Isa {
@@ -237,15 +245,34 @@ impl Isa {
         found
     }
 
-    /// The best one, or the one that `KD2M_ISA` names if the processor has it; decided once.
+    /// The best one, or the one that `KD2M_ISA` names; decided once. Where that name is none of this processor's, the best one: a
+    /// program asks [`Isa::requested`] first and refuses to start.
     pub fn detect() -> Isa {
         static CHOICE: std::sync::OnceLock<Isa> = std::sync::OnceLock::new();
-        *CHOICE.get_or_init(|| {
-            let available = Isa::available();
-            let wanted = std::env::var("KD2M_ISA").ok();
-            let named = wanted.and_then(|name| available.iter().find(|isa| isa.name() == name).copied());
-            named.or(available.first().copied()).unwrap_or(Isa::Portable(Portable))
+        *CHOICE.get_or_init(|| Isa::requested().unwrap_or_else(|_| Isa::best()))
+    }
+
+    /// The best one that this processor has, or the one that `KD2M_ISA` names.
+    ///
+    /// # Errors
+    /// A name that is none of this processor's.
+    pub fn requested() -> Result<Isa, UnknownIsa> {
+        match std::env::var_os("KD2M_ISA") {
+            Some(name) if !name.is_empty() => Isa::named(&name.to_string_lossy()),
+            _ => Ok(Isa::best()),
+        }
+    }
+
+    fn named(name: &str) -> Result<Isa, UnknownIsa> {
+        let available = Isa::available();
+        available.iter().find(|isa| isa.name() == name).copied().ok_or_else(|| UnknownIsa {
+            name: name.to_owned(),
+            available: available.iter().map(|isa| isa.name()).collect::<Vec<_>>().join(", "),
         })
+    }
+
+    fn best() -> Isa {
+        Isa::available().first().copied().unwrap_or(Isa::Portable(Portable))
     }
 
     /// `avx512`, `avx2` or `portable`.

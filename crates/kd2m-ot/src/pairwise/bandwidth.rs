@@ -15,7 +15,7 @@ use crate::{
     cost::squared_distance,
     error::OtError,
     matrix::{view, view_mut},
-    options::{OptionSpec, Options},
+    options::{OptionSpec, Options, is_scale},
     real::Real,
 };
 
@@ -39,6 +39,8 @@ pub(crate) const BANDWIDTH: OptionSpec = OptionSpec {
     help: "σ: median or mean distance between different points of A ∪ B, a number, or multi (mean of five kernels, σ = median · ¼, ½, 1, 2, 4); held constant for the gradient",
 };
 
+/// A σ that is given lies between these multiples of the samples' extent.
+const SHARES: std::ops::RangeInclusive<f64> = 1e-15..=1e15;
 const MULTIPLES: [f64; 5] = [0.25, 0.5, 1.0, 2.0, 4.0];
 
 impl Bandwidth {
@@ -48,8 +50,8 @@ impl Bandwidth {
             Some("mean") => Bandwidth::Mean,
             Some("multi") => Bandwidth::Multi,
             Some(_) => {
-                let valid = |x: &f64| *x > 0.0 && x.is_finite();
-                Bandwidth::Fixed(options.parsed("bandwidth", 1.0, "median | mean | multi | a number above 0", valid)?)
+                let expected = "median | mean | multi | a number from 1e-100 to 1e100";
+                Bandwidth::Fixed(options.parsed("bandwidth", 1.0, expected, is_scale)?)
             }
         })
     }
@@ -63,6 +65,27 @@ impl Bandwidth {
             Bandwidth::Mean => union.mean_of_all(),
         };
         if sigma > 0.0 { Some(sigma) } else { union.mean_of_positive() }
+    }
+
+    /// Fails for a given σ beside which all samples are one point, or none is near another, whatever they are.
+    ///
+    /// # Errors
+    /// [`OtError::BadOption`] with the range for these samples.
+    pub fn check<T: Real>(self, metric: &str, a: &Points<T>, b: &Points<T>) -> Result<(), OtError> {
+        let extent = (a.mean_of(|norm| norm) + b.mean_of(|norm| norm)).sqrt();
+        match self {
+            Bandwidth::Fixed(sigma) if extent > 0.0 && !SHARES.contains(&(sigma / extent)) => Err(OtError::BadOption {
+                metric: metric.to_owned(),
+                name: BANDWIDTH.name.to_owned(),
+                value: format!("{sigma:e}"),
+                expected: format!(
+                    "for these features, which reach over {extent:.1e}, a number from {:.0e} to {:.0e}, or median",
+                    SHARES.start() * extent,
+                    SHARES.end() * extent
+                ),
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Whether σ has to be read off the distances.

@@ -2,6 +2,8 @@
 //! rows of the sum are taken again in `f64` from the samples as they came, distances as differences, and their errors stand for all:
 //! whatever systematic error rounding leaves shows in them. Next: [`crate::precision`], which decides what follows.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::{Factors, Tiles, kernel::PairKernel, points::Points};
@@ -9,6 +11,9 @@ use crate::{cost::squared_distance, matrix::dot, precision::is_accepted, real::R
 
 /// Rows of each cloud that are taken again, beside the one farthest out.
 const EVENLY: usize = 3;
+/// Of many columns these are looked at: so many blocks of so many.
+const BLOCKS: usize = 4;
+const BLOCK: usize = 128;
 /// Errors of a few rows, times this, stand for all.
 const SAFETY: f64 = 2.0;
 /// Below this many multiply–adds one core is faster than waking the second.
@@ -48,7 +53,7 @@ where
     let off = |(of_a, i): (bool, usize)| {
         let (x, y, own) = if of_a { (a, b, factors.aa) } else { (b, a, factors.bb) };
         let [within, across] = errors(x, y, kernel, factors.diagonal, i, of_a);
-        let total = own.abs() * within + 0.5 * factors.ab.abs() * across;
+        let total = (own * within + 0.5 * factors.ab * across).abs();
         let size = size(x.norm(i).wide());
         // A row without size has nothing to lose.
         if total == 0.0 { 0.0 } else { total / size }
@@ -74,23 +79,35 @@ fn some_rows<'p, T: Real>(points: &'p Points<'_, T>) -> impl Iterator<Item = usi
     std::iter::once(farthest).chain((0..n).step_by(step))
 }
 
-/// How far Σ_j k(x_i, x_j) and Σ_j k(x_i, y_j) are off, weights over j included.
+/// How far the means of k(x_i, x_j) and of k(x_i, y_j) over j are off, with their signs: what both have in common is no error of a
+/// difference.
 fn errors<T: Real, K>(x: &Points<T>, y: &Points<T>, kernel: &K, diagonal: bool, i: usize, of_a: bool) -> [f64; 2]
 where
     K: PairKernel<T> + PairKernel<f64>,
 {
     let mut tiles = Tiles::new(kernel, x, i..i + 1, None, of_a, false);
-    let found = [tiles.within(x, 0.0, diagonal), tiles.all(y, 0.0)].map(|sum| sum / x.weight(i));
-    let exact = |y: &Points<T>, skip: Option<usize>| {
-        let pair = |j: usize| match <K as PairKernel<f64>>::RADIAL {
-            true => squared_distance(x.original(i), y.original(j)),
-            false => dot(x.original(i), y.original(j)),
-        };
-        let kept = || (0..y.len()).filter(|j| Some(*j) != skip);
-        let mut pairs: Vec<f64> = kept().map(pair).collect();
-        let weights: Vec<f64> = kept().map(|j| y.weight(j)).collect();
-        PairKernel::<f64>::row(kernel, &mut pairs, &weights, None)
+    let mut off = |y: &Points<T>, own: Option<bool>| {
+        let skip = (own == Some(false)).then_some(i);
+        let (mut sum, mut mass) = (0.0, 0.0);
+        for columns in some_columns(y.len()) {
+            let kept = || columns.clone().filter(|j| Some(*j) != skip);
+            let pair = |j: usize| match <K as PairKernel<f64>>::RADIAL {
+                true => squared_distance(x.original(i), y.original(j)),
+                false => dot(x.original(i), y.original(j)),
+            };
+            let mut pairs: Vec<f64> = kept().map(pair).collect();
+            let weights: Vec<f64> = kept().map(|j| y.weight(j)).collect();
+            let exact = PairKernel::<f64>::row(kernel, &mut pairs, &weights, None);
+            sum += tiles.columns(y, columns.clone(), 0.0, own) / x.weight(i) - exact;
+            mass += y.weights(&columns).iter().sum::<f64>();
+        }
+        sum / mass
     };
-    let skip = (!diagonal).then_some(i);
-    [(found[0] - exact(x, skip)).abs(), (found[1] - exact(y, None)).abs()]
+    [off(x, Some(diagonal)), off(y, None)]
+}
+
+/// All columns, or some blocks of many.
+fn some_columns(m: usize) -> impl Iterator<Item = Range<usize>> {
+    let (blocks, width) = if m <= BLOCKS * BLOCK { (1, m) } else { (BLOCKS, BLOCK) };
+    (0..blocks).map(move |k| k * m / blocks..k * m / blocks + width)
 }

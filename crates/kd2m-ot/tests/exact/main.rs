@@ -6,7 +6,7 @@ mod reference;
 use generator::Problem;
 use kd2m_ot::{
     Cloud, Options, Real, Side, Solution, Status,
-    divergence::{AnyDivergence, Divergence, Request, registry},
+    divergence::{AnyDivergence, Divergence, Request, evaluate_all, registry},
 };
 
 fn cloud<'a, T: Real>(side: Side, values: &'a [T], d: usize, weights: &[f64]) -> Cloud<'a, T> {
@@ -118,6 +118,21 @@ fn the_wrappers_and_w1_are_as_exact() {
                 problem.what,
                 found.value
             );
+        }
+    }
+}
+
+/// Threads shared over problems change no answer.
+#[test]
+fn many_problems_at_once_are_each_as_alone() {
+    let problems: Vec<Problem> = (0..40).map(|seed| Problem::of(seed, 30, false)).collect();
+    let pairs: Vec<_> =
+        problems.iter().map(|p| (cloud(Side::A, &p.x, p.d, &p.a), cloud(Side::B, &p.y, p.d, &p.b))).collect();
+    for name in ["w2", "sinkhorn", "energy"] {
+        let divergence = registry::build(&Options::new(name)).unwrap();
+        let together = evaluate_all(&*divergence, &pairs, Request::GRADIENT);
+        for ((a, b), found) in pairs.iter().zip(together) {
+            assert_eq!(found, divergence.evaluate(a, b, Request::GRADIENT), "{name}");
         }
     }
 }

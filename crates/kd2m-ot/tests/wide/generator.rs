@@ -160,15 +160,6 @@ impl Problem {
         let wide = |z: &[f32]| z.iter().map(|z| f64::from(*z)).collect();
         (wide(&self.x), wide(&self.y))
     }
-
-    /// Normalised weights, uniform ones written out.
-    pub fn weights(&self) -> (Vec<f64>, Vec<f64>) {
-        let explicit = |w: &[f64], n: usize| {
-            let sum: f64 = w.iter().sum();
-            if w.is_empty() { vec![1.0 / n as f64; n] } else { w.iter().map(|w| w / sum).collect() }
-        };
-        (explicit(&self.a, self.n()), explicit(&self.b, self.m()))
-    }
 }
 
 /// The clouds of a problem in the precision of these features.

@@ -161,18 +161,23 @@ fn step(
         mode: Mode::Train,
     };
     let loss = criterion.evaluate(&batch)?.loss;
-    let value = scalar(&loss);
+    let value = scalar(&loss)?;
     let mut tape = loss.backward();
     let mut gradients = vec![
-        ("features".to_owned(), student.features.grad(&tape).map(|g| host(&g))),
-        ("logits".to_owned(), student.logits.grad(&tape).map(|g| host(&g))),
+        ("features".to_owned(), student.features.grad(&tape).map(|g| host(&g)).transpose()?),
+        ("logits".to_owned(), student.logits.grad(&tape).map(|g| host(&g)).transpose()?),
     ];
-    gradients.extend(student.maps.iter().map(|(name, map)| (name.to_string(), map.grad(&tape).map(|g| host(&g)))));
-    let learned = criterion.learned().map(|parts| {
-        parts.collect(&mut tape);
-        parts.gradients()
-    });
-    Ok(Read { value, gradients, learned: learned.unwrap_or_default(), state: criterion.state() })
+    for (name, map) in &student.maps {
+        gradients.push((name.to_string(), map.grad(&tape).map(|g| host(&g)).transpose()?));
+    }
+    let learned = match criterion.learned() {
+        Some(parts) => {
+            parts.collect(&mut tape);
+            parts.gradients()?
+        }
+        None => kd2m_nn::Weights::new(),
+    };
+    Ok(Read { value, gradients, learned, state: criterion.state()? })
 }
 
 /// Random outputs, features and maps as after a ReLU.

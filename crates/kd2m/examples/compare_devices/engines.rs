@@ -47,7 +47,7 @@ fn run(
         Update { lr: 0.01, weight_decay: 5e-4, gradient_scale: 0.5, rule: Rule::Sgd { momentum: 0.9, nesterov: true } };
     let both = |mode, row: &mut Row, tested: &mut dyn Engine, reference: &mut dyn Engine| {
         let (found, expected) = (tested.forward(images, mode)?, reference.forward(images, mode)?);
-        outputs(row, mode, &found, &expected);
+        outputs(row, mode, &found, &expected)?;
         Ok::<Outputs, EngineError>(expected)
     };
     both(Mode::Evaluate, row, tested.as_mut(), &mut reference)?;
@@ -55,10 +55,10 @@ fn run(
         let shapes = both(Mode::Train, row, tested.as_mut(), &mut reference)?;
         tested.backward(&gradients(&shapes, &tested.device()), Then::Accumulate)?;
         reference.backward(&gradients(&shapes, &reference.device()), Then::Accumulate)?;
-        row.gradients(&tested.gradients(), &reference.gradients());
+        row.gradients(&tested.gradients()?, &reference.gradients()?);
         tested.step(&update)?;
         reference.step(&update)?;
-        row.state(&tested.network_state(), &reference.network_state());
+        row.state(&tested.network_state()?, &reference.network_state()?);
     }
     // After a single step a deep network's running statistics are so far from its batch's that evaluation explodes.
     if rounds > 1 {
@@ -67,13 +67,14 @@ fn run(
     Ok(())
 }
 
-fn outputs(row: &mut Row, mode: Mode, found: &Outputs, expected: &Outputs) {
+fn outputs(row: &mut Row, mode: Mode, found: &Outputs, expected: &Outputs) -> Result<(), EngineError> {
     let mode = if mode == Mode::Train { "training" } else { "evaluation" };
-    row.output(&format!("features, {mode}"), &host(&found.features), &host(&expected.features));
-    row.output(&format!("logits, {mode}"), &host(&found.logits), &host(&expected.logits));
+    row.output(&format!("features, {mode}"), &host(&found.features)?, &host(&expected.features)?);
+    row.output(&format!("logits, {mode}"), &host(&found.logits)?, &host(&expected.logits)?);
     for ((name, a), (_, b)) in found.maps.iter().zip(&expected.maps) {
-        row.output(&format!("{name}, {mode}"), &host(a), &host(b));
+        row.output(&format!("{name}, {mode}"), &host(a)?, &host(b)?);
     }
+    Ok(())
 }
 
 /// A gradient to every output, the same values on any device.

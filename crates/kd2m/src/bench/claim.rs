@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    io::{ErrorKind, Write},
+    io::{self, ErrorKind, Write},
     path::{Path, PathBuf},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -16,6 +16,8 @@ use crate::{Error, files};
 
 /// How old the last beat of another host's claim must be.
 const SILENCE: Duration = Duration::from_secs(600);
+/// ENOLCK, which the standard library has no kind for: the file system has no locks to give.
+const NO_LOCKS: i32 = if cfg!(target_os = "linux") { 37 } else { 77 };
 /// How often a claim beats.
 const BEAT: Duration = Duration::from_secs(60);
 
@@ -194,9 +196,7 @@ impl Claims {
         let open = File::options().create(true).append(true).open(&path);
         let file = open.map_err(|source| Error::io("open", &path, source))?;
         match file.lock() {
-            Err(e) if e.kind() != ErrorKind::Unsupported && e.raw_os_error() != Some(37) => {
-                Err(Error::io("lock", &path, e))
-            }
+            Err(source) if !is_without_locks(&source) => Err(Error::Lock { path, source }),
             _ => Ok(file),
         }
     }
@@ -213,6 +213,11 @@ impl Claims {
             _ => true,
         }
     }
+}
+
+/// Whether the file system has no locks at all: nothing that a second try would change.
+fn is_without_locks(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::Unsupported || error.raw_os_error() == Some(NO_LOCKS)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -261,6 +266,22 @@ mod tests {
         }
         child.wait().unwrap();
         assert!(claims.take("u").unwrap());
+    }
+
+    #[test]
+    fn a_file_system_without_locks_is_told_from_one_that_fails() {
+        let name =
+            if cfg!(target_os = "linux") { io::Error::from_raw_os_error(NO_LOCKS).to_string() } else { String::new() };
+        assert!(name.is_empty() || name.contains("No locks available"), "{name}");
+        assert!(is_without_locks(&io::Error::from_raw_os_error(NO_LOCKS)));
+        assert!(is_without_locks(&ErrorKind::Unsupported.into()));
+        let denied: io::Error = ErrorKind::PermissionDenied.into();
+        assert!(!is_without_locks(&denied));
+        let error = Error::Lock { path: "grid/claims/.lock".into(), source: denied };
+        assert_eq!(
+            error.to_string(),
+            "cannot lock grid/claims/.lock: permission denied; make the folder writable, or give --out a folder on another disk"
+        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use kd2m_nn::weights;
+use kd2m_nn::{weights, zoo::Stem};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::{Table, Value};
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Config, Error,
-    config::{ArmConfig, Source, TeacherCache, explained},
+    config::{ArmConfig, DataConfig, Head, Source, StudentConfig, TeacherCache, TeacherConfig, TrainConfig, explained},
     preprocess::told as told_by,
     train::distill::arms,
 };
@@ -79,7 +79,7 @@ impl Grid {
                 config.arms = written_out(&config, &mistakes);
                 config.check()?;
                 select.as_ref().map_or(Ok(()), |select| select.check(&config.train.seeds))?;
-                cells.push(Cell { name: config.name.clone(), teacher: teacher_key(&config), config });
+                cells.push(Cell { name: config.name.clone(), teacher: teacher_key(&config)?, config });
             }
         }
         let mut names = HashSet::new();
@@ -165,25 +165,67 @@ fn written_out(config: &Config, mistakes: &[Mistake]) -> Vec<ArmConfig> {
 }
 
 /// The checksum of what decides a teacher.
-fn teacher_key(config: &Config) -> String {
-    let mut own = config.clone();
-    own.name.clear();
-    own.arms.clear();
-    own.data.root = None;
-    own.data.train_limit = own.teacher.train_limit.unwrap_or(own.data.train_limit);
-    own.train.epochs = own.teacher.epochs.unwrap_or(own.train.epochs);
-    (own.teacher.train_limit, own.teacher.epochs) = (None, None);
-    (own.train.seeds, own.train.ce_weight) = (Vec::new(), 1.0);
-    own.teacher.cache = TeacherCache::default();
-    own.student = crate::config::StudentConfig { model: String::new(), ..own.student };
-    (own.student.stem, own.student.weights) = (Default::default(), None);
-    (own.student.preset, own.student.mean, own.student.std) = (None, None, None);
+///
+/// # Errors
+/// A configuration that cannot be written: without its text any two teachers would look alike.
+fn teacher_key(config: &Config) -> Result<String, Error> {
     // Two files of one name with other eyes beside them are two teachers.
     let told = config.teacher.given().filter(|_| !config.teacher.preprocessing().decide());
     let told = told.and_then(|file| told_by(&weights::Source::parse(file).path).ok().flatten());
     let eyes = told.map_or_else(String::new, |told| format!("{:?}", (told.mean, told.std)));
-    let text = own.to_toml().unwrap_or_default() + &eyes;
-    Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    let text = what_decides_the_teacher(config).to_toml()? + &eyes;
+    Ok(Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The keys that decide a teacher, every other one as if left out. Each key is written here: a new one does not compile before
+/// someone says whether it decides. Its text is hashed, so what is not of the teacher keeps the form that finished grids have.
+fn what_decides_the_teacher(config: &Config) -> Config {
+    let Config { data, teacher, train, optim, .. } = config;
+    Config {
+        name: String::new(),
+        data: DataConfig {
+            dataset: data.dataset.clone(),
+            root: None,
+            train_limit: teacher.train_limit.unwrap_or(data.train_limit),
+            val_fraction: data.val_fraction,
+            split_seed: data.split_seed,
+            augment: data.augment.clone(),
+        },
+        teacher: TeacherConfig {
+            model: teacher.model.clone(),
+            stem: teacher.stem,
+            weights: teacher.weights.clone(),
+            preset: teacher.preset.clone(),
+            mean: teacher.mean.clone(),
+            std: teacher.std.clone(),
+            init: teacher.init.clone(),
+            epochs: None,
+            seed: teacher.seed,
+            train_limit: None,
+            cache: TeacherCache::default(),
+        },
+        student: StudentConfig {
+            model: String::new(),
+            stem: Stem::default(),
+            weights: None,
+            preset: None,
+            mean: None,
+            std: None,
+            head: Head::default(),
+        },
+        train: TrainConfig {
+            epochs: teacher.epochs.unwrap_or(train.epochs),
+            batch_size: train.batch_size,
+            seeds: Vec::new(),
+            ce_weight: 1.0,
+            precision: train.precision,
+            accumulate: train.accumulate,
+            ema: train.ema,
+            track_bounds: 0,
+        },
+        optim: optim.clone(),
+        arms: Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -265,6 +307,61 @@ mod tests {
         let decided = key(&given);
         std::fs::write(folder.path().join("config.json"), r#"{"mean": [0.4], "std": [0.5]}"#).unwrap();
         assert_eq!(decided, key(&given));
+    }
+
+    #[test]
+    fn only_what_decides_the_teacher_is_in_its_key() {
+        let key = |sets: &[&str]| {
+            let mut source = Source::parse("test", FILE).unwrap();
+            sets.iter().try_for_each(|set| source.set(set)).unwrap();
+            Grid::resolve(source).unwrap().cells.swap_remove(0).teacher
+        };
+        let plain = key(&[]);
+        // As kd2m named it before the key was written down key by key: finished grids keep their teachers.
+        assert_eq!(plain, "f19aa2522ff2");
+        let same = [
+            "student.head=teacher",
+            "train.track_bounds=2",
+            "train.ce_weight=0.5",
+            "train.seeds=[4]",
+            "train.epochs=3",
+            "data.train_limit=90",
+            "student.stem=cifar",
+            "student.model=mlp-3",
+            "teacher.cache=false",
+            "data.root=elsewhere",
+            "arm.0.loss.0.weight=3.0",
+        ];
+        for set in same {
+            assert_eq!(key(&[set]), plain, "{set}");
+        }
+        let others = [
+            "teacher.model=mlp-3",
+            "teacher.epochs=3",
+            "teacher.seed=1",
+            "teacher.train_limit=100",
+            "data.split_seed=1",
+            "data.augment=none",
+            "data.val_fraction=0.3",
+            "train.batch_size=16",
+            "train.accumulate=2",
+            "train.ema=0.5",
+            "optim.lr=0.5",
+            "optim.label_smoothing=0.1",
+        ];
+        let keys: HashSet<String> = others.iter().map(|set| key(&[set])).chain([plain]).collect();
+        assert_eq!(keys.len(), others.len() + 1, "{keys:?}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_configuration_that_cannot_be_written_has_no_key() {
+        use std::os::unix::ffi::OsStringExt;
+        let mut config = grid("").unwrap().cells.swap_remove(0).config;
+        // TOML is UTF-8; two such files would have been one teacher.
+        config.teacher.weights = Some(std::ffi::OsString::from_vec(b"\xff.pth".to_vec()).into());
+        let error = teacher_key(&config).unwrap_err().to_string();
+        assert!(error.starts_with("cannot write the configuration"), "{error}");
     }
 
     #[test]

@@ -32,7 +32,7 @@ use crate::{
 /// None in practice: the template is part of the program and tested.
 pub fn page(grid: &Grid, store: &Store, cells: &[CellResults]) -> Result<String, Error> {
     let mut environment = Environment::new();
-    let broken = |e: minijinja::Error| Error::Config(format!("report: {e}"));
+    let broken = Error::from;
     environment.add_template("page.html", include_str!("page.html")).map_err(broken)?;
     let template = environment.get_template("page.html").map_err(broken)?;
     let both = grid.cells.iter().zip(cells).enumerate();

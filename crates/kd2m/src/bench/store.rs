@@ -269,7 +269,7 @@ fn same_arm(a: &ArmConfig, b: &ArmConfig) -> bool {
 }
 
 fn first_difference(a: &Config, b: &Config) -> String {
-    let text = |c: &Config| c.to_toml().unwrap_or_default();
+    let text = |c: &Config| c.to_toml().unwrap_or_else(|e| e.to_string());
     let (a, b) = (text(a), text(b));
     let found = a.lines().zip(b.lines()).find(|(x, y)| x != y);
     found.map_or("its length".to_owned(), |(x, y)| format!("`{x}` there, `{y}` now"))

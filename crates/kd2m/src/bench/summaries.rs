@@ -14,7 +14,7 @@ use crate::{Error, files};
 /// # Errors
 /// The folder cannot be written, or the disk is full.
 pub(super) fn write(path: &Path, records: &[Record]) -> Result<(), Error> {
-    files::write(path, &text(records).map_err(|e| Error::Config(e.to_string()))?)
+    files::write(path, &text(records).map_err(Error::json("summaries.json"))?)
 }
 
 /// Reads the summaries of a grid, whatever their line breaks.

@@ -6,7 +6,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
-    sync::PoisonError,
+    sync::{Arc, PoisonError},
     thread,
     time::Duration,
 };
@@ -163,8 +163,8 @@ pub fn run(grid: &Grid, options: &BenchOptions, listen: Listener) -> Result<Outc
             .into_iter()
             .map(|worker| match worker.map(thread::ScopedJoinHandle::join) {
                 Ok(Ok(end)) => end,
-                Ok(Err(panic)) => Err(Error::Config(format!("a worker ended early: {}", said(&*panic)))),
-                Err(e) => Err(Error::Config(format!("cannot start a thread: {e}"))),
+                Ok(Err(panic)) => Err(Error::Worker { why: said(&*panic) }),
+                Err(source) => Err(Error::Thread { source }),
             })
             .collect();
         claims.stop();
@@ -202,7 +202,7 @@ fn check_criteria(board: &Board, device: DeviceChoice, listen: Listener) -> Resu
 struct Worker<'a, 'b> {
     board: &'b Board<'a>,
     options: RunOptions,
-    setup: Option<(usize, Setup)>,
+    setup: Option<(usize, Arc<Setup>)>,
     listen: Listener<'b>,
 }
 
@@ -267,18 +267,20 @@ impl Worker<'_, '_> {
         }
     }
 
-    fn setup(&mut self, cell: usize) -> Result<(), Error> {
-        if self.setup.as_ref().is_none_or(|(at, _)| *at != cell) {
-            self.setup = None;
-            let config = &self.board.grid.cells[cell].config;
-            self.setup = Some((cell, Setup::new(config, self.options.device, self.options.threads)?));
+    fn setup(&mut self, cell: usize) -> Result<Arc<Setup>, Error> {
+        if let Some((_, setup)) = self.setup.as_ref().filter(|(at, _)| *at == cell) {
+            return Ok(setup.clone());
         }
-        Ok(())
+        // Two data sets at once may not fit.
+        self.setup = None;
+        let config = &self.board.grid.cells[cell].config;
+        let setup = Arc::new(Setup::new(config, self.options.device, self.options.threads)?);
+        self.setup = Some((cell, setup.clone()));
+        Ok(setup)
     }
 
     fn teacher(&mut self, cell: usize, heard: &mut Heard) -> Result<String, Error> {
-        self.setup(cell)?;
-        let Some((_, setup)) = &self.setup else { return Ok(String::new()) };
+        let setup = self.setup(cell)?;
         let at = &self.board.grid.cells[cell];
         let mut config = at.config.clone();
         config.name = format!("teacher-{}", at.teacher);
@@ -286,7 +288,7 @@ impl Worker<'_, '_> {
         config.train.seeds = vec![config.teacher.seed];
         let place = self.board.store.teacher_place(at);
         let folder = RunFolder::open(&place).or_else(|_| RunFolder::create(&place, &config, Existing::Resume))?;
-        let run = Run { config: &config, setup, folder: &folder, options: &self.options };
+        let run = Run { config: &config, setup: &setup, folder: &folder, options: &self.options };
         let (_, teacher) = run.teacher(heard)?;
         run.refuse_weak(&teacher, &mut Silent)?;
         if let Some(other) = self.board.store.other_teacher(at) {
@@ -307,14 +309,13 @@ impl Worker<'_, '_> {
         seed: u64,
         heard: &mut Heard,
     ) -> Result<StudentSummary, Error> {
-        self.setup(cell)?;
-        let Some((_, setup)) = &self.setup else { return Err(Error::Config("no data".to_owned())) };
+        let setup = self.setup(cell)?;
         let folder = self.board.store.run_folder(stage, &self.board.grid.cells[cell], config)?;
         self.board.store.note_arm(stage, &self.board.grid.cells[cell], arm, seed)?;
         // All cells of one teacher share what is known of it.
         let shared = self.board.store.teacher_place(&self.board.grid.cells[cell]).join("teacher").join("cache");
         let options = RunOptions { teacher_cache: Some(shared), ..self.options.clone() };
-        let run = Run { config, setup, folder: &folder, options: &options };
+        let run = Run { config, setup: &setup, folder: &folder, options: &options };
         let (weights, teacher) = run.teacher(&mut Silent)?;
         run.refuse_weak(&teacher, &mut Silent)?;
         run.student(arm, seed, &weights, heard)

@@ -2,8 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::{ArmConfig, Config, Precision, ScheduleKind};
-use crate::{Error, criterion::registry};
+use kd2m_nn::zoo::{self, ZooOptions};
+
+use super::{ArmConfig, Config, LossConfig, Precision, ScheduleKind};
+use crate::{
+    Error,
+    criterion::{Criterion, CriterionError, NetworkShapes, UnknownOutput, matching::OUTPUTS, registry},
+};
 
 /// No run counts more epochs, or more samples in a batch.
 const MOST: usize = 1_000_000;
@@ -75,13 +80,14 @@ impl Config {
             ),
         ];
         if let Some((_, key, why)) = rules.iter().find(|(ok, ..)| !ok) {
-            return Err(Error::Config(format!("{key} is {why}")));
+            return Err(Error::Key { key: (*key).to_owned(), why: format!("is {why}") });
         }
         self.teacher.preprocessing().check()?;
         self.student.preprocessing().check()?;
         let mut names = HashSet::new();
+        let zoo = [("student", stages(&self.student.model)), ("teacher", stages(&teacher.model))];
         for arm in &self.arms {
-            check_arm(arm)?;
+            check_arm(arm, &zoo)?;
             self.check_head(arm)?;
             if !names.insert(arm.name.as_str()) {
                 return Err(Error::Config(format!("two arms are called `{}`: give each a name of its own", arm.name)));
@@ -101,32 +107,61 @@ impl Config {
             }
             _ => return Ok(()),
         };
-        Err(Error::Config(format!("arm {name}: head_lipschitz {wrong}")))
+        Err(Error::ArmKey { arm: name.clone(), why: format!("head_lipschitz {wrong}") })
     }
 }
 
-fn check_arm(arm: &ArmConfig) -> Result<(), Error> {
+/// The stages of a network of the zoo, whose names are the same for images of every size; `None` for any other network, which is
+/// known once it is built.
+fn stages(model: &str) -> Option<NetworkShapes> {
+    // Every network of the zoo can be built for these.
+    let graph = zoo::build(model, &ZooOptions::new(2, 3, 32, 32)).ok()?;
+    Some(NetworkShapes::of(&graph))
+}
+
+/// That the networks which are known have the stages that a criterion reads.
+fn check_stages(
+    loss: &LossConfig,
+    criterion: &dyn Criterion,
+    networks: &[(&'static str, Option<NetworkShapes>); 2],
+) -> Result<(), CriterionError> {
+    // A criterion without `on` of its own names stages alone.
+    let always = if loss.on == super::default_on() { &[] } else { OUTPUTS };
+    let needs = criterion.needs();
+    for ((who, network), read) in networks.iter().zip([needs.student_maps, needs.teacher_maps]) {
+        let Some(network) = network else { continue };
+        if let Some(stage) = read.iter().find(|stage| network.map(stage).is_none()) {
+            let unknown = UnknownOutput::new(stage, who, network, always).without_sizes();
+            return Err(CriterionError::UnknownOutput { criterion: loss.criterion.clone(), unknown });
+        }
+    }
+    Ok(())
+}
+
+fn check_arm(arm: &ArmConfig, networks: &[(&'static str, Option<NetworkShapes>); 2]) -> Result<(), Error> {
     if !valid_name(&arm.name) {
         return Err(Error::Config(format!("arm name {:?}: use letters, digits, `-`, `_`, `.`, `+`", arm.name)));
     }
+    let wrong = |why| Error::ArmKey { arm: arm.name.clone(), why };
     if let Some(weight) = arm.ce_weight.filter(|weight| !moderate(*weight)) {
-        return Err(Error::Config(format!("arm {}: ce_weight is {weight}: from 0 to {LARGE}", arm.name)));
+        return Err(wrong(format!("ce_weight is {weight}: from 0 to {LARGE}")));
     }
     for loss in &arm.losses {
         // Neither JSON nor a criterion has a use for them.
         let not_finite = |value: &toml::Value| value.as_float().is_some_and(|x| !x.is_finite());
         if let Some((key, value)) = loss.options.iter().find(|(_, value)| not_finite(value)) {
-            return Err(Error::Config(format!("arm {}: {key} is {value}: a finite number is needed", arm.name)));
+            return Err(wrong(format!("{key} is {value}: a finite number is needed")));
         }
         registry::build_remembering(&loss.criterion_options(), &loss.on, loss.memory)
-            .map_err(|e| Error::Config(format!("arm {}: {e}", arm.name)))?;
+            .and_then(|criterion| check_stages(loss, criterion.as_ref(), networks))
+            .map_err(|source| Error::Arm { arm: arm.name.clone(), source })?;
         let (weight, warmup) = (loss.resolved_weight(), loss.warmup_epochs);
-        let wrong = match () {
+        let why = match () {
             () if !not_negative(weight) => format!("the weight of {} is {weight}: not negative", loss.criterion),
             () if !moderate(warmup) => format!("warmup_epochs of {} is {warmup}: from 0 to {LARGE}", loss.criterion),
             () => continue,
         };
-        return Err(Error::Config(format!("arm {}: {wrong}", arm.name)));
+        return Err(wrong(why));
     }
     Ok(())
 }

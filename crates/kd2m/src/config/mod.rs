@@ -276,6 +276,6 @@ impl Config {
     /// # Errors
     /// None in practice: every field can be written.
     pub fn to_toml(&self) -> Result<String, crate::Error> {
-        toml::to_string(self).map_err(|e| crate::Error::Config(format!("cannot write the configuration: {e}")))
+        Ok(toml::to_string(self)?)
     }
 }

@@ -103,7 +103,7 @@ impl Source {
     /// None: names are checked when the configuration is resolved.
     pub fn set_arms(&mut self, criteria: &[String], weight: Option<f64>) -> Result<(), Error> {
         let arms: Vec<ArmConfig> = criteria.iter().map(|name| ArmConfig::single(name, weight)).collect();
-        let arms = Value::try_from(arms).map_err(|e| Error::Config(e.to_string()))?;
+        let arms = Value::try_from(arms)?;
         self.put("arm", arms)
     }
 

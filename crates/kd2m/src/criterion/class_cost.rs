@@ -5,7 +5,10 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use kd2m_nn::{NamedTensor, Weights};
 
-use crate::{batch::host, parameters::fitting};
+use crate::{
+    batch::{CopyError, host},
+    parameters::fitting,
+};
 
 /// Features by class, and the cost they give.
 pub struct ClassCost {
@@ -30,11 +33,14 @@ impl ClassCost {
     }
 
     /// Keeps features `[n, width]` of classes that are not full yet.
-    pub fn remember(&mut self, features: &Tensor<2>, labels: &[u32]) {
+    ///
+    /// # Errors
+    /// Features that cannot be copied from their device.
+    pub fn remember(&mut self, features: &Tensor<2>, labels: &[u32]) -> Result<(), CopyError> {
         if self.seen.iter().all(|seen| *seen == self.images) {
-            return;
+            return Ok(());
         }
-        let rows = host(features);
+        let rows = host(features)?;
         for (row, label) in rows.chunks_exact(self.width).zip(labels) {
             let class = *label as usize;
             let Some(seen) = self.seen.get_mut(class).filter(|seen| **seen < self.images) else { continue };
@@ -44,19 +50,23 @@ impl ClassCost {
             *seen += 1;
             self.matrix = None;
         }
+        Ok(())
     }
 
     /// The cost `[classes, classes]` on this device.
-    pub fn matrix(&mut self, device: &Device) -> Tensor<2> {
+    ///
+    /// # Errors
+    /// Products that cannot be copied from the device.
+    pub fn matrix(&mut self, device: &Device) -> Result<Tensor<2>, CopyError> {
         if let Some(matrix) = &self.matrix {
-            return matrix.clone();
+            return Ok(matrix.clone());
         }
-        let matrix = self.measure(device);
+        let matrix = self.measure(device)?;
         self.matrix = Some(matrix.clone());
-        matrix
+        Ok(matrix)
     }
 
-    fn measure(&self, device: &Device) -> Tensor<2> {
+    fn measure(&self, device: &Device) -> Result<Tensor<2>, CopyError> {
         let (classes, images) = (self.classes, self.images);
         let bank = TensorData::new(self.bank.clone(), [classes * images, self.width]);
         let bank = Tensor::<2>::from_data(bank, device);
@@ -66,7 +76,7 @@ impl ClassCost {
             let inner = bank.clone().narrow(0, i * images, images).matmul(transposed.clone());
             inner.square().sum_dim(0).reshape([classes, images]).sum_dim(1).reshape([1, classes])
         });
-        let products = host(&Tensor::cat(rows.collect(), 0));
+        let products = host(&Tensor::cat(rows.collect(), 0))?;
         let costs = (0..classes * classes).map(|at| {
             let (i, j) = (at / classes, at % classes);
             if i == j {
@@ -76,7 +86,7 @@ impl ClassCost {
             let alignment = if size > 0.0 { f64::from(products[at]) / size } else { 0.0 };
             (1.0 - (-self.sharpness * (1.0 - alignment)).exp()) as f32
         });
-        Tensor::from_data(TensorData::new(costs.collect::<Vec<f32>>(), [classes, classes]), device)
+        Ok(Tensor::from_data(TensorData::new(costs.collect::<Vec<f32>>(), [classes, classes]), device))
     }
 
     fn shape(&self) -> [usize; 3] {
@@ -120,8 +130,8 @@ mod tests {
         let mut cost = ClassCost::new(3, 3, 2, 1.0);
         // Centred over channels, (1, −1, 0) and (1, 1, −2) are orthogonal.
         let rows = [[1.0, -1.0, 0.0], [2.0, -2.0, 0.0], [1.0, 1.0, -2.0]];
-        cost.remember(&features(&rows), &[0, 1, 2]);
-        let found = host(&cost.matrix(&Device::flex()));
+        cost.remember(&features(&rows), &[0, 1, 2]).unwrap();
+        let found = host(&cost.matrix(&Device::flex()).unwrap()).unwrap();
         let most = 1.0 - (-1.0f32).exp();
         for (at, expected) in [(0, 0.0), (1, 0.0), (2, most), (3, 0.0), (6, most), (7, most)] {
             assert!((found[at] - expected).abs() < 1e-6, "{at}: {found:?}");
@@ -131,13 +141,13 @@ mod tests {
     #[test]
     fn a_full_bank_stays_and_is_restored() {
         let mut cost = ClassCost::new(2, 3, 1, 1.0);
-        cost.remember(&features(&[[1.0, -1.0, 0.0], [1.0, 0.5, -1.0]]), &[0, 1]);
-        let before = host(&cost.matrix(&Device::flex()));
-        cost.remember(&features(&[[5.0, 1.0, 0.0]]), &[0]);
-        assert_eq!(host(&cost.matrix(&Device::flex())), before);
+        cost.remember(&features(&[[1.0, -1.0, 0.0], [1.0, 0.5, -1.0]]), &[0, 1]).unwrap();
+        let before = host(&cost.matrix(&Device::flex()).unwrap()).unwrap();
+        cost.remember(&features(&[[5.0, 1.0, 0.0]]), &[0]).unwrap();
+        assert_eq!(host(&cost.matrix(&Device::flex()).unwrap()).unwrap(), before);
         let mut other = ClassCost::new(2, 3, 1, 1.0);
         other.load_state(&cost.state()).unwrap();
-        assert_eq!(host(&other.matrix(&Device::flex())), before);
+        assert_eq!(host(&other.matrix(&Device::flex()).unwrap()).unwrap(), before);
         let wrong = ClassCost::new(2, 3, 4, 1.0).load_state(&cost.state()).unwrap_err();
         assert!(wrong.contains("bank"), "{wrong}");
     }

@@ -9,7 +9,7 @@ use rand_pcg::Pcg64;
 
 use super::{Criterion, CriterionError, Needs, Shapes, Term, embedding::Embeddings, unit::unit};
 use crate::{
-    batch::{Batch, host},
+    batch::{Batch, CopyError, host},
     engine::Mode,
     parameters::{ParameterSet, fitting},
 };
@@ -83,10 +83,10 @@ impl Scores {
     }
 
     /// Mean score times the number of samples: Z, so that p sums to about 1 over all samples.
-    fn constant(&self, samples: usize) -> f64 {
-        let all = host(&self.positive).into_iter().chain(host(&self.negative));
+    fn constant(&self, samples: usize) -> Result<f64, CopyError> {
+        let all = host(&self.positive)?.into_iter().chain(host(&self.negative)?);
         let (sum, count) = all.fold((0.0, 0usize), |(sum, count), s| (sum + f64::from(s), count + 1));
-        sum / count as f64 * samples as f64
+        Ok(sum / count as f64 * samples as f64)
     }
 
     /// The loss of one direction.
@@ -160,7 +160,7 @@ impl Criterion for Crd {
         for (constant, scores) in constants.iter_mut().zip(&scores) {
             if *constant == 0.0 {
                 // As it is saved, so that a resumed run goes on alike.
-                *constant = f64::from(scores.constant(samples) as f32);
+                *constant = f64::from(scores.constant(samples)? as f32);
             }
         }
         if train {
@@ -177,21 +177,21 @@ impl Criterion for Crd {
         self.ready.as_mut().map(|r| r.embeddings.parameters())
     }
 
-    fn state(&self) -> Weights {
-        let Some(ready) = &self.ready else { return Weights::new() };
+    fn state(&self) -> Result<Weights, CopyError> {
+        let Some(ready) = &self.ready else { return Ok(Weights::new()) };
         let [student, teacher] = &ready.memories;
         let shape = student.dims().to_vec();
         let constants = ready.constants.iter().map(|z| *z as f32).collect();
-        Weights::from([
-            ("memory.student".to_owned(), NamedTensor { shape: shape.clone(), values: host(student) }),
-            ("memory.teacher".to_owned(), NamedTensor { shape, values: host(teacher) }),
+        Ok(Weights::from([
+            ("memory.student".to_owned(), NamedTensor { shape: shape.clone(), values: host(student)? }),
+            ("memory.teacher".to_owned(), NamedTensor { shape, values: host(teacher)? }),
             ("constants".to_owned(), NamedTensor { shape: vec![2], values: constants }),
-        ])
+        ]))
     }
 
     fn load_state(&mut self, state: &Weights) -> Result<(), CriterionError> {
         let ready = self.ready.as_mut().ok_or(CriterionError::Unprepared)?;
-        let wrong = |m: String| CriterionError::Config(format!("saved memory of crd: {m}"));
+        let wrong = |why| CriterionError::SavedMemory { criterion: "crd".to_owned(), why };
         for (memory, key) in ready.memories.iter_mut().zip(["memory.student", "memory.teacher"]) {
             let shape = memory.dims();
             let saved = fitting(state, key, &shape).map_err(wrong)?;

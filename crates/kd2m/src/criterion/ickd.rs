@@ -116,8 +116,8 @@ mod tests {
             let evaluate = |form: fn(Tensor<3>, Tensor<3>) -> Tensor<1>| {
                 let leaf = crate::batch::leaf(&student);
                 let loss = form(leaf.clone(), teacher.clone());
-                let value = host(&loss)[0];
-                (value, leaf.grad_remove(&mut loss.backward()).map(|g| host(&g)).unwrap())
+                let value = host(&loss).unwrap()[0];
+                (value, leaf.grad_remove(&mut loss.backward()).map(|g| host(&g).unwrap()).unwrap())
             };
             let (value, gradient) = evaluate(over_positions);
             let (expected, slope) = evaluate(|s, t| (correlations(s) - correlations(t)).square().sum());

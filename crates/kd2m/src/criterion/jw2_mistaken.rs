@@ -86,7 +86,7 @@ impl Criterion for Jw2Mistaken {
 /// Squared distances on the host, row-major `[n, n]`.
 fn pairwise(a: &Tensor<2>, b: &Tensor<2>) -> Result<Vec<f32>, CriterionError> {
     let [n, d] = a.dims();
-    let (a, b) = (host(a), host(b));
+    let (a, b) = (host(a)?, host(b)?);
     Ok(cost::squared_distances(&Cloud::new(Side::A, &a, n, d)?, &Cloud::new(Side::B, &b, n, d)?))
 }
 
@@ -134,10 +134,10 @@ mod tests {
             mode: Mode::Train,
         };
         let loss = criterion.evaluate(&batch).unwrap().loss;
-        let value = host(&loss)[0];
+        let value = host(&loss).unwrap()[0];
         let mut gradients = loss.backward();
-        let features = student.features.grad_remove(&mut gradients).map(|g| host(&g));
-        (value, features, student.logits.grad_remove(&mut gradients).map(|g| host(&g)).unwrap())
+        let features = student.features.grad_remove(&mut gradients).map(|g| host(&g).unwrap());
+        (value, features, student.logits.grad_remove(&mut gradients).map(|g| host(&g).unwrap()).unwrap())
     }
 
     fn near(a: &[f32], b: &[f32]) -> bool {
@@ -193,7 +193,7 @@ mod tests {
             mode: Mode::Train,
         };
         let mut raw = Jw2Mistaken { raw_logits: true, ..Default::default() };
-        assert_eq!(host(&raw.evaluate(&batch).unwrap().loss), [f32::INFINITY]);
+        assert_eq!(host(&raw.evaluate(&batch).unwrap().loss).unwrap(), [f32::INFINITY]);
     }
 
     /// The plan may pair samples of the student; each then pulls the other.

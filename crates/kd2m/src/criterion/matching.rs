@@ -14,15 +14,18 @@ use kd2m_ot::{
 };
 
 use super::{
-    Criterion, CriterionError, Diagnostics, Needs, Shapes, Term,
+    Criterion, CriterionError, Diagnostics, Needs, Shapes, Term, UnknownOutput,
     memory::{ClassMemory, HostCloud},
     projector::Projector,
 };
 use crate::{
-    batch::{Batch, Outputs, host},
+    batch::{Batch, CopyError, Outputs, host},
     engine::Mode,
     parameters::ParameterSet,
 };
+
+/// What every network gives; any other name is a stage's.
+pub const OUTPUTS: &[&str] = &["features", "logits", "probabilities"];
 
 /// Which outputs are compared.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +39,8 @@ pub enum On {
 }
 
 impl On {
-    /// Reads `features`, `logits`, `probabilities`, or else the name of a stage.
+    /// Reads one of [`OUTPUTS`], or else the name of a stage; whether both networks have it [`Matching::prepare`] finds, and
+    /// [`Config::check`](crate::Config::check) where the networks are of the zoo.
     pub fn parse(text: &str) -> Self {
         match text {
             "features" => On::Features,
@@ -94,18 +98,19 @@ impl Matching {
     /// An unknown metric or option; the nearest names are given.
     pub fn new(options: &Options, on: On) -> Result<Self, CriterionError> {
         let (entry, form) = registry::resolve(options.metric())?;
-        let labels = match (form, entry.name) {
-            (Form::WithinClasses, _) => LabelUse::Hard,
-            (Form::Joint, _) | (Form::Plain, "jw2") => LabelUse::Soft,
-            (Form::Plain, _) => LabelUse::None,
+        let labels = match form {
+            Form::WithinClasses => LabelUse::Hard,
+            Form::Joint => LabelUse::Soft,
+            Form::Plain if entry.traits.labels => LabelUse::Soft,
+            Form::Plain => LabelUse::None,
         };
         Ok(Self {
             name: options.metric().to_owned(),
             divergence: registry::build(options)?,
             on,
             labels,
-            any_widths: entry.name == "gw" && form != Form::Joint,
-            paired: entry.name == "mse",
+            any_widths: entry.traits.any_widths && form != Form::Joint,
+            paired: entry.traits.paired,
             projector: None,
             remembered: 0,
             memory: None,
@@ -120,23 +125,22 @@ impl Matching {
     /// A divergence that compares sample by sample: a memory would add a constant.
     pub fn with_memory(mut self, per_class: usize) -> Result<Self, CriterionError> {
         if per_class > 0 && self.paired {
-            return Err(CriterionError::Config(format!(
-                "criterion {} compares sample by sample, so a memory would only add a constant: leave `memory` at 0",
-                self.name
-            )));
+            let why =
+                "compares sample by sample, so a memory would only add a constant: leave `memory` at 0".to_owned();
+            return Err(CriterionError::Unused { criterion: self.name, why });
         }
         self.remembered = per_class;
         Ok(self)
     }
 
-    fn on_host(&self, x: &Tensor<2>, soft: &Tensor<2>, labels: &[u32]) -> HostCloud {
-        let mut cloud = HostCloud { features: host(x), width: x.dims()[1], ..HostCloud::default() };
+    fn on_host(&self, x: &Tensor<2>, soft: &Tensor<2>, labels: &[u32]) -> Result<HostCloud, CopyError> {
+        let mut cloud = HostCloud { features: host(x)?, width: x.dims()[1], ..HostCloud::default() };
         match self.labels {
             LabelUse::None => {}
             LabelUse::Hard => cloud.labels = labels.to_vec(),
-            LabelUse::Soft => (cloud.soft, cloud.classes) = (host(soft), soft.dims()[1]),
+            LabelUse::Soft => (cloud.soft, cloud.classes) = (host(soft)?, soft.dims()[1]),
         }
-        cloud
+        Ok(cloud)
     }
 
     fn compared(&self, outputs: &Outputs, student: bool) -> Result<Tensor<2>, CriterionError> {
@@ -172,16 +176,12 @@ impl Criterion for Matching {
     }
 
     fn prepare(&mut self, shapes: &Shapes, device: &Device, seed: u64) -> Result<(), CriterionError> {
-        let width = |network: &super::NetworkShapes, who: &str| match &self.on {
+        let width = |network: &super::NetworkShapes, who: &'static str| match &self.on {
             On::Features => Ok(network.features),
             On::Logits | On::Probabilities => Ok(shapes.classes),
-            On::Stage(stage) => network.map(stage).map(|[c, ..]| c).ok_or_else(|| {
-                let known: Vec<&str> = network.maps.iter().map(|(name, _)| name.as_str()).collect();
-                CriterionError::Config(format!(
-                    "criterion {}: on = \"{stage}\": the {who} has no such stage; it has {}",
-                    self.name,
-                    if known.is_empty() { "none".to_owned() } else { known.join(", ") }
-                ))
+            On::Stage(stage) => network.map(stage).map(|[c, ..]| c).ok_or_else(|| CriterionError::UnknownOutput {
+                criterion: self.name.clone(),
+                unknown: UnknownOutput::new(stage, who, network, OUTPUTS),
             }),
         };
         let (student, teacher) = (width(&shapes.student, "student")?, width(&shapes.teacher, "teacher")?);
@@ -199,8 +199,8 @@ impl Criterion for Matching {
             LabelUse::None | LabelUse::Hard => outputs.logits.clone(),
         };
         let (soft, soft_teacher) = (soft(batch.student), soft(batch.teacher));
-        let mut a = self.on_host(&x, &soft, batch.labels);
-        let mut b = self.on_host(&y, &soft_teacher, batch.labels);
+        let mut a = self.on_host(&x, &soft, batch.labels)?;
+        let mut b = self.on_host(&y, &soft_teacher, batch.labels)?;
         let train = batch.mode == Mode::Train;
         if let Some(memory) = self.memory.as_mut().filter(|_| train) {
             let alone = [a.clone(), b.clone()];
@@ -231,13 +231,13 @@ impl Criterion for Matching {
         Ok(Term { loss, diagnostics })
     }
 
-    fn state(&self) -> Weights {
-        self.memory.as_ref().map(ClassMemory::state).unwrap_or_default()
+    fn state(&self) -> Result<Weights, CopyError> {
+        Ok(self.memory.as_ref().map(ClassMemory::state).unwrap_or_default())
     }
 
     fn load_state(&mut self, state: &Weights) -> Result<(), CriterionError> {
         let Some(memory) = &mut self.memory else { return Ok(()) };
-        let wrong = |m| CriterionError::Config(format!("saved memory of {}: {m}", self.name));
+        let wrong = |why| CriterionError::SavedMemory { criterion: self.name.clone(), why };
         memory.load_state(state).map_err(wrong)
     }
 
@@ -290,8 +290,8 @@ mod tests {
             let mean: f64 = p.iter().zip(&delta).map(|(p, d)| p * d).sum();
             gradient.extend(p.iter().zip(&delta).map(|(p, d)| p * (d - mean)));
         }
-        assert!((f64::from(host(&loss)[0]) - value).abs() < 1e-6);
-        let found = student.logits.grad_remove(&mut loss.backward()).map(|g| host(&g)).unwrap();
+        assert!((f64::from(host(&loss).unwrap()[0]) - value).abs() < 1e-6);
+        let found = student.logits.grad_remove(&mut loss.backward()).map(|g| host(&g).unwrap()).unwrap();
         for (found, expected) in found.iter().zip(gradient) {
             assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} {expected}");
         }

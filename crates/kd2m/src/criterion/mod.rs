@@ -29,10 +29,16 @@ pub mod vid;
 pub mod wkd_f;
 pub mod wkd_l;
 
+use std::fmt;
+
 use burn::tensor::{Device, Tensor};
+use kd2m_ot::error::nearest_names;
 use thiserror::Error;
 
-use crate::{batch::Batch, parameters::ParameterSet};
+use crate::{
+    batch::{Batch, CopyError},
+    parameters::ParameterSet,
+};
 
 /// What a criterion reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,6 +86,63 @@ impl NetworkShapes {
     }
 }
 
+/// A name that is no output of a network: what it could have been, and what there is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownOutput {
+    name: String,
+    /// `student` or `teacher`.
+    who: &'static str,
+    near: Vec<String>,
+    /// What every network gives, where one of these could stand in place of a stage.
+    always: &'static [&'static str],
+    /// What the network has, with sizes where the images are known.
+    stages: Vec<(String, Option<[usize; 3]>)>,
+}
+
+impl UnknownOutput {
+    /// Of `network`, which has no stage of this name; `always` lists what else could have been meant.
+    pub fn new(name: &str, who: &'static str, network: &NetworkShapes, always: &'static [&'static str]) -> Self {
+        let known = always.iter().copied().chain(network.maps.iter().map(|(stage, _)| stage.as_str()));
+        Self {
+            name: name.to_owned(),
+            who,
+            near: nearest_names(name, known),
+            always,
+            stages: network.maps.iter().map(|(stage, shape)| (stage.clone(), Some(*shape))).collect(),
+        }
+    }
+}
+
+impl UnknownOutput {
+    /// Of a network that was built for other images than the run's: only the names of its stages count.
+    pub fn without_sizes(mut self) -> Self {
+        self.stages.iter_mut().for_each(|(_, shape)| *shape = None);
+        self
+    }
+}
+
+impl fmt::Display for UnknownOutput {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { name, who, near, always, stages } = self;
+        write!(f, "the {who} has no stage `{name}`")?;
+        if !near.is_empty() {
+            write!(f, "; did you mean {}?", near.join(" or "))?;
+        }
+        let stage = |(name, shape): &(String, Option<[usize; 3]>)| match shape {
+            Some([c, h, w]) => format!("{name} {c}×{h}×{w}"),
+            None => name.clone(),
+        };
+        let stages = match stages.as_slice() {
+            [] => "no stages with a map".to_owned(),
+            all => all.iter().map(stage).collect::<Vec<_>>().join(", "),
+        };
+        match always {
+            [] => write!(f, " It has {stages}"),
+            _ => write!(f, " It has {} and {stages}", always.join(", ")),
+        }
+    }
+}
+
 /// Named numbers beside a loss that a person may want to see.
 pub type Diagnostics = Vec<(String, f64)>;
 
@@ -110,10 +173,20 @@ impl Term {
 pub enum CriterionError {
     #[error("{0}")]
     Config(String),
+    #[error("criterion {criterion}: {unknown}")]
+    UnknownOutput { criterion: String, unknown: UnknownOutput },
+    /// A memory of a checkpoint that is not this criterion's.
+    #[error("saved memory of {criterion}: {why}")]
+    SavedMemory { criterion: String, why: String },
+    /// A criterion that has no use for a key of its loss.
+    #[error("criterion {criterion} {why}")]
+    Unused { criterion: String, why: String },
     #[error("a criterion was evaluated before `prepare` made it for the networks' sizes")]
     Unprepared,
     #[error(transparent)]
     Distance(#[from] kd2m_ot::OtError),
+    #[error(transparent)]
+    Copy(#[from] CopyError),
 }
 
 impl CriterionError {
@@ -154,8 +227,11 @@ pub trait Criterion: Send {
     }
 
     /// Memories and queues, for exact resume.
-    fn state(&self) -> kd2m_nn::Weights {
-        kd2m_nn::Weights::new()
+    ///
+    /// # Errors
+    /// A memory that cannot be copied from its device.
+    fn state(&self) -> Result<kd2m_nn::Weights, CopyError> {
+        Ok(kd2m_nn::Weights::new())
     }
 
     /// Puts a saved memory back.

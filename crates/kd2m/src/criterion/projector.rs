@@ -6,6 +6,11 @@ use kd2m_nn::init::uniform;
 
 use crate::parameters::ParameterSet;
 
+/// The weight's key `[teacher width, student width]` within the learned part.
+pub const WEIGHT: &str = "projector.weight";
+/// The bias's key `[teacher width]`.
+pub const BIAS: &str = "projector.bias";
+
 /// y = W x + b with W `[teacher width, student width]`.
 pub struct Projector {
     parameters: ParameterSet,
@@ -16,9 +21,9 @@ impl Projector {
     pub fn new(student: usize, teacher: usize, device: &Device, seed: u64) -> Self {
         let bound = 1.0 / (student as f32).sqrt();
         let mut parameters = ParameterSet::new(device);
-        let weight = uniform(seed, "projector.weight", student * teacher, bound);
-        parameters.push("projector.weight", &[teacher, student], weight);
-        parameters.push("projector.bias", &[teacher], uniform(seed, "projector.bias", teacher, bound));
+        let weight = uniform(seed, WEIGHT, student * teacher, bound);
+        parameters.push(WEIGHT, &[teacher, student], weight);
+        parameters.push(BIAS, &[teacher], uniform(seed, BIAS, teacher, bound));
         Self { parameters }
     }
 

@@ -24,7 +24,7 @@ pub struct Card {
 
 /// All criteria: divergences first, then baselines.
 pub fn cards() -> Vec<Card> {
-    let matching = metrics::ENTRIES.iter().filter(|e| trains(e)).map(|e| Card {
+    let matching = metrics::ENTRIES.iter().filter(|e| e.traits.trains).map(|e| Card {
         name: e.name.to_owned(),
         aliases: owned(e.aliases),
         formula: e.formula.to_owned(),
@@ -45,11 +45,6 @@ pub fn cards() -> Vec<Card> {
         options: b.options.to_vec(),
     });
     matching.chain(baselines).collect()
-}
-
-/// Certified bounds have no gradient.
-fn trains(entry: &metrics::Entry) -> bool {
-    entry.name != "bounds"
 }
 
 fn owned(names: &[&str]) -> Vec<String> {
@@ -85,20 +80,21 @@ pub fn build(options: &Options, on: &str) -> Result<Box<dyn Criterion>, Criterio
 /// As [`build`], or a criterion that has no use for a memory.
 pub fn build_remembering(options: &Options, on: &str, per_class: usize) -> Result<Box<dyn Criterion>, CriterionError> {
     let name = options.metric();
+    let unused = |why| CriterionError::Unused { criterion: name.to_owned(), why };
     if let Some(found) = baseline(name) {
         options.check_names(found.options)?;
         if on != "features" {
-            let message = format!("criterion {name} chooses its own outputs: leave `on` out (got on = \"{on}\")");
-            return Err(CriterionError::Config(message));
+            return Err(unused(format!("chooses its own outputs: leave `on` out (got on = \"{on}\")")));
         }
         if per_class > 0 {
-            let message = format!("criterion {name} takes no class-wise memory: leave `memory` at 0 (got {per_class})");
-            return Err(CriterionError::Config(message));
+            return Err(unused(format!("takes no class-wise memory: leave `memory` at 0 (got {per_class})")));
         }
         return (found.build)(options);
     }
     match metrics::resolve(name) {
-        Ok((entry, _)) if trains(entry) => Ok(Box::new(Matching::new(options, On::parse(on))?.with_memory(per_class)?)),
+        Ok((entry, _)) if entry.traits.trains => {
+            Ok(Box::new(Matching::new(options, On::parse(on))?.with_memory(per_class)?))
+        }
         Ok((entry, _)) => Err(CriterionError::Config(format!(
             "{} has no gradient: it is a metric of `kd2m distance`, not a criterion",
             entry.name

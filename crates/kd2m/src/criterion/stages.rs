@@ -4,7 +4,7 @@
 use burn::tensor::{Tensor, module::adaptive_avg_pool2d};
 use kd2m_ot::{Options, options::OptionSpec};
 
-use super::{CriterionError, Needs, NetworkShapes, Shapes};
+use super::{CriterionError, Needs, NetworkShapes, Shapes, UnknownOutput};
 use crate::batch::{Batch, Outputs};
 
 /// Which of the common stages are compared when no names are given.
@@ -103,13 +103,10 @@ impl Stages {
         if let Some(choice) = self.choice {
             self.pairs = common(&self.criterion, shapes, choice)?;
         }
-        let find = |network: &NetworkShapes, stage: &str, who: &str| {
-            network.map(stage).ok_or_else(|| {
-                CriterionError::Config(format!(
-                    "criterion {}: the {who} has no map `{stage}`; it has {}",
-                    self.criterion,
-                    names(network)
-                ))
+        let find = |network: &NetworkShapes, stage: &str, who| {
+            network.map(stage).ok_or_else(|| CriterionError::UnknownOutput {
+                criterion: self.criterion.clone(),
+                unknown: UnknownOutput::new(stage, who, network, &[]),
             })
         };
         let sizes = self.pairs.iter().map(|pair| {
@@ -236,7 +233,8 @@ mod tests {
     #[test]
     fn errors_name_what_there_is() {
         let missing = chosen("layer3", Choice::Last).unwrap_err();
-        assert!(missing.contains("the teacher has no map `layer3`") && missing.contains("layer1 6×4×8"), "{missing}");
+        assert!(missing.contains("the teacher has no stage `layer3`; did you mean layer1 or layer2?"), "{missing}");
+        assert!(missing.ends_with("It has stem 4×8×8, layer1 6×4×8, layer2 7×4×4, last 8×1×1"), "{missing}");
         let empty = chosen("layer1,,layer2", Choice::Last).unwrap_err();
         assert!(empty.contains("student:teacher"), "{empty}");
         let vectors = Shapes { student: network(&[]), ..shapes() };

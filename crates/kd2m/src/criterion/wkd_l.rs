@@ -15,7 +15,10 @@ use super::{
     class_cost::ClassCost,
     dkd::{MASKED, one_hot},
 };
-use crate::{batch::Batch, engine::Mode};
+use crate::{
+    batch::{Batch, CopyError},
+    engine::Mode,
+};
 
 /// Keeps divisions by an empty class finite, as in the authors' code; so does the cost.
 const FLOOR: f64 = 1e-8;
@@ -86,9 +89,9 @@ impl Criterion for WkdL {
         let device = student.device().without_autodiff();
         let class_cost = self.cost.as_mut().ok_or(CriterionError::Unprepared)?;
         if batch.mode == Mode::Train {
-            class_cost.remember(&batch.teacher.features, batch.labels);
+            class_cost.remember(&batch.teacher.features, batch.labels)?;
         }
-        let cost = class_cost.matrix(&device);
+        let cost = class_cost.matrix(&device)?;
         let hot = one_hot(batch.labels, classes, &device);
         let target = softmax(teacher.clone(), 1) * hot.clone();
         let target = -(target * log_softmax(student.clone(), 1)).sum_dim(1).mean();
@@ -99,12 +102,13 @@ impl Criterion for WkdL {
         Ok(Term::new(target + moved * self.gamma))
     }
 
-    fn state(&self) -> Weights {
-        self.cost.as_ref().map(ClassCost::state).unwrap_or_default()
+    fn state(&self) -> Result<Weights, CopyError> {
+        Ok(self.cost.as_ref().map(ClassCost::state).unwrap_or_default())
     }
 
     fn load_state(&mut self, state: &Weights) -> Result<(), CriterionError> {
         let cost = self.cost.as_mut().ok_or(CriterionError::Unprepared)?;
-        cost.load_state(state).map_err(|m| CriterionError::Config(format!("saved memory of wkd-l: {m}")))
+        let wrong = |why| CriterionError::SavedMemory { criterion: "wkd-l".to_owned(), why };
+        cost.load_state(state).map_err(wrong)
     }
 }

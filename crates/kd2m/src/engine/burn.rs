@@ -11,7 +11,7 @@ use kd2m_nn::{Graph, Layer, NamedTensor, NodeId, Role, Shape, Weights};
 
 use super::{Engine, EngineError, Images, Mode, OutputGradients, Then, Update};
 use crate::{
-    batch::{Outputs, host},
+    batch::{CopyError, Outputs, host},
     parameters::{ParameterSet, fitting},
 };
 
@@ -292,7 +292,7 @@ impl Engine for BurnEngine {
         }
     }
 
-    fn gradient_norm_squared(&self) -> f64 {
+    fn gradient_norm_squared(&self) -> Result<f64, CopyError> {
         self.parameters.gradient_norm_squared()
     }
 
@@ -301,19 +301,19 @@ impl Engine for BurnEngine {
         Ok(())
     }
 
-    fn network_state(&self) -> Weights {
-        let mut weights = self.parameters.values();
+    fn network_state(&self) -> Result<Weights, CopyError> {
+        let mut weights = self.parameters.values()?;
         for (id, running) in &self.running {
             let name = &self.graph.node(*id).name;
             for (suffix, tensor) in [("running_mean", &running.mean), ("running_var", &running.variance)] {
-                let values = host(tensor);
+                let values = host(tensor)?;
                 weights.insert(format!("{name}.{suffix}"), NamedTensor { shape: vec![values.len()], values });
             }
         }
-        weights
+        Ok(weights)
     }
 
-    fn optimizer_state(&self) -> Weights {
+    fn optimizer_state(&self) -> Result<Weights, CopyError> {
         self.parameters.optimizer_state()
     }
 
@@ -322,7 +322,7 @@ impl Engine for BurnEngine {
         self.load_running(weights)
     }
 
-    fn tensor(&self, key: &str) -> Option<NamedTensor> {
+    fn tensor(&self, key: &str) -> Result<Option<NamedTensor>, CopyError> {
         self.parameters.value(key)
     }
 
@@ -334,7 +334,7 @@ impl Engine for BurnEngine {
         self.parameters.load_optimizer(state).map_err(|m| misfit(&self.graph, m))
     }
 
-    fn gradients(&self) -> Weights {
+    fn gradients(&self) -> Result<Weights, CopyError> {
         self.parameters.gradients()
     }
 

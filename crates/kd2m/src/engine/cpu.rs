@@ -7,7 +7,7 @@ use kd2m_cpu::{CpuError, Network, Options};
 use kd2m_nn::{Graph, NamedTensor, Shape, Weights};
 
 use super::{Engine, EngineError, Images, Mode, OutputGradients, Rule, Then, Update};
-use crate::batch::{Outputs, host};
+use crate::batch::{CopyError, Outputs, host};
 
 /// A compiled network on this machine's processor.
 pub struct CpuEngine {
@@ -111,9 +111,10 @@ impl Engine for CpuEngine {
     }
 
     fn backward(&mut self, gradients: &OutputGradients, then: Then) -> Result<(), EngineError> {
-        let features = gradients.features.as_ref().map(host);
-        let logits = gradients.logits.as_ref().map(host);
-        let maps: Vec<(&str, Vec<f32>)> = gradients.maps.iter().map(|(name, g)| (name.as_ref(), host(g))).collect();
+        let features = gradients.features.as_ref().map(host).transpose()?;
+        let logits = gradients.logits.as_ref().map(host).transpose()?;
+        let maps = gradients.maps.iter().map(|(name, g)| Ok((name.as_ref(), host(g)?)));
+        let maps: Vec<(&str, Vec<f32>)> = maps.collect::<Result<_, CopyError>>()?;
         let maps: Vec<(&str, &[f32])> = maps.iter().map(|(name, g)| (*name, g.as_slice())).collect();
         let then = match then {
             Then::Accumulate => kd2m_cpu::Then::Accumulate,
@@ -122,28 +123,28 @@ impl Engine for CpuEngine {
         Ok(self.network.backward(features.as_deref(), logits.as_deref(), &maps, then)?)
     }
 
-    fn gradient_norm_squared(&self) -> f64 {
-        self.network.gradient_norm_squared()
+    fn gradient_norm_squared(&self) -> Result<f64, CopyError> {
+        Ok(self.network.gradient_norm_squared())
     }
 
     fn step(&mut self, update: &Update) -> Result<(), EngineError> {
         Ok(self.network.step(&convert(update))?)
     }
 
-    fn network_state(&self) -> Weights {
-        self.network.weights()
+    fn network_state(&self) -> Result<Weights, CopyError> {
+        Ok(self.network.weights())
     }
 
-    fn optimizer_state(&self) -> Weights {
-        self.network.optimizer_state()
+    fn optimizer_state(&self) -> Result<Weights, CopyError> {
+        Ok(self.network.optimizer_state())
     }
 
     fn load_network(&mut self, weights: &Weights) -> Result<(), EngineError> {
         Ok(self.network.load(weights)?)
     }
 
-    fn tensor(&self, key: &str) -> Option<NamedTensor> {
-        self.network.tensor(key)
+    fn tensor(&self, key: &str) -> Result<Option<NamedTensor>, CopyError> {
+        Ok(self.network.tensor(key))
     }
 
     fn replace(&mut self, part: &Weights) -> Result<(), EngineError> {
@@ -154,8 +155,8 @@ impl Engine for CpuEngine {
         Ok(self.network.load_optimizer_state(state)?)
     }
 
-    fn gradients(&self) -> Weights {
-        self.network.gradients()
+    fn gradients(&self) -> Result<Weights, CopyError> {
+        Ok(self.network.gradients())
     }
 
     fn arithmetic(&self) -> String {

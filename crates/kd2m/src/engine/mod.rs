@@ -11,7 +11,7 @@ use ::burn::tensor::Tensor;
 use kd2m_nn::{NamedTensor, Weights};
 use thiserror::Error;
 
-use crate::batch::Outputs;
+use crate::batch::{CopyError, Outputs};
 pub use crate::parameters::{Rule, Update};
 
 /// What the batch norms use: the batch's own statistics, or the running ones.
@@ -53,6 +53,8 @@ pub enum EngineError {
     Images { model: String, expected: usize, found: usize },
     #[error("backward without a forward pass in training mode")]
     NoForward,
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     #[error("{0}")]
     Other(String),
 }
@@ -72,7 +74,10 @@ pub trait Engine: Send {
     fn backward(&mut self, gradients: &OutputGradients, then: Then) -> Result<(), EngineError>;
 
     /// Σ g² over all accumulated parameter gradients.
-    fn gradient_norm_squared(&self) -> f64;
+    ///
+    /// # Errors
+    /// A gradient that cannot be copied from its device.
+    fn gradient_norm_squared(&self) -> Result<f64, CopyError>;
 
     /// One optimizer step with the accumulated gradients, which are then cleared.
     ///
@@ -81,10 +86,16 @@ pub trait Engine: Send {
     fn step(&mut self, update: &Update) -> Result<(), EngineError>;
 
     /// Parameters and running statistics under PyTorch's keys.
-    fn network_state(&self) -> Weights;
+    ///
+    /// # Errors
+    /// A tensor that cannot be copied from its device.
+    fn network_state(&self) -> Result<Weights, CopyError>;
 
     /// Momentum and moments, and the step count: with the network state all that exact resume needs.
-    fn optimizer_state(&self) -> Weights;
+    ///
+    /// # Errors
+    /// A moment that cannot be copied from its device.
+    fn optimizer_state(&self) -> Result<Weights, CopyError>;
 
     /// Replaces parameters and running statistics.
     ///
@@ -93,7 +104,10 @@ pub trait Engine: Send {
     fn load_network(&mut self, weights: &Weights) -> Result<(), EngineError>;
 
     /// One trained parameter, if there is one under this key.
-    fn tensor(&self, key: &str) -> Option<NamedTensor>;
+    ///
+    /// # Errors
+    /// A tensor that cannot be copied from its device.
+    fn tensor(&self, key: &str) -> Result<Option<NamedTensor>, CopyError>;
 
     /// Replaces the trained parameters that are named; all else stays.
     ///
@@ -108,7 +122,10 @@ pub trait Engine: Send {
     fn load_optimizer(&mut self, state: &Weights) -> Result<(), EngineError>;
 
     /// Gradients accumulated so far under PyTorch's keys: for tests and comparisons.
-    fn gradients(&self) -> Weights;
+    ///
+    /// # Errors
+    /// A gradient that cannot be copied from its device.
+    fn gradients(&self) -> Result<Weights, CopyError>;
 
     /// Which arithmetic computes the outputs: engine, kernels, threads. A cache of outputs serves only engines that say the same.
     fn arithmetic(&self) -> String;

@@ -28,7 +28,7 @@ pub fn alignment(engine: &mut dyn Engine, teacher: &mut dyn Teacher, split: Spli
         let student = engine.forward(images, Mode::Evaluate)?.features;
         let against = teacher.outputs(images, &data.indices, view)?.features;
         let sums = sums.get_or_insert_with(|| cka::Sums::new(student.dims()[1], against.dims()[1]));
-        sums.add(&host(&student), &host(&against));
+        sums.add(&host(&student)?, &host(&against)?);
         loader.recycle(data);
     }
     Ok(sums.and_then(|s| s.value()))

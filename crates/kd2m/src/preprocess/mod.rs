@@ -57,13 +57,13 @@ impl Keys<'_> {
     /// # Errors
     /// The first key that is out of range, with what would be accepted.
     pub fn check(&self) -> Result<(), Error> {
-        let fail = |key: &str, why: &str| Err(Error::Config(format!("{}.{key} {why}", self.section)));
+        let fail = |key: &str, why| Err(Error::Key { key: format!("{}.{key}", self.section), why });
         if let Some(Err(why)) = self.preset.map(Preset::find) {
-            return fail("preset", &why);
+            return fail("preset", why);
         }
         for (key, values) in [("mean", self.mean), ("std", self.std)] {
             if let Some(Err(why)) = values.map(|values| check_values(key, values)) {
-                return fail(key, &why);
+                return fail(key, why);
             }
         }
         Ok(())
@@ -110,7 +110,7 @@ impl Normalisation {
         for (key, values, target) in [("mean", keys.mean, &mut found.mean), ("std", keys.std, &mut found.std)] {
             if let Some(values) = values {
                 let key = format!("{}.{key}", keys.section);
-                *target = spread(values, channels).map_err(|why| Error::Config(format!("{key} {why}")))?;
+                *target = spread(values, channels).map_err(|why| Error::Key { key: key.clone(), why })?;
                 named.push(key);
             }
         }
@@ -123,8 +123,8 @@ impl Normalisation {
     }
 
     fn of_preset(section: &str, name: &str, data: &Dataset) -> Result<Self, Error> {
-        let fail = |why: &str| Error::Config(format!("{section}.preset {why}"));
-        let preset = Preset::find(name).map_err(|why| fail(&why))?;
+        let fail = |why| Error::Key { key: format!("{section}.preset"), why };
+        let preset = Preset::find(name).map_err(fail)?;
         let Some([mean, std]) = preset.numbers else {
             return Ok(Self { from: format!("{section}.preset = \"{name}\""), ..Self::of_data(data) });
         };
@@ -135,7 +135,7 @@ impl Normalisation {
         match (list(mean), list(std)) {
             (Ok(mean), Ok(std)) => Ok(Self { mean, std, from: format!("{section}.preset = \"{name}\"") }),
             (Err(why), _) | (_, Err(why)) => {
-                Err(fail(&format!("= \"{name}\" {why}: give {section}.mean and {section}.std")))
+                Err(fail(format!("= \"{name}\" {why}: give {section}.mean and {section}.std")))
             }
         }
     }

@@ -81,7 +81,7 @@ fn histories(folder: &RunFolder, summary: &Summary) -> Result<Vec<ArmHistory>, E
         let path = folder.student(arm, seed).join(jsonl::NAME);
         let lines = files::read_text(&path)?;
         let parse =
-            |line: &str| serde_json::from_str(line).map_err(|e| Error::Config(format!("{}: {e}", path.display())));
+            |line: &str| serde_json::from_str(line).map_err(|source| Error::Parse { path: path.clone(), source });
         lines.lines().map(parse).collect::<Result<Vec<EpochRecord>, Error>>()
     };
     summary

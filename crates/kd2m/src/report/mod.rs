@@ -45,7 +45,7 @@ pub fn write(root: &Path, data_root: Option<&Path>, device: DeviceChoice, thread
 /// None in practice: the template is part of the program and tested.
 pub fn page(run: &Collected) -> Result<String, Error> {
     let mut environment = Environment::new();
-    let broken = |e: minijinja::Error| Error::Config(format!("report: {e}"));
+    let broken = Error::from;
     environment.add_template("page.html", include_str!("page.html")).map_err(broken)?;
     let template = environment.get_template("page.html").map_err(broken)?;
     let table = table::table(Table::Run, &run.summary.rows()).map_err(broken)?;

@@ -151,7 +151,7 @@ fn features(setup: &Setup, network: &Network, shown: &[u32]) -> Result<Vec<f32>,
     while let Some(data) = loader.next() {
         let images = Images { pixels: &data.images, n: data.len() };
         let Outputs { features, .. } = engine.forward(images, Mode::Evaluate)?;
-        all.extend(host(&features));
+        all.extend(host(&features)?);
         loader.recycle(data);
     }
     Ok(all)

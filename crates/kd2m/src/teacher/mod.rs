@@ -84,8 +84,10 @@ impl Teacher for NetworkTeacher {
             return Ok(self.assemble(&layout, &rows, indices.len()));
         }
         let outputs = self.engine.forward(images, Mode::Evaluate)?;
-        let mut blocks = vec![host(&outputs.features), host(&outputs.logits)];
-        blocks.extend(cache.layout().maps.iter().filter_map(|(name, _)| outputs.map(name)).map(host));
+        let mut blocks = vec![host(&outputs.features)?, host(&outputs.logits)?];
+        for map in cache.layout().maps.iter().filter_map(|(name, _)| outputs.map(name)) {
+            blocks.push(host(map)?);
+        }
         cache.remember(view.part, indices, &blocks);
         Ok(outputs)
     }

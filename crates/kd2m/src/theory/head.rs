@@ -2,8 +2,18 @@
 //! Read off graph and weights, so that every network of the zoo has one. Next: [`super::lipschitz`], [`super::mismatch`].
 
 use kd2m_nn::{Graph, Layer, NamedTensor, Weights};
+use thiserror::Error;
 
-use crate::config::ArmConfig;
+use crate::{config::ArmConfig, criterion::projector, objective::learned_key};
+
+/// Why a network has no classifier that the theory could read.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HeadError {
+    #[error("the logits of {model} are no linear layer on its features")]
+    NotLinear { model: String },
+    #[error("{model} has no tensor {key}")]
+    Missing { model: String, key: String },
+}
 
 /// z ↦ W z + b with W `[outputs, inputs]`, row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,15 +44,15 @@ impl Affine {
     /// The classifier of a network: the linear layer from its features to its logits.
     ///
     /// # Errors
-    /// In words: logits that are no linear function of the features, or a tensor that is missing.
-    pub fn head(graph: &Graph, weights: &Weights) -> Result<Self, String> {
+    /// Logits that are no linear function of the features, or a tensor that is missing.
+    pub fn head(graph: &Graph, weights: &Weights) -> Result<Self, HeadError> {
         let node = graph.node(graph.logits());
         match node.layer {
             Layer::Linear(_) if node.inputs == [graph.features()] => {}
-            _ => return Err(format!("the logits of {} are no linear layer on its features", graph.name)),
+            _ => return Err(HeadError::NotLinear { model: graph.name.clone() }),
         }
-        let weight = weights.get(&format!("{}.weight", node.name));
-        let weight = weight.ok_or_else(|| format!("{} has no tensor {}.weight", graph.name, node.name))?;
+        let key = format!("{}.weight", node.name);
+        let Some(weight) = weights.get(&key) else { return Err(HeadError::Missing { model: graph.name.clone(), key }) };
         Ok(Self::new(weight, weights.get(&format!("{}.bias", node.name))))
     }
 
@@ -60,8 +70,9 @@ impl Affine {
     pub fn projector(arm: &ArmConfig, learned: &Weights, [student, teacher]: [usize; 2]) -> Option<Self> {
         let losses = arm.losses.iter().enumerate().filter(|(_, loss)| loss.on == "features");
         let mut found = losses.filter_map(|(i, loss)| {
-            let part = |name: &str| learned.get(&format!("{i}.{}.projector.{name}", loss.criterion));
-            part("weight").filter(|w| w.shape == [teacher, student]).map(|w| Self::new(w, part("bias")))
+            let part = |key: &str| learned.get(&learned_key(i, &loss.criterion, key));
+            let fitting = part(projector::WEIGHT).filter(|w| w.shape == [teacher, student]);
+            fitting.map(|w| Self::new(w, part(projector::BIAS)))
         });
         found.next()
     }
@@ -78,8 +89,21 @@ mod tests {
         zoo::{self, ZooOptions},
     };
 
+    use burn::tensor::Device;
+
     use super::*;
-    use crate::config::LossConfig;
+    use crate::{
+        config::{LossConfig, Source},
+        criterion::{NetworkShapes, Shapes},
+        objective::Objective,
+    };
+
+    const CONFIG: &str = r#"
+        name = "tiny"
+        data.dataset = "digits"
+        teacher.model = "digits-cnn-teacher"
+        student.model = "digits-cnn-student"
+    "#;
 
     #[test]
     fn every_network_of_the_zoo_has_a_linear_head() {
@@ -89,6 +113,25 @@ mod tests {
             let head = Affine::head(&graph, &initialise(&graph, 0)).unwrap();
             assert_eq!((head.inputs, head.outputs()), (graph.feature_width(), 7), "{}", model.name);
         }
+    }
+
+    #[test]
+    fn a_projector_is_found_where_an_objective_puts_it() {
+        let mut arm = ArmConfig::single("mse", Some(0.0));
+        arm.losses.push(LossConfig { criterion: "class-w2".into(), weight: Some(1.0), ..arm.losses[0].clone() });
+        arm.losses[0].on = "logits".into();
+        let source = Source::parse("test", CONFIG).unwrap();
+        let mut objective = Objective::new(&source.resolve().unwrap(), &arm).unwrap();
+        let network = |features| NetworkShapes { features, maps: Vec::new() };
+        let shapes = Shapes { student: network(2), teacher: network(3), classes: 4, train: vec![0, 1] };
+        objective.prepare(&shapes, &Device::flex(), 5).unwrap();
+        let learned = objective.learned_values().unwrap();
+        let found = Affine::projector(&arm, &learned, [2, 3]).unwrap();
+        let (_, part) = objective.learned().pop().unwrap();
+        let kept = part.value(projector::WEIGHT).unwrap().unwrap();
+        let wide = |tensor: &NamedTensor| tensor.values.iter().map(|x| f64::from(*x)).collect::<Vec<_>>();
+        assert_eq!((found.weight, found.inputs), (wide(&kept), 2));
+        assert_eq!(found.bias, wide(&part.value(projector::BIAS).unwrap().unwrap()));
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl Features {
             let images = Images { pixels: &batch.images, n: batch.len() };
             let features = engine.forward(images, Mode::Evaluate)?.features;
             width = features.dims()[1];
-            values.extend(host(&features).into_iter().map(f64::from));
+            values.extend(host(&features)?.into_iter().map(f64::from));
             loader.recycle(batch);
         }
         Ok(Self { values, width })

@@ -88,7 +88,7 @@ pub fn bound_saved(
     let read = |Network { graph, weights, .. }: &Network| -> Result<(Features, Affine), Error> {
         let mut engine = setup.engine(graph, weights, &[], false)?;
         let features = Features::of(engine.as_mut(), &setup.dataset, part, &indices)?;
-        Ok((features, Affine::head(graph, weights).map_err(Error::Config)?))
+        Ok((features, Affine::head(graph, weights)?))
     };
     let saved = setup.saved_teacher(&config, &folder)?;
     let mut eyes = Eyes::new(&setup, &saved.eyes, observer)?;

@@ -52,7 +52,7 @@ impl Observer for Tracker<'_> {
     fn event(&mut self, event: &mut Event) -> Result<(), Error> {
         match event {
             Event::Evaluated { epoch, engine, weights, objective, bounds } if self.is_due(*epoch) => {
-                bounds.extend(self.terms(&mut **engine, weights, &objective.learned_values())?);
+                bounds.extend(self.terms(&mut **engine, weights, &objective.learned_values()?)?);
                 Ok(())
             }
             _ => Ok(()),
@@ -75,7 +75,7 @@ impl<'a> Tracker<'a> {
             val: &setup.val,
             labels: setup.val.iter().map(|i| labels[*i as usize]).collect(),
             teacher: Features::of(engine.as_mut(), &setup.dataset, Part::Train, &setup.val)?,
-            teacher_head: Affine::head(&setup.teacher, teacher).map_err(Error::Config)?,
+            teacher_head: Affine::head(&setup.teacher, teacher)?,
             settings: Settings::new(config.train.batch_size),
         })
     }
@@ -101,7 +101,7 @@ impl<'a> Tracker<'a> {
             student: &student,
             teacher: &self.teacher,
             labels: &self.labels,
-            student_head: &Affine::head(self.student, weights).map_err(Error::Config)?,
+            student_head: &Affine::head(self.student, weights)?,
             teacher_head: &self.teacher_head,
             projector: projector.as_ref(),
         };

@@ -140,7 +140,7 @@ pub fn evaluate(
             mode: Mode::Evaluate,
         };
         let value = objective.evaluate(&batch, f64::INFINITY)?;
-        let logits = host(&student.logits);
+        let logits = host(&student.logits)?;
         tally.add(&value, &logits, &data.labels);
         reliability.add(&logits, &data.labels);
         if teacher.is_some() {
@@ -174,7 +174,7 @@ impl MeanW2 {
         if d != e || n < self.full {
             return Ok(());
         }
-        let (a, b) = (host(&x), host(&teacher.features));
+        let (a, b) = (host(&x)?, host(&teacher.features)?);
         let (a, b) = (Cloud::new(Side::A, &a, n, d)?, Cloud::new(Side::B, &b, m, e)?);
         self.sum += Divergence::<f32>::evaluate(self.w2.as_ref(), &a, &b, Request::VALUE)?.value;
         self.count += 1;

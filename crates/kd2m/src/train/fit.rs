@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Error,
-    batch::{Batch, Outputs, host},
+    batch::{Batch, CopyError, Outputs, host},
     config::{Algorithm, Config},
     engine::{Engine, Images, Mode, OutputGradients, Rule, Then, Update},
     objective::{Evaluated, Objective},
@@ -70,7 +70,7 @@ impl Fit<'_> {
         observer.event(&mut Event::Started { what: &what, epochs: self.epochs, images: left * self.train.len() })?;
         for epoch in state.history.len()..self.epochs {
             let (seconds, lr, tally, remembered) = self.train_epoch(epoch, &mut state, observer)?;
-            let network = self.engine.network_state();
+            let network = self.engine.network_state()?;
             let weights = match state.average.is_empty() {
                 true => network.clone(),
                 false => state.average.clone(),
@@ -160,7 +160,7 @@ impl Fit<'_> {
                 }
             })?;
             self.refuse_not_finite(&value, epoch, number, state)?;
-            tally.add(&value, &host(&student.logits), &data.labels);
+            tally.add(&value, &host(&student.logits)?, &data.labels);
             number += 1;
             let group = accumulate.min(batches - (number - 1) / accumulate * accumulate);
             let mut gradients = (value.total / group as f64).backward();
@@ -170,7 +170,7 @@ impl Fit<'_> {
                 lr = learning_rate(&self.config.optim, self.epochs, epoch, number as f64 / batches as f64);
                 self.step(&outputs, lr)?;
                 state.steps += 1;
-                self.average(state);
+                self.average(state)?;
             } else {
                 self.engine.backward(&outputs, Then::Accumulate)?;
             }
@@ -191,8 +191,9 @@ impl Fit<'_> {
         let mut update = Update { lr, weight_decay: optim.weight_decay, gradient_scale: 1.0, rule };
         if optim.clip_norm > 0.0 {
             self.engine.backward(outputs, Then::Accumulate)?;
-            let learned: f64 = self.objective.learned().iter().map(|(_, part)| part.gradient_norm_squared()).sum();
-            let norm = (self.engine.gradient_norm_squared() + learned).sqrt();
+            let learned = self.objective.learned();
+            let learned: f64 = learned.iter().map(|(_, part)| part.gradient_norm_squared()).sum::<Result<_, _>>()?;
+            let norm = (self.engine.gradient_norm_squared()? + learned).sqrt();
             update.gradient_scale = (optim.clip_norm / (norm + 1e-6)).min(1.0);
             self.engine.step(&update)?;
         } else {
@@ -202,21 +203,22 @@ impl Fit<'_> {
         Ok(())
     }
 
-    fn average(&self, state: &mut State) {
+    fn average(&self, state: &mut State) -> Result<(), Error> {
         let decay = self.config.train.ema as f32;
         if decay == 0.0 {
-            return;
+            return Ok(());
         }
-        let network = self.engine.network_state();
+        let network = self.engine.network_state()?;
         if state.average.is_empty() {
             state.average = network;
-            return;
+            return Ok(());
         }
         for (key, tensor) in network {
             if let Some(average) = state.average.get_mut(&key) {
                 average.values.iter_mut().zip(&tensor.values).for_each(|(a, x)| *a = decay * *a + (1.0 - decay) * x);
             }
         }
+        Ok(())
     }
 
     /// Evaluates `weights` after `epoch`, counted from 1, with what observers measure of them; leaves `network` in the engine.
@@ -297,13 +299,14 @@ impl Fit<'_> {
     }
 
     fn save(&mut self, state: &State) -> Result<(), Error> {
-        let learned = self.objective.learned().into_iter().map(|(name, part)| {
-            let (values, moments) = (part.values(), part.optimizer_state());
-            (name, values, moments)
-        });
-        let learned: Vec<_> = learned.collect();
-        let (network, optimizer) = (self.engine.network_state(), self.engine.optimizer_state());
-        self.checkpoints.save(state, network, optimizer, learned, self.objective.state())
+        let learned = self
+            .objective
+            .learned()
+            .into_iter()
+            .map(|(name, part)| Ok((name, part.values()?, part.optimizer_state()?)));
+        let learned = learned.collect::<Result<Vec<_>, CopyError>>()?;
+        let (network, optimizer) = (self.engine.network_state()?, self.engine.optimizer_state()?);
+        self.checkpoints.save(state, network, optimizer, learned, self.objective.state()?)
     }
 }
 

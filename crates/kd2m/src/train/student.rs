@@ -128,7 +128,7 @@ impl Run<'_> {
         let metadata = self.metadata(false);
         weights::write(&place.join("student.safetensors"), &fitted.last, Some(&metadata))?;
         weights::write(&place.join("best.safetensors"), &fitted.best, Some(&metadata))?;
-        let learned = fitted.objective.learned_values();
+        let learned = fitted.objective.learned_values()?;
         if !learned.is_empty() {
             weights::write(&place.join("learned.safetensors"), &learned, None)?;
         }

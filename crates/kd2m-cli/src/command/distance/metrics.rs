@@ -5,7 +5,7 @@ use kd2m_ot::{
     Options, OtError,
     divergence::{
         AnyDivergence,
-        registry::{self, Form},
+        registry::{self, Entry, Form},
     },
     error::nearest_names,
     options::OptionSpec,
@@ -16,8 +16,8 @@ use crate::arguments::DistanceArguments;
 /// A metric, ready to compare.
 pub struct Metric {
     pub name: String,
-    /// The registry's name of what is compared, in whatever form.
-    pub base: &'static str,
+    /// What the registry says of what is compared, in whatever form.
+    pub entry: &'static Entry,
     pub form: Form,
     pub divergence: Box<dyn AnyDivergence>,
 }
@@ -49,7 +49,7 @@ impl Metrics {
         let entries = || registry::ENTRIES.iter();
         let plain = entries().map(|e| e.name.to_owned());
         // Within a class all labels are equal, and a joint metric is its plain form.
-        let classes = entries().filter(|e| e.name != "jw2").map(|e| format!("class-{}", e.name));
+        let classes = entries().filter(|e| !e.traits.labels).map(|e| format!("class-{}", e.name));
         let names: Vec<String> = plain.chain(classes).collect();
         known_somewhere(&sets, &names)?;
         let build = |name: &String| {
@@ -92,7 +92,7 @@ fn one(name: &str, sets: &[(&str, &str)], strict: bool) -> Result<Metric, Error>
         options = options.set("strict", true);
     }
     let divergence = registry::build(&options).map_err(more_help)?;
-    Ok(Metric { name: name.to_owned(), base: entry.name, form, divergence })
+    Ok(Metric { name: name.to_owned(), entry, form, divergence })
 }
 
 /// Where nothing is near, the place where all names stand.

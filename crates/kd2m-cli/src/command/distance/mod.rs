@@ -15,10 +15,8 @@ use kd2m::Error;
 use kd2m_data::features::Number;
 use kd2m_ot::{
     Cloud, OtError, Real, Solution,
-    divergence::{
-        AnyDivergence, Divergence, Request,
-        registry::{self, Form},
-    },
+    divergence::{AnyDivergence, Divergence, Request, registry::Form},
+    precision,
 };
 
 use crate::{arguments::DistanceArguments, threads::use_threads};
@@ -67,23 +65,23 @@ where
             show::one(metric, &answer, &sizes, arguments.json)?;
             show::notes(metric, &answer, a, b);
             outputs.write(metric, &answer.solution, &sizes)?;
-            Ok(verdict(arguments, answer.solution.status.is_trusted()))
+            Ok(verdict(arguments, doubt(&answer.solution)))
         }
         Metrics::All(metrics) => {
             let labelled = a.labels.is_some() && b.labels.is_some();
             let mut table = show::Table::new(metrics, labelled, &sizes, arguments.json);
-            let mut trusted = true;
+            let mut first_doubt = None;
             for metric in metrics.iter().filter(|metric| labelled || !metric.needs_labels()) {
                 let answer =
                     quick_enough(metric, a.n.max(b.n)).and_then(|()| evaluate(metric, &cloud_a, &cloud_b, request));
-                trusted &= answer.as_ref().map_or(true, |answer| answer.solution.status.is_trusted());
+                first_doubt = first_doubt.or(answer.as_ref().ok().and_then(|answer| doubt(&answer.solution)));
                 table.add(metric, answer)?;
             }
             table.finish()?;
             if labelled {
                 show::one_sided(a, b);
             }
-            Ok(verdict(arguments, trusted))
+            Ok(verdict(arguments, first_doubt))
         }
     }
 }
@@ -93,7 +91,7 @@ where
 /// # Errors
 /// [`OtError::Numeric`], which says how to wait for it all the same.
 fn quick_enough(metric: &Metric, samples: usize) -> Result<(), OtError> {
-    match registry::comfortable_size(metric.base) {
+    match metric.entry.traits.comfortable {
         Some(most) if samples > most && metric.form == Form::Plain => Err(OtError::Numeric {
             metric: metric.name.clone(),
             message: format!("{samples} samples take long (cubic cost): to wait for it, give --metric {}", metric.name),
@@ -119,11 +117,19 @@ where
     Ok(Answer { solution, seconds })
 }
 
-/// 1 where `--strict` was asked for and something was not solved.
-fn verdict(arguments: &DistanceArguments, trusted: bool) -> ExitCode {
-    match arguments.strict && !trusted {
-        true => fail("not everything converged"),
-        false => ExitCode::SUCCESS,
+/// Why an answer is not to be trusted, if so.
+fn doubt<T>(solution: &Solution<T>) -> Option<&'static str> {
+    if !solution.status.is_trusted() {
+        return Some("not everything converged");
+    }
+    solution.diagnostic(precision::ROUNDING).map(|_| "rounding leaves less than three digits")
+}
+
+/// 1 where `--strict` was asked for and something is in doubt.
+fn verdict(arguments: &DistanceArguments, doubt: Option<&str>) -> ExitCode {
+    match doubt {
+        Some(doubt) if arguments.strict => fail(doubt),
+        _ => ExitCode::SUCCESS,
     }
 }
 

@@ -3,26 +3,11 @@
 use std::collections::BTreeSet;
 
 use kd2m::Error;
-use kd2m_ot::{OtError, Solution, Status, divergence::registry::Form};
+use kd2m_ot::{OtError, Solution, Status, divergence::registry::Form, precision};
 use serde_json::{Map, Value, json};
 
 use super::{answer::Answer, inputs::Sample, metrics::Metric};
 use crate::output::show as print;
-
-/// Metrics whose value is the square of a distance in the units of the features, so that its root says something.
-const SQUARED: &[&str] = &[
-    "w2",
-    "jw2",
-    "bounds",
-    "sw2",
-    "max-sw2",
-    "gaussian-w2",
-    "gaussian-w2-diag",
-    "mmd-linear",
-    "mmd-rbf",
-    "mmd-poly",
-    "mse",
-];
 
 /// What was compared.
 pub struct Sizes {
@@ -53,7 +38,8 @@ pub fn notes<T, U>(metric: &Metric, answer: &Answer<T>, a: &Sample<U>, b: &Sampl
             "warning: {name} stopped at its cap before it converged (error {error:.1e}): the value is an estimate"
         );
     }
-    let diagnostic = |name: &str| answer.solution.diagnostics.iter().find(|(k, _)| *k == name).map_or(0.0, |(_, v)| *v);
+    rounding(metric, &answer.solution);
+    let diagnostic = |name: &str| answer.solution.diagnostic(name).unwrap_or(0.0);
     if diagnostic("saturated") > 0.0 {
         eprintln!(
             "warning: {} is saturated at its largest value, where its gradient is 0: it tells nothing more",
@@ -65,11 +51,27 @@ pub fn notes<T, U>(metric: &Metric, answer: &Answer<T>, a: &Sample<U>, b: &Sampl
     }
     let too_small = diagnostic("classes_too_small");
     if too_small > 0.0 {
-        eprintln!("note: {too_small} classes have too few samples for {} and are left out", metric.base);
+        eprintln!("note: {too_small} classes have too few samples for {} and are left out", metric.entry.name);
     }
     if diagnostic("classes_on_one_side") > 0.0 {
         one_sided(a, b);
     }
+}
+
+/// Says on stderr how little of a value rounding leaves, where that is told.
+pub fn rounding<T>(metric: &Metric, solution: &Solution<T>) {
+    let (Some(relative), Some(absolute)) =
+        (solution.diagnostic(precision::ROUNDING), solution.diagnostic(precision::ROUNDING_ABSOLUTE))
+    else {
+        return;
+    };
+    let (name, value) = (&metric.name, number(solution.value));
+    let size = if relative < 1.0 { format!("{:.1} %", 100.0 * relative) } else { "all of it".to_owned() };
+    eprintln!(
+        "warning: {name}: {value} may be off by {} ({size}), since it is a small difference of numbers that rounding blurs: \
+         centre both sets alike, and leave out samples far from all others",
+        small(absolute)
+    );
 }
 
 /// Names the classes that only one side has.
@@ -115,7 +117,7 @@ fn status(status: &Status) -> String {
 }
 
 fn root<T>(metric: &Metric, solution: &Solution<T>) -> Option<f64> {
-    (SQUARED.contains(&metric.base) && solution.value >= 0.0).then(|| solution.value.sqrt())
+    (metric.entry.traits.squared && solution.value >= 0.0).then(|| solution.value.sqrt())
 }
 
 /// Two digits: of errors and gaps only the size matters.
@@ -187,6 +189,9 @@ impl<'s> Table<'s> {
     /// # Errors
     /// stdout is closed.
     pub fn add<T>(&mut self, metric: &Metric, answer: Result<Answer<T>, OtError>) -> Result<(), Error> {
+        if let Ok(answer) = &answer {
+            rounding(metric, &answer.solution);
+        }
         if let Some(rows) = &mut self.json {
             rows.push(match answer {
                 Ok(answer) => json_of(metric, &answer, self.sizes),

@@ -6,8 +6,6 @@ mod fused;
 mod gradient;
 mod panels;
 mod products;
-#[cfg(test)]
-mod speed;
 mod split;
 #[cfg(test)]
 mod tests;

@@ -34,8 +34,10 @@ pub fn finish<C: Costs>(tree: Tree<f64>, masses: &Masses, exact: &C, max_pivots:
     let mut pivots = 0;
     for _ in 0..MOST_CUTS {
         let scale = Scale::new(cut, n + m);
-        let mut whole = tree.priced_anew(scale.of(cut) + 1, |i, j| scale.of(at(i, j)));
-        pivots += optimise(&mut whole, &cost, &scale, max_pivots.checked_sub(pivots)?)?;
+        // Once for all pivots: a conversion costs as much as ten comparisons.
+        let prices: Vec<i128> = cost.par_iter().map(|c| scale.of(*c)).collect();
+        let mut whole = tree.priced_anew(scale.of(cut) + 1, |i, j| prices[i * m + j]);
+        pivots += optimise(&mut whole, &prices, max_pivots.checked_sub(pivots)?)?;
         let carried = reach_of(&whole, &at);
         let next = carried.unwrap_or(largest);
         if carried.is_none() || next > cut {
@@ -73,35 +75,37 @@ fn margin(reach: f64, nodes: usize, cost: &[f64]) -> f64 {
 /// Costs as whole numbers, rounded down, none above the cut.
 struct Scale {
     cut: f64,
-    exponent: i32,
+    factor: f64,
 }
 
 impl Scale {
     fn new(cut: f64, nodes: usize) -> Self {
         let exponent = BITS - (cut * (nodes as f64 + 4.0)).log2().ceil() as i32;
-        Self { cut, exponent: exponent.min(1000) }
+        Self { cut, factor: 2f64.powi(exponent.min(1000)) }
     }
 
     fn of(&self, cost: f64) -> i128 {
-        (cost.min(self.cut) * 2f64.powi(self.exponent)).floor() as i128
+        (cost.min(self.cut) * self.factor).floor() as i128
     }
 
     fn back(&self, price: i128) -> f64 {
-        price as f64 * 2f64.powi(-self.exponent)
+        price as f64 / self.factor
     }
 }
 
-/// Pivots until no arc has a negative reduced cost; their number, or `None` where they ran out.
-fn optimise(tree: &mut Tree<i128>, cost: &[f64], scale: &Scale, max_pivots: usize) -> Option<usize> {
+/// Pivots until no arc has a negative reduced cost, row by row over row-major `prices` `[n, m]`; their number, or `None` where they
+/// ran out.
+fn optimise(tree: &mut Tree<i128>, prices: &[i128], max_pivots: usize) -> Option<usize> {
     let m = tree.pi_sinks().len();
-    let sources: Vec<usize> = (0..cost.len() / m).filter(|&i| tree.is_active_source(i)).collect();
+    let sources: Vec<usize> = (0..prices.len() / m).filter(|&i| tree.is_active_source(i)).collect();
     let (mut pivots, mut clean) = (0, 0);
     for &i in sources.iter().cycle() {
         if clean == sources.len() {
             break;
         }
         clean += 1;
-        while let Some((j, price)) = cheapest(tree, &cost[i * m..(i + 1) * m], i, scale) {
+        let row = &prices[i * m..(i + 1) * m];
+        while let Some((j, price)) = cheapest(tree, row, i) {
             if pivots == max_pivots {
                 return None;
             }
@@ -113,18 +117,14 @@ fn optimise(tree: &mut Tree<i128>, cost: &[f64], scale: &Scale, max_pivots: usiz
     Some(pivots)
 }
 
-fn cheapest(tree: &Tree<i128>, row: &[f64], i: usize, scale: &Scale) -> Option<(usize, i128)> {
-    let pi = tree.pi_source(i);
-    let mut best = (0, None);
-    for (j, (&c, &pi_sink)) in row.iter().zip(tree.pi_sinks()).enumerate() {
-        // A sink without mass is far below.
-        let room = pi_sink - pi;
-        let price = scale.of(c);
-        if price - room < best.0 {
-            best = (price - room, Some((j, price)));
-        }
+/// The arc of a row whose price lies most below its potentials. A sink without mass is far below all.
+fn cheapest(tree: &Tree<i128>, row: &[i128], i: usize) -> Option<(usize, i128)> {
+    let least = row.iter().zip(tree.pi_sinks()).map(|(price, pi_sink)| price - pi_sink).min()?;
+    if least + tree.pi_source(i) >= 0 {
+        return None;
     }
-    best.1
+    let j = row.iter().zip(tree.pi_sinks()).position(|(price, pi_sink)| price - pi_sink == least)?;
+    Some((j, row[j]))
 }
 
 fn proved<C: Costs>(

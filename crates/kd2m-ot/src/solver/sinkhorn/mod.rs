@@ -237,8 +237,9 @@ impl Found {
 fn balancing_shift(f: &[f64], a: &[f64], g: &[f64], b: &[f64], rho: f64) -> f64 {
     let log_sum = |x: &[f64], w: &[f64]| {
         let least = x.iter().copied().fold(f64::INFINITY, f64::min);
-        let sum: f64 = x.iter().zip(w).map(|(x, w)| w * (-(x - least) / rho).exp()).sum();
-        sum.ln() - least / rho
+        // Weights sum to one: the logarithm of what is left, which keeps its digits for a large ρ.
+        let sum: f64 = x.iter().zip(w).map(|(x, w)| w * (-(x - least) / rho).exp_m1()).sum();
+        sum.ln_1p() - least / rho
     };
     0.5 * rho * (log_sum(f, a) - log_sum(g, b))
 }

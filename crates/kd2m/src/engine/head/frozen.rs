@@ -6,7 +6,7 @@ use kd2m_nn::{Graph, NamedTensor, Weights};
 
 use super::left_to_inner;
 use crate::{
-    batch::Outputs,
+    batch::{CopyError, Outputs},
     engine::{Engine, EngineError, Images, Mode, OutputGradients, Then, Update},
 };
 

@@ -6,7 +6,7 @@ use kd2m_nn::{Graph, NamedTensor, Weights};
 
 use super::left_to_inner;
 use crate::{
-    batch::Outputs,
+    batch::{CopyError, Outputs},
     engine::{Engine, EngineError, Images, Mode, OutputGradients, Then, Update},
 };
 
@@ -28,7 +28,7 @@ impl LipschitzHead {
     /// W ← W − lr μ ∂(½ Λ²): of a subgradient only the rows c and y of the largest distance are not zero, ±(w_c − w_y).
     fn flatten(&mut self, update: &Update) -> Result<(), EngineError> {
         let missing = || EngineError::Other(format!("the classifier's `{}` is not among the parameters", self.key));
-        let mut weight = self.inner.tensor(&self.key).ok_or_else(missing)?;
+        let mut weight = self.inner.tensor(&self.key)?.ok_or_else(missing)?;
         let width = weight.shape.iter().skip(1).product();
         let Some((c, y)) = most_distant(&weight.values, width) else { return Ok(()) };
         // Beyond ½ the rows would pass each other.

@@ -13,15 +13,15 @@ macro_rules! left_to_inner {
             self.inner.forward(images, mode)
         }
 
-        fn gradient_norm_squared(&self) -> f64 {
+        fn gradient_norm_squared(&self) -> Result<f64, CopyError> {
             self.inner.gradient_norm_squared()
         }
 
-        fn network_state(&self) -> Weights {
+        fn network_state(&self) -> Result<Weights, CopyError> {
             self.inner.network_state()
         }
 
-        fn optimizer_state(&self) -> Weights {
+        fn optimizer_state(&self) -> Result<Weights, CopyError> {
             self.inner.optimizer_state()
         }
 
@@ -29,7 +29,7 @@ macro_rules! left_to_inner {
             self.inner.load_network(weights)
         }
 
-        fn tensor(&self, key: &str) -> Option<NamedTensor> {
+        fn tensor(&self, key: &str) -> Result<Option<NamedTensor>, CopyError> {
             self.inner.tensor(key)
         }
 
@@ -41,7 +41,7 @@ macro_rules! left_to_inner {
             self.inner.load_optimizer(state)
         }
 
-        fn gradients(&self) -> Weights {
+        fn gradients(&self) -> Result<Weights, CopyError> {
             self.inner.gradients()
         }
 

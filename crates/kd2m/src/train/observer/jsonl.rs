@@ -34,7 +34,7 @@ impl Observer for Jsonl {
 fn write(path: &Path, history: &[EpochRecord]) -> Result<(), Error> {
     let mut text = String::new();
     for record in history {
-        text += &serde_json::to_string(record).map_err(|e| Error::Config(e.to_string()))?;
+        text += &serde_json::to_string(record).map_err(Error::json(NAME))?;
         text.push('\n');
     }
     files::write(path, text.as_bytes())

@@ -4,6 +4,7 @@
 
 use rayon::prelude::*;
 
+use super::entry::{Entry, Traits};
 use crate::{
     cloud::{Cloud, equal_widths},
     cost::{self, centring::Centring, pairwise::Pairwise},
@@ -14,6 +15,19 @@ use crate::{
     precision::Estimated,
     real::Real,
     solution::{Solution, Status},
+};
+
+/// The line of the registry.
+pub const ENTRY: Entry = Entry {
+    name: "bounds",
+    aliases: &[],
+    formula: "lower ≤ W₂² ≤ upper: dual potentials and Gelbrich's distance below, a plan exact within blocks above; value = upper, gap = upper − lower",
+    source: "weak duality (Kantorovich 1942); Gelbrich (1990)",
+    cost: "O(nmd) time in one streaming pass; O((n + m) d) memory and block² floats",
+    when: "sets too large for an exact plan; kd2m distance only, no gradient",
+    traits: Traits { trains: false, ..Traits::SQUARED },
+    options: OPTIONS,
+    build: build,
 };
 
 /// The options of `bounds`.

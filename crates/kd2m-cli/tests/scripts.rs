@@ -1,0 +1,225 @@
+//! The scripts that the documentation names are there, can be started, and say how they are used where none of their Python packages is;
+//! the programs that they build and call run, small. Without python3 the parts that need it are passed over, and say so.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+}
+
+/// Every file of these endings below a folder.
+fn files(folder: &Path, ends: &[&str], found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            files(&entry, ends, found);
+        } else if ends.iter().any(|end| entry.to_string_lossy().ends_with(end)) {
+            found.push(entry);
+        }
+    }
+}
+
+/// `scripts/…` as these texts name them.
+fn named_in(texts: &[PathBuf]) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for text in texts {
+        let text = fs::read_to_string(text).unwrap();
+        for (at, _) in text.match_indices("scripts/") {
+            let part = |c: char| c.is_ascii_alphanumeric() || "-_./{}".contains(c);
+            let name: String = text[at..].chars().take_while(|c| part(*c)).collect();
+            names.insert(name.trim_end_matches(['.', '/']).to_owned());
+        }
+    }
+    names
+}
+
+/// The scripts themselves; what they import is among them where it can be started.
+fn scripts() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    files(&root().join("scripts"), &[""], &mut found);
+    found.retain(|path| path.extension().is_none_or(|end| end == "py"));
+    found.sort();
+    assert!(found.len() > 20, "{found:?}");
+    found
+}
+
+fn is_python(script: &Path) -> bool {
+    fs::read_to_string(script).unwrap().lines().next().is_some_and(|line| line.contains("python"))
+}
+
+/// python3, if it is there. It finds no package beside its own library, as on a machine where nothing is installed, and leaves no
+/// files behind.
+fn python() -> Option<Command> {
+    if Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("passed over: there is no python3");
+        return None;
+    }
+    let mut python = Command::new("python3");
+    // -S: without site-packages.
+    python.args(["-B", "-S"]).current_dir(root());
+    Some(python)
+}
+
+fn text(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
+}
+
+#[test]
+fn what_the_documentation_names_is_there_and_can_be_started() {
+    let mut texts = vec![root().join("README.md"), root().join("CHANGELOG.md")];
+    files(&root().join("docs"), &[".md"], &mut texts);
+    for name in fs::read_dir(root().join("crates")).unwrap() {
+        texts.push(name.unwrap().path().join("README.md"));
+    }
+    texts.retain(|text| text.is_file());
+    let named = named_in(&texts);
+    assert!(named.contains("scripts/compare-peers") && named.contains("scripts/growth"), "{named:?}");
+    for name in named {
+        assert!(root().join(&name).exists(), "the documentation names {name}, which is not there");
+    }
+    for script in scripts() {
+        let first = fs::read_to_string(&script).unwrap().lines().next().unwrap_or_default().to_owned();
+        assert!(first.starts_with("#!"), "{}: no line says what runs it", script.display());
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::metadata(&script).unwrap().permissions().mode();
+            assert!(mode & 0o111 == 0o111, "{} cannot be executed", script.display());
+        }
+    }
+}
+
+#[test]
+fn what_sources_and_tests_name_as_their_origin_is_there() {
+    let mut texts = Vec::new();
+    files(&root().join("crates"), &[".rs"], &mut texts);
+    texts.retain(|text| !text.ends_with("tests/scripts.rs"));
+    for name in named_in(&texts).into_iter().filter(|name| !name.contains('{') && name != "scripts") {
+        assert!(root().join(&name).exists(), "a source names {name}, which is not there");
+    }
+}
+
+#[test]
+fn shell_scripts_are_whole_and_say_how_they_are_used() {
+    if Command::new("bash").arg("--version").output().is_err() {
+        return eprintln!("passed over: there is no bash");
+    }
+    for script in scripts().into_iter().filter(|script| !is_python(script)) {
+        let checked = Command::new("bash").arg("-n").arg(&script).output().unwrap();
+        assert!(checked.status.success(), "{}: {}", script.display(), text(&checked));
+        let help = Command::new("bash").arg(&script).arg("--help").output().unwrap();
+        assert!(help.status.success() && help.stdout.len() > 100, "{}: {}", script.display(), text(&help));
+        // What they name is there: packages, examples and tests.
+        let body = fs::read_to_string(&script).unwrap();
+        let words: Vec<&str> = body.split_whitespace().collect();
+        let mut package = "";
+        for pair in words.windows(2) {
+            let folder = root().join("crates").join(package);
+            match pair {
+                ["-p", name] => {
+                    package = name;
+                    assert!(root().join("crates").join(name).is_dir(), "{}: {name}", script.display());
+                }
+                ["--example", name] => {
+                    let there = |end: &str| folder.join("examples").join(format!("{name}{end}")).exists();
+                    assert!(there(".rs") || there("/main.rs"), "{}: {name}", script.display());
+                }
+                ["--test", name] => {
+                    assert!(folder.join("tests").join(format!("{name}.rs")).is_file(), "{}: {name}", script.display());
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+#[test]
+fn python_scripts_compile_and_say_how_they_are_used_without_their_packages() {
+    let Some(mut python) = python() else { return };
+    let all: Vec<PathBuf> = scripts().into_iter().filter(|script| is_python(script)).collect();
+    let compile = "import sys\nfor path in sys.argv[1:]: compile(open(path, encoding='utf-8').read(), path, 'exec')";
+    let compiled = python.arg("-c").arg(compile).args(&all).output().unwrap();
+    assert!(compiled.status.success(), "{}", text(&compiled));
+    for script in &all {
+        let Some(mut python) = self::python() else { return };
+        let help = python.arg(script).arg("--help").output().unwrap();
+        assert!(help.status.success() && help.stdout.len() > 60, "{}: {}", script.display(), text(&help));
+    }
+}
+
+/// A function that a variable of its caller hid was never called, so no row was ever printed. PyTorch is not needed: its side fails,
+/// which the row shows, and ours is a program that prints what `step` prints.
+#[cfg(unix)]
+#[test]
+fn the_comparison_of_training_prints_its_rows() {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(mut python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let step = folder.path().join("step");
+    let said = "echo 'median 250.0 images/s'; echo 'limit 1000.0 images/s'";
+    fs::write(&step, format!("#!/bin/sh\n{said}\n")).unwrap();
+    fs::set_permissions(&step, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(folder.path().join("torch.py"), "raise ImportError('none here')\n").unwrap();
+    let results = folder.path().join("results.json");
+    let asked = ["--rows", "mlp-128", "--rounds", "1", "--results", results.to_str().unwrap()];
+    let script = root().join("scripts/peers/training.py");
+    let output = python.env("PYTHONPATH", folder.path()).arg(script).arg(&step).args(asked).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let row = printed.lines().find(|line| line.starts_with("| mlp-5 → mlp-3, batch 128 | ")).unwrap_or_default();
+    assert!(row.contains("| 250 |") && row.ends_with("| 1000 (25 %) |"), "{printed}");
+    assert_eq!(row.matches('–').count(), 7, "{row}");
+    // What was kept is printed again, beside rows that have both sides.
+    let mut kept: String = fs::read_to_string(&results).unwrap();
+    let both = r#""both": {"rates": {"eager": 100.0, "channels_last": 125.0, "kd2m": 250.0}, "memory": {"eager": 90, "kd2m": 30}, "limit": null}"#;
+    kept.truncate(kept.rfind('}').unwrap());
+    fs::write(&results, format!("{kept}, {both}}}")).unwrap();
+    let asked = ["--rows", "none", "--results", results.to_str().unwrap()];
+    let Some(mut python) = self::python() else { return };
+    let output = python.arg(root().join("scripts/peers/training.py")).arg(&step).args(asked).output().unwrap();
+    let printed = text(&output);
+    assert!(printed.contains("| both | 100 | 125 | – | – | 250 | **2.00** | – | 30 / 90 | – |"), "{printed}");
+}
+
+#[test]
+fn the_table_of_the_theory_experiment_is_made_from_its_file() {
+    let packages = Command::new("python3").args(["-c", "import numpy"]).output();
+    if !packages.is_ok_and(|output| output.status.success()) {
+        return eprintln!("passed over: there is no python3 with numpy");
+    }
+    let output = Command::new("python3")
+        .arg("-B")
+        .arg(root().join("scripts/theory_experiment.py"))
+        .arg("--from")
+        .arg(root().join("docs/results/theory/digits.csv"))
+        .output()
+        .unwrap();
+    assert!(output.status.success() && output.stdout.len() > 500, "{}", text(&output));
+}
+
+/// The examples that scripts call, where this build has made them: `cargo test --workspace` does, a single test does not.
+#[test]
+fn the_programs_that_scripts_call_run_small() {
+    let deps = std::env::current_exe().unwrap();
+    let examples = deps.ancestors().nth(2).unwrap().join("examples");
+    let folder = tempfile::tempdir().unwrap();
+    let step = folder.path().join("step");
+    let calls: [(&str, Vec<&str>, &str); 3] = [
+        ("compare_devices", vec!["cpu", "hinton", "mse"], "2 compared, 0 beyond tolerance"),
+        ("dump_step", vec!["resnet8", "resnet8", "imagenet", "32", "2", step.to_str().unwrap(), "1"], ""),
+        ("step", vec!["mlp-3", "mlp-3", "imagenet", "1x28", "8", "2", "1"], "images/s"),
+    ];
+    for (name, arguments, expected) in calls {
+        let program = examples.join(name);
+        if !program.is_file() {
+            eprintln!("passed over: {} was not built", program.display());
+            continue;
+        }
+        let output = Command::new(&program).args(arguments).env("RAYON_NUM_THREADS", "2").output().unwrap();
+        assert!(output.status.success() && text(&output).contains(expected), "{name}: {}", text(&output));
+    }
+}
