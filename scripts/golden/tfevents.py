@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """TensorBoard event files against TensorBoard's own code (package `tensorboard`; TensorFlow is not needed).
 
-Without arguments: the bytes that crates/kd2m/src/train/tensorboard.rs tests against, from TensorBoard's writer and protobuf.
+Without arguments: the bytes that crates/kd2m/src/train/observer/tensorboard.rs tests against, from TensorBoard's writer and protobuf.
 With a run folder: every event file in it is read by TensorBoard's reader and compared with the metrics.jsonl beside it.
 """
 

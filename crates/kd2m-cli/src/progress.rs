@@ -6,7 +6,10 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use kd2m::train::{Event, Observer};
+use kd2m::{
+    Error,
+    train::{Event, Observer},
+};
 
 /// How often a line is printed where nothing can be redrawn.
 const LINE_EVERY: Duration = Duration::from_secs(5);
@@ -70,7 +73,7 @@ impl Progress {
 }
 
 impl Observer for Progress {
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, event: &mut Event) -> Result<(), Error> {
         match event {
             Event::Started { what, images, .. } => {
                 if what.starts_with("teacher") {
@@ -79,17 +82,17 @@ impl Observer for Progress {
                     self.network += 1
                 };
                 self.what = match self.network {
-                    0 => what.to_owned(),
+                    0 => (*what).to_owned(),
                     k => format!("[{k}/{}] {what}", self.networks),
                 };
-                (self.started, self.done, self.ahead) = (Instant::now(), 0, images);
+                (self.started, self.done, self.ahead) = (Instant::now(), 0, *images);
                 self.bar.reset();
-                self.bar.set_length(images as u64);
+                self.bar.set_length(*images as u64);
                 self.bar.set_prefix(self.what.clone());
             }
             Event::Progress { images } => {
-                self.done += images;
-                self.bar.inc(images as u64);
+                self.done += *images;
+                self.bar.inc(*images as u64);
                 if !self.terminal && self.printed.elapsed() >= LINE_EVERY {
                     self.printed = Instant::now();
                     let speed = self.done as f64 / self.started.elapsed().as_secs_f64();
@@ -111,9 +114,11 @@ impl Observer for Progress {
                 self.say(&line);
                 self.bar.set_message("");
             }
-            Event::Note(text) => self.say(&text),
+            Event::Evaluated { .. } => {}
+            Event::Note(text) => self.say(text),
             Event::Notice(text) => self.bar.suspend(|| eprintln!("{text}")),
             Event::Warning(text) => self.bar.suspend(|| eprintln!("warning: {text}")),
         }
+        Ok(())
     }
 }

@@ -1,43 +1,25 @@
 //! The table at the end of a run.
 
-use kd2m::train::{
-    statistics::{ENOUGH, plus_minus, signed, verdict},
-    summary::{ArmSummary, Summary},
+use kd2m::{
+    columns::{self, Table},
+    train::{
+        statistics::{ENOUGH, verdict},
+        summary::{ArmSummary, Summary},
+    },
 };
 
 /// Teacher and students, and what the differences between them allow one to say.
 pub fn summary(summary: &Summary) -> String {
-    let mut rows = vec![["", "parameters", "test %", "vs none", "W₂² to teacher", "images/s"].map(str::to_owned)];
-    let teacher = &summary.teacher;
-    let dash = || "–".to_owned();
-    rows.push([
-        format!("teacher {}", teacher.model),
-        teacher.parameters.to_string(),
-        format!("{:.2}", teacher.test_accuracy),
-        dash(),
-        dash(),
-        dash(),
-    ]);
-    rows.extend(summary.students.iter().map(|arm| {
-        [
-            format!("student {}", arm.arm),
-            arm.parameters.to_string(),
-            plus_minus(arm.test_accuracy_mean, arm.test_accuracy_std),
-            arm.versus_none.as_ref().map_or_else(dash, |d| format!("{} ± {:.2}", signed(d.mean), d.half_width)),
-            arm.w2_to_teacher.map_or_else(dash, |w| format!("{w:.4}")),
-            format!("{:.0}", arm.images_per_second),
-        ]
-    }));
-    let mut out = align(&rows);
+    let mut out = align(&columns::lines(Table::Terminal, &summary.rows()));
     if !summary.students.is_empty() {
         out += &verdicts(summary);
     }
     out
 }
 
-fn align(rows: &[[String; 6]]) -> String {
+fn align(rows: &[Vec<String>]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..6).map(width).collect();
+    let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
     let mut out = String::new();
     for row in rows {
         let cells = row.iter().zip(&widths).enumerate().map(|(i, (cell, width))| match i {

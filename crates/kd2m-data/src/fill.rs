@@ -4,6 +4,7 @@
 
 use crate::augment::affine::Affine;
 use crate::augment::crop_flip::CropFlip;
+use crate::pixels::convert;
 use crate::random::{Draws, Purpose};
 use crate::{Augment, Dataset, Samples};
 
@@ -39,13 +40,6 @@ pub fn fill(
                     .apply(pixels, height, width, scale, out);
             }
         }
-    }
-}
-
-/// Bytes to floats, times `scale`.
-pub(crate) fn convert(pixels: &[u8], scale: f32, out: &mut [f32]) {
-    for (value, &pixel) in out.iter_mut().zip(pixels) {
-        *value = f32::from(pixel) * scale;
     }
 }
 

@@ -23,11 +23,13 @@
 
 mod augment;
 mod dataset;
+mod entry;
 mod error;
 pub mod features;
 mod fill;
 mod loader;
 mod order;
+mod pixels;
 mod random;
 mod registry;
 mod source;
@@ -35,9 +37,10 @@ mod split;
 
 pub use augment::Augment;
 pub use dataset::{Dataset, Part, Samples};
+pub use entry::Entry;
 pub use error::DataError;
 pub use fill::fill;
 pub use loader::{Batch, Loader};
 pub use order::{epoch_order, evaluation_batches, training_batches};
-pub use registry::{Entry, load, registry};
+pub use registry::{load, registry};
 pub use split::{Split, limit, split};

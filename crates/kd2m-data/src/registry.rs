@@ -5,23 +5,7 @@
 use std::path::Path;
 
 use crate::source::{cifar, digits, folder, mnist, svhn};
-use crate::{DataError, Dataset};
-
-/// A data set that can be loaded by name.
-#[derive(Debug)]
-pub struct Entry {
-    pub name: &'static str,
-    /// What it is, in one sentence with its sizes.
-    pub about: &'static str,
-    /// What is looked for under the data root; empty where nothing is needed.
-    pub files: &'static str,
-    /// Who made the data and under which terms.
-    pub credit: &'static str,
-    /// Whether the name is followed by a colon and a path, as in `folder:PATH`.
-    pub takes_path: bool,
-    /// `path` is what follows the colon, empty where `takes_path` is false.
-    pub(crate) load: fn(path: &str, root: Option<&Path>) -> Result<Dataset, DataError>,
-}
+use crate::{DataError, Dataset, Entry};
 
 const REGISTRY: &[Entry] =
     &[digits::ENTRY, mnist::MNIST, mnist::FASHION_MNIST, cifar::CIFAR10, cifar::CIFAR100, svhn::ENTRY, folder::ENTRY];

@@ -5,12 +5,10 @@ use thiserror::Error;
 
 use crate::{
     layer::{BatchNorm, Conv, Layer, Linear, Pool},
-    weights::{ParameterSpec, Role},
+    parameter::{ParameterSpec, Role},
 };
 
-/// Index of a node in its graph.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct NodeId(pub usize);
+pub use crate::parameter::NodeId;
 
 /// What one sample looks like at a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,6 +7,7 @@ pub mod graph;
 pub mod init;
 pub mod layer;
 pub mod onnx;
+mod parameter;
 pub mod weights;
 pub mod zoo;
 

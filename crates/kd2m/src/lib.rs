@@ -4,6 +4,7 @@
 
 pub mod batch;
 pub mod bench;
+pub mod columns;
 pub mod config;
 pub mod criterion;
 pub mod device;
@@ -13,6 +14,7 @@ pub mod files;
 pub mod measure;
 pub mod number;
 pub mod objective;
+pub mod observers;
 pub mod parameters;
 pub mod preprocess;
 pub mod report;

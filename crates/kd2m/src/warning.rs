@@ -39,11 +39,10 @@ pub fn warn(sentence: &str) -> Result<(), Error> {
 /// Says one sentence through an observer, who knows what else is on the screen.
 ///
 /// # Errors
-/// The sentence itself, after [`be_strict`].
+/// The sentence itself, after [`be_strict`]; the observer's.
 pub fn tell(observer: &mut dyn Observer, sentence: String) -> Result<(), Error> {
     refuse_if_strict(&sentence)?;
-    observer.event(Event::Warning(sentence));
-    Ok(())
+    observer.event(&mut Event::Warning(sentence))
 }
 
 fn refuse_if_strict(sentence: &str) -> Result<(), Error> {

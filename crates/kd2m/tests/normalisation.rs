@@ -124,12 +124,13 @@ struct Heard {
 }
 
 impl Observer for Heard {
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, event: &mut Event) -> Result<(), kd2m::Error> {
         match event {
-            Event::Notice(text) => self.notices.push(text),
-            Event::Warning(text) => self.warnings.push(text),
+            Event::Notice(text) => self.notices.push(text.clone()),
+            Event::Warning(text) => self.warnings.push(text.clone()),
             _ => {}
         }
+        Ok(())
     }
 }
 

@@ -95,5 +95,6 @@ fn options(arguments: &RunArguments) -> Result<RunOptions, Error> {
         teacher_cache: None,
         tensorboard: !arguments.no_tensorboard,
         checkpoint_interval: Duration::from_secs(arguments.checkpoint_seconds),
+        ..RunOptions::default()
     })
 }

@@ -1,7 +1,7 @@
 //! Crop with padding and horizontal flip, on rows: the augmentation of CIFAR since He et al. 2015.
 //! Read next: `affine.rs`.
 
-use crate::fill::convert;
+use crate::pixels::convert;
 use crate::random::Draws;
 
 /// What is drawn for one image: output pixel (y, x) shows input pixel (y + dy, x + dx), mirrored after that if `flip`.

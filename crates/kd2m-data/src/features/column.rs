@@ -3,7 +3,8 @@
 use std::fs;
 
 use super::Location;
-use super::stored::{Format, format_of, times, with_array};
+use super::format::{Format, format_of, with_array};
+use super::stored::times;
 use crate::DataError;
 
 /// Reads one class a sample: whole numbers from 0, stored as any integer type, as floats with whole values, or as text.

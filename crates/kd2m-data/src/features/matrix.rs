@@ -2,7 +2,8 @@
 
 use super::Location;
 use super::element::Element;
-use super::stored::{Stored, times, with_array};
+use super::format::with_array;
+use super::stored::{Stored, times};
 use crate::DataError;
 
 /// Row-major numbers in one of two precisions.

@@ -4,6 +4,7 @@
 
 mod column;
 mod element;
+mod format;
 mod location;
 mod matrix;
 mod npy;

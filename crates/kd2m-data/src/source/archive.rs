@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::files::{MOST_BYTES, damaged, join, open, read_at_most};
 use crate::DataError;
-use crate::registry::Entry;
+use crate::entry::Entry;
 
 /// Where a data set's files may lie under the data root; the root may also be the archive itself.
 pub(crate) struct Layout {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::archive::{Layout, read_files};
 use super::files::existing_root;
 use crate::dataset::Description;
-use crate::registry::Entry;
+use crate::entry::Entry;
 use crate::{Augment, DataError, Dataset, Samples};
 
 const SHAPE: [usize; 3] = [3, 32, 32];

@@ -7,7 +7,7 @@ use std::path::Path;
 use flate2::read::GzDecoder;
 
 use crate::dataset::Description;
-use crate::registry::Entry;
+use crate::entry::Entry;
 use crate::{Augment, DataError, Dataset, Samples, split};
 
 static FILE: &[u8] = include_bytes!("../../data/digits.csv.gz");

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::MultiGzDecoder;
 
 use crate::DataError;
-use crate::registry::Entry;
+use crate::entry::Entry;
 
 /// No file of the data sets here is larger unpacked; a larger claim is a damaged header or an archive bomb.
 pub(crate) const MOST_BYTES: u64 = 2 << 30;

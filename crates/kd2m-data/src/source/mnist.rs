@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::files::{existing_root, find, open};
 use super::idx;
 use crate::dataset::Description;
-use crate::registry::Entry;
+use crate::entry::Entry;
 use crate::{Augment, DataError, Dataset, Samples};
 
 const SIDE: usize = 28;

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::files::{existing_root, find, open};
 use super::mat5::{self, Matrix, Values};
 use crate::dataset::Description;
-use crate::registry::Entry;
+use crate::entry::Entry;
 use crate::{Augment, DataError, Dataset, Samples};
 
 const SIDE: usize = 32;

@@ -2,7 +2,8 @@
 //! nobody thought of can never be dropped in silence.
 
 use super::proto::{
-    ATTRIBUTE_FLOAT, ATTRIBUTE_FLOATS, ATTRIBUTE_INT, ATTRIBUTE_INTS, ATTRIBUTE_STRING, Attribute, NodeProto,
+    ATTRIBUTE_FLOAT, ATTRIBUTE_FLOATS, ATTRIBUTE_INT, ATTRIBUTE_INTS, ATTRIBUTE_STRING, Attribute, BFLOAT16, DOUBLE,
+    FLOAT, FLOAT16, NodeProto,
 };
 
 /// The attributes that are left.
@@ -104,5 +105,16 @@ fn shown(attribute: &Attribute) -> String {
             format!("{name} = {}", String::from_utf8_lossy(attribute.s.as_deref().unwrap_or_default()))
         }
         _ => name.clone(),
+    }
+}
+
+/// A cast among floating-point types: the graph computes in f32 whatever the file says.
+pub(super) fn float_type(attributes: &mut Attributes) -> Result<(), String> {
+    // How values beyond an 8-bit type are cast; there is none here.
+    attributes.flag("saturate", true)?;
+    match attributes.int("to")? {
+        Some(to) if [FLOAT, DOUBLE, FLOAT16, BFLOAT16].iter().any(|known| i64::from(*known) == to) => Ok(()),
+        Some(to) => Err(format!("to = {to} is not a floating-point type")),
+        None => Err("needs to".to_owned()),
     }
 }

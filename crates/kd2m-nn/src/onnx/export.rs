@@ -1,7 +1,7 @@
 //! A graph as an ONNX model: one operator a layer, or the few that together do what the layer does.
 
 use super::{
-    FEATURES, IMAGES, LOGITS, STAGES,
+    names::{FEATURES, IMAGES, LOGITS, STAGES},
     proto::{
         ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, Attribute, Dimension, Entry, FLOAT, GraphProto, Model,
         NodeProto, OperatorSet, Tensor, TensorShape, TensorType, Type, ValueInfo,

@@ -2,36 +2,12 @@
 //! `x.view(x.size(0), -1)`, where the number of images stays open.
 
 use super::{
-    attributes::Attributes,
+    attributes::{Attributes, float_type},
     import::{Import, axis},
-    proto::{BFLOAT16, DOUBLE, FLOAT, FLOAT16, INT32, INT64, NodeProto},
+    proto::{INT32, INT64, NodeProto},
+    sizes::{Size, Sizes, number},
     tensor::{Constant, Data},
 };
-
-/// A size: a number, or that of the batch.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Size {
-    Known(i64),
-    Batch,
-}
-
-/// A list of sizes, or one.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Sizes {
-    pub all: Vec<Size>,
-    scalar: bool,
-}
-
-impl Sizes {
-    fn list(all: Vec<Size>) -> Self {
-        Self { all, scalar: false }
-    }
-
-    /// Their numbers, if none depends on the batch.
-    pub fn known(&self) -> Option<Vec<i64>> {
-        self.all.iter().map(|size| number(size).ok()).collect()
-    }
-}
 
 impl Import {
     /// Folds an operator that reads nothing but what is known; false for all others.
@@ -105,17 +81,6 @@ impl Import {
             }
             _ => None,
         })
-    }
-}
-
-/// A cast among floating-point types: the graph computes in f32 whatever the file says.
-pub(super) fn float_type(attributes: &mut Attributes) -> Result<(), String> {
-    // How values beyond an 8-bit type are cast; there is none here.
-    attributes.flag("saturate", true)?;
-    match attributes.int("to")? {
-        Some(to) if [FLOAT, DOUBLE, FLOAT16, BFLOAT16].iter().any(|known| i64::from(*known) == to) => Ok(()),
-        Some(to) => Err(format!("to = {to} is not a floating-point type")),
-        None => Err("needs to".to_owned()),
     }
 }
 
@@ -211,13 +176,6 @@ fn arithmetic(node: &NodeProto, attributes: &mut Attributes, inputs: &[Sizes]) -
             }
         }
         operator => elementwise(operator, first, more.first().ok_or("needs two inputs")?),
-    }
-}
-
-fn number(size: &Size) -> Result<i64, String> {
-    match size {
-        Size::Known(value) => Ok(*value),
-        Size::Batch => Err("depends on the number of images".to_owned()),
     }
 }
 

@@ -3,10 +3,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::{
-    FEATURES, LOGITS, OnnxError, STAGES,
-    fold::Sizes,
+    error::OnnxError,
+    names::{FEATURES, LOGITS, STAGES},
     normalisation::Normalisation,
     proto::{BFLOAT16, DOUBLE, FLOAT, FLOAT16, GraphProto, Model, NodeProto, ValueInfo},
+    sizes::Sizes,
     tensor::Constant,
 };
 use crate::{

@@ -6,62 +6,26 @@
 //! layers carry PyTorch's default. Stages are kept in the file's metadata under `kd2m.stages`.
 
 mod attributes;
+mod error;
 mod export;
 mod fold;
 mod import;
+mod names;
 mod normalisation;
 mod operators;
 mod proto;
 mod reshape;
+mod sizes;
 mod tensor;
 #[cfg(test)]
 mod tests;
 mod window;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use thiserror::Error;
+pub use error::OnnxError;
 
-use crate::{
-    files::write_whole,
-    graph::{Graph, GraphError},
-    weights::{Mismatch, Weights},
-};
-
-/// Names of a file's input and outputs.
-const IMAGES: &str = "images";
-const FEATURES: &str = "features";
-const LOGITS: &str = "logits";
-/// Key of the metadata entry that lists the stages.
-const STAGES: &str = "kd2m.stages";
-
-/// Why an ONNX file cannot be written or used.
-#[derive(Debug, Error)]
-pub enum OnnxError {
-    #[error("cannot read {}: {source}", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
-    #[error("cannot write {}: {source}", path.display())]
-    Write { path: PathBuf, source: std::io::Error },
-    #[error("this is not an ONNX model: {0}")]
-    Malformed(String),
-    /// A model, but not one that a graph can be.
-    #[error("the ONNX model cannot be used: {0}")]
-    Unsuitable(String),
-    #[error("operator {operator} of {node}: {reason}")]
-    Operator { operator: String, node: String, reason: String },
-    #[error("the model's graph: {0}")]
-    Graph(#[from] GraphError),
-    #[error("the weights do not fit {graph}: {mismatch}")]
-    Weights { graph: String, mismatch: Mismatch },
-}
-
-impl OnnxError {
-    /// What an operator asks for and a graph does not have.
-    fn operator(node: &proto::NodeProto, reason: String) -> Self {
-        let name = if node.name.is_empty() { node.output.join(", ") } else { node.name.clone() };
-        Self::Operator { operator: node.op_type.clone(), node: name, reason }
-    }
-}
+use crate::{files::write_whole, graph::Graph, weights::Weights};
 
 /// Writes a graph and its weights; input `images` `[n, c, h, w]`, pixels in 0…1, outputs `features` and `logits`.
 ///

@@ -3,9 +3,8 @@
 use std::collections::HashMap;
 
 use super::{
-    OnnxError,
-    attributes::Attributes,
-    fold::float_type,
+    attributes::{Attributes, float_type},
+    error::OnnxError,
     proto::{GraphProto, NodeProto},
     tensor::Constant,
 };

@@ -2,8 +2,7 @@
 //! that it reads out of the set, and what is left in it refuses the operator.
 
 use super::{
-    attributes::Attributes,
-    fold::float_type,
+    attributes::{Attributes, float_type},
     import::{Flow, Import, axis},
     proto::NodeProto,
     window::Window,

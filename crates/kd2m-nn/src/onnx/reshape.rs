@@ -3,10 +3,10 @@
 
 use super::{
     attributes::Attributes,
-    fold::Size,
     import::{Flow, Import, axis},
     operators::positive,
     proto::NodeProto,
+    sizes::Size,
 };
 use crate::{graph::Shape, layer::Layer};
 

@@ -2,7 +2,7 @@
 
 use prost::Message;
 
-use super::*;
+use super::{names::IMAGES, *};
 use crate::{
     init::initialise,
     layer::{Init, Layer},

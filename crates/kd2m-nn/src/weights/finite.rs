@@ -1,8 +1,8 @@
 //! Numbers that no network computes with: an overflow in half precision leaves them, and one is enough to spoil every output.
 
-use std::{fmt, path::Path};
+use std::fmt;
 
-use super::{Weights, WeightsError};
+use super::Weights;
 
 /// What is not finite in a set of tensors.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,22 +31,23 @@ impl fmt::Display for NotFinite {
     }
 }
 
-/// Refuses NaN and infinities in parameters and running statistics.
-///
-/// # Errors
-/// [`WeightsError::NotFinite`] with the first tensor that holds some.
-pub fn check_finite(path: &Path, weights: &Weights) -> Result<(), WeightsError> {
+/// The first tensor with NaN or infinities, and how many more there are.
+pub(super) fn not_finite(weights: &Weights) -> Option<NotFinite> {
     let mut bad = weights.iter().filter(|(_, tensor)| tensor.values.iter().any(|v| !v.is_finite()));
-    let Some((key, tensor)) = bad.next() else { return Ok(()) };
+    let (key, tensor) = bad.next()?;
     let nan = tensor.values.iter().filter(|v| v.is_nan()).count();
     let infinite = tensor.values.iter().filter(|v| v.is_infinite()).count();
-    let found = NotFinite { key: key.clone(), nan, infinite, of: tensor.values.len(), more: bad.count() };
-    Err(WeightsError::NotFinite { path: path.to_owned(), found })
+    Some(NotFinite { key: key.clone(), nan, infinite, of: tensor.values.len(), more: bad.count() })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{super::NamedTensor, *};
+    use std::path::Path;
+
+    use super::{
+        super::{NamedTensor, check_finite},
+        *,
+    };
 
     #[test]
     fn the_first_tensor_is_counted_and_the_others_are_told() {

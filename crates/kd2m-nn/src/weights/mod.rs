@@ -4,6 +4,7 @@
 
 mod check;
 mod choose;
+mod error;
 mod finite;
 mod keys;
 mod number;
@@ -11,122 +12,24 @@ mod pickle;
 mod pytorch;
 mod safetensors;
 mod source;
+mod tensor;
 
-use std::{
-    collections::BTreeMap,
-    io::Read,
-    path::{Path, PathBuf},
-};
-
-use thiserror::Error;
+use std::{collections::BTreeMap, io::Read, path::Path};
 
 use check::check_shapes;
 pub use check::{Mismatch, Problem, check};
 use choose::{Candidate, Failure, choose, rank};
 pub use choose::{Choice, Owner};
-pub use finite::{NotFinite, check_finite};
+pub use error::WeightsError;
+pub use finite::NotFinite;
+use finite::not_finite;
 pub(crate) use number::Number;
 use pytorch::Checkpoint;
 pub use source::Source;
+pub use tensor::{NamedTensor, Weights};
 
-use crate::{
-    files::write_whole,
-    graph::{Graph, NodeId},
-};
-
-/// What a tensor of a network is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Of a convolution or a linear layer.
-    Weight,
-    Bias,
-    /// γ of a batch norm.
-    Scale,
-    /// β of a batch norm.
-    Shift,
-    RunningMean,
-    RunningVariance,
-}
-
-impl Role {
-    /// Running statistics are state, not parameters.
-    pub fn is_trained(self) -> bool {
-        !matches!(self, Role::RunningMean | Role::RunningVariance)
-    }
-}
-
-/// A tensor that a graph needs.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ParameterSpec {
-    /// PyTorch's key, e.g. `layer1.0.conv1.weight`.
-    pub key: String,
-    pub node: NodeId,
-    pub shape: Vec<usize>,
-    pub role: Role,
-}
-
-impl ParameterSpec {
-    /// Number of values.
-    pub fn len(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    /// Never: no axis is zero.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// A tensor on the host, row-major.
-#[derive(Debug, Clone, PartialEq)]
-pub struct NamedTensor {
-    pub shape: Vec<usize>,
-    pub values: Vec<f32>,
-}
-
-/// Whole numbers below 2²⁰ a value: an f32 counts exactly up to 2²⁴ only.
-const COUNT_BITS: u32 = 20;
-
-impl NamedTensor {
-    /// A count, exact below 2⁴⁴, as `[2]`: ⌊count / 2²⁰⌋ and the rest.
-    pub fn of_count(count: u64) -> Self {
-        let values = vec![(count >> COUNT_BITS) as f32, (count & ((1 << COUNT_BITS) - 1)) as f32];
-        Self { shape: vec![2], values }
-    }
-
-    /// The count that [`of_count`](Self::of_count) wrote, or one of a single value, as kd2m wrote them before; `None` for anything
-    /// that counts nothing.
-    pub fn count(&self) -> Option<u64> {
-        let whole = |x: f32| (x >= 0.0 && x.fract() == 0.0 && x < (1u64 << 40) as f32).then_some(x as u64);
-        match self.values[..] {
-            [count] => whole(count),
-            [high, low] => Some((whole(high)? << COUNT_BITS) + whole(low)?),
-            _ => None,
-        }
-    }
-}
-
-/// Tensors by key.
-pub type Weights = BTreeMap<String, NamedTensor>;
-
-/// Why a weights file cannot be used.
-#[derive(Debug, Error)]
-pub enum WeightsError {
-    #[error("cannot read {}: {source}", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
-    #[error("cannot write {}: {source}", path.display())]
-    Write { path: PathBuf, source: std::io::Error },
-    #[error("{} is not a readable weights file: {reason}", path.display())]
-    Malformed { path: PathBuf, reason: String },
-    #[error("{file} does not fit {graph}: {mismatch}")]
-    Unfit { file: Source, graph: String, mismatch: Mismatch },
-    #[error("{file} does not fit {graph}: {mismatch}; {fits} would: name it as {}#KEY to take it", file.path.display())]
-    OtherFits { file: Source, graph: String, mismatch: Mismatch, fits: String },
-    #[error("{} has no state dict `{key}`; it has {known}", path.display())]
-    NoKey { path: PathBuf, key: String, known: String },
-    #[error("{}: {found}: such weights spoil every output, get or save them again", path.display())]
-    NotFinite { path: PathBuf, found: NotFinite },
-}
+pub use crate::parameter::{ParameterSpec, Role};
+use crate::{files::write_whole, graph::Graph};
 
 /// Weights as they were found for a graph.
 #[derive(Debug, Clone, PartialEq)]
@@ -252,6 +155,14 @@ impl<'a> Opened<'a> {
             Self::Checkpoint(file) => file.values(index),
         }
     }
+}
+
+/// Refuses NaN and infinities in parameters and running statistics.
+///
+/// # Errors
+/// [`WeightsError::NotFinite`] with the first tensor that holds some.
+pub fn check_finite(path: &Path, weights: &Weights) -> Result<(), WeightsError> {
+    not_finite(weights).map_or(Ok(()), |found| Err(WeightsError::NotFinite { path: path.to_owned(), found }))
 }
 
 /// Every floating-point tensor in a file as f32, whatever network it belongs to.

@@ -223,7 +223,6 @@ fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f
         arm: arm.map_or("teacher", |arm| &arm.name),
         engine,
         teacher: teacher.as_deref_mut().map(|t| t as &mut dyn Teacher),
-        tracker: None,
         objective,
         checkpoints: Checkpoints::new(scratch.path(), Duration::MAX),
     };

@@ -1,108 +1,42 @@
-//! The results as LaTeX and CSV. Times are the last columns, whose names begin with `time_`: everything else is the same however
-//! often a grid was killed or split.
+//! The results as LaTeX and CSV, by the columns of [`crate::columns`]. Times are the last columns, whose names begin with `time_`:
+//! everything else is the same however often a grid was killed or split.
 
 use std::fmt::Write;
 
-use super::{
-    results::{ArmResults, CellResults, Versus},
-    table::{p_value, weights},
-};
-use crate::train::statistics::signed;
+use super::results::CellResults;
+use crate::columns::{self, Shown, Table, escape};
 
 /// `table.tex`: one tabular a cell, for `booktabs`.
 pub fn latex(cells: &[CellResults]) -> String {
     let mut out = "% Needs \\usepackage{booktabs}.\n".to_owned();
     for cell in cells {
-        let _ = writeln!(out, "% {}\n\\begin{{tabular}}{{lrrrrrl}}\n\\toprule", escape(&cell.cell));
-        out += "Arm & $\\lambda$ & Test (\\%) & $\\Delta$ to $\\lambda = 0$ & $p$ (Holm) & Best on val (\\%) & Verdict \\\\\n\\midrule\n";
-        for arm in &cell.arms {
-            let pm = |mean: f64, std: Option<f64>| match std {
-                _ if mean.is_nan() => "--".to_owned(),
-                Some(std) => format!("${mean:.2} \\pm {std:.2}$"),
-                None => format!("${mean:.2}$"),
-            };
-            let versus = arm.versus_none.as_ref();
-            let missing = match arm.missing.len() {
-                0 => String::new(),
-                n => format!(" ({n} missing)"),
-            };
-            let row = [
-                escape(&arm.arm),
-                weights(arm),
-                pm(arm.test_accuracy_mean, arm.test_accuracy_std) + &missing,
-                versus.map_or("--".to_owned(), |v| format!("${} \\pm {:.2}$", signed(v.mean), v.half_width)),
-                versus.map_or("--".to_owned(), |v| p_value(v.p_holm).replace("< ", "$<$ ")),
-                pm(arm.best_val_mean, arm.best_val_std),
-                versus.map_or("--", Versus::verdict).to_owned(),
-            ];
-            let _ = writeln!(out, "{} \\\\", row.join(" & "));
+        let rows = cell.rows();
+        let shown = columns::shown(Table::Latex, &rows);
+        let sides: String = shown.iter().map(|s| if s.column.words { 'l' } else { 'r' }).collect();
+        let headings: Vec<String> = shown.iter().map(Shown::heading).collect();
+        let _ = writeln!(out, "% {}\n\\begin{{tabular}}{{{sides}}}\n\\toprule", escape(&cell.cell));
+        let _ = writeln!(out, "{} \\\\\n\\midrule", headings.join(" & "));
+        for row in &rows {
+            let texts: Vec<String> = shown.iter().map(|s| s.text(row)).collect();
+            let _ = writeln!(out, "{} \\\\", texts.join(" & "));
         }
         out += "\\bottomrule\n";
         if cell.describes_only() {
-            out += "\\multicolumn{7}{l}{Few seeds describe; a claim needs ten or more.} \\\\\n";
+            let _ = writeln!(
+                out,
+                "\\multicolumn{{{}}}{{l}}{{Few seeds describe; a claim needs ten or more.}} \\\\",
+                shown.len()
+            );
         }
         out += "\\end{tabular}\n";
     }
     out
 }
 
-fn escape(text: &str) -> String {
-    text.replace('_', "\\_").replace('%', "\\%").replace('&', "\\&")
-}
-
 /// `table.csv`: one line an arm of a cell.
 pub fn csv(cells: &[CellResults]) -> String {
-    let mut out =
-        "cell,dataset,teacher,student,teacher_test,arm,criterion,weights,factor,seeds,missing,test_mean,test_std,\
-                   best_val_mean,best_val_std,top5_mean,vs_none,vs_none_half_width,p,p_holm,verdict,w2_to_teacher,cka_to_teacher,ece,test,\
-                   time_step_ms,time_criterion_ms,time_criterion_percent,time_images_per_second\n"
-            .to_owned();
-    for cell in cells {
-        for arm in &cell.arms {
-            out += &csv_row(cell, arm).join(",");
-            out.push('\n');
-        }
-    }
-    out
-}
-
-fn csv_row(cell: &CellResults, arm: &ArmResults) -> Vec<String> {
-    let number = |x: f64| if x.is_finite() { format!("{x:.6}") } else { String::new() };
-    let maybe = |x: Option<f64>| x.map_or(String::new(), number);
-    let versus = arm.versus_none.as_ref();
-    let list =
-        |values: &[f64], digits: usize| values.iter().map(|v| format!("{v:.digits$}")).collect::<Vec<_>>().join(" ");
-    vec![
-        cell.cell.clone(),
-        cell.dataset.clone(),
-        cell.teacher.as_ref().map_or(String::new(), |t| t.model.clone()),
-        cell.student.clone(),
-        maybe(cell.teacher.as_ref().map(|t| t.test_accuracy)),
-        arm.arm.clone(),
-        arm.criterion.clone(),
-        arm.weights.iter().map(f64::to_string).collect::<Vec<_>>().join(" "),
-        arm.choice.as_ref().map_or(String::new(), |c| c.factor.to_string()),
-        arm.seeds.len().to_string(),
-        arm.missing.len().to_string(),
-        number(arm.test_accuracy_mean),
-        maybe(arm.test_accuracy_std),
-        number(arm.best_val_mean),
-        maybe(arm.best_val_std),
-        maybe(arm.test_top5),
-        maybe(versus.map(|v| v.mean)),
-        maybe(versus.map(|v| v.half_width)),
-        versus.map_or(String::new(), |v| format!("{:.3e}", v.p)),
-        versus.map_or(String::new(), |v| format!("{:.3e}", v.p_holm)),
-        versus.map_or(String::new(), |v| v.verdict().to_owned()),
-        maybe(arm.w2_to_teacher),
-        maybe(arm.cka_to_teacher),
-        maybe(arm.ece),
-        list(&arm.test_accuracy, 4),
-        number(arm.cost.step_ms),
-        number(arm.cost.criterion_ms),
-        number(arm.cost.criterion_percent),
-        number(arm.cost.images_per_second),
-    ]
+    let rows: Vec<_> = cells.iter().flat_map(CellResults::rows).collect();
+    columns::lines(Table::Csv, &rows).into_iter().map(|line| line.join(",") + "\n").collect()
 }
 
 #[cfg(test)]

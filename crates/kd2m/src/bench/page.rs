@@ -11,15 +11,19 @@ use super::{
     table,
 };
 use crate::{
-    Error, files,
+    Error,
+    columns::Table,
+    files,
     measure::Calibration,
     report::{
         SCRIPT, STYLE, features,
         figure::{self, Line, differences::Difference, gain::Gain},
         picture::Pictures,
-        sweep, titled,
+        sweep,
+        table::table as results_table,
+        titled,
     },
-    train::{EpochRecord, folder::RunFolder, statistics::signed, summary::StudentSummary},
+    train::{EpochRecord, folder::RunFolder, observer::jsonl, summary::StudentSummary},
 };
 
 /// The page.
@@ -32,16 +36,17 @@ pub fn page(grid: &Grid, store: &Store, cells: &[CellResults]) -> Result<String,
     environment.add_template("page.html", include_str!("page.html")).map_err(broken)?;
     let template = environment.get_template("page.html").map_err(broken)?;
     let both = grid.cells.iter().zip(cells).enumerate();
-    let shown = both.map(|(i, (cell, found))| section(store, cell, found, i)).collect::<Vec<_>>();
+    let shown = both.map(|(i, (cell, found))| section(store, cell, found, i)).collect::<Result<Vec<_>, _>>();
+    let shown = shown.map_err(broken)?;
     template
         .render(context! { style => STYLE, script => SCRIPT, name => grid.name.clone(), cells => shown })
         .map_err(broken)
 }
 
-fn section(store: &Store, cell: &Cell, found: &CellResults, id: usize) -> Value {
+fn section(store: &Store, cell: &Cell, found: &CellResults, id: usize) -> Result<Value, minijinja::Error> {
     let folder = RunFolder::open(&store.place(Stage::Runs, cell)).ok();
     let report = folder.as_ref().is_some_and(|f| f.report().is_file());
-    context! {
+    Ok(context! {
         name => found.cell.clone(),
         teacher => found.teacher.as_ref().map(|t| format!("{}: {:.2} %", t.model, t.test_accuracy)),
         student => found.student.clone(),
@@ -51,7 +56,7 @@ fn section(store: &Store, cell: &Cell, found: &CellResults, id: usize) -> Value 
         few => found.describes_only(),
         other_teacher => found.other_teacher.as_ref().map(|t| format!("{:.2} %", t.test_accuracy)),
         measured => found.arms.iter().any(|a| a.ece.is_some() || a.cka_to_teacher.is_some()),
-        rows => found.arms.iter().map(row).collect::<Vec<_>>(),
+        table => results_table(Table::Grid, &found.rows())?,
         differences => differences(found),
         gain => gain(found),
         sweeps => titled(sweeps(found)),
@@ -59,38 +64,13 @@ fn section(store: &Store, cell: &Cell, found: &CellResults, id: usize) -> Value 
         features => folder.as_ref().and_then(|f| drawn(f, id)),
         calibrations => folder.map(|f| calibrations(&f, found)).unwrap_or_default(),
         report => report.then(|| format!("runs/{}/report.html", found.cell)),
-    }
+    })
 }
 
 /// Features, where the cell's own report has drawn them.
 fn drawn(folder: &RunFolder, id: usize) -> Option<String> {
     let pictures: Pictures = files::read_json(&folder.pictures()).ok()?;
     features::features(&pictures, id, "h3").ok()
-}
-
-fn row(arm: &ArmResults) -> Value {
-    let dash = || "–".to_owned();
-    let number = |x: f64, digits: usize| if x.is_finite() { format!("{x:.digits$}") } else { dash() };
-    let versus = arm.versus_none.as_ref();
-    let weights: Vec<String> = arm.weights.iter().map(f64::to_string).collect();
-    context! {
-        arm => arm.arm.clone(),
-        weight => if weights.is_empty() { "0".to_owned() } else { weights.join(" + ") },
-        test => number(arm.test_accuracy_mean, 2),
-        std => arm.test_accuracy_std.map_or_else(dash, |s| number(s, 2)),
-        versus => versus.map_or_else(dash, |v| signed(v.mean)),
-        half => versus.map_or_else(dash, |v| format!("{:.2}", v.half_width)),
-        p => versus.map_or_else(dash, |v| format!("{:.4}", v.p_holm)),
-        verdict => versus.map_or_else(dash, |v| v.verdict().to_owned()),
-        best => number(arm.best_val_mean, 2),
-        top5 => arm.test_top5.map_or_else(dash, |t| number(t, 2)),
-        ece => arm.ece.map_or_else(dash, |e| number(e, 2)),
-        cka => arm.cka_to_teacher.map_or_else(dash, |c| number(c, 3)),
-        w2 => arm.w2_to_teacher.map_or_else(dash, |w| number(w, 3)),
-        step => number(arm.cost.step_ms, 2),
-        share => number(arm.cost.criterion_percent, 1),
-        missing => arm.missing.len(),
-    }
 }
 
 /// Differences to λ = 0, largest first.
@@ -173,7 +153,7 @@ fn curves(folder: &RunFolder, found: &CellResults) -> Vec<(String, String)> {
         .iter()
         .map(|arm| {
             let read = |seed: &u64| {
-                let text = files::read_text(&folder.student(&arm.arm, *seed).join("metrics.jsonl")).ok()?;
+                let text = files::read_text(&folder.student(&arm.arm, *seed).join(jsonl::NAME)).ok()?;
                 text.lines().map(|line| serde_json::from_str(line).ok()).collect::<Option<Vec<EpochRecord>>>()
             };
             (arm.arm.clone(), arm.seeds.iter().filter_map(read).collect())

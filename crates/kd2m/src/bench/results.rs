@@ -11,9 +11,10 @@ use super::{
 };
 use crate::{
     Config, Error,
+    columns::{self, Row},
     config::ArmConfig,
     train::{
-        statistics::{ENOUGH, deviation, holm, mean, paired, verdict},
+        statistics::{ENOUGH, correct, deviation, mean, paired, verdict},
         summary::{StudentSummary, TeacherSummary, mean_of_all},
     },
 };
@@ -85,6 +86,54 @@ impl CellResults {
     /// Whether some difference rests on too few seeds to claim anything.
     pub fn describes_only(&self) -> bool {
         self.seeds.len() < ENOUGH || self.arms.iter().any(|a| a.versus_none.is_some_and(|v| v.pairs < ENOUGH))
+    }
+
+    /// Its arms, for a table.
+    pub fn rows(&self) -> Vec<Row> {
+        self.arms.iter().map(|arm| arm.row(self)).collect()
+    }
+}
+
+impl ArmResults {
+    /// For a table of its cell.
+    pub fn row(&self, cell: &CellResults) -> Row {
+        let Cost { step_ms, criterion_ms, criterion_percent, images_per_second, seconds } = self.cost;
+        Row {
+            is_teacher: false,
+            teacher: cell.teacher.as_ref().map_or(String::new(), |t| t.model.clone()),
+            teacher_test: cell.teacher.as_ref().map(|t| t.test_accuracy),
+            cell: cell.cell.clone(),
+            dataset: cell.dataset.clone(),
+            student: cell.student.clone(),
+            arm: self.arm.clone(),
+            criterion: self.criterion.clone(),
+            weights: Some(self.weights.clone()),
+            factor: self.choice.as_ref().map(|c| c.factor),
+            parameters: None,
+            seeds: self.seeds.len(),
+            missing: self.missing.len(),
+            test: self.test_accuracy.clone(),
+            test_mean: Some(self.test_accuracy_mean),
+            test_std: self.test_accuracy_std,
+            best_mean: Some(self.best_val_mean),
+            best_std: self.best_val_std,
+            top5: self.test_top5,
+            ece: self.ece,
+            cka_to_teacher: self.cka_to_teacher,
+            w2_to_teacher: self.w2_to_teacher,
+            versus_none: self.versus_none.map(|v| columns::Versus {
+                mean: v.mean,
+                half_width: v.half_width,
+                p: v.p,
+                p_holm: v.p_holm,
+                verdict: v.verdict(),
+            }),
+            step_ms: Some(step_ms),
+            criterion_ms: Some(criterion_ms),
+            criterion_percent: Some(criterion_percent),
+            images_per_second: Some(images_per_second),
+            seconds: Some(seconds),
+        }
     }
 }
 
@@ -199,8 +248,7 @@ fn cell_results(grid: &Grid, store: &Store, cell: &Cell) -> CellResults {
             arm_results(arm, choice, &students, seeds, versus)
         })
         .collect();
-    let adjusted = holm(&arms.iter().filter_map(|a| a.versus_none.map(|v| v.p)).collect::<Vec<_>>());
-    arms.iter_mut().filter_map(|a| a.versus_none.as_mut()).zip(adjusted).for_each(|(v, p)| v.p_holm = p);
+    correct(arms.iter_mut().filter_map(|a| a.versus_none.as_mut()).map(|v| (v.p, &mut v.p_holm)));
     CellResults {
         cell: cell.name.clone(),
         dataset: cell.config.data.dataset.clone(),

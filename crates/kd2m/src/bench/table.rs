@@ -1,10 +1,10 @@
-//! The results as Markdown. Times stand apart, in tables of their own at the end: everything else is the same however often a
+//! The results as Markdown, by the columns of [`crate::columns`]. Times stand apart, in tables of their own at the end: everything else is the same however often a
 //! grid was killed or split.
 
 use std::fmt::Write;
 
-use super::results::{ArmResults, CellResults};
-use crate::train::statistics::{plus_minus, signed};
+use super::results::CellResults;
+use crate::columns::{self, Row, TEST_ACCURACY, Table};
 
 /// `table.md`.
 pub fn markdown(name: &str, cells: &[CellResults]) -> String {
@@ -15,7 +15,7 @@ pub fn markdown(name: &str, cells: &[CellResults]) -> String {
     }
     for cell in cells {
         let _ = writeln!(out, "\n## {}\n\n{}\n", cell.cell, facts(cell));
-        out += &grid(&rows(cell));
+        out += &grid(&columns::lines(Table::Markdown, &cell.rows()));
         let _ = write!(out, "\n{}", verdict(cell));
         if cell.select.is_some() {
             out += "\n### Choice of λ\n\nMean validation accuracy, %, by multiple of the weight in the file; chosen in bold.\n\n";
@@ -26,7 +26,8 @@ pub fn markdown(name: &str, cells: &[CellResults]) -> String {
     out += "\n## Cost\n\nMeans over seeds of the median epoch; measured while the grid ran, so other runs shared the machine.\n";
     for cell in cells {
         let _ = writeln!(out, "\n### {}\n", cell.cell);
-        out += &grid(&costs(cell));
+        let run: Vec<Row> = cell.rows().into_iter().filter(|row| row.seeds > 0).collect();
+        out += &grid(&columns::lines(Table::Cost, &run));
     }
     out
 }
@@ -42,16 +43,15 @@ fn grid(rows: &[Vec<String>]) -> String {
     out
 }
 
-fn strings<const N: usize>(row: [&str; N]) -> Vec<String> {
-    row.map(str::to_owned).to_vec()
-}
-
 fn overview(cells: &[CellResults]) -> Vec<Vec<String>> {
     let mut head = vec!["arm".to_owned()];
     head.extend(cells.iter().map(|c| c.cell.clone()));
     let mut rows = vec![head];
     for arm in cells.first().map_or(&[][..], |c| &c.arms) {
-        let of = |cell: &CellResults| cell.arms.iter().find(|a| a.arm == arm.arm).map_or_else(dash, accuracy);
+        let of = |cell: &CellResults| {
+            let found = cell.arms.iter().find(|a| a.arm == arm.arm);
+            found.map_or("–".to_owned(), |a| columns::text(&TEST_ACCURACY, Table::Markdown, &a.row(cell)))
+        };
         let mut row = vec![arm.arm.clone()];
         row.extend(cells.iter().map(of));
         rows.push(row);
@@ -85,61 +85,6 @@ pub(super) fn choice(cell: &CellResults) -> String {
     }
 }
 
-fn rows(cell: &CellResults) -> Vec<Vec<String>> {
-    let head = ["arm", "λ", "test %", "vs none", "p (Holm)", "verdict", "best on val %", "top-5 %", "W₂² to teacher"];
-    let mut rows = vec![strings(head)];
-    // Summaries of an older version lack these: no column where no arm has a value.
-    type Pick = fn(&ArmResults) -> Option<f64>;
-    let newer: [(&str, usize, Pick); 2] =
-        [("CKA to teacher", 4, |a| a.cka_to_teacher), ("calibration error %", 2, |a| a.ece)];
-    let newer: Vec<_> = newer.into_iter().filter(|(.., pick)| cell.arms.iter().any(|a| pick(a).is_some())).collect();
-    rows[0].extend(newer.iter().map(|(name, ..)| (*name).to_owned()));
-    rows.extend(cell.arms.iter().map(|arm| {
-        let versus = arm.versus_none.as_ref();
-        let mut row = vec![
-            arm.arm.clone(),
-            weights(arm),
-            accuracy(arm),
-            versus.map_or_else(dash, |v| format!("{} ± {:.2}", signed(v.mean), v.half_width)),
-            versus.map_or_else(dash, |v| p_value(v.p_holm)),
-            versus.map_or_else(dash, |v| v.verdict().to_owned()),
-            plus_minus(arm.best_val_mean, arm.best_val_std),
-            optional(arm.test_top5, 2),
-            optional(arm.w2_to_teacher, 4),
-        ];
-        row.extend(newer.iter().map(|(_, digits, pick)| optional(pick(arm), *digits)));
-        row
-    }));
-    rows
-}
-
-fn accuracy(arm: &ArmResults) -> String {
-    let text = plus_minus(arm.test_accuracy_mean, arm.test_accuracy_std);
-    match arm.missing.len() {
-        0 => text,
-        n => format!("{text} ({n} missing)"),
-    }
-}
-
-fn optional(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(dash, |v| format!("{v:.digits$}"))
-}
-
-fn dash() -> String {
-    "–".to_owned()
-}
-
-pub(super) fn weights(arm: &ArmResults) -> String {
-    match arm.weights.as_slice() {
-        [] => "0".to_owned(),
-        weights => weights.iter().map(f64::to_string).collect::<Vec<_>>().join(" + "),
-    }
-}
-
-pub(super) fn p_value(p: f64) -> String {
-    if p < 1e-4 { "< 0.0001".to_owned() } else { format!("{p:.4}") }
-}
-
 /// What the table allows one to say, in words.
 fn verdict(cell: &CellResults) -> String {
     let mut out =
@@ -171,7 +116,7 @@ fn verdict(cell: &CellResults) -> String {
 
 fn choices(cell: &CellResults) -> Vec<Vec<String>> {
     let Some(select) = &cell.select else { return Vec::new() };
-    let mut head = strings(["arm"]);
+    let mut head = vec!["arm".to_owned()];
     head.extend(select.factors.iter().map(|f| format!("× {f}")));
     let mut rows = vec![head];
     for (arm, choice) in cell.arms.iter().filter_map(|a| Some((a, a.choice.as_ref()?))) {
@@ -196,28 +141,12 @@ pub(super) fn edges(cell: &CellResults) -> Option<String> {
     })
 }
 
-fn costs(cell: &CellResults) -> Vec<Vec<String>> {
-    let mut rows = vec![strings(["arm", "ms a step", "criterion, ms", "% of the step", "images/s", "s a run"])];
-    rows.extend(cell.arms.iter().filter(|a| !a.seeds.is_empty()).map(|arm| {
-        let c = &arm.cost;
-        vec![
-            arm.arm.clone(),
-            format!("{:.2}", c.step_ms),
-            format!("{:.3}", c.criterion_ms),
-            format!("{:.1}", c.criterion_percent),
-            format!("{:.0}", c.images_per_second),
-            format!("{:.1}", c.seconds),
-        ]
-    }));
-    rows
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use crate::{
         bench::{
-            results::{Cost, Versus},
+            results::{ArmResults, Cost, Versus},
             select::{Candidate, Choice, Select},
         },
         train::{

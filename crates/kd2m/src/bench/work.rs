@@ -292,10 +292,10 @@ impl Worker<'_, '_> {
         let (_, teacher) = run.teacher(heard)?;
         run.refuse_weak(&teacher, &mut Silent)?;
         if let Some(other) = self.board.store.other_teacher(at) {
-            heard.event(Event::Note(format!(
+            heard.event(&mut Event::Note(format!(
                 "{}: the teacher trained here has {:.2} % on test, that of the reused runs {:.2} %: arms of both stand in one table",
                 at.name, teacher.test_accuracy, other.test_accuracy
-            )));
+            )))?;
         }
         Ok(format!("{:.2} % on test", teacher.test_accuracy))
     }
@@ -329,12 +329,13 @@ struct Once<'a> {
 }
 
 impl Observer for Once<'_> {
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, event: &mut Event) -> Result<(), Error> {
         match event {
-            Event::Notice(text) if self.told.insert(text.clone()) => (self.listen)(Progress::Notice(text)),
-            Event::Warning(text) if self.told.insert(text.clone()) => (self.listen)(Progress::Warning(text)),
+            Event::Notice(text) if self.told.insert(text.clone()) => (self.listen)(Progress::Notice(text.clone())),
+            Event::Warning(text) if self.told.insert(text.clone()) => (self.listen)(Progress::Warning(text.clone())),
             _ => {}
         }
+        Ok(())
     }
 }
 
@@ -347,20 +348,21 @@ struct Heard<'a> {
 }
 
 impl Observer for Heard<'_> {
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, event: &mut Event) -> Result<(), Error> {
         match event {
-            Event::Started { epochs, .. } => self.epochs = epochs,
+            Event::Started { epochs, .. } => self.epochs = *epochs,
             Event::Epoch { record, .. } => (self.listen)(Progress::Epoch {
                 unit: self.unit,
                 epoch: record.epoch,
                 of: self.epochs,
                 val_accuracy: record.val.accuracy,
             }),
-            Event::Note(note) => (self.listen)(Progress::Note(note)),
-            Event::Notice(text) => (self.listen)(Progress::Notice(text)),
-            Event::Warning(text) => (self.listen)(Progress::Warning(text)),
-            Event::Progress { .. } | Event::Finished { .. } => {}
+            Event::Note(note) => (self.listen)(Progress::Note(note.clone())),
+            Event::Notice(text) => (self.listen)(Progress::Notice(text.clone())),
+            Event::Warning(text) => (self.listen)(Progress::Warning(text.clone())),
+            Event::Progress { .. } | Event::Evaluated { .. } | Event::Finished { .. } => {}
         }
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
         EpochRecord,
         folder::RunFolder,
         inspect::read_config,
+        observer::jsonl,
         setup::Setup,
         summary::{StudentSummary, Summary},
     },
@@ -77,7 +78,7 @@ pub fn collect(
 
 fn histories(folder: &RunFolder, summary: &Summary) -> Result<Vec<ArmHistory>, Error> {
     let read = |arm: &str, seed: u64| {
-        let path = folder.student(arm, seed).join("metrics.jsonl");
+        let path = folder.student(arm, seed).join(jsonl::NAME);
         let lines = files::read_text(&path)?;
         let parse =
             |line: &str| serde_json::from_str(line).map_err(|source| Error::Parse { path: path.clone(), source });

@@ -7,6 +7,7 @@ pub(crate) mod features;
 pub mod figure;
 pub mod picture;
 pub mod sweep;
+pub(crate) mod table;
 
 use std::path::{Path, PathBuf};
 
@@ -14,12 +15,10 @@ use minijinja::{Environment, Value, context};
 
 use crate::{
     Error,
+    columns::Table,
     device::DeviceChoice,
     files,
-    train::{
-        folder::RunFolder,
-        statistics::{ENOUGH, plus_minus, signed, verdict},
-    },
+    train::{folder::RunFolder, statistics::ENOUGH},
 };
 pub use collect::{Collected, collect};
 
@@ -49,7 +48,7 @@ pub fn page(run: &Collected) -> Result<String, Error> {
     let broken = Error::from;
     environment.add_template("page.html", include_str!("page.html")).map_err(broken)?;
     let template = environment.get_template("page.html").map_err(broken)?;
-    let teacher = &run.summary.teacher;
+    let table = table::table(Table::Run, &run.summary.rows()).map_err(broken)?;
     let features = features::features(&run.pictures, 0, "h2").map_err(broken)?;
     template
         .render(context! {
@@ -58,14 +57,9 @@ pub fn page(run: &Collected) -> Result<String, Error> {
             name => run.summary.name.clone(),
             dataset => run.summary.dataset.clone(),
             seeds => run.summary.seeds.iter().map(u64::to_string).collect::<Vec<_>>(),
-            teacher => context! {
-                model => teacher.model.clone(),
-                accuracy => format!("{:.2}", teacher.test_accuracy),
-                top5 => number(teacher.test_top5, 2),
-                ece => number(teacher.calibration.as_ref().map(|c| c.ece), 2),
-            },
+            teacher => context! { model => run.summary.teacher.model.clone() },
             measured => run.summary.students.iter().any(|s| s.ece.is_some() || s.cka_to_teacher.is_some()),
-            rows => rows(run),
+            table => table,
             few_seeds => run.summary.seeds.len() < ENOUGH,
             curves => curves(run),
             bounds => bounds(run),
@@ -77,33 +71,6 @@ pub fn page(run: &Collected) -> Result<String, Error> {
             config => run.config.clone(),
         })
         .map_err(broken)
-}
-
-fn number(value: Option<f64>, digits: usize) -> String {
-    value.map_or("–".to_owned(), |v| format!("{v:.digits$}"))
-}
-
-/// One row of the table, as text.
-fn rows(run: &Collected) -> Vec<Value> {
-    let none = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
-    let row = |arm: &crate::train::summary::ArmSummary| {
-        let verdict = arm.versus_none.as_ref().map(|d| verdict(d.p_holm, arm.test_accuracy.len(), d.mean));
-        context! {
-            arm => arm.arm.clone(),
-            criterion => if arm.criterion == arm.arm { String::new() } else { arm.criterion.clone() },
-            weight => none(arm.weight.map(|w| w.to_string())),
-            accuracy => plus_minus(arm.test_accuracy_mean, arm.test_accuracy_std),
-            best => plus_minus(arm.best_val.test_accuracy_mean, arm.best_val.test_accuracy_std),
-            versus => none(arm.versus_none.as_ref().map(|d| format!("{} ± {:.2}", signed(d.mean), d.half_width))),
-            verdict => none(verdict.map(str::to_owned)),
-            top5 => number(arm.test_top5, 2),
-            ece => number(arm.ece, 2),
-            cka => number(arm.cka_to_teacher, 3),
-            w2 => number(arm.w2_to_teacher, 4),
-            speed => format!("{:.0}", arm.images_per_second),
-        }
-    };
-    run.summary.students.iter().map(row).collect()
 }
 
 /// A quantity of an epoch.

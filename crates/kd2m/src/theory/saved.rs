@@ -91,7 +91,7 @@ pub fn bound_saved(
         Ok((features, Affine::head(graph, weights)?))
     };
     let saved = setup.saved_teacher(&config, &folder)?;
-    let mut eyes = Eyes::new(&setup, &saved.eyes, observer);
+    let mut eyes = Eyes::new(&setup, &saved.eyes, observer)?;
     let (teacher, teacher_head) = read(&saved)?;
     let settings = Settings { exact_limit: options.exact_limit, ..Settings::new(config.train.batch_size) };
     let arms = arms(&config, false);
@@ -99,7 +99,7 @@ pub fn bound_saved(
     for (arm, seed) in students {
         let place = folder.student(&arm, seed);
         let saved = setup.saved_student(&config, &folder.student_weights(&arm, seed))?;
-        eyes.of_student(&saved.eyes, &format!("student {arm}, seed {seed}"));
+        eyes.of_student(&saved.eyes, &format!("student {arm}, seed {seed}"))?;
         let (student, student_head) = read(&saved)?;
         let learned = learned(&place.join("learned.safetensors"))?;
         let losses = arms.iter().find(|a| a.name == arm);

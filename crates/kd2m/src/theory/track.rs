@@ -1,5 +1,5 @@
 //! The theory while a student is trained: every k epochs, and after the last, its terms on the validation split join the epoch's record.
-//! Next: [`crate::train::fit`], which calls it, and [`crate::report`], which draws it.
+//! Next: [`crate::train::fit`], whose events it hears, and [`crate::report`], which draws it.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,13 +13,16 @@ use super::{
 };
 use crate::{
     Error,
-    config::{ArmConfig, Config},
+    config::ArmConfig,
     engine::Engine,
-    train::setup::Setup,
+    train::{
+        observer::{Event, Observer},
+        run::{Run, Training},
+    },
 };
 
 /// Follows one student.
-pub struct Tracker<'a> {
+struct Tracker<'a> {
     every: usize,
     epochs: usize,
     arm: &'a ArmConfig,
@@ -32,25 +35,39 @@ pub struct Tracker<'a> {
     settings: Settings,
 }
 
-impl<'a> Tracker<'a> {
-    /// A tracker where the configuration asks for one; runs the teacher once over the validation split.
-    ///
-    /// # Errors
-    /// What the engine cannot do, or a teacher whose logits are no linear function of its features.
-    pub fn new(
-        config: &Config,
-        setup: &'a Setup,
-        arm: &'a ArmConfig,
-        teacher: &Weights,
-    ) -> Result<Option<Self>, Error> {
-        let every = config.train.track_bounds;
-        if every == 0 {
-            return Ok(None);
+/// Of students, where `train.track_bounds` asks for it.
+///
+/// # Errors
+/// What the engine cannot do, or a teacher whose logits are no linear function of its features.
+pub fn observe<'a>(training: Training<'a>) -> Result<Option<Box<dyn Observer + 'a>>, Error> {
+    match training.student {
+        Some((arm, teacher)) if training.run.config.train.track_bounds > 0 => {
+            Ok(Some(Box::new(Tracker::new(training.run, arm, teacher)?)))
         }
+        _ => Ok(None),
+    }
+}
+
+impl Observer for Tracker<'_> {
+    fn event(&mut self, event: &mut Event) -> Result<(), Error> {
+        match event {
+            Event::Evaluated { epoch, engine, weights, objective, bounds } if self.is_due(*epoch) => {
+                bounds.extend(self.terms(&mut **engine, weights, &objective.learned_values()?)?);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<'a> Tracker<'a> {
+    /// Runs the teacher once over the validation split.
+    fn new(run: Run<'a>, arm: &'a ArmConfig, teacher: &Weights) -> Result<Self, Error> {
+        let Run { config, setup, .. } = run;
         let mut engine = setup.engine(&setup.teacher, teacher, &[], false)?;
         let labels = &setup.dataset.train.labels;
-        Ok(Some(Self {
-            every,
+        Ok(Self {
+            every: config.train.track_bounds,
             epochs: config.train.epochs,
             arm,
             student: &setup.student,
@@ -60,11 +77,11 @@ impl<'a> Tracker<'a> {
             teacher: Features::of(engine.as_mut(), &setup.dataset, Part::Train, &setup.val)?,
             teacher_head: Affine::head(&setup.teacher, teacher)?,
             settings: Settings::new(config.train.batch_size),
-        }))
+        })
     }
 
     /// True after every k-th epoch, counted from 1, and after the last.
-    pub fn is_due(&self, epoch: usize) -> bool {
+    fn is_due(&self, epoch: usize) -> bool {
         epoch.is_multiple_of(self.every) || epoch == self.epochs
     }
 
@@ -72,7 +89,7 @@ impl<'a> Tracker<'a> {
     ///
     /// # Errors
     /// Features that are not finite.
-    pub fn terms(
+    fn terms(
         &self,
         engine: &mut dyn Engine,
         weights: &Weights,

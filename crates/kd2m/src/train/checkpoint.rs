@@ -10,7 +10,7 @@ use std::{
 use kd2m_nn::{Weights, weights};
 use serde::{Deserialize, Serialize};
 
-use super::{record::EpochRecord, tensorboard};
+use super::record::EpochRecord;
 use crate::{Error, files};
 
 /// At most so often is a checkpoint written by default: repeating half a minute costs less than writing each epoch of a small
@@ -58,43 +58,22 @@ struct Progress {
     best_epoch: usize,
 }
 
-/// Reads and writes one network's files in its folder.
+/// Saves and reads the state of one network in its folder.
 pub struct Checkpoints {
     folder: PathBuf,
     interval: Duration,
-    tensorboard: bool,
     last: std::cell::Cell<Instant>,
 }
 
 impl Checkpoints {
     /// In the folder of one network, after every epoch that ends an interval.
     pub fn new(folder: &Path, interval: Duration) -> Self {
-        Self { folder: folder.to_owned(), interval, tensorboard: false, last: Instant::now().into() }
-    }
-
-    /// With an event file for TensorBoard beside the metrics.
-    pub fn with_tensorboard(mut self, on: bool) -> Self {
-        self.tensorboard = on;
-        self
+        Self { folder: folder.to_owned(), interval, last: Instant::now().into() }
     }
 
     /// True when the last checkpoint is old enough.
     pub fn due(&self) -> bool {
         self.last.get().elapsed() >= self.interval
-    }
-
-    /// Rewrites `metrics.jsonl`, one object an epoch, and brings the event file to it.
-    ///
-    /// # Errors
-    /// The disk.
-    pub fn metrics(&self, history: &[EpochRecord]) -> Result<(), Error> {
-        let mut text = String::new();
-        for record in history {
-            text += &serde_json::to_string(record).map_err(Error::json("metrics.jsonl"))?;
-            text.push('\n');
-        }
-        files::write(&self.folder.join("metrics.jsonl"), text.as_bytes())?;
-        if self.tensorboard { tensorboard::write(&self.folder, history) } else { Ok(()) }
     }
 
     /// Writes everything that exact resume needs.

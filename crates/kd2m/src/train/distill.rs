@@ -1,63 +1,14 @@
 //! A whole run: the teacher is trained or loaded and evaluated, then every arm is trained over every seed from the same
 //! initial weights in the same order of data, and the summary compares them.
 
-use std::{path::PathBuf, time::Duration};
-
 use super::{
-    checkpoint,
-    folder::{Existing, RunFolder},
+    folder::RunFolder,
     observer::{Event, Observer},
+    run::{Run, RunOptions},
     setup::Setup,
     summary::{ArmSummary, StudentSummary, Summary},
 };
-use crate::{Config, Error, config::ArmConfig, device::DeviceChoice, files, objective::Objective, report};
-
-/// What a command line says beside the configuration.
-#[derive(Debug, Clone)]
-pub struct RunOptions {
-    pub out: Option<PathBuf>,
-    pub device: DeviceChoice,
-    /// 0: one a core.
-    pub threads: usize,
-    pub existing: Existing,
-    pub allow_weak_teacher: bool,
-    /// Leave the arm `none` out.
-    pub no_baseline: bool,
-    /// Compute the teacher's outputs again in every step.
-    pub no_teacher_cache: bool,
-    /// Where they are remembered when the configuration names no folder; by default in the run folder, until the run ends.
-    pub teacher_cache: Option<PathBuf>,
-    /// Event files for TensorBoard beside the metrics.
-    pub tensorboard: bool,
-    /// Least time between two checkpoints of a network.
-    pub checkpoint_interval: Duration,
-}
-
-impl Default for RunOptions {
-    fn default() -> Self {
-        Self {
-            out: None,
-            device: DeviceChoice::default(),
-            threads: 0,
-            existing: Existing::default(),
-            allow_weak_teacher: false,
-            no_baseline: false,
-            no_teacher_cache: false,
-            teacher_cache: None,
-            tensorboard: true,
-            checkpoint_interval: checkpoint::INTERVAL,
-        }
-    }
-}
-
-/// A run at work: what its teacher (`teach.rs`) and its students (`student.rs`) are trained from.
-#[derive(Clone, Copy)]
-pub struct Run<'a> {
-    pub config: &'a Config,
-    pub setup: &'a Setup,
-    pub folder: &'a RunFolder,
-    pub options: &'a RunOptions,
-}
+use crate::{Config, Error, config::ArmConfig, files, objective::Objective, report};
 
 /// A finished run.
 pub struct Finished {
@@ -75,7 +26,8 @@ pub fn train_teacher(config: &Config, options: &RunOptions, observer: &mut dyn O
     let folder = open_folder(config, options)?;
     let run = Run { config, setup: &setup, folder: &folder, options };
     if config.train.track_bounds > 0 {
-        observer.event(Event::Note("train.track_bounds waits for kd2m distill: no student is bounded here".to_owned()));
+        let note = "train.track_bounds waits for kd2m distill: no student is bounded here";
+        observer.event(&mut Event::Note(note.to_owned()))?;
     }
     let (_, teacher) = run.teacher(observer)?;
     let summary = Summary {

@@ -22,7 +22,6 @@ use crate::{
     engine::{Engine, Images, Mode, OutputGradients, Rule, Then, Update},
     objective::{Evaluated, Objective},
     teacher::{Teacher, View},
-    theory::track::Tracker,
 };
 
 /// What is named when distances meet features that are no longer finite.
@@ -43,8 +42,6 @@ pub struct Fit<'a> {
     pub arm: &'a str,
     pub engine: Box<dyn Engine>,
     pub teacher: Option<&'a mut dyn Teacher>,
-    /// Computes the theory's terms in the epochs that are due.
-    pub tracker: Option<Tracker<'a>>,
     pub objective: Objective,
     pub checkpoints: Checkpoints,
 }
@@ -70,7 +67,7 @@ impl Fit<'_> {
         let what = format!("{}, seed {}", self.arm, self.seed);
         let mut state = self.restore()?;
         let left = self.epochs - state.history.len();
-        observer.event(Event::Started { what: &what, epochs: self.epochs, images: left * self.train.len() });
+        observer.event(&mut Event::Started { what: &what, epochs: self.epochs, images: left * self.train.len() })?;
         for epoch in state.history.len()..self.epochs {
             let (seconds, lr, tally, remembered) = self.train_epoch(epoch, &mut state, observer)?;
             let network = self.engine.network_state()?;
@@ -78,14 +75,14 @@ impl Fit<'_> {
                 true => network.clone(),
                 false => state.average.clone(),
             };
-            let (found, bounds) =
-                self.validate(&network, &weights, epoch + 1).map_err(|error| match unusable_student_value(&error) {
-                    Some(value) => {
-                        let batches = kd2m_data::training_batches(self.train, self.config.train.batch_size).len();
-                        self.not_finite(STUDENT, value, epoch, batches - 1, &state)
-                    }
-                    None => error,
-                })?;
+            let found = self.validate(&network, &weights, epoch + 1, observer);
+            let (found, bounds) = found.map_err(|error| match unusable_student_value(&error) {
+                Some(value) => {
+                    let batches = kd2m_data::training_batches(self.train, self.config.train.batch_size).len();
+                    self.not_finite(STUDENT, value, epoch, batches - 1, &state)
+                }
+                None => error,
+            })?;
             let record = EpochRecord {
                 epoch: epoch + 1,
                 lr,
@@ -98,18 +95,19 @@ impl Fit<'_> {
                 bounds,
             };
             let better = state.history.iter().all(|earlier| record.val.beats(&earlier.val));
-            observer.event(Event::Epoch { what: &what, record: &record });
             state.history.push(record);
             if better {
                 (state.best, state.best_epoch) = (weights.clone(), epoch + 1);
             }
             state.last = weights;
-            self.checkpoints.metrics(&state.history)?;
+            if let history @ [.., record] = state.history.as_slice() {
+                observer.event(&mut Event::Epoch { what: &what, record, history })?;
+            }
             if self.checkpoints.due() && epoch + 1 < self.epochs {
                 self.save(&state)?;
             }
         }
-        observer.event(Event::Finished { what: &what });
+        observer.event(&mut Event::Finished { what: &what })?;
         Ok(Fitted {
             engine: self.engine,
             objective: self.objective,
@@ -176,7 +174,7 @@ impl Fit<'_> {
             } else {
                 self.engine.backward(&outputs, Then::Accumulate)?;
             }
-            observer.event(Event::Progress { images: data.len() });
+            observer.event(&mut Event::Progress { images: data.len() })?;
             loader.recycle(data);
         }
         let remembered = number > 0 && recalled(&self.teacher) - before == number;
@@ -223,12 +221,13 @@ impl Fit<'_> {
         Ok(())
     }
 
-    /// Evaluates `weights` after `epoch`, counted from 1, with the theory's terms where they are due; leaves `network` in the engine.
+    /// Evaluates `weights` after `epoch`, counted from 1, with what observers measure of them; leaves `network` in the engine.
     fn validate(
         &mut self,
         network: &Weights,
         weights: &Weights,
         epoch: usize,
+        observer: &mut dyn Observer,
     ) -> Result<(Evaluation, BTreeMap<String, f64>), Error> {
         let averaged = self.config.train.ema > 0.0;
         if averaged {
@@ -242,14 +241,16 @@ impl Fit<'_> {
         };
         let teacher = self.teacher.as_deref_mut().map(|t| t as &mut dyn Teacher);
         let found = evaluate(self.engine.as_mut(), teacher, &mut self.objective, split, self.seed);
-        let bounds = match self.tracker.as_ref().filter(|tracker| tracker.is_due(epoch)) {
-            Some(tracker) => tracker.terms(self.engine.as_mut(), weights, &self.objective.learned_values()?),
-            None => Ok(BTreeMap::new()),
-        };
+        let found = found.and_then(|found| {
+            let mut bounds = BTreeMap::new();
+            let (engine, objective) = (self.engine.as_mut(), &mut self.objective);
+            observer.event(&mut Event::Evaluated { epoch, engine, weights, objective, bounds: &mut bounds })?;
+            Ok((found, bounds))
+        });
         if averaged {
             self.engine.load_network(network)?;
         }
-        Ok((found?, bounds?))
+        found
     }
 
     fn refuse_not_finite(&self, value: &Evaluated, epoch: usize, batch: usize, state: &State) -> Result<(), Error> {

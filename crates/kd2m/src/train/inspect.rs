@@ -148,14 +148,14 @@ pub fn evaluate_saved(
         On::Test => (Part::Test, all.as_slice(), "test"),
     };
     let saved = setup.saved_teacher(&config, &folder)?;
-    let mut eyes = Eyes::new(&setup, &saved.eyes, observer);
+    let mut eyes = Eyes::new(&setup, &saved.eyes, observer)?;
     let cache = Cache::in_memory(Layout::of(&saved.graph, &[]), setup.dataset.train.len(), Limits::default());
     let engine = setup.engine(&saved.graph, &saved.weights, &[], false)?;
     let mut teacher = NetworkTeacher::new(engine, Some(cache));
     let mut found = Vec::new();
     for (arm, seed) in students {
         let saved = setup.saved_student(&config, &folder.student_weights(&arm, seed))?;
-        eyes.of_student(&saved.eyes, &format!("student {arm}, seed {seed}"));
+        eyes.of_student(&saved.eyes, &format!("student {arm}, seed {seed}"))?;
         let mut engine = setup.engine(&saved.graph, &saved.weights, &[], false)?;
         let split_of = Split { dataset: &setup.dataset, part, indices, batch_size: config.train.batch_size };
         let mut objective = Objective::cross_entropy(0.0);
@@ -181,16 +181,23 @@ pub struct Eyes<'a> {
 
 impl<'a> Eyes<'a> {
     /// Tells the teacher's.
-    pub fn new(setup: &'a Setup, teacher: &Normalisation, observer: &'a mut dyn Observer) -> Self {
-        setup.tell_eyes("teacher", teacher, observer);
-        Self { setup, told: None, observer }
+    ///
+    /// # Errors
+    /// The observer's.
+    pub fn new(setup: &'a Setup, teacher: &Normalisation, observer: &'a mut dyn Observer) -> Result<Self, Error> {
+        setup.tell_eyes("teacher", teacher, observer)?;
+        Ok(Self { setup, told: None, observer })
     }
 
     /// Tells a student's.
-    pub fn of_student(&mut self, eyes: &Normalisation, whose: &str) {
+    ///
+    /// # Errors
+    /// The observer's.
+    pub fn of_student(&mut self, eyes: &Normalisation, whose: &str) -> Result<(), Error> {
         if !self.told.as_ref().is_some_and(|told| told.is_same(eyes)) {
-            self.setup.tell_eyes(whose, eyes, self.observer);
+            self.setup.tell_eyes(whose, eyes, self.observer)?;
             self.told = Some(eyes.clone());
         }
+        Ok(())
     }
 }

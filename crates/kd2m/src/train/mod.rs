@@ -1,5 +1,5 @@
 //! Training: one loop for teachers and students ([`fit`]), the run that compares arms over seeds ([`distill`]), and what both
-//! leave on disk ([`folder`], [`checkpoint`], [`summary`]). Progress goes to an [`Observer`].
+//! leave on disk ([`folder`], [`checkpoint`], [`summary`]). What happens goes to [`observer`]s, who write the metrics among other things.
 
 pub mod checkpoint;
 pub mod distill;
@@ -10,14 +10,15 @@ pub mod inspect;
 pub mod networks;
 pub mod observer;
 pub mod record;
+pub mod run;
 pub mod schedule;
 pub mod setup;
 pub mod statistics;
 pub mod student;
 pub mod summary;
 pub mod teach;
-pub mod tensorboard;
 
-pub use distill::{Run, RunOptions, distill, train_teacher};
+pub use distill::{distill, train_teacher};
 pub use observer::{Event, Observer, Silent};
 pub use record::{EpochRecord, SplitRecord, TermRecord};
+pub use run::{Run, RunOptions};

@@ -98,8 +98,7 @@ impl Setup {
             None => self.teacher_start(config)?,
         };
         let keys = config.teacher.preprocessing();
-        self.tell(config.teacher.given(), &keys, &self.teacher_eyes, &loaded, observer);
-        Ok(())
+        self.tell(config.teacher.given(), &keys, &self.teacher_eyes, &loaded, observer)
     }
 
     /// The same of the student's.
@@ -109,8 +108,7 @@ impl Setup {
     pub fn check_student(&self, config: &Config, observer: &mut dyn Observer) -> Result<(), Error> {
         let loaded = self.given_student(config, 0)?;
         let keys = config.student.preprocessing();
-        self.tell(config.student.weights.as_deref(), &keys, &self.student_eyes, &loaded, observer);
-        Ok(())
+        self.tell(config.student.weights.as_deref(), &keys, &self.student_eyes, &loaded, observer)
     }
 
     fn tell(
@@ -120,37 +118,40 @@ impl Setup {
         eyes: &Normalisation,
         loaded: &Loaded,
         observer: &mut dyn Observer,
-    ) {
+    ) -> Result<(), Error> {
         let whose = match given.map(Source::parse) {
             Some(source) => {
                 if let Some(choice) = &loaded.choice {
                     let name = |key: &str| if key.is_empty() { "its root".to_owned() } else { format!("`{key}`") };
                     let others: Vec<String> = choice.others.iter().map(|key| name(key)).collect();
-                    observer.event(Event::Notice(format!(
+                    observer.event(&mut Event::Notice(format!(
                         "{}: {} is taken; {} would fit too ({}#KEY takes another)",
                         source.path.display(),
                         name(&choice.key),
                         others.join(", "),
                         source.path.display()
-                    )));
+                    )))?;
                 }
                 format!("{} ({source})", keys.section)
             }
             None if keys.say_something() => keys.section.to_owned(),
             // Made here for this data: nothing is given, nothing was chosen.
-            None => return,
+            None => return Ok(()),
         };
         let (mut line, warning) = eyes.said(&whose, &self.dataset);
         if eyes.is_of_data() && !keys.say_something() {
             line += &format!(", as nothing says otherwise; {}.preset names another", keys.section);
         }
-        tell_both(line, warning, observer);
+        tell_both(line, warning, observer)
     }
 
     /// Tells through which eyes weights see this data.
-    pub fn tell_eyes(&self, whose: &str, eyes: &Normalisation, observer: &mut dyn Observer) {
+    ///
+    /// # Errors
+    /// The observer's.
+    pub fn tell_eyes(&self, whose: &str, eyes: &Normalisation, observer: &mut dyn Observer) -> Result<(), Error> {
         let (line, warning) = eyes.said(whose, &self.dataset);
-        tell_both(line, warning, observer);
+        tell_both(line, warning, observer)
     }
 
     /// The teacher of a run folder: given to the run or trained in it, through the eyes that the run recorded.
@@ -188,11 +189,9 @@ impl Setup {
 }
 
 /// A warning that is no fault: `--strict` does not end with it.
-fn tell_both(line: String, warning: Option<String>, observer: &mut dyn Observer) {
-    observer.event(Event::Notice(line));
-    if let Some(warning) = warning {
-        observer.event(Event::Warning(warning));
-    }
+fn tell_both(line: String, warning: Option<String>, observer: &mut dyn Observer) -> Result<(), Error> {
+    observer.event(&mut Event::Notice(line))?;
+    warning.map_or(Ok(()), |warning| observer.event(&mut Event::Warning(warning)))
 }
 
 /// A file's weights, where one is named; a classifier of other classes, as ImageNet's, gives way to a random one.

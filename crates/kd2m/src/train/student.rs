@@ -7,11 +7,11 @@ use kd2m_nn::{Weights, weights};
 
 use super::{
     checkpoint::Checkpoints,
-    distill::Run,
     evaluate::{Evaluation, Split, evaluate},
     fit::{Fit, Fitted},
     observer::{Event, Observer},
     record::EpochRecord,
+    run::{Run, Training},
     summary::StudentSummary,
 };
 use crate::{
@@ -20,7 +20,6 @@ use crate::{
     files, measure,
     objective::Objective,
     teacher::{Cache, Key, Layout, Limits, NetworkTeacher, Teacher, key},
-    theory::track::Tracker,
 };
 
 impl Run<'_> {
@@ -48,10 +47,9 @@ impl Run<'_> {
         let engine = setup.engine(&setup.teacher, teacher, &needs.teacher_maps, false)?;
         let cache = self.teacher_cache(teacher, &needs.teacher_maps, &engine.arithmetic());
         let start = setup.student_start(config, seed, teacher)?;
-        let tracker = Tracker::new(config, setup, arm, teacher)?;
+        let training = Training { run: *self, place: &place, student: Some((arm, teacher)) };
         let mut teacher = NetworkTeacher::new(engine, cache);
-        let checkpoints =
-            || Checkpoints::new(&place, options.checkpoint_interval).with_tensorboard(options.tensorboard);
+        let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
         let own = arm.configured(config);
         let fit = Fit {
             config: &own,
@@ -64,12 +62,11 @@ impl Run<'_> {
             arm: &arm.name,
             engine: setup.student_engine(config, arm, &start, &needs.student_maps)?,
             teacher: Some(&mut teacher),
-            tracker,
             objective,
             checkpoints: checkpoints(),
         };
-        let mut fitted = fit.run(observer)?;
-        teacher.notes().into_iter().for_each(|note| observer.event(Event::Note(note)));
+        let mut fitted = fit.run(&mut training.observers(observer)?)?;
+        teacher.notes().into_iter().try_for_each(|note| observer.event(&mut Event::Note(note)))?;
         self.save_student(&place, &mut fitted)?;
         let best = self.test(&mut fitted, true)?.record.accuracy;
         let last = self.test(&mut fitted, false)?;

@@ -4,8 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::statistics::{deviation, holm, mean, paired};
-use crate::{config::ArmConfig, measure::Calibration, preprocess::Normalisation};
+use super::statistics::{correct, deviation, mean, paired, verdict};
+use crate::{
+    columns::{Row, Versus},
+    config::ArmConfig,
+    measure::Calibration,
+    preprocess::Normalisation,
+};
 
 /// A whole run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -199,6 +204,52 @@ impl ArmSummary {
     }
 }
 
+impl TeacherSummary {
+    fn row(&self) -> Row {
+        Row {
+            is_teacher: true,
+            teacher: self.model.clone(),
+            arm: "teacher".to_owned(),
+            criterion: "teacher".to_owned(),
+            parameters: Some(self.parameters),
+            test_mean: Some(self.test_accuracy),
+            top5: self.test_top5,
+            ece: self.calibration.as_ref().map(|c| c.ece),
+            ..Row::default()
+        }
+    }
+}
+
+impl ArmSummary {
+    fn row(&self) -> Row {
+        Row {
+            arm: self.arm.clone(),
+            criterion: self.criterion.clone(),
+            weights: self.weight.map(|weight| vec![weight]),
+            parameters: Some(self.parameters),
+            seeds: self.test_accuracy.len(),
+            test: self.test_accuracy.clone(),
+            test_mean: Some(self.test_accuracy_mean),
+            test_std: self.test_accuracy_std,
+            best_mean: Some(self.best_val.test_accuracy_mean),
+            best_std: self.best_val.test_accuracy_std,
+            top5: self.test_top5,
+            ece: self.ece,
+            cka_to_teacher: self.cka_to_teacher,
+            w2_to_teacher: self.w2_to_teacher,
+            versus_none: self.versus_none.as_ref().map(|d| Versus {
+                mean: d.mean,
+                half_width: d.half_width,
+                p: d.p,
+                p_holm: d.p_holm,
+                verdict: verdict(d.p_holm, self.test_accuracy.len(), d.mean),
+            }),
+            images_per_second: Some(self.images_per_second),
+            ..Row::default()
+        }
+    }
+}
+
 impl Summary {
     /// Fills in every arm's difference to the arm `none`.
     pub fn compare(mut self) -> Self {
@@ -211,10 +262,14 @@ impl Summary {
                 p_holm: d.p,
             });
         }
-        let versus = || self.students.iter().filter_map(|s| s.versus_none.as_ref());
-        let adjusted = holm(&versus().map(|d| d.p).collect::<Vec<_>>());
-        self.students.iter_mut().filter_map(|s| s.versus_none.as_mut()).zip(adjusted).for_each(|(d, p)| d.p_holm = p);
+        let differences = self.students.iter_mut().filter_map(|s| s.versus_none.as_mut());
+        correct(differences.map(|d| (d.p, &mut d.p_holm)));
         self
+    }
+
+    /// Teacher and arms, for a table.
+    pub fn rows(&self) -> Vec<Row> {
+        std::iter::once(self.teacher.row()).chain(self.students.iter().map(ArmSummary::row)).collect()
     }
 }
 

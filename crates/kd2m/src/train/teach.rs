@@ -5,10 +5,10 @@ use kd2m_nn::{Weights, weights};
 
 use super::{
     checkpoint::Checkpoints,
-    distill::Run,
     evaluate::{Split, evaluate},
     fit::Fit,
     observer::{Event, Observer},
+    run::{Run, Training},
     summary::TeacherSummary,
 };
 use crate::{Error, files, objective::Objective};
@@ -37,8 +37,7 @@ impl Run<'_> {
             }
             return Ok((network.weights, summary));
         }
-        let checkpoints =
-            || Checkpoints::new(&place, options.checkpoint_interval).with_tensorboard(options.tensorboard);
+        let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
         let weights = match setup.given_teacher(config)? {
             Some(given) => given.weights,
             None => {
@@ -54,11 +53,11 @@ impl Run<'_> {
                     arm: "teacher",
                     engine: setup.engine(&setup.teacher, &start, &[], true)?,
                     teacher: None,
-                    tracker: None,
                     objective: Objective::cross_entropy(config.optim.label_smoothing),
                     checkpoints: checkpoints(),
                 };
-                let fitted = fit.run(observer)?;
+                let training = Training { run: *self, place: &place, student: None };
+                let fitted = fit.run(&mut training.observers(observer)?)?;
                 weights::write(&saved, &fitted.last, Some(&self.metadata(true)))?;
                 fitted.last
             }
@@ -104,8 +103,7 @@ impl Run<'_> {
         if !self.options.allow_weak_teacher {
             return Err(Error::WeakTeacher { accuracy: teacher.val_accuracy, classes });
         }
-        observer.event(Event::Note(format!("weak teacher allowed: {:.2} % on validation", teacher.val_accuracy)));
-        Ok(())
+        observer.event(&mut Event::Note(format!("weak teacher allowed: {:.2} % on validation", teacher.val_accuracy)))
     }
 
     /// What a reader of the weights needs to build the network again, as one JSON text.

@@ -2,6 +2,7 @@
 //! Metrics are those of [`kd2m_ot::divergence::registry`]; nothing here knows any of them by name but for how values are shown.
 //! `inputs.rs` reads, `metrics.rs` builds, `outputs.rs` writes files, `show.rs` prints.
 
+mod answer;
 mod inputs;
 mod metrics;
 mod outputs;
@@ -19,6 +20,7 @@ use kd2m_ot::{
 };
 
 use crate::{arguments::DistanceArguments, threads::use_threads};
+use answer::Answer;
 use inputs::{Pair, Sample};
 use metrics::{Metric, Metrics};
 use outputs::Outputs;
@@ -36,12 +38,6 @@ pub fn distance(arguments: &DistanceArguments) -> Result<ExitCode, Error> {
         Pair::F32(a, b) => compare(arguments, &metrics, &outputs, &a, &b),
         Pair::F64(a, b) => compare(arguments, &metrics, &outputs, &a, &b),
     }
-}
-
-/// One metric's answer, and how long it took.
-struct Answer<T> {
-    solution: Solution<T>,
-    seconds: f64,
 }
 
 fn compare<T>(
@@ -109,7 +105,7 @@ where
     dyn AnyDivergence: Divergence<T>,
 {
     let start = Instant::now();
-    let solution = Divergence::<T>::evaluate(&*metric.divergence, a, b, request)?;
+    let solution: Solution<T> = Divergence::<T>::evaluate(&*metric.divergence, a, b, request)?;
     let seconds = start.elapsed().as_secs_f64();
     if !solution.value.is_finite() {
         let message = format!(

@@ -6,7 +6,7 @@ use kd2m::Error;
 use kd2m_ot::{OtError, Solution, Status, divergence::registry::Form, precision};
 use serde_json::{Map, Value, json};
 
-use super::{Answer, inputs::Sample, metrics::Metric};
+use super::{answer::Answer, inputs::Sample, metrics::Metric};
 use crate::output::show as print;
 
 /// What was compared.

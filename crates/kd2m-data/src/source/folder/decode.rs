@@ -6,11 +6,14 @@ use std::path::Path;
 use image::imageops::FilterType;
 use image::{ColorType, DynamicImage, ImageFormat, ImageReader};
 
-use super::{Size, jpeg};
+use super::jpeg;
 use crate::DataError;
 
 /// No photograph has more bytes; some are held in memory while they are decoded.
 const MOST_BYTES: u64 = 256 << 20;
+
+/// Height and width.
+pub(super) type Size = (u32, u32);
 
 /// A decoded image.
 pub(super) struct Picture {

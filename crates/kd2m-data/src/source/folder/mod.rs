@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use crate::dataset::Description;
-use crate::registry::Entry;
+use crate::entry::Entry;
 use crate::{Augment, DataError, Dataset, Samples};
-use decode::{Picture, decode};
+use decode::{Picture, Size, decode};
 use walk::{Omitted, name_of};
 
 pub(crate) const ENTRY: Entry = Entry {
@@ -25,9 +25,6 @@ pub(crate) const ENTRY: Entry = Entry {
     takes_path: true,
     load,
 };
-
-/// Height and width.
-type Size = (u32, u32);
 
 fn load(spec: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
     let (path, size) = parse(spec);

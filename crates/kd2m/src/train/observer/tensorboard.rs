@@ -10,8 +10,14 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::record::{EpochRecord, SplitRecord};
-use crate::{Error, files};
+use super::{Event, Observer};
+use crate::{
+    Error, files,
+    train::{
+        record::{EpochRecord, SplitRecord},
+        run::Training,
+    },
+};
 
 /// TensorBoard reads every file whose name holds `tfevents`.
 pub const NAME: &str = "events.out.tfevents.kd2m";
@@ -20,12 +26,29 @@ const VERSION: &str = "brain.Event:2";
 /// Where the first event's time stands: behind length, checksum and the field's tag.
 const FIRST_TIME: std::ops::Range<usize> = 13..21;
 
-/// Brings the event file of a folder to this history. What is there already is kept and added to, so that a TensorBoard that
-/// watches sees it grow; a file of another history (the run went back to a checkpoint) is replaced.
+/// Writes it after every epoch.
+struct EventFile {
+    folder: PathBuf,
+}
+
+/// Of every network, unless the options say otherwise.
 ///
 /// # Errors
-/// The disk.
-pub fn write(folder: &Path, history: &[EpochRecord]) -> Result<(), Error> {
+/// None.
+pub fn observe<'a>(training: Training<'a>) -> Result<Option<Box<dyn Observer + 'a>>, Error> {
+    let file = || Box::new(EventFile { folder: training.place.to_owned() }) as Box<dyn Observer>;
+    Ok(training.run.options.tensorboard.then(file))
+}
+
+impl Observer for EventFile {
+    fn event(&mut self, event: &mut Event) -> Result<(), Error> {
+        if let Event::Epoch { history, .. } = event { write(&self.folder, history) } else { Ok(()) }
+    }
+}
+
+/// Brings the event file of a folder to this history. What is there already is kept and added to, so that a TensorBoard that
+/// watches sees it grow; a file of another history (the run went back to a checkpoint) is replaced.
+fn write(folder: &Path, history: &[EpochRecord]) -> Result<(), Error> {
     let path = folder.join(NAME);
     let old = fs::read(&path).unwrap_or_default();
     let start = first_time(&old).unwrap_or_else(now);

@@ -1,0 +1,50 @@
+//! What graphs and weights both speak of: a node, and the tensors that it needs.
+
+use serde::{Deserialize, Serialize};
+
+/// Index of a node in its graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct NodeId(pub usize);
+
+/// What a tensor of a network is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Of a convolution or a linear layer.
+    Weight,
+    Bias,
+    /// γ of a batch norm.
+    Scale,
+    /// β of a batch norm.
+    Shift,
+    RunningMean,
+    RunningVariance,
+}
+
+impl Role {
+    /// Running statistics are state, not parameters.
+    pub fn is_trained(self) -> bool {
+        !matches!(self, Role::RunningMean | Role::RunningVariance)
+    }
+}
+
+/// A tensor that a graph needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParameterSpec {
+    /// PyTorch's key, e.g. `layer1.0.conv1.weight`.
+    pub key: String,
+    pub node: NodeId,
+    pub shape: Vec<usize>,
+    pub role: Role,
+}
+
+impl ParameterSpec {
+    /// Number of values.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Never: no axis is zero.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

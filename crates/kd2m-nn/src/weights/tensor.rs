@@ -1,0 +1,35 @@
+//! Tensors by name, on the host.
+
+use std::collections::BTreeMap;
+
+/// A tensor on the host, row-major.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NamedTensor {
+    pub shape: Vec<usize>,
+    pub values: Vec<f32>,
+}
+
+/// Whole numbers below 2²⁰ a value: an f32 counts exactly up to 2²⁴ only.
+const COUNT_BITS: u32 = 20;
+
+impl NamedTensor {
+    /// A count, exact below 2⁴⁴, as `[2]`: ⌊count / 2²⁰⌋ and the rest.
+    pub fn of_count(count: u64) -> Self {
+        let values = vec![(count >> COUNT_BITS) as f32, (count & ((1 << COUNT_BITS) - 1)) as f32];
+        Self { shape: vec![2], values }
+    }
+
+    /// The count that [`of_count`](Self::of_count) wrote, or one of a single value, as kd2m wrote them before; `None` for anything
+    /// that counts nothing.
+    pub fn count(&self) -> Option<u64> {
+        let whole = |x: f32| (x >= 0.0 && x.fract() == 0.0 && x < (1u64 << 40) as f32).then_some(x as u64);
+        match self.values[..] {
+            [count] => whole(count),
+            [high, low] => Some((whole(high)? << COUNT_BITS) + whole(low)?),
+            _ => None,
+        }
+    }
+}
+
+/// Tensors by key.
+pub type Weights = BTreeMap<String, NamedTensor>;

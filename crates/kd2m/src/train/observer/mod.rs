@@ -1,0 +1,72 @@
+//! Who follows a run: a bar, a log, the files beside the weights, a test. All of them hear one [`Event`] type; which of them a
+//! network has says [`super::run`].
+
+use std::collections::BTreeMap;
+
+use kd2m_nn::Weights;
+
+use super::record::EpochRecord;
+use crate::{Error, engine::Engine, objective::Objective};
+
+pub mod jsonl;
+pub mod tensorboard;
+
+/// What happens during a run.
+pub enum Event<'a> {
+    /// Training of one network begins; `images` is the work ahead in training images.
+    Started { what: &'a str, epochs: usize, images: usize },
+    /// So many training images are done.
+    Progress { images: usize },
+    /// A network was evaluated on the validation split after `epoch`, counted from 1. The engine holds the `weights` that were
+    /// evaluated; who measures more of them adds it to `bounds`, which join the epoch's record.
+    Evaluated {
+        epoch: usize,
+        engine: &'a mut dyn Engine,
+        weights: &'a Weights,
+        /// Has the learned parts.
+        objective: &'a mut Objective,
+        bounds: &'a mut BTreeMap<String, f64>,
+    },
+    /// An epoch ended. `record` is the last of `history`, which begins with the network's first epoch, also where the run goes on
+    /// from a checkpoint: what an earlier process wrote of later epochs is void.
+    Epoch { what: &'a str, record: &'a EpochRecord, history: &'a [EpochRecord] },
+    /// Training of one network ended.
+    Finished { what: &'a str },
+    /// Something a person should know who follows the run.
+    Note(String),
+    /// What was chosen for the user; to be said even where progress is not shown.
+    Notice(String),
+    /// What may be other than meant.
+    Warning(String),
+}
+
+/// Listens to a run.
+pub trait Observer {
+    /// Hears what happens.
+    ///
+    /// # Errors
+    /// What must not be lost, as a line of `metrics.jsonl` on a full disk: the run ends with it. Who only shows something returns none.
+    fn event(&mut self, event: &mut Event) -> Result<(), Error>;
+}
+
+impl<O: Observer + ?Sized> Observer for &mut O {
+    fn event(&mut self, event: &mut Event) -> Result<(), Error> {
+        (**self).event(event)
+    }
+}
+
+/// Several, who hear everything one after another, up to the first that ends the run.
+impl Observer for Vec<Box<dyn Observer + '_>> {
+    fn event(&mut self, event: &mut Event) -> Result<(), Error> {
+        self.iter_mut().try_for_each(|observer| observer.event(event))
+    }
+}
+
+/// Hears nothing.
+pub struct Silent;
+
+impl Observer for Silent {
+    fn event(&mut self, _: &mut Event) -> Result<(), Error> {
+        Ok(())
+    }
+}

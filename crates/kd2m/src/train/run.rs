@@ -1,0 +1,75 @@
+//! What a run is made of, beside its configuration, and what its networks are trained from. The defaults of [`RunOptions`], with the
+//! list of observers, stand in [`crate::observers`].
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use kd2m_nn::Weights;
+
+use super::{
+    folder::{Existing, RunFolder},
+    observer::Observer,
+    setup::Setup,
+};
+use crate::{Config, Error, config::ArmConfig, device::DeviceChoice};
+
+/// What a command line says beside the configuration.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    pub out: Option<PathBuf>,
+    pub device: DeviceChoice,
+    /// 0: one a core.
+    pub threads: usize,
+    pub existing: Existing,
+    pub allow_weak_teacher: bool,
+    /// Leave the arm `none` out.
+    pub no_baseline: bool,
+    /// Compute the teacher's outputs again in every step.
+    pub no_teacher_cache: bool,
+    /// Where they are remembered when the configuration names no folder; by default in the run folder, until the run ends.
+    pub teacher_cache: Option<PathBuf>,
+    /// Event files for TensorBoard beside the metrics.
+    pub tensorboard: bool,
+    /// Least time between two checkpoints of a network.
+    pub checkpoint_interval: Duration,
+    /// Who follows each network, after the observer that the run was given; by default [`crate::observers::OBSERVERS`].
+    pub observers: Vec<Observe>,
+}
+
+/// A run at work: what its teacher (`teach.rs`) and its students (`student.rs`) are trained from.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    pub config: &'a Config,
+    pub setup: &'a Setup,
+    pub folder: &'a RunFolder,
+    pub options: &'a RunOptions,
+}
+
+/// One network that is about to be trained.
+#[derive(Clone, Copy)]
+pub struct Training<'a> {
+    pub run: Run<'a>,
+    /// Its folder.
+    pub place: &'a Path,
+    /// Arm and teacher, where it is a student.
+    pub student: Option<(&'a ArmConfig, &'a Weights)>,
+}
+
+/// Makes an observer of one network; none where it has nothing to do there.
+pub type Observe = for<'a> fn(Training<'a>) -> Result<Option<Box<dyn Observer + 'a>>, Error>;
+
+impl<'a> Training<'a> {
+    /// `first` and the observers that the options name.
+    ///
+    /// # Errors
+    /// What one of them needs and does not get.
+    pub fn observers(self, first: &'a mut dyn Observer) -> Result<Vec<Box<dyn Observer + 'a>>, Error> {
+        let mut all: Vec<Box<dyn Observer + 'a>> = vec![Box::new(first)];
+        for observe in &self.run.options.observers {
+            all.extend(observe(self)?);
+        }
+        Ok(all)
+    }
+}
