@@ -41,4 +41,13 @@ impl<'a, T: Real> Rounded<'a, T> {
             }
         }
     }
+
+    /// A factor f and an offset o such that no true cost of row i is below f·c − o: looser than [`Rounded::bound`], and linear, so that
+    /// a row is looked through without branches.
+    pub fn at_least(&self, i: usize) -> (f64, f64) {
+        match self.ground {
+            Ground::Squared => (1.0 - self.relative, self.absolute[i]),
+            Ground::Distance => (1.0 - (2.0 * self.relative).sqrt() - 2.0 * self.relative, self.absolute[i].sqrt()),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::tree::Tree;
+use super::{least_reduced_cost, tree::Tree};
 use crate::{
     real::Real,
     solution::Potentials,
@@ -55,8 +55,10 @@ impl<'p, 'r, T: Real, C: Costs> Known<'p, 'r, T, C> {
         let rounded = self.problem.rounded;
         let pi = tree.pi_source(i);
         let mut best = (0.0, None);
-        for (j, (c, pi_sink)) in rounded.row(i).iter().zip(tree.pi_sinks()).enumerate() {
-            let c = c.wide();
+        let (factor, offset) = rounded.at_least(i);
+        let (row, sinks) = (rounded.row(i), tree.pi_sinks());
+        for j in Below::new(row, sinks, factor, offset - pi) {
+            let (c, pi_sink) = (row[j].wide(), sinks[j]);
             if c - rounded.bound(i, c) - pi_sink >= -pi {
                 continue;
             }
@@ -77,11 +79,14 @@ impl<'p, 'r, T: Real, C: Costs> Known<'p, 'r, T, C> {
         let rounded = self.problem.rounded;
         let mut u = Vec::with_capacity(n);
         for i in 0..n {
-            let mut least = f64::INFINITY;
-            for (j, (c, v)) in rounded.row(i).iter().zip(&v).enumerate() {
-                let c = c.wide();
-                if c - rounded.bound(i, c) - v < least {
-                    least = least.min(self.cost(i, j) - v);
+            let (row, (factor, offset)) = (rounded.row(i), rounded.at_least(i));
+            // The nearest as rounded first: few others can be below its exact cost.
+            let nearest = least_reduced_cost(row, &v, 0.0, f64::INFINITY);
+            let mut least = nearest.map_or(f64::INFINITY, |(_, j)| self.cost(i, j) - v[j]);
+            for j in Below::new(row, &v, factor, least + offset) {
+                let c = row[j].wide();
+                if c - rounded.bound(i, c) - v[j] < least {
+                    least = least.min(self.cost(i, j) - v[j]);
                 }
             }
             u.push(least);
@@ -105,5 +110,63 @@ impl<'p, 'r, T: Real, C: Costs> Known<'p, 'r, T, C> {
         }
         gap += (2.0 * self.problem.exact.relative_error() + f64::EPSILON) * value.abs();
         super::Proof { potentials: Potentials { u, v }, value, gap }
+    }
+}
+
+/// The columns of a row with `factor · c_j − v_j < limit`: sixteen at a time are passed by without a branch for each.
+struct Below<'a, T> {
+    row: &'a [T],
+    v: &'a [f64],
+    factor: f64,
+    limit: f64,
+    /// The next column, and where the stretch that is known to hold one ends.
+    at: usize,
+    known_to: usize,
+}
+
+impl<'a, T: Real> Below<'a, T> {
+    fn new(row: &'a [T], v: &'a [f64], factor: f64, limit: f64) -> Self {
+        Self { row, v, factor, limit, at: 0, known_to: 0 }
+    }
+}
+
+impl<T: Real> Iterator for Below<'_, T> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        const LANES: usize = 16;
+        while self.at < self.row.len() {
+            if self.at >= self.known_to {
+                let end = (self.at + LANES).min(self.row.len());
+                let lanes = self.row[self.at..end].iter().zip(&self.v[self.at..end]);
+                if !lanes.fold(false, |any, (c, v)| any | (self.factor * c.wide() - v < self.limit)) {
+                    self.at = end;
+                    continue;
+                }
+                self.known_to = end;
+            }
+            let j = self.at;
+            self.at += 1;
+            if self.factor * self.row[j].wide() - self.v[j] < self.limit {
+                return Some(j);
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_column_below_is_found_and_no_other() {
+        let row: Vec<f32> = (0..77).map(|k| ((k * 37) % 29) as f32).collect();
+        let v: Vec<f64> = (0..77).map(|k| f64::from((k * 11) % 7)).collect();
+        for limit in [-10.0, 0.0, 3.0, 100.0] {
+            let found: Vec<usize> = Below::new(&row, &v, 0.5, limit).collect();
+            let plain: Vec<usize> = (0..77).filter(|&j| 0.5 * f64::from(row[j]) - v[j] < limit).collect();
+            assert_eq!(found, plain);
+        }
     }
 }
