@@ -42,12 +42,14 @@ impl<'a, T: Real> Rounded<'a, T> {
         }
     }
 
-    /// A factor f and an offset o such that no true cost of row i is below f·c − o: looser than [`Rounded::bound`], and linear, so that
-    /// a row is looked through without branches.
-    pub fn at_least(&self, i: usize) -> (f64, f64) {
+    /// How far any entry of row i may be off whose costs go up to `largest`.
+    pub fn at_most(&self, i: usize, largest: f64) -> f64 {
         match self.ground {
-            Ground::Squared => (1.0 - self.relative, self.absolute[i]),
-            Ground::Distance => (1.0 - (2.0 * self.relative).sqrt() - 2.0 * self.relative, self.absolute[i].sqrt()),
+            Ground::Squared => self.absolute[i] + self.relative * largest,
+            // √(p + q) ≤ √p + √q, whatever the entry.
+            Ground::Distance => {
+                self.absolute[i].sqrt() + ((2.0 * self.relative).sqrt() + 2.0 * self.relative) * largest
+            }
         }
     }
 }

@@ -121,7 +121,7 @@ impl<R: Rows> Kernel for Check<'_, R> {
 
 /// The columns with `c_j − v_j` up to a limit.
 #[inline(always)]
-fn up_to<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64], limit: f64, found: &mut Vec<usize>) {
+pub fn up_to<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64], limit: f64, found: &mut Vec<usize>) {
     found.clear();
     let (chunks, tail) = row.as_chunks::<LANES>();
     let (v_chunks, v_tail) = v.as_chunks::<LANES>();

@@ -3,22 +3,35 @@
 
 use std::collections::HashMap;
 
-use super::{least_reduced_cost, tree::Tree};
+use super::tree::Tree;
 use crate::{
+    isa::{Isa, Kernel, Simd},
     real::Real,
     solution::Potentials,
-    solver::{costs::Costs, transport::Problem},
+    solver::{
+        assignment::certificate::{least_reduced, up_to},
+        costs::Costs,
+        transport::Problem,
+    },
 };
 
 /// The exact costs that were asked for.
 pub struct Known<'p, 'r, T: Real, C> {
     problem: &'p Problem<'p, 'r, T, C>,
     costs: HashMap<(u32, u32), f64>,
+    isa: Isa,
+    /// How far any entry of a row can be off.
+    offsets: Vec<f64>,
+    /// Columns in question: a buffer.
+    near: Vec<usize>,
 }
 
 impl<'p, 'r, T: Real, C: Costs> Known<'p, 'r, T, C> {
     pub fn new(problem: &'p Problem<'p, 'r, T, C>) -> Self {
-        Self { problem, costs: HashMap::new() }
+        let rounded = problem.rounded;
+        let largest = |i: usize| rounded.row(i).iter().fold(0.0, |most: f64, c| most.max(c.wide().abs()));
+        let offsets = (0..problem.exact.shape().0).map(|i| rounded.at_most(i, largest(i))).collect();
+        Self { problem, costs: HashMap::new(), isa: Isa::detect(), offsets, near: Vec::new() }
     }
 
     /// The exact cost of a pair.
@@ -55,9 +68,10 @@ impl<'p, 'r, T: Real, C: Costs> Known<'p, 'r, T, C> {
         let rounded = self.problem.rounded;
         let pi = tree.pi_source(i);
         let mut best = (0.0, None);
-        let (factor, offset) = rounded.at_least(i);
         let (row, sinks) = (rounded.row(i), tree.pi_sinks());
-        for j in Below::new(row, sinks, factor, offset - pi) {
+        let mut near = std::mem::take(&mut self.near);
+        self.isa.run(Near { row, v: sinks, limit: self.offsets[i] - pi, found: &mut near });
+        for &j in &near {
             let (c, pi_sink) = (row[j].wide(), sinks[j]);
             if c - rounded.bound(i, c) - pi_sink >= -pi {
                 continue;
@@ -69,6 +83,7 @@ impl<'p, 'r, T: Real, C: Costs> Known<'p, 'r, T, C> {
                 best = (reduced, Some((j, cost)));
             }
         }
+        self.near = near;
         best.1
     }
 
@@ -79,16 +94,13 @@ impl<'p, 'r, T: Real, C: Costs> Known<'p, 'r, T, C> {
         let rounded = self.problem.rounded;
         let mut u = Vec::with_capacity(n);
         for i in 0..n {
-            let (row, (factor, offset)) = (rounded.row(i), rounded.at_least(i));
-            // The nearest as rounded first: few others can be below its exact cost.
-            let nearest = least_reduced_cost(row, &v, 0.0, f64::INFINITY);
-            let mut least = nearest.map_or(f64::INFINITY, |(_, j)| self.cost(i, j) - v[j]);
-            for j in Below::new(row, &v, factor, least + offset) {
-                let c = row[j].wide();
-                if c - rounded.bound(i, c) - v[j] < least {
-                    least = least.min(self.cost(i, j) - v[j]);
-                }
-            }
+            let row = rounded.row(i);
+            // Whatever is further off than both can be wrong is no nearer.
+            let limit = self.isa.run(Least { row, v: &v }) + 2.0 * self.offsets[i];
+            let mut near = std::mem::take(&mut self.near);
+            self.isa.run(Near { row, v: &v, limit, found: &mut near });
+            let least = near.iter().fold(f64::INFINITY, |least, &j| least.min(self.cost(i, j) - v[j]));
+            self.near = near;
             u.push(least);
         }
         let empty: Vec<usize> = (0..v.len()).filter(|&j| !v[j].is_finite()).collect();
@@ -113,60 +125,34 @@ impl<'p, 'r, T: Real, C: Costs> Known<'p, 'r, T, C> {
     }
 }
 
-/// The columns of a row with `factor · c_j − v_j < limit`: sixteen at a time are passed by without a branch for each.
-struct Below<'a, T> {
+/// The columns of a row with `c_j − v_j` up to a limit.
+struct Near<'a, T> {
     row: &'a [T],
     v: &'a [f64],
-    factor: f64,
     limit: f64,
-    /// The next column, and where the stretch that is known to hold one ends.
-    at: usize,
-    known_to: usize,
+    found: &'a mut Vec<usize>,
 }
 
-impl<'a, T: Real> Below<'a, T> {
-    fn new(row: &'a [T], v: &'a [f64], factor: f64, limit: f64) -> Self {
-        Self { row, v, factor, limit, at: 0, known_to: 0 }
+impl<T: Real> Kernel for Near<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, simd: S) {
+        up_to(simd, self.row, self.v, self.limit, self.found);
     }
 }
 
-impl<T: Real> Iterator for Below<'_, T> {
-    type Item = usize;
-
-    fn next(&mut self) -> Option<usize> {
-        const LANES: usize = 16;
-        while self.at < self.row.len() {
-            if self.at >= self.known_to {
-                let end = (self.at + LANES).min(self.row.len());
-                let lanes = self.row[self.at..end].iter().zip(&self.v[self.at..end]);
-                if !lanes.fold(false, |any, (c, v)| any | (self.factor * c.wide() - v < self.limit)) {
-                    self.at = end;
-                    continue;
-                }
-                self.known_to = end;
-            }
-            let j = self.at;
-            self.at += 1;
-            if self.factor * self.row[j].wide() - self.v[j] < self.limit {
-                return Some(j);
-            }
-        }
-        None
-    }
+/// The least `c_j − v_j` of a row.
+struct Least<'a, T> {
+    row: &'a [T],
+    v: &'a [f64],
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl<T: Real> Kernel for Least<'_, T> {
+    type Output = f64;
 
-    #[test]
-    fn every_column_below_is_found_and_no_other() {
-        let row: Vec<f32> = (0..77).map(|k| ((k * 37) % 29) as f32).collect();
-        let v: Vec<f64> = (0..77).map(|k| f64::from((k * 11) % 7)).collect();
-        for limit in [-10.0, 0.0, 3.0, 100.0] {
-            let found: Vec<usize> = Below::new(&row, &v, 0.5, limit).collect();
-            let plain: Vec<usize> = (0..77).filter(|&j| 0.5 * f64::from(row[j]) - v[j] < limit).collect();
-            assert_eq!(found, plain);
-        }
+    #[inline(always)]
+    fn call<S: Simd>(self, simd: S) -> f64 {
+        least_reduced(simd, self.row, self.v)
     }
 }
