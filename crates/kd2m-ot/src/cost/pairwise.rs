@@ -256,7 +256,9 @@ impl<T: Real> Pairwise<T> {
             }
             // What the separable part can have rounded: sums of d products of norms up to these.
             let reach = (self.x_norms[i].wide().sqrt() + self.largest_y) / self.scale + shift;
-            *absolute = rounding + 4.0 * super::anew::relative_error(self.d) * reach * reach;
+            // An entry below the smallest number of `T` is gone altogether.
+            let vanished = T::min_positive_value().wide();
+            *absolute = rounding + 4.0 * super::anew::relative_error(self.d) * reach * reach + vanished;
         });
         absolute
     }

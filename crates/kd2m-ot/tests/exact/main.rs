@@ -92,6 +92,20 @@ fn far_samples_that_both_sides_share_cost_nothing() {
     }
 }
 
+/// Squared, these are below the smallest number of single precision.
+#[test]
+fn features_whose_squares_vanish_are_matched_under_any_marginals() {
+    for seed in 0..40 {
+        // Sizes that differ, and weights.
+        let mut problem = Problem::of(if seed % 2 == 0 { 3 * seed } else { 5 * seed + 1 }, 12, true);
+        let largest = problem.x.iter().chain(&problem.y).fold(0.0, |most: f64, x| most.max(x.abs())).max(1e-30);
+        for x in problem.x.iter_mut().chain(&mut problem.y) {
+            *x = f64::from((*x / largest * 1e-27) as f32);
+        }
+        assert!(judge::<f32>(&problem), "{}", problem.what);
+    }
+}
+
 /// One step of a training batch: a class that collapsed far from the others.
 #[test]
 fn the_wrappers_and_w1_are_as_exact() {
