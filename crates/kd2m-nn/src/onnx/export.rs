@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     graph::{Graph, Node, NodeId, Shape},
-    layer::{Layer, Pool},
+    layer::Tensor as LayerTensor,
     weights::Weights,
 };
 
@@ -72,89 +72,9 @@ struct Export<'a> {
     constants: Vec<Tensor>,
 }
 
-impl Export<'_> {
-    fn layer(&mut self, id: NodeId, node: &Node) {
-        let inputs: Vec<String> = node.inputs.iter().map(|i| self.value_name(*i)).collect();
-        let x = inputs.first().cloned().unwrap_or_default();
-        let output = self.value_name(id);
-        let name = &node.name;
-        let key = |suffix: &str| format!("{name}.{suffix}");
-        match &node.layer {
-            Layer::Input => {}
-            Layer::Normalise { mean, std } => {
-                let (means, stds, centred) = (key("mean"), key("std"), key("centred"));
-                let shape = [mean.len(), 1, 1];
-                self.constants.extend([floats(&means, &shape, mean), floats(&stds, &shape, std)]);
-                self.push(&centred, "Sub", vec![x, means], &centred, vec![]);
-                self.push(name, "Div", vec![centred, stds], &output, vec![]);
-            }
-            Layer::Conv(c) => {
-                let attributes = vec![
-                    ints("kernel_shape", &c.kernel),
-                    ints("strides", &c.stride),
-                    pads(c.padding),
-                    ints("dilations", &c.dilation),
-                    int("group", c.groups),
-                ];
-                let mut inputs = vec![x, key("weight")];
-                inputs.extend(c.bias.then(|| key("bias")));
-                self.push(name, "Conv", inputs, &output, attributes);
-            }
-            Layer::BatchNorm(b) => {
-                let inputs = vec![x, key("weight"), key("bias"), key("running_mean"), key("running_var")];
-                // ONNX counts momentum as the weight of the old statistics.
-                let attributes = vec![float("epsilon", b.eps), float("momentum", 1.0 - b.momentum)];
-                self.push(name, "BatchNormalization", inputs, &output, attributes);
-            }
-            Layer::Linear(l) => {
-                let mut inputs = vec![x, key("weight")];
-                inputs.extend(l.bias.then(|| key("bias")));
-                self.push(name, "Gemm", inputs, &output, vec![int("transB", 1)]);
-            }
-            Layer::Relu => self.push(name, "Relu", inputs, &output, vec![]),
-            Layer::Relu6 => {
-                let (low, high) = (key("min"), key("max"));
-                self.constants.extend([floats(&low, &[], &[0.0]), floats(&high, &[], &[6.0])]);
-                self.push(name, "Clip", vec![x, low, high], &output, vec![]);
-            }
-            Layer::Add => self.push(name, "Add", inputs, &output, vec![]),
-            Layer::Concat => self.push(name, "Concat", inputs, &output, vec![int("axis", 1)]),
-            Layer::Slice { start, len } => {
-                let (starts, ends, axes) = (key("starts"), key("ends"), key("axes"));
-                self.constants.extend([
-                    integers(&starts, &[*start as i64]),
-                    integers(&ends, &[(start + len) as i64]),
-                    integers(&axes, &[1]),
-                ]);
-                self.push(name, "Slice", vec![x, starts, ends, axes], &output, vec![]);
-            }
-            Layer::MaxPool(pool) => self.push(name, "MaxPool", inputs, &output, window(pool)),
-            Layer::AvgPool(pool) => {
-                let mut attributes = window(pool);
-                attributes.push(int("count_include_pad", 1));
-                self.push(name, "AveragePool", inputs, &output, attributes);
-            }
-            Layer::GlobalAvgPool => {
-                let pooled = key("pooled");
-                self.push(name, "GlobalAveragePool", inputs, &pooled, vec![]);
-                self.push(&key("flatten"), "Flatten", vec![pooled], &output, vec![int("axis", 1)]);
-            }
-            Layer::Flatten => self.push(name, "Flatten", inputs, &output, vec![int("axis", 1)]),
-            Layer::ChannelShuffle { groups } => self.shuffle(name, x, &output, *groups, node.shape),
-        }
-    }
-
-    /// Channels seen as a table of groups, transposed, and read as a row again.
-    fn shuffle(&mut self, name: &str, x: String, output: &str, groups: usize, shape: Shape) {
-        let [table, row, grouped, swapped] = ["table", "row", "grouped", "swapped"].map(|s| format!("{name}.{s}"));
-        let positions = &axes(shape)[1..];
-        let head = [-1, groups as i64, (shape.channels() / groups) as i64];
-        let order: Vec<usize> = [0, 2, 1].into_iter().chain(3..3 + positions.len()).collect();
-        self.constants.push(integers(&table, &[&head, positions].concat()));
-        self.constants.push(integers(&row, &[&[-1, shape.channels() as i64], positions].concat()));
-        self.push(&grouped, "Reshape", vec![x, table], &grouped, vec![]);
-        self.push(&swapped, "Transpose", vec![grouped], &swapped, vec![ints("perm", &order)]);
-        self.push(name, "Reshape", vec![swapped, row], output, vec![]);
+impl<'a> Export<'a> {
+    fn layer(&mut self, id: NodeId, node: &'a Node) {
+        node.layer.write(&mut Writer { export: self, id, node });
     }
 
     /// Values are called like their nodes, but for the file's own three names.
@@ -168,12 +88,85 @@ impl Export<'_> {
             _ => name.clone(),
         }
     }
+}
 
-    fn push(&mut self, name: &str, operator: &str, input: Vec<String>, output: &str, attribute: Vec<Attribute>) {
-        self.nodes.push(NodeProto {
+/// What a layer writes its operators with.
+pub(crate) struct Writer<'w, 'a> {
+    export: &'w mut Export<'a>,
+    id: NodeId,
+    node: &'a Node,
+}
+
+impl Writer<'_, '_> {
+    /// The layer's name.
+    pub fn name(&self) -> String {
+        self.node.name.clone()
+    }
+
+    /// A name within the layer, as those of its tensors are.
+    pub fn key(&self, suffix: &str) -> String {
+        format!("{}.{suffix}", self.node.name)
+    }
+
+    /// The values that the layer reads.
+    pub fn inputs(&self) -> Vec<String> {
+        self.node.inputs.iter().map(|id| self.export.value_name(*id)).collect()
+    }
+
+    /// The first of them.
+    pub fn input(&self) -> String {
+        self.inputs().into_iter().next().unwrap_or_default()
+    }
+
+    /// The first of them, and the layer's tensors.
+    pub fn input_and(&self, tensors: Vec<LayerTensor>) -> Vec<String> {
+        let tensors = tensors.into_iter().map(|(suffix, ..)| self.key(suffix));
+        std::iter::once(self.input()).chain(tensors).collect()
+    }
+
+    /// The value that the layer gives.
+    pub fn output(&self) -> String {
+        self.export.value_name(self.id)
+    }
+
+    /// The sizes of one sample of its output.
+    pub fn sizes(&self) -> Vec<i64> {
+        axes(self.node.shape)
+    }
+
+    /// Keeps numbers as a constant of the layer; its name.
+    pub fn floats(&mut self, suffix: &str, shape: &[usize], values: &[f32]) -> String {
+        let name = self.key(suffix);
+        self.export.constants.push(floats(&name, shape, values));
+        name
+    }
+
+    /// The same for a list of whole numbers.
+    pub fn integers(&mut self, suffix: &str, values: &[i64]) -> String {
+        let name = self.key(suffix);
+        self.export.constants.push(integers(&name, values));
+        name
+    }
+
+    /// An operator whose value only the layer itself reads; both have this name within the layer. The value's name.
+    pub fn part(&mut self, suffix: &str, operator: &str, input: Vec<String>, attributes: Vec<Attribute>) -> String {
+        let name = self.key(suffix);
+        self.push(name.clone(), operator, input, &name, attributes);
+        name
+    }
+
+    /// The operator that gives the layer's value, and has its name.
+    pub fn last(&mut self, operator: &str, input: Vec<String>, attributes: Vec<Attribute>) {
+        let (name, output) = (self.name(), self.output());
+        self.push(name, operator, input, &output, attributes);
+    }
+
+    /// Any operator.
+    pub fn push(&mut self, name: String, operator: &str, input: Vec<String>, output: &str, attribute: Vec<Attribute>) {
+        self.export.nodes.push(NodeProto {
             input,
             output: vec![output.to_owned()],
-            name: name.to_owned(),
+            name,
             op_type: operator.to_owned(),
             attribute,
             domain: String::new(),
@@ -181,24 +174,23 @@ impl Export<'_> {
     }
 }
 
-fn window(pool: &Pool) -> Vec<Attribute> {
-    vec![ints("kernel_shape", &pool.kernel), ints("strides", &pool.stride), pads(pool.padding)]
-}
-
-/// Begin of both axes, then their ends.
-fn pads([h, w]: [usize; 2]) -> Attribute {
+/// Zeros before height and width, then behind them.
+pub(crate) fn pads([h, w]: [usize; 2]) -> Attribute {
     ints("pads", &[h, w, h, w])
 }
 
-fn ints(name: &str, values: &[usize]) -> Attribute {
+/// An attribute that is a list of whole numbers.
+pub(crate) fn ints(name: &str, values: &[usize]) -> Attribute {
     let ints = values.iter().map(|v| *v as i64).collect();
     Attribute { name: name.to_owned(), ints, r#type: ATTRIBUTE_INTS, ..Attribute::default() }
 }
 
-fn int(name: &str, value: usize) -> Attribute {
+/// One that is a whole number.
+pub(crate) fn int(name: &str, value: usize) -> Attribute {
     Attribute { name: name.to_owned(), i: Some(value as i64), r#type: ATTRIBUTE_INT, ..Attribute::default() }
 }
 
-fn float(name: &str, value: f32) -> Attribute {
+/// One that is a number.
+pub(crate) fn float(name: &str, value: f32) -> Attribute {
     Attribute { name: name.to_owned(), f: Some(value), r#type: ATTRIBUTE_FLOAT, ..Attribute::default() }
 }

@@ -21,7 +21,7 @@ const OLDEST_OPSET: i64 = 7;
 
 /// What a value of the model is in the graph.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Flow {
+pub(crate) enum Flow {
     Node(NodeId),
     /// A vector in the graph, followed by so many axes of length one in ONNX until it is flattened.
     Pooled {
@@ -40,7 +40,7 @@ pub(super) enum Flow {
 }
 
 /// The graph that grows while the nodes are read.
-pub(super) struct Import {
+pub(crate) struct Import {
     pub builder: GraphBuilder,
     pub weights: Weights,
     pub constants: HashMap<String, Constant>,
@@ -60,7 +60,7 @@ pub(super) struct Import {
 }
 
 /// Graph and weights of a model.
-pub(super) fn model(model: Model) -> Result<(Graph, Weights), OnnxError> {
+pub(crate) fn model(model: Model) -> Result<(Graph, Weights), OnnxError> {
     let stages: Vec<(String, String)> = model
         .metadata_props
         .iter()
@@ -115,7 +115,7 @@ fn readers(graph: &GraphProto) -> HashMap<String, Vec<NodeProto>> {
 }
 
 /// An axis counted from 0; negative ones count from the end.
-pub(super) fn axis(given: i64, axes: usize) -> Result<usize, String> {
+pub(crate) fn axis(given: i64, axes: usize) -> Result<usize, String> {
     let at = if given < 0 { given.saturating_add(axes as i64) } else { given };
     usize::try_from(at)
         .ok()
@@ -249,6 +249,17 @@ impl Import {
         if let Some(name) = node.output.get(index) {
             self.flows.insert(name.clone(), flow);
         }
+    }
+
+    /// Gives the value of an operator under the name of a later one too, which is taken in.
+    ///
+    /// # Errors
+    /// An operator whose value no layer gives.
+    pub fn take_in(&mut self, node: &NodeProto, output: &str) -> Result<(), String> {
+        let flow = self.flow(&NodeProto { input: node.output.clone(), ..NodeProto::default() }, 0)?;
+        self.flows.insert(output.to_owned(), flow);
+        self.taken_in.insert(output.to_owned());
+        Ok(())
     }
 
     /// Adds a layer and binds the operator's first output to it.

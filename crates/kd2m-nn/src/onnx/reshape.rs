@@ -11,28 +11,21 @@ use super::{
 use crate::{graph::Shape, layer::Layer};
 
 impl Import {
-    pub fn flatten(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
-        let flow = self.flow(node, 0)?;
-        let given = attributes.int("axis")?.unwrap_or(1);
-        match axis(given, self.dims(flow).len() + 1)? {
-            1 => self.vector(node, flow),
-            _ => Err(format!("axis = {given} is not a layer, only 1 is")),
-        }
-    }
-
     /// One vector an image.
-    fn vector(&mut self, node: &NodeProto, flow: Flow) -> Result<(), String> {
+    pub fn vector(&mut self, node: &NodeProto, flow: Flow) -> Result<(), String> {
         match flow {
             Flow::Pooled { of, .. } => self.bind(node, Flow::Node(of)),
             Flow::Node(id) if matches!(self.builder.shape(id), Shape::Vector(_)) => self.bind(node, flow),
-            Flow::Node(_) => return self.unary(node, Layer::Flatten),
+            Flow::Node(_) => {
+                self.unary(node, Layer::Flatten)?;
+            }
             Flow::Grouped { .. } | Flow::Swapped { .. } => return Err("ends a channel shuffle halfway".to_owned()),
         }
         Ok(())
     }
 
     /// Trailing axes of length one are taken off: of a pooled map, or of a map of one position.
-    pub fn squeeze(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
+    pub fn squeeze(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
         let flow = self.flow(node, 0)?;
         let given = match attributes.ints("axes")? {
             Some(axes) => axes.to_vec(),
@@ -48,16 +41,18 @@ impl Import {
         match flow {
             Flow::Pooled { of, ones } if trailing && axes.len() < ones => {
                 self.bind(node, Flow::Pooled { of, ones: ones - axes.len() });
-                Ok(())
+                Ok(true)
             }
-            Flow::Pooled { ones, .. } if trailing && axes.len() == ones => self.vector(node, flow),
-            Flow::Node(_) if trailing && axes == [2, 3] && dims[1..] == [1, 1] => self.vector(node, flow),
+            Flow::Pooled { ones, .. } if trailing && axes.len() == ones => self.vector(node, flow).map(|()| true),
+            Flow::Node(_) if trailing && axes == [2, 3] && dims[1..] == [1, 1] => {
+                self.vector(node, flow).map(|()| true)
+            }
             _ => Err(format!("axes = {given:?}: only the places of a pooled map are squeezed")),
         }
     }
 
     /// To vectors; or, for a channel shuffle, to groups and back; or to what it was.
-    pub fn reshape(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
+    pub fn reshape(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
         let flow = self.flow(node, 0)?;
         let copies = !attributes.flag("allowzero", false)?;
         let name = node.input.get(1).ok_or("needs the new shape")?;
@@ -72,19 +67,19 @@ impl Import {
             (Flow::Swapped { of, groups }, _) if wanted == self.dims(Flow::Node(of)) => {
                 let name = self.name(node);
                 self.add(node, &name, Layer::ChannelShuffle { groups }, &[of]);
-                Ok(())
+                Ok(true)
             }
             (Flow::Swapped { .. } | Flow::Grouped { .. }, _) => refused(),
             (_, _) if wanted == held => {
                 self.bind(node, flow);
-                Ok(())
+                Ok(true)
             }
-            (_, [_]) => self.vector(node, flow),
+            (_, [_]) => self.vector(node, flow).map(|()| true),
             (Flow::Node(of), [groups, rest, places @ ..])
                 if groups.checked_mul(*rest) == Some(held[0]) && *places == held[1..] =>
             {
                 self.bind(node, Flow::Grouped { of, groups: *groups });
-                Ok(())
+                Ok(true)
             }
             _ => refused(),
         }
@@ -130,7 +125,7 @@ impl Import {
         Err(format!("{held:?} of an image to {} mixes images, or is no shape of theirs", shown()))
     }
 
-    pub fn transpose(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
+    pub fn transpose(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
         let flow = self.flow(node, 0)?;
         let axes = self.dims(flow).len() as i64 + 1;
         let order: Vec<i64> = match attributes.ints("perm")? {
@@ -143,72 +138,6 @@ impl Import {
             Flow::Grouped { of, groups } if order == swapped => self.bind(node, Flow::Swapped { of, groups }),
             _ => return Err(format!("perm = {order:?} is known within a channel shuffle only")),
         }
-        Ok(())
-    }
-
-    /// A run of channels; the places are attributes before opset 10.
-    pub fn slice(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
-        let x = self.input(node, 0)?;
-        let dims = self.dims(Flow::Node(x));
-        let mut list = |name: &str, index: usize| match attributes.ints(name)? {
-            Some(values) => Ok(Some(values.to_vec())),
-            None if node.input.get(index).is_some_and(|input| !input.is_empty()) => {
-                self.integers(node, index, name).map(Some)
-            }
-            None => Ok::<_, String>(None),
-        };
-        let (starts, ends) = (list("starts", 1)?.ok_or("needs starts")?, list("ends", 2)?.ok_or("needs ends")?);
-        let axes = list("axes", 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
-        let steps = list("steps", 4)?.unwrap_or_else(|| vec![1; starts.len()]);
-        let ([start], [end], [along], [step]) = (&starts[..], &ends[..], &axes[..], &steps[..]) else {
-            return Err(format!("along axes {axes:?}: only a run of channels is a layer"));
-        };
-        if axis(*along, dims.len() + 1)? != 1 || *step != 1 {
-            return Err(format!("along axis {along} in steps of {step}: only a run of channels is a layer"));
-        }
-        // Negative places count from the end; either may lie beyond.
-        let channels = dims[0] as i64;
-        let place = |at: i64| (if at < 0 { at.saturating_add(channels) } else { at }).clamp(0, channels) as usize;
-        let (start, end) = (place(*start), place(*end));
-        self.unary(node, Layer::Slice { start, len: end.saturating_sub(start) })
-    }
-
-    /// Each part is a slice; without sizes they are equal, with opset 18's `num_outputs` the last one may be smaller.
-    pub fn split(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
-        let x = self.input(node, 0)?;
-        let dims = self.dims(Flow::Node(x));
-        let along = attributes.int("axis")?.unwrap_or(0);
-        if axis(along, dims.len() + 1)? != 1 {
-            return Err(format!("axis = {along} is not a layer, only 1 is"));
-        }
-        let (channels, parts) = (dims[0], node.output.len().max(1));
-        let uneven = match attributes.int("num_outputs")? {
-            Some(count) if count != parts as i64 => return Err(format!("num_outputs = {count} for {parts} outputs")),
-            count => count.is_some(),
-        };
-        let sizes: Vec<usize> = match attributes.ints("split")? {
-            Some(sizes) => sizes.iter().map(|size| positive(*size, "a part")).collect::<Result<_, _>>()?,
-            None if node.input.get(1).is_some_and(|name| !name.is_empty()) => {
-                let sizes = self.integers(node, 1, "sizes")?;
-                sizes.iter().map(|size| positive(*size, "a part")).collect::<Result<_, _>>()?
-            }
-            None if uneven || channels.is_multiple_of(parts) => {
-                let part = channels.div_ceil(parts);
-                (0..parts).map(|i| part.min(channels.saturating_sub(i * part))).collect()
-            }
-            None => return Err(format!("{channels} channels in {parts} equal parts")),
-        };
-        if sizes.len() != parts || sizes.iter().try_fold(0_usize, |sum, size| sum.checked_add(*size)) != Some(channels)
-        {
-            return Err(format!("split = {sizes:?} of {channels} channels for {parts} outputs"));
-        }
-        let mut start = 0;
-        for (index, len) in sizes.into_iter().enumerate() {
-            let name = self.name(node);
-            let id = self.builder.push(&name, Layer::Slice { start, len }, &[x]);
-            self.bind_output(node, index, Flow::Node(id));
-            start += len;
-        }
-        Ok(())
+        Ok(true)
     }
 }
