@@ -2,14 +2,8 @@
 
 use std::fmt;
 
-use super::{
-    Layer,
-    kind::{Kind, Operator},
-};
-use crate::{
-    onnx::{attributes::Attributes, export::Writer, import::Import, proto::NodeProto},
-    shape::Shape,
-};
+use super::kind::{Kind, Operators};
+use crate::{onnx::writer::Writer, shape::Shape};
 
 /// The sum of two inputs of equal shape.
 pub(super) struct Add;
@@ -27,18 +21,10 @@ impl Kind for Add {
     }
 
     fn write(&self, onnx: &mut Writer) {
-        onnx.last("Add", onnx.inputs(), vec![]);
+        onnx.last("Add", onnx.inputs.clone(), vec![]);
     }
 }
 
-pub(super) const OPERATORS: &[Operator] = &[("Add", read)];
-
-fn read(import: &mut Import, node: &NodeProto, _: &mut Attributes) -> Result<bool, String> {
-    if import.reads_constant(node) {
-        return Ok(false);
-    }
-    let inputs = [import.input(node, 0)?, import.input(node, 1)?];
-    let name = import.name(node);
-    import.add(node, &name, Layer::Add, &inputs);
-    Ok(true)
-}
+/// With a constant it is no sum of branches.
+pub(super) const OPERATORS: &Operators<()> =
+    &[("Add", |operator| Ok((!operator.values.reads_constant(operator.node)).then_some(())))];

@@ -3,16 +3,14 @@
 use std::fmt;
 
 use super::{
-    Layer, Pool,
-    kind::{Kind, Operator},
+    Pool,
+    kind::{Kind, Operators},
     window,
 };
 use crate::{
     onnx::{
-        attributes::Attributes,
-        export::{Writer, int},
-        import::Import,
-        proto::NodeProto,
+        operator::Operator,
+        writer::{Writer, int},
     },
     shape::Shape,
 };
@@ -37,13 +35,13 @@ impl Kind for AvgPool<'_> {
     }
 }
 
-pub(super) const OPERATORS: &[Operator] = &[("AveragePool", read)];
+pub(super) const OPERATORS: &Operators<Pool> = &[("AveragePool", read)];
 
-fn read(import: &mut Import, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
-    let counts = attributes.flag("count_include_pad", false)?;
-    let pool = Pool::read(import, node, attributes)?;
+fn read(operator: &mut Operator) -> Result<Option<Pool>, String> {
+    let counts = operator.attributes.flag("count_include_pad", false)?;
+    let pool = Pool::read(operator)?;
     if pool.padding != [0; 2] && !counts {
         return Err("count_include_pad = 0 with padding is not a layer, only 1 is".to_owned());
     }
-    import.unary(node, Layer::AvgPool(pool))
+    Ok(Some(pool))
 }

@@ -4,16 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Layer,
-    kind::{Kind, Operator, Tensor, one},
-};
+use super::kind::{Kind, Operators, Tensor, one};
 use crate::{
     onnx::{
-        attributes::Attributes,
-        export::{Writer, float},
-        import::Import,
-        proto::NodeProto,
+        operator::Operator,
+        writer::{Writer, float},
     },
     parameter::Role,
     shape::Shape,
@@ -64,28 +59,22 @@ impl Kind for BatchNorm {
     fn write(&self, onnx: &mut Writer) {
         // ONNX counts momentum as the weight of the old statistics.
         let attributes = vec![float("epsilon", self.eps), float("momentum", 1.0 - self.momentum)];
-        onnx.last("BatchNormalization", onnx.input_and(self.tensors()), attributes);
+        onnx.last("BatchNormalization", onnx.input_and(self.tensors().iter().map(|tensor| tensor.0)), attributes);
     }
 }
 
-pub(super) const OPERATORS: &[Operator] = &[("BatchNormalization", read)];
+pub(super) const OPERATORS: &Operators<BatchNorm> = &[("BatchNormalization", read)];
 
-fn read(import: &mut Import, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
-    attributes.only("training_mode", 0, 0)?;
-    attributes.only("spatial", 1, 1)?;
-    if node.output.iter().skip(1).any(|name| !name.is_empty()) {
-        return Err("statistics of the batch as outputs are not a layer".to_owned());
-    }
-    let x = import.input(node, 0)?;
-    let channels = import.builder.shape(x).channels();
-    let name = import.name(node);
-    for (index, suffix) in ["weight", "bias", "running_mean", "running_var"].into_iter().enumerate() {
-        import.vector_weight(node, index + 1, &name, suffix, channels)?;
+fn read(operator: &mut Operator) -> Result<Option<BatchNorm>, String> {
+    operator.attributes.only("training_mode", 0, 0)?;
+    operator.attributes.only("spatial", 1, 1)?;
+    operator.sole_output("statistics of the batch as outputs are")?;
+    let channels = operator.shape(0)?.channels();
+    for (index, name) in ["weight", "bias", "running_mean", "running_var"].into_iter().enumerate() {
+        operator.keep_vector(name, index + 1, channels)?;
     }
     // Rounded, or 1 − 0.9 would not give back PyTorch's 0.1.
-    let momentum = ((1.0 - f64::from(attributes.float("momentum")?.unwrap_or(0.9))) * 1e6).round() / 1e6;
-    let eps = attributes.float("epsilon")?.unwrap_or(1e-5);
-    let norm = BatchNorm { channels, eps, momentum: momentum as f32 };
-    import.add(node, &name, Layer::BatchNorm(norm), &[x]);
-    Ok(true)
+    let momentum = ((1.0 - f64::from(operator.attributes.float("momentum")?.unwrap_or(0.9))) * 1e6).round() / 1e6;
+    let eps = operator.attributes.float("epsilon")?.unwrap_or(1e-5);
+    Ok(Some(BatchNorm { channels, eps, momentum: momentum as f32 }))
 }

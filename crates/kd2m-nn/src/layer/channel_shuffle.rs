@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use super::kind::{Kind, Operator, one};
+use super::kind::{Kind, Operators, one};
 use crate::{
-    onnx::export::{Writer, ints},
+    onnx::writer::{Writer, ints},
     shape::Shape,
 };
 
@@ -14,7 +14,7 @@ pub(super) struct ChannelShuffle {
 }
 
 /// None of its own: the importer meets it as a reshape, a transposition and a reshape (`onnx/reshape.rs`).
-pub(super) const OPERATORS: &[Operator] = &[];
+pub(super) const OPERATORS: &Operators<usize> = &[];
 
 impl Kind for ChannelShuffle {
     fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
@@ -32,7 +32,7 @@ impl Kind for ChannelShuffle {
 
     /// A table of groups, transposed, and read as a row again.
     fn write(&self, onnx: &mut Writer) {
-        let sizes = onnx.sizes();
+        let sizes = onnx.sizes.clone();
         let (channels, positions) = (sizes[0], &sizes[1..]);
         let head = [-1, self.groups as i64, channels / self.groups as i64];
         let order: Vec<usize> = [0, 2, 1].into_iter().chain(3..3 + positions.len()).collect();

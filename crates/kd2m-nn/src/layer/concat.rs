@@ -2,16 +2,12 @@
 
 use std::fmt;
 
-use super::{
-    Layer,
-    kind::{Kind, Operator, map},
-};
+use super::kind::{Kind, Operators, map};
 use crate::{
     onnx::{
-        attributes::Attributes,
-        export::{Writer, int},
-        import::{Flow, Import, axis},
-        proto::NodeProto,
+        operator::Operator,
+        values::axis,
+        writer::{Writer, int},
     },
     shape::Shape,
 };
@@ -37,20 +33,16 @@ impl Kind for Concat {
     }
 
     fn write(&self, onnx: &mut Writer) {
-        onnx.last("Concat", onnx.inputs(), vec![int("axis", 1)]);
+        onnx.last("Concat", onnx.inputs.clone(), vec![int("axis", 1)]);
     }
 }
 
-pub(super) const OPERATORS: &[Operator] = &[("Concat", read)];
+pub(super) const OPERATORS: &Operators<()> = &[("Concat", read)];
 
-fn read(import: &mut Import, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
-    let inputs = (0..node.input.len()).map(|i| import.input(node, i)).collect::<Result<Vec<_>, _>>()?;
-    let along = attributes.int("axis")?.ok_or("needs axis")?;
-    let axes = inputs.first().map_or(0, |id| import.dims(Flow::Node(*id)).len() + 1);
-    if axis(along, axes)? != 1 {
+fn read(operator: &mut Operator) -> Result<Option<()>, String> {
+    let along = operator.attributes.int("axis")?.ok_or("needs axis")?;
+    if axis(along, operator.dims()?.len() + 1)? != 1 {
         return Err(format!("axis = {along} is not a layer, only 1 is"));
     }
-    let name = import.name(node);
-    import.add(node, &name, Layer::Concat, &inputs);
-    Ok(true)
+    Ok(Some(()))
 }

@@ -5,18 +5,16 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Init, Layer,
-    kind::{Fan, Kind, Operator, Tensor, map},
+    init::{Fan, Init},
+    kind::{Kind, Operators, Tensor, map},
     window,
 };
 use crate::{
     onnx::{
-        attributes::Attributes,
-        export::{Writer, int, ints, pads},
-        import::Import,
-        operators::positive,
-        proto::NodeProto,
+        operator::Operator,
+        values::positive,
         window::Window,
+        writer::{Writer, int, ints, pads},
     },
     parameter::Role,
     shape::Shape,
@@ -133,24 +131,24 @@ impl Kind for Conv {
             ints("dilations", &self.dilation),
             int("group", self.groups),
         ];
-        onnx.last("Conv", onnx.input_and(self.tensors()), attributes);
+        onnx.last("Conv", onnx.input_and(self.tensors().iter().map(|tensor| tensor.0)), attributes);
     }
 }
 
-pub(super) const OPERATORS: &[Operator] = &[("Conv", read)];
+pub(super) const OPERATORS: &Operators<Conv> = &[("Conv", read)];
 
-fn read(import: &mut Import, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
-    let x = import.input(node, 0)?;
-    let (shape, weight) = import.floats(node, 1, "weight")?;
+fn read(operator: &mut Operator) -> Result<Option<Conv>, String> {
+    let (shape, weight) = operator.floats(1, "weight")?;
     let [outputs, inputs, height, width] = shape[..] else {
         return Err(format!("its weight {shape:?} is not that of a two-dimensional convolution"));
     };
-    let bias = import.optional_floats(node, 2, "bias")?;
+    let bias = operator.optional_floats(2, "bias")?;
     if bias.as_ref().is_some_and(|(shape, _)| *shape != [outputs]) {
         return Err(format!("its bias should be [{outputs}]"));
     }
-    let groups = positive(attributes.int("group")?.unwrap_or(1), "group")?;
-    let window = Window::take(attributes, Some([height, width]), import.map(node)?, false)?;
+    let groups = positive(operator.attributes.int("group")?.unwrap_or(1), "group")?;
+    let map = operator.map()?;
+    let window = Window::take(&mut operator.attributes, Some([height, width]), map, false)?;
     let conv = Conv {
         in_channels: inputs.checked_mul(groups).ok_or("too many groups")?,
         out_channels: outputs,
@@ -162,11 +160,9 @@ fn read(import: &mut Import, node: &NodeProto, attributes: &mut Attributes) -> R
         bias: bias.is_some(),
         init: Init::TorchDefault,
     };
-    let name = import.name(node);
-    import.weight(format!("{name}.weight"), &shape, weight);
+    operator.keep("weight", shape, weight);
     if let Some((shape, values)) = bias {
-        import.weight(format!("{name}.bias"), &shape, values);
+        operator.keep("bias", shape, values);
     }
-    import.add(node, &name, Layer::Conv(conv), &[x]);
-    Ok(true)
+    Ok(Some(conv))
 }

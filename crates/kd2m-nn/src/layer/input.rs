@@ -2,13 +2,13 @@
 
 use std::fmt;
 
-use super::kind::{Kind, Operator};
-use crate::{onnx::export::Writer, shape::Shape};
+use super::kind::{Kind, Operators};
+use crate::{onnx::writer::Writer, shape::Shape};
 
 /// Node 0, which a graph begins with; in ONNX it is the model's input and no operator.
 pub(super) struct Images;
 
-pub(super) const OPERATORS: &[Operator] = &[];
+pub(super) const OPERATORS: &Operators<()> = &[];
 
 impl Kind for Images {
     fn shape(&self, _: &[Shape]) -> Result<Shape, String> {

@@ -3,19 +3,12 @@
 use std::fmt;
 
 use crate::{
-    onnx::{attributes::Attributes, export::Writer, import::Import, proto::NodeProto},
+    onnx::{operator::Operator, writer::Writer},
     parameter::Role,
     shape::Shape,
 };
 
-use super::Init;
-
-/// Connections into and out of one unit, counted as PyTorch does: groups do not lower the second.
-#[derive(Clone, Copy)]
-pub(crate) struct Fan {
-    pub inward: usize,
-    pub outward: usize,
-}
+use super::init::{Fan, Init};
 
 /// A tensor of a layer: PyTorch's name of it, its shape, what it is for.
 pub(crate) type Tensor = (&'static str, Vec<usize>, Role);
@@ -47,11 +40,8 @@ pub(crate) trait Kind {
     fn write(&self, onnx: &mut Writer);
 }
 
-/// Reads an ONNX operator as a layer; false if this operator is something else, which another reader may know.
-pub(crate) type Read = fn(&mut Import, &NodeProto, &mut Attributes) -> Result<bool, String>;
-
-/// An ONNX operator and what reads it.
-pub(crate) type Operator = (&'static str, Read);
+/// ONNX operators by name, and what reads one as the settings of a layer; none if it is something else, which another may know.
+pub(crate) type Operators<T> = [(&'static str, fn(&mut Operator) -> Result<Option<T>, String>)];
 
 /// The sole input.
 pub(crate) fn one(inputs: &[Shape]) -> Result<Shape, String> {

@@ -5,15 +5,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Init, Layer,
-    kind::{Fan, Kind, Operator, Tensor, one},
+    init::{Fan, Init},
+    kind::{Kind, Operators, Tensor, one},
 };
 use crate::{
     onnx::{
-        attributes::Attributes,
-        export::{Writer, int},
-        import::Import,
-        proto::NodeProto,
+        operator::Operator,
+        writer::{Writer, int},
     },
     parameter::Role,
     shape::Shape,
@@ -65,49 +63,38 @@ impl Kind for Linear {
     }
 
     fn write(&self, onnx: &mut Writer) {
-        onnx.last("Gemm", onnx.input_and(self.tensors()), vec![int("transB", 1)]);
+        onnx.last("Gemm", onnx.input_and(self.tensors().iter().map(|tensor| tensor.0)), vec![int("transB", 1)]);
     }
 }
 
-pub(super) const OPERATORS: &[Operator] = &[("Gemm", gemm), ("MatMul", mat_mul)];
+pub(super) const OPERATORS: &Operators<Linear> = &[("Gemm", gemm), ("MatMul", mat_mul)];
 
-fn gemm(import: &mut Import, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
-    attributes.only("transA", 0, 0)?;
-    attributes.only_one("alpha")?;
-    attributes.only_one("beta")?;
-    let turned = attributes.flag("transB", false)?;
-    let bias = import.optional_floats(node, 2, "bias")?;
-    linear(import, node, turned, bias)?;
-    Ok(true)
+fn gemm(operator: &mut Operator) -> Result<Option<Linear>, String> {
+    operator.attributes.only("transA", 0, 0)?;
+    operator.attributes.only_one("alpha")?;
+    operator.attributes.only_one("beta")?;
+    let turned = operator.attributes.flag("transB", false)?;
+    let bias = operator.optional_floats(2, "bias")?;
+    linear(operator, turned, bias).map(Some)
 }
 
 /// A linear layer without bias, or with the one that the next operator adds.
-fn mat_mul(import: &mut Import, node: &NodeProto, _: &mut Attributes) -> Result<bool, String> {
-    let adds = node.output.first().and_then(|output| import.sole_reader(output)).filter(|next| {
+fn mat_mul(operator: &mut Operator) -> Result<Option<Linear>, String> {
+    let (values, node) = (operator.values, operator.node);
+    let adds = node.output.first().and_then(|output| values.sole_reader(output)).filter(|next| {
         next.op_type == "Add" && next.input.len() == 2 && next.attribute.is_empty() && next.domain == node.domain
     });
-    let added = adds.and_then(|next| {
-        let constant = next.input.iter().find_map(|name| import.constants.get(name))?;
-        Some((next.output.first()?.clone(), constant.shape.clone(), constant.floats()?.to_vec()))
+    let bias = adds.and_then(|next| {
+        let constant = next.input.iter().find_map(|name| values.constants.get(name))?;
+        operator.takes_in.push(next.output.first()?.clone());
+        Some((constant.shape.clone(), constant.floats()?.to_vec()))
     });
-    let Some((output, shape, values)) = added else {
-        linear(import, node, false, None)?;
-        return Ok(true);
-    };
-    linear(import, node, false, Some((shape, values)))?;
-    import.take_in(node, &output)?;
-    Ok(true)
+    linear(operator, false, bias).map(Some)
 }
 
 /// The second input's matrix is `[outputs, inputs]` where `turned`, as PyTorch's; ONNX's own is `[inputs, outputs]`.
-fn linear(
-    import: &mut Import,
-    node: &NodeProto,
-    turned: bool,
-    bias: Option<(Vec<usize>, Vec<f32>)>,
-) -> Result<(), String> {
-    let x = import.input(node, 0)?;
-    let (shape, mut weight) = import.floats(node, 1, "weight")?;
+fn linear(operator: &mut Operator, turned: bool, bias: Option<(Vec<usize>, Vec<f32>)>) -> Result<Linear, String> {
+    let (shape, mut weight) = operator.floats(1, "weight")?;
     let [mut outputs, mut inputs] = shape[..] else { return Err(format!("its weight {shape:?} is no matrix")) };
     if !turned {
         (inputs, outputs) = (outputs, inputs);
@@ -120,13 +107,10 @@ fn linear(
     if let Some((shape, _)) = bias.as_ref().filter(|(shape, _)| !is_row(shape)) {
         return Err(format!("its bias {shape:?} is not one of {outputs} numbers"));
     }
-    let name = import.name(node);
+    operator.keep("weight", vec![outputs, inputs], weight);
     let linear = Linear { bias: bias.is_some(), ..Linear::new(inputs, outputs) };
-    import.weight(format!("{name}.weight"), &[outputs, inputs], weight);
     if let Some((_, values)) = bias {
-        import.weight(format!("{name}.bias"), &[outputs], values);
+        operator.keep("bias", vec![outputs], values);
     }
-    let id = import.add(node, &name, Layer::Linear(linear), &[x]);
-    import.note_linear(x, id);
-    Ok(())
+    Ok(linear)
 }

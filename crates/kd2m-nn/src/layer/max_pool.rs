@@ -3,12 +3,12 @@
 use std::fmt;
 
 use super::{
-    Layer, Pool,
-    kind::{Kind, Operator},
+    Pool,
+    kind::{Kind, Operators},
     window,
 };
 use crate::{
-    onnx::{attributes::Attributes, export::Writer, import::Import, proto::NodeProto},
+    onnx::{operator::Operator, writer::Writer},
     shape::Shape,
 };
 
@@ -30,13 +30,10 @@ impl Kind for MaxPool<'_> {
     }
 }
 
-pub(super) const OPERATORS: &[Operator] = &[("MaxPool", read)];
+pub(super) const OPERATORS: &Operators<Pool> = &[("MaxPool", read)];
 
-fn read(import: &mut Import, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
-    attributes.only("storage_order", 0, 0)?;
-    if node.output.iter().skip(1).any(|name| !name.is_empty()) {
-        return Err("the places of maxima are not a layer".to_owned());
-    }
-    let pool = Pool::read(import, node, attributes)?;
-    import.unary(node, Layer::MaxPool(pool))
+fn read(operator: &mut Operator) -> Result<Option<Pool>, String> {
+    operator.attributes.only("storage_order", 0, 0)?;
+    operator.sole_output("the places of maxima are")?;
+    Pool::read(operator).map(Some)
 }

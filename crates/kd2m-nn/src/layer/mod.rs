@@ -1,7 +1,7 @@
 //! The layers that a graph is made of, with PyTorch's meaning of every parameter.
 //!
 //! Each has a file of its own, which says all that this crate knows of it: settings, shape, tensors, initial values, a few words for
-//! listings, and ONNX in both directions. So a layer's file and the ONNX reader and writer know each other; that circle is wanted.
+//! listings, and ONNX in both directions. The list below is all that another one is added to.
 
 mod add;
 mod avg_pool;
@@ -11,6 +11,7 @@ mod concat;
 mod conv;
 mod flatten;
 mod global_avg_pool;
+mod init;
 mod input;
 mod kind;
 mod linear;
@@ -26,26 +27,18 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{onnx::export::Writer, shape::Shape};
+use crate::{
+    onnx::{operator::Operator, writer::Writer},
+    shape::Shape,
+};
+use kind::{Kind, Tensor};
 
 pub use batch_norm::BatchNorm;
 pub use conv::Conv;
-pub(crate) use kind::{Fan, Kind, Operator, Tensor};
+pub(crate) use init::Fan;
+pub use init::Init;
 pub use linear::Linear;
 pub use pool::Pool;
-
-/// How a layer's weight is drawn at the start of training.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub enum Init {
-    /// Normal with variance 2 / fan_out and bias zero (torchvision's ResNets, the CIFAR networks).
-    KaimingNormalFanOut,
-    /// PyTorch's default for convolutions and linear layers: uniform in ±1/√fan_in, weight and bias.
-    TorchDefault,
-    /// The same for the weight, bias zero (wide ResNets' classifier).
-    TorchDefaultZeroBias,
-    /// Normal with this standard deviation, bias zero (VGG's linear layers).
-    Normal(f32),
-}
 
 /// Makes of each line a variant of [`Layer`], the way to what its file says of it, and the ONNX operators that its file reads.
 macro_rules! layers {
@@ -71,8 +64,31 @@ macro_rules! layers {
             }
         }
 
-        /// What reads which ONNX operator, by layer.
-        pub(crate) const OPERATORS: &[&[Operator]] = &[$($file::OPERATORS),*];
+        /// The layer that an ONNX operator is, if a layer's file knows it.
+        ///
+        /// # Errors
+        /// Settings that the layer does not have.
+        #[allow(unused_parens, reason = "settings are nothing, one value or several")]
+        pub(crate) fn read(operator: &mut Operator) -> Result<Option<Layer>, String> {
+            $(
+                for (_, read) in $file::OPERATORS.iter().filter(|(name, _)| *name == operator.node.op_type) {
+                    // What one takes out before it finds that it is another's is still there for that.
+                    let mut own = operator.clone();
+                    if let Some(($($held)? $($($field),*)?)) = read(&mut own)? {
+                        *operator = own;
+                        return Ok(Some(Layer::$name $(($held))? $({ $($field),* })?));
+                    }
+                }
+            )*
+            Ok(None)
+        }
+
+        /// The names of all operators that are read as layers.
+        pub(crate) fn operators() -> Vec<&'static str> {
+            let mut all = Vec::new();
+            $(all.extend($file::OPERATORS.iter().map(|(name, _)| *name));)*
+            all
+        }
     };
 }
 

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::kind::{Kind, Operator, one};
-use crate::{onnx::export::Writer, shape::Shape};
+use super::kind::{Kind, Operators, one};
+use crate::{onnx::writer::Writer, shape::Shape};
 
 /// (x − mean) / std per channel.
 pub(super) struct Normalise<'a> {
@@ -12,7 +12,7 @@ pub(super) struct Normalise<'a> {
 }
 
 /// None: a graph begins with one, and the importer makes it of all arithmetic on the images (`onnx/normalisation.rs`).
-pub(super) const OPERATORS: &[Operator] = &[];
+pub(super) const OPERATORS: &Operators<(Vec<f32>, Vec<f32>)> = &[];
 
 impl Kind for Normalise<'_> {
     fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {

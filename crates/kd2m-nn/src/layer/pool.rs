@@ -5,11 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::{kind::map, window};
 use crate::{
     onnx::{
-        attributes::Attributes,
-        export::{ints, pads},
-        import::Import,
-        proto::{Attribute, NodeProto},
+        operator::Operator,
+        proto::Attribute,
         window::Window,
+        writer::{ints, pads},
     },
     shape::Shape,
 };
@@ -37,9 +36,10 @@ impl Pool {
         vec![ints("kernel_shape", &self.kernel), ints("strides", &self.stride), pads(self.padding)]
     }
 
-    /// What is left of an operator's attributes when its own are taken out.
-    pub(super) fn read(import: &Import, node: &NodeProto, attributes: &mut Attributes) -> Result<Self, String> {
-        let window = Window::take(attributes, None, import.map(node)?, true)?;
+    /// The window that an operator's attributes say.
+    pub(super) fn read(operator: &mut Operator) -> Result<Self, String> {
+        let map = operator.map()?;
+        let window = Window::take(&mut operator.attributes, None, map, true)?;
         if window.dilation != [1; 2] {
             return Err(format!("dilations = {:?} of a pool is not a layer, only 1 is", window.dilation));
         }

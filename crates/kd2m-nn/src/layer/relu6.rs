@@ -3,11 +3,11 @@
 use std::fmt;
 
 use super::{
-    Layer,
-    kind::{Kind, Operator, one},
+    kind::{Kind, Operators, one},
+    relu::limits,
 };
 use crate::{
-    onnx::{attributes::Attributes, export::Writer, import::Import, proto::NodeProto},
+    onnx::{operator::Operator, writer::Writer},
     shape::Shape,
 };
 
@@ -29,31 +29,15 @@ impl Kind for Relu6 {
     }
 }
 
-pub(super) const OPERATORS: &[Operator] = &[("Clip", read)];
+pub(super) const OPERATORS: &Operators<()> = &[("Clip", read)];
 
-/// The limits are inputs since opset 11, attributes before.
-fn read(import: &mut Import, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
-    let mut limit = |index: usize, name: &str| -> Result<Option<f32>, String> {
-        let given = attributes.float(name)?;
-        let Some(constant) = import.constant(node, index)? else { return Ok(given) };
-        match constant.floats() {
-            Some(&[value]) => Ok(Some(value)),
-            _ => Err(format!("{name} should be one number")),
-        }
-    };
-    // ONNX's default, the largest number of the type, is no limit. A NaN stays, and is refused.
-    let open = |limit: &f32| *limit >= f32::MAX;
-    let layer = match (limit(1, "min")?, limit(2, "max")?.filter(|limit| !open(limit))) {
-        (Some(0.0), Some(6.0)) => Layer::Relu6,
-        (Some(0.0), None) => Layer::Relu,
+/// Limits 0 and 6. Those of a ReLU were taken before; others no layer has.
+fn read(operator: &mut Operator) -> Result<Option<()>, String> {
+    let shown = |limit: Option<f32>| limit.map_or("none".to_owned(), |limit| limit.to_string());
+    match limits(operator)? {
+        (Some(0.0), Some(6.0)) => Ok(Some(())),
         (min, max) => {
-            let shown = |limit: Option<f32>| limit.map_or("none".to_owned(), |limit| limit.to_string());
-            return Err(format!(
-                "min = {}, max = {}: only limits 0 and 6, or 0 and none, are a layer",
-                shown(min),
-                shown(max)
-            ));
+            Err(format!("min = {}, max = {}: only limits 0 and 6, or 0 and none, are a layer", shown(min), shown(max)))
         }
-    };
-    import.unary(node, layer)
+    }
 }

@@ -2,17 +2,12 @@
 
 use std::fmt;
 
-use super::{
-    Layer,
-    kind::{Kind, Operator, map},
-};
+use super::kind::{Kind, Operators, map};
 use crate::{
     onnx::{
-        attributes::Attributes,
-        export::Writer,
-        import::{Flow, Import, axis},
-        operators::positive,
-        proto::NodeProto,
+        operator::Operator,
+        values::{axis, positive},
+        writer::Writer,
     },
     shape::Shape,
 };
@@ -44,22 +39,15 @@ impl Kind for Slice {
     }
 }
 
-pub(super) const OPERATORS: &[Operator] = &[("Slice", read), ("Split", split)];
+pub(super) const OPERATORS: &Operators<(usize, usize)> = &[("Slice", read), ("Split", split)];
 
 /// A run of channels; the places are attributes before opset 10.
-fn read(import: &mut Import, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
-    let x = import.input(node, 0)?;
-    let dims = import.dims(Flow::Node(x));
-    let mut list = |name: &str, index: usize| match attributes.ints(name)? {
-        Some(values) => Ok(Some(values.to_vec())),
-        None if node.input.get(index).is_some_and(|input| !input.is_empty()) => {
-            import.integers(node, index, name).map(Some)
-        }
-        None => Ok::<_, String>(None),
-    };
-    let (starts, ends) = (list("starts", 1)?.ok_or("needs starts")?, list("ends", 2)?.ok_or("needs ends")?);
-    let axes = list("axes", 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
-    let steps = list("steps", 4)?.unwrap_or_else(|| vec![1; starts.len()]);
+fn read(operator: &mut Operator) -> Result<Option<(usize, usize)>, String> {
+    let dims = operator.dims()?;
+    let starts = operator.integers("starts", 1)?.ok_or("needs starts")?;
+    let ends = operator.integers("ends", 2)?.ok_or("needs ends")?;
+    let axes = operator.integers("axes", 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
+    let steps = operator.integers("steps", 4)?.unwrap_or_else(|| vec![1; starts.len()]);
     let ([start], [end], [along], [step]) = (&starts[..], &ends[..], &axes[..], &steps[..]) else {
         return Err(format!("along axes {axes:?}: only a run of channels is a layer"));
     };
@@ -70,43 +58,33 @@ fn read(import: &mut Import, node: &NodeProto, attributes: &mut Attributes) -> R
     let channels = dims[0] as i64;
     let place = |at: i64| (if at < 0 { at.saturating_add(channels) } else { at }).clamp(0, channels) as usize;
     let (start, end) = (place(*start), place(*end));
-    import.unary(node, Layer::Slice { start, len: end.saturating_sub(start) })
+    Ok(Some((start, end.saturating_sub(start))))
 }
 
 /// Each part is a slice; without sizes they are equal, with opset 18's `num_outputs` the last one may be smaller.
-fn split(import: &mut Import, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
-    let x = import.input(node, 0)?;
-    let dims = import.dims(Flow::Node(x));
-    let along = attributes.int("axis")?.unwrap_or(0);
+fn split(operator: &mut Operator) -> Result<Option<(usize, usize)>, String> {
+    let dims = operator.dims()?;
+    let along = operator.attributes.int("axis")?.unwrap_or(0);
     if axis(along, dims.len() + 1)? != 1 {
         return Err(format!("axis = {along} is not a layer, only 1 is"));
     }
-    let (channels, parts) = (dims[0], node.output.len().max(1));
-    let uneven = match attributes.int("num_outputs")? {
+    let (channels, parts) = (dims[0], operator.node.output.len().max(1));
+    let uneven = match operator.attributes.int("num_outputs")? {
         Some(count) if count != parts as i64 => return Err(format!("num_outputs = {count} for {parts} outputs")),
         count => count.is_some(),
     };
-    let sizes: Vec<usize> = match attributes.ints("split")? {
+    let sizes: Vec<usize> = match operator.integers("split", 1)? {
         Some(sizes) => sizes.iter().map(|size| positive(*size, "a part")).collect::<Result<_, _>>()?,
-        None if node.input.get(1).is_some_and(|name| !name.is_empty()) => {
-            let sizes = import.integers(node, 1, "sizes")?;
-            sizes.iter().map(|size| positive(*size, "a part")).collect::<Result<_, _>>()?
-        }
         None if uneven || channels.is_multiple_of(parts) => {
             let part = channels.div_ceil(parts);
             (0..parts).map(|i| part.min(channels.saturating_sub(i * part))).collect()
         }
         None => return Err(format!("{channels} channels in {parts} equal parts")),
     };
-    if sizes.len() != parts || sizes.iter().try_fold(0_usize, |sum, size| sum.checked_add(*size)) != Some(channels) {
+    let total = sizes.iter().try_fold(0_usize, |sum, size| sum.checked_add(*size));
+    if sizes.len() != parts || total != Some(channels) {
         return Err(format!("split = {sizes:?} of {channels} channels for {parts} outputs"));
     }
-    let mut start = 0;
-    for (index, len) in sizes.into_iter().enumerate() {
-        let name = import.name(node);
-        let id = import.builder.push(&name, Layer::Slice { start, len }, &[x]);
-        import.bind_output(node, index, Flow::Node(id));
-        start += len;
-    }
-    Ok(true)
+    let at = operator.output;
+    Ok(Some((sizes[..at].iter().sum(), sizes[at])))
 }

@@ -7,6 +7,7 @@ use super::proto::{
 };
 
 /// The attributes that are left.
+#[derive(Clone)]
 pub(crate) struct Attributes<'a> {
     left: Vec<&'a Attribute>,
 }

@@ -3,14 +3,14 @@
 use super::{
     names::{FEATURES, IMAGES, LOGITS, STAGES},
     proto::{
-        ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, Attribute, Dimension, Entry, FLOAT, GraphProto, Model,
-        NodeProto, OperatorSet, Tensor, TensorShape, TensorType, Type, ValueInfo,
+        Dimension, Entry, FLOAT, GraphProto, Model, NodeProto, OperatorSet, Tensor, TensorShape, TensorType, Type,
+        ValueInfo,
     },
-    tensor::{floats, integers},
+    tensor::floats,
+    writer::Writer,
 };
 use crate::{
     graph::{Graph, Node, NodeId, Shape},
-    layer::Tensor as LayerTensor,
     weights::Weights,
 };
 
@@ -72,9 +72,16 @@ struct Export<'a> {
     constants: Vec<Tensor>,
 }
 
-impl<'a> Export<'a> {
-    fn layer(&mut self, id: NodeId, node: &'a Node) {
-        node.layer.write(&mut Writer { export: self, id, node });
+impl Export<'_> {
+    fn layer(&mut self, id: NodeId, node: &Node) {
+        node.layer.write(&mut Writer {
+            name: &node.name,
+            inputs: node.inputs.iter().map(|id| self.value_name(*id)).collect(),
+            output: self.value_name(id),
+            sizes: axes(node.shape),
+            nodes: &mut self.nodes,
+            constants: &mut self.constants,
+        });
     }
 
     /// Values are called like their nodes, but for the file's own three names.
@@ -88,109 +95,4 @@ impl<'a> Export<'a> {
             _ => name.clone(),
         }
     }
-}
-
-/// What a layer writes its operators with.
-pub(crate) struct Writer<'w, 'a> {
-    export: &'w mut Export<'a>,
-    id: NodeId,
-    node: &'a Node,
-}
-
-impl Writer<'_, '_> {
-    /// The layer's name.
-    pub fn name(&self) -> String {
-        self.node.name.clone()
-    }
-
-    /// A name within the layer, as those of its tensors are.
-    pub fn key(&self, suffix: &str) -> String {
-        format!("{}.{suffix}", self.node.name)
-    }
-
-    /// The values that the layer reads.
-    pub fn inputs(&self) -> Vec<String> {
-        self.node.inputs.iter().map(|id| self.export.value_name(*id)).collect()
-    }
-
-    /// The first of them.
-    pub fn input(&self) -> String {
-        self.inputs().into_iter().next().unwrap_or_default()
-    }
-
-    /// The first of them, and the layer's tensors.
-    pub fn input_and(&self, tensors: Vec<LayerTensor>) -> Vec<String> {
-        let tensors = tensors.into_iter().map(|(suffix, ..)| self.key(suffix));
-        std::iter::once(self.input()).chain(tensors).collect()
-    }
-
-    /// The value that the layer gives.
-    pub fn output(&self) -> String {
-        self.export.value_name(self.id)
-    }
-
-    /// The sizes of one sample of its output.
-    pub fn sizes(&self) -> Vec<i64> {
-        axes(self.node.shape)
-    }
-
-    /// Keeps numbers as a constant of the layer; its name.
-    pub fn floats(&mut self, suffix: &str, shape: &[usize], values: &[f32]) -> String {
-        let name = self.key(suffix);
-        self.export.constants.push(floats(&name, shape, values));
-        name
-    }
-
-    /// The same for a list of whole numbers.
-    pub fn integers(&mut self, suffix: &str, values: &[i64]) -> String {
-        let name = self.key(suffix);
-        self.export.constants.push(integers(&name, values));
-        name
-    }
-
-    /// An operator whose value only the layer itself reads; both have this name within the layer. The value's name.
-    pub fn part(&mut self, suffix: &str, operator: &str, input: Vec<String>, attributes: Vec<Attribute>) -> String {
-        let name = self.key(suffix);
-        self.push(name.clone(), operator, input, &name, attributes);
-        name
-    }
-
-    /// The operator that gives the layer's value, and has its name.
-    pub fn last(&mut self, operator: &str, input: Vec<String>, attributes: Vec<Attribute>) {
-        let (name, output) = (self.name(), self.output());
-        self.push(name, operator, input, &output, attributes);
-    }
-
-    /// Any operator.
-    pub fn push(&mut self, name: String, operator: &str, input: Vec<String>, output: &str, attribute: Vec<Attribute>) {
-        self.export.nodes.push(NodeProto {
-            input,
-            output: vec![output.to_owned()],
-            name,
-            op_type: operator.to_owned(),
-            attribute,
-            domain: String::new(),
-        });
-    }
-}
-
-/// Zeros before height and width, then behind them.
-pub(crate) fn pads([h, w]: [usize; 2]) -> Attribute {
-    ints("pads", &[h, w, h, w])
-}
-
-/// An attribute that is a list of whole numbers.
-pub(crate) fn ints(name: &str, values: &[usize]) -> Attribute {
-    let ints = values.iter().map(|v| *v as i64).collect();
-    Attribute { name: name.to_owned(), ints, r#type: ATTRIBUTE_INTS, ..Attribute::default() }
-}
-
-/// One that is a whole number.
-pub(crate) fn int(name: &str, value: usize) -> Attribute {
-    Attribute { name: name.to_owned(), i: Some(value as i64), r#type: ATTRIBUTE_INT, ..Attribute::default() }
-}
-
-/// One that is a number.
-pub(crate) fn float(name: &str, value: f32) -> Attribute {
-    Attribute { name: name.to_owned(), f: Some(value), r#type: ATTRIBUTE_FLOAT, ..Attribute::default() }
 }

@@ -7,19 +7,22 @@
 
 pub(crate) mod attributes;
 mod error;
-pub(crate) mod export;
+mod export;
 mod fold;
-pub(crate) mod import;
+mod import;
 mod names;
 mod normalisation;
-pub(crate) mod operators;
+pub(crate) mod operator;
+mod operators;
 pub(crate) mod proto;
 mod reshape;
 mod sizes;
 mod tensor;
 #[cfg(test)]
 mod tests;
+pub(crate) mod values;
 pub(crate) mod window;
+pub(crate) mod writer;
 
 use std::path::Path;
 

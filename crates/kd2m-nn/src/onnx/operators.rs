@@ -1,39 +1,37 @@
-//! What each ONNX operator is as a layer, which the layers' own files say; an operator or a setting that no layer has is an error. A
-//! reader takes the attributes that it reads out of the set, and what is left in it refuses the operator.
+//! What each ONNX operator is: a layer, which the layers' own files say, or one that only passes a value on. Anything else is an
+//! error. A reader takes the attributes that it reads out of the set, and what is left in it refuses the operator.
 
 use std::collections::BTreeSet;
 
 use super::{
     attributes::{Attributes, float_type},
     import::Import,
+    operator::Operator,
     proto::NodeProto,
+    values::Flow,
 };
-use crate::{
-    graph::Shape,
-    layer::{Layer, OPERATORS, Operator},
-};
+use crate::layer;
 
-/// Operators that are no layer of their own: they pass a value on, or change how it is laid out.
-const PASSING: &[Operator] = &[
+type Pass = fn(&mut Import, &NodeProto, &mut Attributes) -> Result<(), String>;
+
+/// Operators that pass a value on, or change how it is laid out.
+const PASSING: &[(&str, Pass)] = &[
     ("Identity", |import, node, _| import.pass_on(node)),
     ("Cast", |import, node, attributes| {
         float_type(attributes)?;
         import.pass_on(node)
     }),
-    ("Dropout", |import, node, attributes| import.dropout(node, attributes)),
-    ("Squeeze", |import, node, attributes| import.squeeze(node, attributes)),
-    ("Reshape", |import, node, attributes| import.reshape(node, attributes)),
-    ("Transpose", |import, node, attributes| import.transpose(node, attributes)),
+    ("Dropout", Import::dropout),
+    ("Flatten", Import::flatten),
+    ("Squeeze", Import::squeeze),
+    ("Reshape", Import::reshape),
+    ("Transpose", Import::transpose),
 ];
 
-/// All that is read.
-fn operators() -> impl Iterator<Item = &'static Operator> {
-    OPERATORS.iter().copied().flatten().chain(PASSING)
-}
-
-/// Their names, for whoever comes with another one.
+/// All operators that are read, for whoever comes with another one.
 fn known() -> String {
-    let mut names: BTreeSet<&str> = operators().map(|(name, _)| *name).collect();
+    let mut names: BTreeSet<&str> = layer::operators().into_iter().collect();
+    names.extend(PASSING.iter().map(|(name, _)| *name));
     names.insert("Constant");
     let names = names.into_iter().collect::<Vec<_>>().join(", ");
     format!("{names}, arithmetic of sizes, and Add, Sub, Mul, Div with constants on the images")
@@ -49,43 +47,55 @@ impl Import {
             return Ok(());
         }
         let mut attributes = Attributes::of(node)?;
-        if !self.fold(node, &mut attributes)? {
-            self.layer(node, &mut attributes)?;
+        if self.values.fold(node, &mut attributes)? || self.layers(node, &mut attributes)? {
+            return attributes.finish();
+        }
+        match PASSING.iter().find(|(name, _)| *name == node.op_type) {
+            Some((_, pass)) => pass(self, node, &mut attributes)?,
+            None if matches!(node.op_type.as_str(), "Add" | "Sub" | "Mul" | "Div")
+                && self.values.reads_constant(node) =>
+            {
+                return Err("with a constant is a layer on the images only, or as the bias of a MatMul".to_owned());
+            }
+            None => return Err(format!("is not one that a graph has; it has {}", known())),
         }
         attributes.finish()
     }
 
-    /// The first reader of this operator that knows what it is.
-    fn layer(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
-        for (_, read) in operators().filter(|(name, _)| *name == node.op_type) {
-            if read(self, node, attributes)? {
-                return Ok(());
+    /// A layer for each output; false if the operator is none.
+    fn layers<'a>(&mut self, node: &'a NodeProto, attributes: &mut Attributes<'a>) -> Result<bool, String> {
+        let given = attributes.clone();
+        for output in (0..node.output.len()).filter(|at| !node.output[*at].is_empty()) {
+            let mut operator = Operator::new(&self.values, node, given.clone(), output);
+            let Some(layer) = layer::read(&mut operator)? else { return Ok(false) };
+            let computed = (0..node.input.len()).filter(|at| self.values.is_computed(&node.input[*at]));
+            let inputs = computed.map(|at| self.values.input(node, at)).collect::<Result<Vec<_>, _>>()?;
+            let Operator { attributes: left, tensors, ones, takes_in, .. } = operator;
+            *attributes = left;
+            let (id, name) = self.add(node, output, layer, &inputs);
+            self.weights.extend(tensors.into_iter().map(|(suffix, tensor)| (format!("{name}.{suffix}"), tensor)));
+            if ones > 0 {
+                self.values.bind(node, output, Flow::Pooled { of: id, ones });
+            }
+            for later in takes_in {
+                self.values.flows.insert(later.clone(), Flow::Node(id));
+                self.taken_in.insert(later);
             }
         }
-        match node.op_type.as_str() {
-            "Add" | "Sub" | "Mul" | "Div" if self.reads_constant(node) => {
-                Err("with a constant is a layer on the images only, or as the bias of a MatMul".to_owned())
-            }
-            _ => Err(format!("is not one that a graph has; it has {}", known())),
-        }
-    }
-
-    /// Whether an input of an operator is known before the model runs.
-    pub fn reads_constant(&self, node: &NodeProto) -> bool {
-        node.input.iter().any(|name| self.constants.contains_key(name))
-    }
-
-    fn pass_on(&mut self, node: &NodeProto) -> Result<bool, String> {
-        let flow = self.flow(node, 0)?;
-        self.bind(node, flow);
         Ok(true)
     }
 
+    fn pass_on(&mut self, node: &NodeProto) -> Result<(), String> {
+        let flow = self.values.flow(node, 0)?;
+        self.values.bind(node, 0, flow);
+        Ok(())
+    }
+
     /// Does nothing once training is over; a file may ask to go on dropping.
-    fn dropout(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
+    fn dropout(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
         attributes.float("ratio")?;
         attributes.int("seed")?;
-        let trains = match self.constant(node, 2)? {
+        let trains = match self.values.constant(node, 2)? {
             None => false,
             Some(constant) => constant.integers() != Some(&[0]),
         };
@@ -94,69 +104,4 @@ impl Import {
         }
         self.pass_on(node)
     }
-
-    /// Height and width of the map that an operator reads.
-    pub fn map(&self, node: &NodeProto) -> Result<[usize; 2], String> {
-        match self.builder.shape(self.input(node, 0)?) {
-            Shape::Map { height, width, .. } => Ok([height, width]),
-            Shape::Vector(length) => Err(format!("reads a vector of {length} where a map is needed")),
-        }
-    }
-
-    /// A layer of one input without tensors.
-    pub fn unary(&mut self, node: &NodeProto, layer: Layer) -> Result<bool, String> {
-        let x = self.input(node, 0)?;
-        let name = self.name(node);
-        self.add(node, &name, layer, &[x]);
-        Ok(true)
-    }
-
-    /// The shape and numbers of an input that is a weight.
-    pub fn floats(&self, node: &NodeProto, index: usize, what: &str) -> Result<(Vec<usize>, Vec<f32>), String> {
-        let constant = self.constant(node, index)?.ok_or_else(|| format!("needs a {what}"))?;
-        let values = constant.floats().ok_or_else(|| format!("{what} is of a type that is not read"))?;
-        Ok((constant.shape.clone(), values.to_vec()))
-    }
-
-    /// The same of an input that may be left out.
-    pub fn optional_floats(
-        &self,
-        node: &NodeProto,
-        index: usize,
-        what: &str,
-    ) -> Result<Option<(Vec<usize>, Vec<f32>)>, String> {
-        if self.constant(node, index)?.is_some() { self.floats(node, index, what).map(Some) } else { Ok(None) }
-    }
-
-    /// Keeps an input that is a vector as a tensor of a layer.
-    pub fn vector_weight(
-        &mut self,
-        node: &NodeProto,
-        index: usize,
-        layer: &str,
-        suffix: &str,
-        length: usize,
-    ) -> Result<(), String> {
-        let (shape, values) = self.floats(node, index, suffix)?;
-        if shape != [length] {
-            return Err(format!("{suffix} should be [{length}] but is {shape:?}"));
-        }
-        self.weight(format!("{layer}.{suffix}"), &shape, values);
-        Ok(())
-    }
-
-    /// A list of numbers that is an input; what was made of sizes that are known is one too.
-    pub fn integers(&self, node: &NodeProto, index: usize, what: &str) -> Result<Vec<i64>, String> {
-        let name = node.input.get(index).filter(|name| !name.is_empty()).ok_or_else(|| format!("needs {what}"))?;
-        match self.sizes_of(name) {
-            Some(sizes) => sizes.known().ok_or_else(|| format!("{what} depends on the number of images")),
-            None if self.constants.contains_key(name) => Err(format!("{what} should be a list of integers")),
-            None => Err(format!("input {name} is computed; it has to be a constant")),
-        }
-    }
-}
-
-/// A size, a count or another number above 0.
-pub(crate) fn positive(value: i64, what: &str) -> Result<usize, String> {
-    usize::try_from(value).ok().filter(|v| *v > 0).ok_or_else(|| format!("{what} of {value}"))
 }

@@ -3,21 +3,31 @@
 
 use super::{
     attributes::Attributes,
-    import::{Flow, Import, axis},
-    operators::positive,
+    import::Import,
     proto::NodeProto,
     sizes::Size,
+    values::{Flow, axis, positive},
 };
 use crate::{graph::Shape, layer::Layer};
 
 impl Import {
+    pub fn flatten(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
+        let flow = self.values.flow(node, 0)?;
+        let given = attributes.int("axis")?.unwrap_or(1);
+        match axis(given, self.values.dims(flow).len() + 1)? {
+            1 => self.vector(node, flow),
+            _ => Err(format!("axis = {given} is not a layer, only 1 is")),
+        }
+    }
+
     /// One vector an image.
-    pub fn vector(&mut self, node: &NodeProto, flow: Flow) -> Result<(), String> {
+    fn vector(&mut self, node: &NodeProto, flow: Flow) -> Result<(), String> {
         match flow {
-            Flow::Pooled { of, .. } => self.bind(node, Flow::Node(of)),
-            Flow::Node(id) if matches!(self.builder.shape(id), Shape::Vector(_)) => self.bind(node, flow),
+            Flow::Pooled { of, .. } => self.values.bind(node, 0, Flow::Node(of)),
+            Flow::Node(id) if matches!(self.builder.shape(id), Shape::Vector(_)) => self.values.bind(node, 0, flow),
             Flow::Node(_) => {
-                self.unary(node, Layer::Flatten)?;
+                let x = self.values.input(node, 0)?;
+                self.add(node, 0, Layer::Flatten, &[x]);
             }
             Flow::Grouped { .. } | Flow::Swapped { .. } => return Err("ends a channel shuffle halfway".to_owned()),
         }
@@ -25,14 +35,14 @@ impl Import {
     }
 
     /// Trailing axes of length one are taken off: of a pooled map, or of a map of one position.
-    pub fn squeeze(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
-        let flow = self.flow(node, 0)?;
+    pub fn squeeze(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
+        let flow = self.values.flow(node, 0)?;
         let given = match attributes.ints("axes")? {
             Some(axes) => axes.to_vec(),
-            None if node.input.get(1).is_some_and(|name| !name.is_empty()) => self.integers(node, 1, "axes")?,
+            None if node.input.get(1).is_some_and(|name| !name.is_empty()) => self.values.integers(node, 1, "axes")?,
             None => return Err("without axes would drop that of the images too where there is one".to_owned()),
         };
-        let dims = self.dims(flow);
+        let dims = self.values.dims(flow);
         let mut axes = given.iter().map(|at| axis(*at, dims.len() + 1)).collect::<Result<Vec<usize>, _>>()?;
         axes.sort_unstable();
         axes.dedup();
@@ -40,46 +50,44 @@ impl Import {
         let trailing = axes.iter().copied().eq(from..dims.len() + 1) && axes.len() == given.len();
         match flow {
             Flow::Pooled { of, ones } if trailing && axes.len() < ones => {
-                self.bind(node, Flow::Pooled { of, ones: ones - axes.len() });
-                Ok(true)
+                self.values.bind(node, 0, Flow::Pooled { of, ones: ones - axes.len() });
+                Ok(())
             }
-            Flow::Pooled { ones, .. } if trailing && axes.len() == ones => self.vector(node, flow).map(|()| true),
-            Flow::Node(_) if trailing && axes == [2, 3] && dims[1..] == [1, 1] => {
-                self.vector(node, flow).map(|()| true)
-            }
+            Flow::Pooled { ones, .. } if trailing && axes.len() == ones => self.vector(node, flow),
+            Flow::Node(_) if trailing && axes == [2, 3] && dims[1..] == [1, 1] => self.vector(node, flow),
             _ => Err(format!("axes = {given:?}: only the places of a pooled map are squeezed")),
         }
     }
 
     /// To vectors; or, for a channel shuffle, to groups and back; or to what it was.
-    pub fn reshape(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
-        let flow = self.flow(node, 0)?;
+    pub fn reshape(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
+        let flow = self.values.flow(node, 0)?;
         let copies = !attributes.flag("allowzero", false)?;
         let name = node.input.get(1).ok_or("needs the new shape")?;
         let sizes = self
+            .values
             .sizes_of(name)
             .ok_or_else(|| format!("the new shape {name} is computed from what only a run tells"))?;
-        let held = self.dims(flow);
+        let held = self.values.dims(flow);
         let wanted = self.resolve(&sizes.all, &held, copies)?;
         let refused = || Err(format!("{held:?} of an image to {wanted:?} is not a layer"));
         match (flow, &wanted[..]) {
             // What is halfway through a shuffle goes to what it came from.
-            (Flow::Swapped { of, groups }, _) if wanted == self.dims(Flow::Node(of)) => {
-                let name = self.name(node);
-                self.add(node, &name, Layer::ChannelShuffle { groups }, &[of]);
-                Ok(true)
+            (Flow::Swapped { of, groups }, _) if wanted == self.values.dims(Flow::Node(of)) => {
+                self.add(node, 0, Layer::ChannelShuffle { groups }, &[of]);
+                Ok(())
             }
             (Flow::Swapped { .. } | Flow::Grouped { .. }, _) => refused(),
             (_, _) if wanted == held => {
-                self.bind(node, flow);
-                Ok(true)
+                self.values.bind(node, 0, flow);
+                Ok(())
             }
-            (_, [_]) => self.vector(node, flow).map(|()| true),
+            (_, [_]) => self.vector(node, flow),
             (Flow::Node(of), [groups, rest, places @ ..])
                 if groups.checked_mul(*rest) == Some(held[0]) && *places == held[1..] =>
             {
-                self.bind(node, Flow::Grouped { of, groups: *groups });
-                Ok(true)
+                self.values.bind(node, 0, Flow::Grouped { of, groups: *groups });
+                Ok(())
             }
             _ => refused(),
         }
@@ -113,7 +121,7 @@ impl Import {
             Size::Batch => true,
             Size::Known(0) => copies,
             Size::Known(-1) => open.is_none() && product == total,
-            Size::Known(value) => self.batch == Some(*value),
+            Size::Known(value) => self.values.batch == Some(*value),
         };
         if let Some(at) = open {
             sizes[at] = total / product.max(1);
@@ -125,19 +133,19 @@ impl Import {
         Err(format!("{held:?} of an image to {} mixes images, or is no shape of theirs", shown()))
     }
 
-    pub fn transpose(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<bool, String> {
-        let flow = self.flow(node, 0)?;
-        let axes = self.dims(flow).len() as i64 + 1;
+    pub fn transpose(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
+        let flow = self.values.flow(node, 0)?;
+        let axes = self.values.dims(flow).len() as i64 + 1;
         let order: Vec<i64> = match attributes.ints("perm")? {
             Some(order) => order.to_vec(),
             None => (0..axes).rev().collect(),
         };
         let swapped: Vec<i64> = [0, 2, 1].into_iter().chain(3..axes).collect();
         match flow {
-            _ if order.iter().copied().eq(0..axes) => self.bind(node, flow),
-            Flow::Grouped { of, groups } if order == swapped => self.bind(node, Flow::Swapped { of, groups }),
+            _ if order.iter().copied().eq(0..axes) => self.values.bind(node, 0, flow),
+            Flow::Grouped { of, groups } if order == swapped => self.values.bind(node, 0, Flow::Swapped { of, groups }),
             _ => return Err(format!("perm = {order:?} is known within a channel shuffle only")),
         }
-        Ok(true)
+        Ok(())
     }
 }
