@@ -2,28 +2,36 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::LossConfig;
 use crate::criterion::{CriterionConfig, config::Value, matching::FEATURES};
 
 /// As a file has them.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "LossConfig")]
 pub struct Keys {
+    /// A name of `kd2m list criteria`.
     criterion: String,
-    /// `features`, `logits`, `probabilities` or the name of a stage.
+    /// `features`, `logits`, `probabilities` (softmax of the logits), or a stage whose map is averaged over positions.
     #[serde(default = "features")]
     on: String,
+    /// λ; the criterion's own default when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     weight: Option<f64>,
+    /// Weight λ · L / (abs(sg(L)) + 1e-8), whose gradient is that of λ log L: it does not depend on the scale of the features.
     #[serde(default)]
     scale_free: bool,
+    /// Epochs over which λ rises linearly from zero.
     #[serde(default)]
     warmup_epochs: f64,
+    /// Samples of each class that are remembered (student's as they were, teacher's) and enlarge the clouds of later batches in training: for many classes and small batches. A batch's gradient shrinks with its share of the cloud, so raise λ with it. Not for `mse` and the baselines; 0: none.
     #[serde(default)]
     memory: usize,
     /// The criterion's own options.
     #[serde(flatten)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     options: BTreeMap<String, Value>,
 }
 
