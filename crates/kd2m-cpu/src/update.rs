@@ -10,18 +10,33 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rule {
     /// `v ← μ v + g`, `w ← w − lr (nesterov: g + μ v, else v)`, where g holds `weight_decay · w`.
-    Sgd { momentum: f32, nesterov: bool },
+    Sgd {
+        /// μ; 0: none.
+        momentum: f32,
+        /// Steps along `g + μ v` in place of `v`.
+        nesterov: bool,
+    },
     /// `w ← w (1 − lr · weight_decay) − lr m̂ / (√v̂ + eps)`.
-    AdamW { beta1: f32, beta2: f32, eps: f32 },
+    AdamW {
+        /// Decay of the mean of gradients.
+        beta1: f32,
+        /// Decay of the mean of their squares.
+        beta2: f32,
+        /// Keeps the division finite.
+        eps: f32,
+    },
 }
 
 /// One optimizer step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Update {
+    /// Learning rate.
     pub lr: f32,
+    /// Pull towards zero.
     pub weight_decay: f32,
     /// Multiplies the gradients first: clipping by the global norm, averaging over accumulated batches.
     pub gradient_scale: f32,
+    /// SGD or AdamW.
     pub rule: Rule,
 }
 
