@@ -12,55 +12,81 @@ use rayon::prelude::*;
 
 use crate::{
     decomposition::qr,
-    error::OtError,
     matrix::{norm_squared, product, view},
-    options::{OptionSpec, Options},
     pairwise::points::Points,
     precision::of_square,
     real::Real,
     solver::one_dimension::Coupling,
 };
 
-/// How many directions, and from which seed; the last drawn set is kept, since training asks for the same again and again.
-#[derive(Debug)]
-pub(crate) struct Directions {
-    count: usize,
-    seed: u64,
-    drawn: Mutex<Option<(usize, Arc<Vec<f64>>)>>,
-}
+/// Random numbers and what they were drawn for: the last are kept, since training asks for the same again and again. No part of what
+/// a divergence is: clones draw anew, and all are equal.
+#[derive(Default)]
+pub(crate) struct Drawn(Mutex<Option<(Asked, Arc<Vec<f64>>)>>);
 
-/// The options that choose them.
-pub(crate) const DIRECTIONS: &[OptionSpec] = &[
-    OptionSpec {
-        name: "directions",
-        default: "128",
-        help: "number of directions, drawn as orthonormal blocks; with a multiple of d the value is at most w2/d",
-    },
-    OptionSpec { name: "seed", default: "0", help: "seed of the directions" },
-];
+/// (count, width, seed).
+type Asked = (usize, usize, u64);
 
-impl Directions {
-    pub fn read(options: &Options) -> Result<Self, OtError> {
-        let seed = options.parsed("seed", 0, "a whole number", |_| true)?;
-        Ok(Self { count: options.count_of_rows("directions", 128)?, seed, drawn: Mutex::new(None) })
-    }
-
-    /// Unit vectors, row-major `[count, d]`, orthonormal within each block of d.
-    pub fn of_width(&self, d: usize) -> Arc<Vec<f64>> {
+impl Drawn {
+    /// What `draw` makes of count, width and seed.
+    pub fn get(&self, count: usize, d: usize, seed: u64, draw: fn(usize, usize, u64) -> Vec<f64>) -> Arc<Vec<f64>> {
         // A poisoned lock only means that another thread panicked while drawing: draw again.
-        let mut drawn = self.drawn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut drawn = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match &*drawn {
-            Some((width, directions)) if *width == d => directions.clone(),
+            Some((asked, numbers)) if *asked == (count, d, seed) => numbers.clone(),
             _ => {
-                let directions = Arc::new(draw(self.count, d, self.seed));
-                *drawn = Some((d, directions.clone()));
-                directions
+                let numbers = Arc::new(draw(count, d, seed));
+                *drawn = Some(((count, d, seed), numbers.clone()));
+                numbers
             }
         }
     }
 }
 
-fn draw(count: usize, d: usize, seed: u64) -> Vec<f64> {
+impl Clone for Drawn {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Drawn {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl std::fmt::Debug for Drawn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Drawn")
+    }
+}
+
+/// Declares a divergence along random directions.
+macro_rules! sliced {
+    ($(#[$meta:meta])* pub struct $name:ident for $entry:ident) => {
+        $crate::parameters::parameters! {
+            $(#[$meta])*
+            pub struct $name for $entry {
+                /// number of directions, drawn as orthonormal blocks; with a multiple of d the value is at most w2/d
+                directions: usize = 128 in $crate::parameters::domain::ROWS,
+                /// seed of the directions
+                seed: u64 = 0 in $crate::parameters::domain::SEED,
+            }
+            keeping { drawn: $crate::projection::Drawn }
+        }
+
+        impl $name {
+            /// Unit vectors, row-major `[count, d]`, orthonormal within each block of d.
+            fn of_width(&self, d: usize) -> std::sync::Arc<Vec<f64>> {
+                self.drawn.get(self.directions, d, self.seed, $crate::projection::draw)
+            }
+        }
+    };
+}
+
+pub(crate) use sliced;
+
+pub(crate) fn draw(count: usize, d: usize, seed: u64) -> Vec<f64> {
     let mut rng = Pcg64Mcg::seed_from_u64(seed);
     let mut directions = Vec::with_capacity(count * d);
     while directions.len() < count * d {

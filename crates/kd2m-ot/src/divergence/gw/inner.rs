@@ -5,22 +5,25 @@
 use crate::{
     cost,
     matrix::{self, view},
+    parameters::words,
 };
 
-/// Which inner distance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inner {
-    Euclidean,
-    SquaredEuclidean,
-    Cosine,
-    Diffusion,
+words! {
+    /// Which inner distance.
+    pub enum Inner {
+        /// ‖x − y‖
+        Euclidean = "euclidean",
+        /// ‖x − y‖²
+        SquaredEuclidean = "sqeuclidean",
+        /// 1 − the cosine of the angle
+        Cosine = "cosine",
+        /// one step over a Gaussian kernel, σ = median distance, held constant
+        Diffusion = "diffusion",
+    }
 }
 
-/// The words that options use, in the order of [`Inner`].
-pub const WORDS: [&str; 4] = ["euclidean", "sqeuclidean", "cosine", "diffusion"];
-
 /// Inner distances with what their gradient needs.
-pub struct InnerMatrix {
+pub(crate) struct InnerMatrix {
     inner: Inner,
     rows: Vec<f64>,
     n: usize,
@@ -41,17 +44,8 @@ struct Diffusion {
 }
 
 impl Inner {
-    pub fn from_word(word: &str) -> Self {
-        match word {
-            "sqeuclidean" => Inner::SquaredEuclidean,
-            "cosine" => Inner::Cosine,
-            "diffusion" => Inner::Diffusion,
-            _ => Inner::Euclidean,
-        }
-    }
-
     /// The distances between rows `[n, d]`.
-    pub fn matrix(self, rows: Vec<f64>, d: usize) -> InnerMatrix {
+    pub(crate) fn matrix(self, rows: Vec<f64>, d: usize) -> InnerMatrix {
         let n = rows.len() / d;
         let mut diffusion = None;
         let values = match self {
