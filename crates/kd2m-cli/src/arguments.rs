@@ -373,9 +373,12 @@ pub struct ListArguments {
     /// Stem of --model: imagenet or cifar.
     #[arg(long, default_value = "imagenet", value_parser = ["imagenet", "cifar"])]
     pub stem: String,
-    /// Print JSON.
+    /// Print JSON; of keys their JSON Schema, which editors complete from.
     #[arg(long)]
     pub json: bool,
+    /// Print a page of Markdown.
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -386,4 +389,6 @@ pub enum Listed {
     Datasets,
     /// Which kernel each layer of a network gets on this processor, and why.
     Kernels,
+    /// The keys of the configuration with defaults and meanings.
+    Keys,
 }

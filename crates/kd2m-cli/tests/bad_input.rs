@@ -59,7 +59,7 @@ fn numbers_out_of_range_name_the_key_and_what_fits() {
         ("data.val_fraction=2.0", "data.val_fraction"),
         ("data.augment=crop", "crop"),
         ("train.ce_weight=0", "arm none: ce_weight is 0 and no loss has a weight above 0"),
-        ("train.precision=bf16", "bf16 products are not built yet"),
+        ("train.precision=bf16", "unknown variant `bf16`, expected `f32`"),
         ("arm.1.head_lipschitz=-1.0", "head_lipschitz is -1: not negative"),
         ("arm.4.loss.0.memory=8", "a memory would only add a constant"),
         ("optim.lr=fast", "invalid type: string \"fast\""),

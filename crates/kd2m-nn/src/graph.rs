@@ -5,52 +5,10 @@ use thiserror::Error;
 
 use crate::{
     layer::{BatchNorm, Conv, Layer, Linear, Pool},
-    parameter::{ParameterSpec, Role},
+    parameter::ParameterSpec,
 };
 
-pub use crate::parameter::NodeId;
-
-/// What one sample looks like at a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Shape {
-    /// Channels × height × width.
-    Map { channels: usize, height: usize, width: usize },
-    /// A vector of this length.
-    Vector(usize),
-}
-
-impl Shape {
-    /// Values a sample.
-    pub fn len(&self) -> usize {
-        match *self {
-            // Saturating: a file may claim any shape, and what cannot be held is refused where it would be.
-            Shape::Map { channels, height, width } => channels.saturating_mul(height).saturating_mul(width),
-            Shape::Vector(d) => d,
-        }
-    }
-
-    /// Never in a finished graph: every axis is at least one.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Channels of a map, length of a vector.
-    pub fn channels(&self) -> usize {
-        match *self {
-            Shape::Map { channels, .. } => channels,
-            Shape::Vector(d) => d,
-        }
-    }
-}
-
-impl std::fmt::Display for Shape {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Shape::Map { channels, height, width } => write!(f, "{channels}×{height}×{width}"),
-            Shape::Vector(d) => write!(f, "{d}"),
-        }
-    }
-}
+pub use crate::{parameter::NodeId, shape::Shape};
 
 /// One layer at its place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -133,30 +91,11 @@ impl Graph {
     pub fn parameters(&self) -> Vec<ParameterSpec> {
         let mut all = Vec::new();
         for (index, node) in self.nodes.iter().enumerate() {
-            let mut push = |suffix: &str, shape: Vec<usize>, role: Role| {
-                all.push(ParameterSpec { key: format!("{}.{suffix}", node.name), node: NodeId(index), shape, role });
-            };
-            match &node.layer {
-                Layer::Conv(c) => {
-                    push("weight", c.weight_shape().to_vec(), Role::Weight);
-                    if c.bias {
-                        push("bias", vec![c.out_channels], Role::Bias);
-                    }
-                }
-                Layer::Linear(l) => {
-                    push("weight", vec![l.outputs, l.inputs], Role::Weight);
-                    if l.bias {
-                        push("bias", vec![l.outputs], Role::Bias);
-                    }
-                }
-                Layer::BatchNorm(b) => {
-                    push("weight", vec![b.channels], Role::Scale);
-                    push("bias", vec![b.channels], Role::Shift);
-                    push("running_mean", vec![b.channels], Role::RunningMean);
-                    push("running_var", vec![b.channels], Role::RunningVariance);
-                }
-                _ => {}
-            }
+            let tensors = node.layer.tensors().into_iter();
+            all.extend(tensors.map(|(name, shape, role)| {
+                let key = format!("{}.{name}", node.name);
+                ParameterSpec { key, node: NodeId(index), shape, role }
+            }));
         }
         all
     }
@@ -168,16 +107,7 @@ impl Graph {
 
     /// Multiply–adds of convolutions and linear layers for one image.
     pub fn multiply_adds(&self) -> u64 {
-        self.nodes
-            .iter()
-            .map(|node| match (&node.layer, node.shape) {
-                (Layer::Conv(c), Shape::Map { height, width, .. }) => {
-                    (c.weight_shape().iter().product::<usize>() * height * width) as u64
-                }
-                (Layer::Linear(l), _) => (l.inputs * l.outputs) as u64,
-                _ => 0,
-            })
-            .sum()
+        self.nodes.iter().map(|node| node.layer.multiply_adds(node.shape)).sum()
     }
 }
 
@@ -203,7 +133,7 @@ impl GraphBuilder {
     /// Adds any layer.
     pub fn push(&mut self, name: &str, layer: Layer, inputs: &[NodeId]) -> NodeId {
         let shapes: Vec<Shape> = inputs.iter().map(|i| self.nodes[i.0].shape).collect();
-        let inferred = infer(&layer, &shapes).and_then(|shape| match shape.is_empty() {
+        let inferred = layer.output(&shapes).and_then(|shape| match shape.is_empty() {
             true => Err("an axis of its output is empty".to_owned()),
             false => Ok(shape),
         });
@@ -280,100 +210,5 @@ impl GraphBuilder {
             }
         }
         Ok(Graph { name: self.name, nodes: self.nodes, features, logits, stages: self.stages })
-    }
-}
-
-/// Output length of a window over one axis, or why there is none.
-fn window(length: usize, kernel: usize, stride: usize, padding: usize, dilation: usize) -> Result<usize, String> {
-    let (extent, available) = (dilation * (kernel.max(1) - 1) + 1, length + 2 * padding);
-    if stride == 0 || kernel == 0 || available < extent {
-        return Err(format!("a window of {extent} with stride {stride} does not fit a length of {available}"));
-    }
-    Ok((available - extent) / stride + 1)
-}
-
-fn infer(layer: &Layer, inputs: &[Shape]) -> Result<Shape, String> {
-    let one = || inputs.first().copied().ok_or("needs an input".to_owned());
-    let map = || match one()? {
-        Shape::Map { channels, height, width } => Ok((channels, height, width)),
-        Shape::Vector(_) => Err("needs a map, got a vector".to_owned()),
-    };
-    let pooled = |pool: &Pool| {
-        let (channels, height, width) = map()?;
-        Ok::<_, String>(Shape::Map {
-            channels,
-            height: window(height, pool.kernel[0], pool.stride[0], pool.padding[0], 1)?,
-            width: window(width, pool.kernel[1], pool.stride[1], pool.padding[1], 1)?,
-        })
-    };
-    match layer {
-        Layer::Input => Err("only node 0 is the input".to_owned()),
-        Layer::Normalise { mean, std } => {
-            let shape = one()?;
-            if mean.len() != shape.channels() || std.len() != mean.len() || std.iter().any(|s| *s <= 0.0) {
-                return Err(format!("needs {} means and positive deviations", shape.channels()));
-            }
-            Ok(shape)
-        }
-        Layer::Conv(c) => {
-            let (channels, height, width) = map()?;
-            if channels != c.in_channels {
-                return Err(format!("expects {} channels, got {channels}", c.in_channels));
-            }
-            if c.groups == 0 || c.in_channels % c.groups != 0 || c.out_channels % c.groups != 0 {
-                return Err(format!("{} → {} channels in {} groups", c.in_channels, c.out_channels, c.groups));
-            }
-            Ok(Shape::Map {
-                channels: c.out_channels,
-                height: window(height, c.kernel[0], c.stride[0], c.padding[0], c.dilation[0])?,
-                width: window(width, c.kernel[1], c.stride[1], c.padding[1], c.dilation[1])?,
-            })
-        }
-        Layer::BatchNorm(b) => {
-            let shape = one()?;
-            if shape.channels() == b.channels {
-                Ok(shape)
-            } else {
-                Err(format!("{} channels, got {shape}", b.channels))
-            }
-        }
-        Layer::Linear(l) => match one()? {
-            Shape::Vector(d) if d == l.inputs => Ok(Shape::Vector(l.outputs)),
-            shape => Err(format!("expects a vector of {}, got {shape}", l.inputs)),
-        },
-        Layer::Relu | Layer::Relu6 => one(),
-        Layer::Add => match inputs {
-            [x, y] if x == y => Ok(*x),
-            _ => Err("adds two inputs of equal shape".to_owned()),
-        },
-        Layer::Concat => {
-            let mut total = 0;
-            let (_, height, width) = map()?;
-            for shape in inputs {
-                match *shape {
-                    Shape::Map { channels, height: h, width: w } if (h, w) == (height, width) => total += channels,
-                    other => return Err(format!("cannot join {other} to maps of {height}×{width}")),
-                }
-            }
-            Ok(Shape::Map { channels: total, height, width })
-        }
-        Layer::Slice { start, len } => {
-            let (channels, height, width) = map()?;
-            if *len == 0 || start.checked_add(*len).is_none_or(|end| end > channels) {
-                return Err(format!("takes channels {start} to {start} + {len} of {channels}"));
-            }
-            Ok(Shape::Map { channels: *len, height, width })
-        }
-        Layer::MaxPool(pool) | Layer::AvgPool(pool) => pooled(pool),
-        Layer::GlobalAvgPool => Ok(Shape::Vector(map()?.0)),
-        Layer::Flatten => Ok(Shape::Vector(one()?.len())),
-        Layer::ChannelShuffle { groups } => {
-            let shape = one()?;
-            if *groups > 0 && shape.channels() % groups == 0 {
-                Ok(shape)
-            } else {
-                Err(format!("{} channels do not divide into {groups} groups", shape.channels()))
-            }
-        }
     }
 }

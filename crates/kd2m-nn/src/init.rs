@@ -7,7 +7,7 @@ use rand_pcg::Pcg64;
 
 use crate::{
     graph::Graph,
-    layer::{Init, Layer},
+    layer::{Fan, Init},
     weights::{NamedTensor, Role, Weights},
 };
 
@@ -20,32 +20,13 @@ pub fn initialise(graph: &Graph, seed: u64) -> Weights {
             Role::Scale | Role::RunningVariance => vec![1.0; count],
             Role::Shift | Role::RunningMean => vec![0.0; count],
             Role::Weight | Role::Bias => {
-                let (init, fan) = layer_init(&graph.node(spec.node).layer);
+                let (init, fan) = graph.node(spec.node).layer.init();
                 draw(init, fan, spec.role, count, &mut generator(seed, &spec.key))
             }
         };
         weights.insert(spec.key, NamedTensor { shape: spec.shape, values });
     }
     weights
-}
-
-/// Connections into and out of one unit, counted as PyTorch does: groups do not lower the second.
-#[derive(Clone, Copy)]
-struct Fan {
-    inward: usize,
-    outward: usize,
-}
-
-fn layer_init(layer: &Layer) -> (Init, Fan) {
-    match layer {
-        Layer::Conv(c) => {
-            let [outputs, inputs, h, w] = c.weight_shape();
-            (c.init, Fan { inward: inputs * h * w, outward: outputs * h * w })
-        }
-        Layer::Linear(l) => (l.init, Fan { inward: l.inputs, outward: l.outputs }),
-        // No other layer has a weight or a bias.
-        _ => (Init::TorchDefault, Fan { inward: 1, outward: 1 }),
-    }
 }
 
 fn draw(init: Init, fan: Fan, role: Role, count: usize, rng: &mut Pcg64) -> Vec<f32> {

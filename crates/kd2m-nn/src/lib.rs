@@ -8,6 +8,7 @@ pub mod init;
 pub mod layer;
 pub mod onnx;
 mod parameter;
+mod shape;
 pub mod weights;
 pub mod zoo;
 

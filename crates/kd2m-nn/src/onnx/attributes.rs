@@ -7,7 +7,8 @@ use super::proto::{
 };
 
 /// The attributes that are left.
-pub(super) struct Attributes<'a> {
+#[derive(Clone)]
+pub(crate) struct Attributes<'a> {
     left: Vec<&'a Attribute>,
 }
 
@@ -109,7 +110,7 @@ fn shown(attribute: &Attribute) -> String {
 }
 
 /// A cast among floating-point types: the graph computes in f32 whatever the file says.
-pub(super) fn float_type(attributes: &mut Attributes) -> Result<(), String> {
+pub(crate) fn float_type(attributes: &mut Attributes) -> Result<(), String> {
     // How values beyond an 8-bit type are cast; there is none here.
     attributes.flag("saturate", true)?;
     match attributes.int("to")? {

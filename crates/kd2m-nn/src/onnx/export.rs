@@ -3,14 +3,14 @@
 use super::{
     names::{FEATURES, IMAGES, LOGITS, STAGES},
     proto::{
-        ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, Attribute, Dimension, Entry, FLOAT, GraphProto, Model,
-        NodeProto, OperatorSet, Tensor, TensorShape, TensorType, Type, ValueInfo,
+        Dimension, Entry, FLOAT, GraphProto, Model, NodeProto, OperatorSet, Tensor, TensorShape, TensorType, Type,
+        ValueInfo,
     },
-    tensor::{floats, integers},
+    tensor::floats,
+    writer::Writer,
 };
 use crate::{
     graph::{Graph, Node, NodeId, Shape},
-    layer::{Layer, Pool},
     weights::Weights,
 };
 
@@ -74,87 +74,14 @@ struct Export<'a> {
 
 impl Export<'_> {
     fn layer(&mut self, id: NodeId, node: &Node) {
-        let inputs: Vec<String> = node.inputs.iter().map(|i| self.value_name(*i)).collect();
-        let x = inputs.first().cloned().unwrap_or_default();
-        let output = self.value_name(id);
-        let name = &node.name;
-        let key = |suffix: &str| format!("{name}.{suffix}");
-        match &node.layer {
-            Layer::Input => {}
-            Layer::Normalise { mean, std } => {
-                let (means, stds, centred) = (key("mean"), key("std"), key("centred"));
-                let shape = [mean.len(), 1, 1];
-                self.constants.extend([floats(&means, &shape, mean), floats(&stds, &shape, std)]);
-                self.push(&centred, "Sub", vec![x, means], &centred, vec![]);
-                self.push(name, "Div", vec![centred, stds], &output, vec![]);
-            }
-            Layer::Conv(c) => {
-                let attributes = vec![
-                    ints("kernel_shape", &c.kernel),
-                    ints("strides", &c.stride),
-                    pads(c.padding),
-                    ints("dilations", &c.dilation),
-                    int("group", c.groups),
-                ];
-                let mut inputs = vec![x, key("weight")];
-                inputs.extend(c.bias.then(|| key("bias")));
-                self.push(name, "Conv", inputs, &output, attributes);
-            }
-            Layer::BatchNorm(b) => {
-                let inputs = vec![x, key("weight"), key("bias"), key("running_mean"), key("running_var")];
-                // ONNX counts momentum as the weight of the old statistics.
-                let attributes = vec![float("epsilon", b.eps), float("momentum", 1.0 - b.momentum)];
-                self.push(name, "BatchNormalization", inputs, &output, attributes);
-            }
-            Layer::Linear(l) => {
-                let mut inputs = vec![x, key("weight")];
-                inputs.extend(l.bias.then(|| key("bias")));
-                self.push(name, "Gemm", inputs, &output, vec![int("transB", 1)]);
-            }
-            Layer::Relu => self.push(name, "Relu", inputs, &output, vec![]),
-            Layer::Relu6 => {
-                let (low, high) = (key("min"), key("max"));
-                self.constants.extend([floats(&low, &[], &[0.0]), floats(&high, &[], &[6.0])]);
-                self.push(name, "Clip", vec![x, low, high], &output, vec![]);
-            }
-            Layer::Add => self.push(name, "Add", inputs, &output, vec![]),
-            Layer::Concat => self.push(name, "Concat", inputs, &output, vec![int("axis", 1)]),
-            Layer::Slice { start, len } => {
-                let (starts, ends, axes) = (key("starts"), key("ends"), key("axes"));
-                self.constants.extend([
-                    integers(&starts, &[*start as i64]),
-                    integers(&ends, &[(start + len) as i64]),
-                    integers(&axes, &[1]),
-                ]);
-                self.push(name, "Slice", vec![x, starts, ends, axes], &output, vec![]);
-            }
-            Layer::MaxPool(pool) => self.push(name, "MaxPool", inputs, &output, window(pool)),
-            Layer::AvgPool(pool) => {
-                let mut attributes = window(pool);
-                attributes.push(int("count_include_pad", 1));
-                self.push(name, "AveragePool", inputs, &output, attributes);
-            }
-            Layer::GlobalAvgPool => {
-                let pooled = key("pooled");
-                self.push(name, "GlobalAveragePool", inputs, &pooled, vec![]);
-                self.push(&key("flatten"), "Flatten", vec![pooled], &output, vec![int("axis", 1)]);
-            }
-            Layer::Flatten => self.push(name, "Flatten", inputs, &output, vec![int("axis", 1)]),
-            Layer::ChannelShuffle { groups } => self.shuffle(name, x, &output, *groups, node.shape),
-        }
-    }
-
-    /// Channels seen as a table of groups, transposed, and read as a row again.
-    fn shuffle(&mut self, name: &str, x: String, output: &str, groups: usize, shape: Shape) {
-        let [table, row, grouped, swapped] = ["table", "row", "grouped", "swapped"].map(|s| format!("{name}.{s}"));
-        let positions = &axes(shape)[1..];
-        let head = [-1, groups as i64, (shape.channels() / groups) as i64];
-        let order: Vec<usize> = [0, 2, 1].into_iter().chain(3..3 + positions.len()).collect();
-        self.constants.push(integers(&table, &[&head, positions].concat()));
-        self.constants.push(integers(&row, &[&[-1, shape.channels() as i64], positions].concat()));
-        self.push(&grouped, "Reshape", vec![x, table], &grouped, vec![]);
-        self.push(&swapped, "Transpose", vec![grouped], &swapped, vec![ints("perm", &order)]);
-        self.push(name, "Reshape", vec![swapped, row], output, vec![]);
+        node.layer.write(&mut Writer {
+            name: &node.name,
+            inputs: node.inputs.iter().map(|id| self.value_name(*id)).collect(),
+            output: self.value_name(id),
+            sizes: axes(node.shape),
+            nodes: &mut self.nodes,
+            constants: &mut self.constants,
+        });
     }
 
     /// Values are called like their nodes, but for the file's own three names.
@@ -168,37 +95,4 @@ impl Export<'_> {
             _ => name.clone(),
         }
     }
-
-    fn push(&mut self, name: &str, operator: &str, input: Vec<String>, output: &str, attribute: Vec<Attribute>) {
-        self.nodes.push(NodeProto {
-            input,
-            output: vec![output.to_owned()],
-            name: name.to_owned(),
-            op_type: operator.to_owned(),
-            attribute,
-            domain: String::new(),
-        });
-    }
-}
-
-fn window(pool: &Pool) -> Vec<Attribute> {
-    vec![ints("kernel_shape", &pool.kernel), ints("strides", &pool.stride), pads(pool.padding)]
-}
-
-/// Begin of both axes, then their ends.
-fn pads([h, w]: [usize; 2]) -> Attribute {
-    ints("pads", &[h, w, h, w])
-}
-
-fn ints(name: &str, values: &[usize]) -> Attribute {
-    let ints = values.iter().map(|v| *v as i64).collect();
-    Attribute { name: name.to_owned(), ints, r#type: ATTRIBUTE_INTS, ..Attribute::default() }
-}
-
-fn int(name: &str, value: usize) -> Attribute {
-    Attribute { name: name.to_owned(), i: Some(value as i64), r#type: ATTRIBUTE_INT, ..Attribute::default() }
-}
-
-fn float(name: &str, value: f32) -> Attribute {
-    Attribute { name: name.to_owned(), f: Some(value), r#type: ATTRIBUTE_FLOAT, ..Attribute::default() }
 }

@@ -3,13 +3,13 @@
 
 use super::{
     attributes::{Attributes, float_type},
-    import::{Import, axis},
     proto::{INT32, INT64, NodeProto},
     sizes::{Size, Sizes, number},
     tensor::{Constant, Data},
+    values::{Values, axis},
 };
 
-impl Import {
+impl Values {
     /// Folds an operator that reads nothing but what is known; false for all others.
     ///
     /// # Errors

@@ -1,25 +1,28 @@
 //! ONNX files (opset 17) out of a graph with its weights, and back into them.
 //!
 //! What ONNX calls an operator and a graph does not have is an error that names it, and so is an attribute that nobody asked for.
-//! `import.rs` walks, `normalisation.rs` and `fold.rs` bring what several programs write in several ways into one form, `operators.rs`,
-//! `window.rs` and `reshape.rs` say what each operator is. Initialisation is not part of ONNX: imported
+//! `import.rs` walks, `normalisation.rs` and `fold.rs` bring what several programs write in several ways into one form; what each operator
+//! is stands with the layer (`layer/`), and for those that only lay values out in `reshape.rs`. Initialisation is not part of ONNX: imported
 //! layers carry PyTorch's default. Stages are kept in the file's metadata under `kd2m.stages`.
 
-mod attributes;
+pub(crate) mod attributes;
 mod error;
 mod export;
 mod fold;
 mod import;
 mod names;
 mod normalisation;
+pub(crate) mod operator;
 mod operators;
-mod proto;
+pub(crate) mod proto;
 mod reshape;
 mod sizes;
 mod tensor;
 #[cfg(test)]
 mod tests;
-mod window;
+pub(crate) mod values;
+pub(crate) mod window;
+pub(crate) mod writer;
 
 use std::path::Path;
 

@@ -3,18 +3,18 @@
 
 use super::{
     attributes::Attributes,
-    import::{Flow, Import, axis},
-    operators::positive,
+    import::Import,
     proto::NodeProto,
     sizes::Size,
+    values::{Flow, axis, positive},
 };
 use crate::{graph::Shape, layer::Layer};
 
 impl Import {
     pub fn flatten(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
-        let flow = self.flow(node, 0)?;
+        let flow = self.values.flow(node, 0)?;
         let given = attributes.int("axis")?.unwrap_or(1);
-        match axis(given, self.dims(flow).len() + 1)? {
+        match axis(given, self.values.dims(flow).len() + 1)? {
             1 => self.vector(node, flow),
             _ => Err(format!("axis = {given} is not a layer, only 1 is")),
         }
@@ -23,9 +23,12 @@ impl Import {
     /// One vector an image.
     fn vector(&mut self, node: &NodeProto, flow: Flow) -> Result<(), String> {
         match flow {
-            Flow::Pooled { of, .. } => self.bind(node, Flow::Node(of)),
-            Flow::Node(id) if matches!(self.builder.shape(id), Shape::Vector(_)) => self.bind(node, flow),
-            Flow::Node(_) => return self.unary(node, Layer::Flatten),
+            Flow::Pooled { of, .. } => self.values.bind(node, 0, Flow::Node(of)),
+            Flow::Node(id) if matches!(self.builder.shape(id), Shape::Vector(_)) => self.values.bind(node, 0, flow),
+            Flow::Node(_) => {
+                let x = self.values.input(node, 0)?;
+                self.add(node, 0, Layer::Flatten, &[x]);
+            }
             Flow::Grouped { .. } | Flow::Swapped { .. } => return Err("ends a channel shuffle halfway".to_owned()),
         }
         Ok(())
@@ -33,13 +36,13 @@ impl Import {
 
     /// Trailing axes of length one are taken off: of a pooled map, or of a map of one position.
     pub fn squeeze(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
-        let flow = self.flow(node, 0)?;
+        let flow = self.values.flow(node, 0)?;
         let given = match attributes.ints("axes")? {
             Some(axes) => axes.to_vec(),
-            None if node.input.get(1).is_some_and(|name| !name.is_empty()) => self.integers(node, 1, "axes")?,
+            None if node.input.get(1).is_some_and(|name| !name.is_empty()) => self.values.integers(node, 1, "axes")?,
             None => return Err("without axes would drop that of the images too where there is one".to_owned()),
         };
-        let dims = self.dims(flow);
+        let dims = self.values.dims(flow);
         let mut axes = given.iter().map(|at| axis(*at, dims.len() + 1)).collect::<Result<Vec<usize>, _>>()?;
         axes.sort_unstable();
         axes.dedup();
@@ -47,7 +50,7 @@ impl Import {
         let trailing = axes.iter().copied().eq(from..dims.len() + 1) && axes.len() == given.len();
         match flow {
             Flow::Pooled { of, ones } if trailing && axes.len() < ones => {
-                self.bind(node, Flow::Pooled { of, ones: ones - axes.len() });
+                self.values.bind(node, 0, Flow::Pooled { of, ones: ones - axes.len() });
                 Ok(())
             }
             Flow::Pooled { ones, .. } if trailing && axes.len() == ones => self.vector(node, flow),
@@ -58,32 +61,32 @@ impl Import {
 
     /// To vectors; or, for a channel shuffle, to groups and back; or to what it was.
     pub fn reshape(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
-        let flow = self.flow(node, 0)?;
+        let flow = self.values.flow(node, 0)?;
         let copies = !attributes.flag("allowzero", false)?;
         let name = node.input.get(1).ok_or("needs the new shape")?;
         let sizes = self
+            .values
             .sizes_of(name)
             .ok_or_else(|| format!("the new shape {name} is computed from what only a run tells"))?;
-        let held = self.dims(flow);
+        let held = self.values.dims(flow);
         let wanted = self.resolve(&sizes.all, &held, copies)?;
         let refused = || Err(format!("{held:?} of an image to {wanted:?} is not a layer"));
         match (flow, &wanted[..]) {
             // What is halfway through a shuffle goes to what it came from.
-            (Flow::Swapped { of, groups }, _) if wanted == self.dims(Flow::Node(of)) => {
-                let name = self.name(node);
-                self.add(node, &name, Layer::ChannelShuffle { groups }, &[of]);
+            (Flow::Swapped { of, groups }, _) if wanted == self.values.dims(Flow::Node(of)) => {
+                self.add(node, 0, Layer::ChannelShuffle { groups }, &[of]);
                 Ok(())
             }
             (Flow::Swapped { .. } | Flow::Grouped { .. }, _) => refused(),
             (_, _) if wanted == held => {
-                self.bind(node, flow);
+                self.values.bind(node, 0, flow);
                 Ok(())
             }
             (_, [_]) => self.vector(node, flow),
             (Flow::Node(of), [groups, rest, places @ ..])
                 if groups.checked_mul(*rest) == Some(held[0]) && *places == held[1..] =>
             {
-                self.bind(node, Flow::Grouped { of, groups: *groups });
+                self.values.bind(node, 0, Flow::Grouped { of, groups: *groups });
                 Ok(())
             }
             _ => refused(),
@@ -118,7 +121,7 @@ impl Import {
             Size::Batch => true,
             Size::Known(0) => copies,
             Size::Known(-1) => open.is_none() && product == total,
-            Size::Known(value) => self.batch == Some(*value),
+            Size::Known(value) => self.values.batch == Some(*value),
         };
         if let Some(at) = open {
             sizes[at] = total / product.max(1);
@@ -131,83 +134,17 @@ impl Import {
     }
 
     pub fn transpose(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
-        let flow = self.flow(node, 0)?;
-        let axes = self.dims(flow).len() as i64 + 1;
+        let flow = self.values.flow(node, 0)?;
+        let axes = self.values.dims(flow).len() as i64 + 1;
         let order: Vec<i64> = match attributes.ints("perm")? {
             Some(order) => order.to_vec(),
             None => (0..axes).rev().collect(),
         };
         let swapped: Vec<i64> = [0, 2, 1].into_iter().chain(3..axes).collect();
         match flow {
-            _ if order.iter().copied().eq(0..axes) => self.bind(node, flow),
-            Flow::Grouped { of, groups } if order == swapped => self.bind(node, Flow::Swapped { of, groups }),
+            _ if order.iter().copied().eq(0..axes) => self.values.bind(node, 0, flow),
+            Flow::Grouped { of, groups } if order == swapped => self.values.bind(node, 0, Flow::Swapped { of, groups }),
             _ => return Err(format!("perm = {order:?} is known within a channel shuffle only")),
-        }
-        Ok(())
-    }
-
-    /// A run of channels; the places are attributes before opset 10.
-    pub fn slice(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
-        let x = self.input(node, 0)?;
-        let dims = self.dims(Flow::Node(x));
-        let mut list = |name: &str, index: usize| match attributes.ints(name)? {
-            Some(values) => Ok(Some(values.to_vec())),
-            None if node.input.get(index).is_some_and(|input| !input.is_empty()) => {
-                self.integers(node, index, name).map(Some)
-            }
-            None => Ok::<_, String>(None),
-        };
-        let (starts, ends) = (list("starts", 1)?.ok_or("needs starts")?, list("ends", 2)?.ok_or("needs ends")?);
-        let axes = list("axes", 3)?.unwrap_or_else(|| (0..starts.len() as i64).collect());
-        let steps = list("steps", 4)?.unwrap_or_else(|| vec![1; starts.len()]);
-        let ([start], [end], [along], [step]) = (&starts[..], &ends[..], &axes[..], &steps[..]) else {
-            return Err(format!("along axes {axes:?}: only a run of channels is a layer"));
-        };
-        if axis(*along, dims.len() + 1)? != 1 || *step != 1 {
-            return Err(format!("along axis {along} in steps of {step}: only a run of channels is a layer"));
-        }
-        // Negative places count from the end; either may lie beyond.
-        let channels = dims[0] as i64;
-        let place = |at: i64| (if at < 0 { at.saturating_add(channels) } else { at }).clamp(0, channels) as usize;
-        let (start, end) = (place(*start), place(*end));
-        self.unary(node, Layer::Slice { start, len: end.saturating_sub(start) })
-    }
-
-    /// Each part is a slice; without sizes they are equal, with opset 18's `num_outputs` the last one may be smaller.
-    pub fn split(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
-        let x = self.input(node, 0)?;
-        let dims = self.dims(Flow::Node(x));
-        let along = attributes.int("axis")?.unwrap_or(0);
-        if axis(along, dims.len() + 1)? != 1 {
-            return Err(format!("axis = {along} is not a layer, only 1 is"));
-        }
-        let (channels, parts) = (dims[0], node.output.len().max(1));
-        let uneven = match attributes.int("num_outputs")? {
-            Some(count) if count != parts as i64 => return Err(format!("num_outputs = {count} for {parts} outputs")),
-            count => count.is_some(),
-        };
-        let sizes: Vec<usize> = match attributes.ints("split")? {
-            Some(sizes) => sizes.iter().map(|size| positive(*size, "a part")).collect::<Result<_, _>>()?,
-            None if node.input.get(1).is_some_and(|name| !name.is_empty()) => {
-                let sizes = self.integers(node, 1, "sizes")?;
-                sizes.iter().map(|size| positive(*size, "a part")).collect::<Result<_, _>>()?
-            }
-            None if uneven || channels.is_multiple_of(parts) => {
-                let part = channels.div_ceil(parts);
-                (0..parts).map(|i| part.min(channels.saturating_sub(i * part))).collect()
-            }
-            None => return Err(format!("{channels} channels in {parts} equal parts")),
-        };
-        if sizes.len() != parts || sizes.iter().try_fold(0_usize, |sum, size| sum.checked_add(*size)) != Some(channels)
-        {
-            return Err(format!("split = {sizes:?} of {channels} channels for {parts} outputs"));
-        }
-        let mut start = 0;
-        for (index, len) in sizes.into_iter().enumerate() {
-            let name = self.name(node);
-            let id = self.builder.push(&name, Layer::Slice { start, len }, &[x]);
-            self.bind_output(node, index, Flow::Node(id));
-            start += len;
         }
         Ok(())
     }

@@ -2,14 +2,14 @@
 
 /// A size: a number, or that of the batch.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Size {
+pub(crate) enum Size {
     Known(i64),
     Batch,
 }
 
 /// A list of sizes, or one.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Sizes {
+pub(crate) struct Sizes {
     pub all: Vec<Size>,
     pub scalar: bool,
 }
@@ -26,7 +26,7 @@ impl Sizes {
 }
 
 /// The number, if it does not depend on the batch.
-pub(super) fn number(size: &Size) -> Result<i64, String> {
+pub(crate) fn number(size: &Size) -> Result<i64, String> {
     match size {
         Size::Known(value) => Ok(*value),
         Size::Batch => Err("depends on the number of images".to_owned()),

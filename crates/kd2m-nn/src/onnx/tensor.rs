@@ -8,13 +8,13 @@ use crate::weights::Number;
 
 /// A constant: weights, or the sizes and limits that operators take as inputs.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Constant {
+pub(crate) struct Constant {
     pub shape: Vec<usize>,
     pub data: Data,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Data {
+pub(crate) enum Data {
     Floats(Vec<f32>),
     Integers(Vec<i64>),
     /// Of a type that no operator here reads.
@@ -112,7 +112,7 @@ impl Constant {
 }
 
 /// A tensor of floats under its name.
-pub(super) fn floats(name: &str, shape: &[usize], values: &[f32]) -> Tensor {
+pub(crate) fn floats(name: &str, shape: &[usize], values: &[f32]) -> Tensor {
     Tensor {
         name: name.to_owned(),
         dims: shape.iter().map(|d| *d as i64).collect(),
@@ -123,7 +123,7 @@ pub(super) fn floats(name: &str, shape: &[usize], values: &[f32]) -> Tensor {
 }
 
 /// A list of integers under its name.
-pub(super) fn integers(name: &str, values: &[i64]) -> Tensor {
+pub(crate) fn integers(name: &str, values: &[i64]) -> Tensor {
     Tensor {
         name: name.to_owned(),
         dims: vec![values.len() as i64],

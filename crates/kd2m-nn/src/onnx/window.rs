@@ -5,7 +5,7 @@ use super::attributes::Attributes;
 
 /// Height, width.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Window {
+pub(crate) struct Window {
     pub kernel: [usize; 2],
     pub stride: [usize; 2],
     pub dilation: [usize; 2],

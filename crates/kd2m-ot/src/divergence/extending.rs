@@ -60,7 +60,10 @@ mod tests {
         let (a, b) = (Cloud::new(Side::A, &x, 2, 2).unwrap(), Cloud::new(Side::B, &y, 2, 2).unwrap());
         assert_eq!(MaxMean::default().evaluate(&a, &b, Request::VALUE).unwrap().value, 2.5);
         assert_eq!(MaxMean::default().features(1).evaluate(&a, &b, Request::VALUE).unwrap().value, 0.5);
-        assert!(MaxMean::default().features(0).evaluate(&a, &b, Request::VALUE).is_err());
+        let none = MaxMean::default().features(0);
+        let error = none.evaluate(&a, &b, Request::VALUE).unwrap_err();
+        assert_eq!(error, none.checked().unwrap_err());
+        assert_eq!(error, MaxMean::from_options(&crate::Options::new("max-mean").set("features", 0)).unwrap_err());
         testing::check_gradient(&MaxMean::default(), &x, 2, &y, 2, 2, 1e-7);
         crate::parameters::tests::holds::<MaxMean>(&ENTRY);
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use kd2m_nn::zoo::{self, ZooOptions};
 
-use super::{ArmConfig, Config, LossConfig, Precision, ScheduleKind};
+use super::{ArmConfig, Config, LossConfig, ScheduleKind};
 use crate::{
     Error,
     criterion::{Criterion, CriterionError, NetworkShapes, UnknownOutput, matching::OUTPUTS, registry},
@@ -30,11 +30,6 @@ impl Config {
             (train.batch_size <= MOST, "train.batch_size", format!("{}: at most {MOST}", train.batch_size)),
             (!train.seeds.is_empty(), "train.seeds", "an empty list: at least one seed".to_owned()),
             (distinct(&train.seeds), "train.seeds", format!("{:?}: each seed once", train.seeds)),
-            (
-                train.precision == Precision::F32,
-                "train.precision",
-                "bf16: bf16 products are not built yet, use f32".to_owned(),
-            ),
             (train.accumulate > 0, "train.accumulate", "0: at least 1".to_owned()),
             (train.accumulate <= MOST, "train.accumulate", format!("{}: at most {MOST}", train.accumulate)),
             ((0.0..1.0).contains(&train.ema), "train.ema", format!("{}: from 0 to below 1", train.ema)),

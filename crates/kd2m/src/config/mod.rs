@@ -1,8 +1,9 @@
-//! The configuration of a run: a TOML file, dotted overrides, defaults written out. The keys are documented in `docs/reference.md`.
+//! The configuration of a run: a TOML file, dotted overrides, defaults written out. What stands beside a field here is what [`keys`] prints of it.
 //! [`Config`] is what the file says; it is checked once, in [`Config::resolve`], and saved in the run folder.
 
 mod anchor;
 mod check;
+pub mod keys;
 mod network;
 mod overrides;
 
@@ -11,13 +12,14 @@ use std::{collections::BTreeMap, path::PathBuf};
 pub use network::{Head, StudentConfig, TeacherCache, TeacherConfig};
 pub use overrides::Source;
 pub(crate) use overrides::explained;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A run: one data set, one teacher, one student network, arms × seeds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    /// Name of the run folder under `runs/`.
+    /// The run folder is `runs/NAME`.
     pub name: String,
     pub data: DataConfig,
     pub teacher: TeacherConfig,
@@ -26,28 +28,30 @@ pub struct Config {
     pub train: TrainConfig,
     #[serde(default)]
     pub optim: OptimConfig,
-    /// What is compared; the arm `none` (λ = 0) is added when it is not among them.
+    /// What is compared, one `[[arm]]` each; `none` (λ = 0) is added when it is not among them.
     #[serde(default, rename = "arm", skip_serializing_if = "Vec::is_empty")]
     pub arms: Vec<ArmConfig>,
 }
 
 /// Which images.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
+    /// `digits`, `mnist`, `fashion_mnist`, `cifar10`, `cifar100`, `svhn`, `folder:PATH[@SIZE]`.
     pub dataset: String,
-    /// Folder that holds the data set; not needed for `digits`.
+    /// Folder of the data sets; not needed for `digits`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub root: Option<PathBuf>,
-    /// Training images for students after the split, drawn by class; 0: all.
+    /// Training images for students, after the split, drawn by class; 0: all.
     #[serde(default)]
     pub train_limit: usize,
-    /// Share of the training part that becomes validation; the data set's own by default.
+    /// Share of the training part that becomes validation; by default 0.25 for digits, 0.1 for others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub val_fraction: Option<f64>,
+    /// Draws the split.
     #[serde(default)]
     pub split_seed: u64,
-    /// `default` (the data set's own), `none`, `crop:4`, `crop-flip:4` or `affine:10,0.1,0.1` (degrees, shift, zoom).
+    /// `default` (the data set's own), `none`, `crop:4`, `crop-flip:4`, `affine:DEGREES,SHIFT,ZOOM`.
     #[serde(default = "default_augment")]
     pub augment: String,
 }
@@ -57,30 +61,33 @@ fn default_augment() -> String {
 }
 
 /// Precision of the products in a network.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Precision {
+    /// Single precision.
     #[default]
     F32,
-    /// Products of bf16 with f32 sums, where the processor has them.
-    Bf16,
 }
 
 /// The loop.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
+    /// Passes over the training images.
     pub epochs: usize,
+    /// Images of a step.
     pub batch_size: usize,
+    /// One student of each arm for each of them.
     pub seeds: Vec<u64>,
     /// Weight of the cross entropy; 0: labels are not used.
     pub ce_weight: f64,
+    /// Precision of the products in a network.
     pub precision: Precision,
     /// Batches whose gradients are averaged before a step.
     pub accumulate: usize,
-    /// Decay of an exponential moving average of the weights; 0: none.
+    /// Decay of a moving average of the weights, which is then what is validated and saved; 0: none.
     pub ema: f64,
-    /// Every so many epochs the terms of `docs/theory.md` are computed on the validation split; 0: never.
+    /// Every so many epochs, and after the last, the terms of `docs/theory.md` on the validation split; 0: never.
     #[serde(skip_serializing_if = "is_zero")]
     pub track_bounds: usize,
 }
@@ -110,7 +117,7 @@ impl Default for TrainConfig {
 }
 
 /// Which optimizer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
     #[default]
@@ -119,7 +126,7 @@ pub enum Algorithm {
 }
 
 /// How the learning rate falls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ScheduleKind {
     #[default]
@@ -129,14 +136,20 @@ pub enum ScheduleKind {
 }
 
 /// The optimizer and its schedule.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct OptimConfig {
+    /// `sgd` or `adamw`.
     pub algorithm: Algorithm,
+    /// Learning rate.
     pub lr: f64,
+    /// Of `sgd`.
     pub momentum: f64,
+    /// Of `sgd`.
     pub nesterov: bool,
+    /// In the gradient for `sgd`, decoupled for `adamw`.
     pub weight_decay: f64,
+    /// `cosine` (to `optim.min_lr`), `multistep` (÷ 10 after each of `optim.milestones`), `constant`.
     pub schedule: ScheduleKind,
     /// Epochs after which `multistep` divides the rate by ten.
     pub milestones: Vec<usize>,
@@ -146,6 +159,7 @@ pub struct OptimConfig {
     pub warmup_epochs: f64,
     /// Bound on the global norm of all gradients, learned parts included; 0: none.
     pub clip_norm: f64,
+    /// Of the cross entropy.
     pub label_smoothing: f64,
 }
 
@@ -169,44 +183,48 @@ impl Default for OptimConfig {
 }
 
 /// One way of training the student; its losses are summed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ArmConfig {
+    /// Its folder below `students/`.
     pub name: String,
     /// In place of `train.ce_weight`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ce_weight: Option<f64>,
-    /// In place of `optim.schedule`: shows what a schedule of its own does to a baseline.
+    /// In place of `optim.schedule`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<ScheduleKind>,
-    /// μ of ½ μ Λ², which holds the student's classifier to a gentle slope; 0: none.
+    /// μ: after each step the classifier takes one down ½ μ Λ², Λ the slope of cross entropy through it (`docs/theory.md`, statement 1); 0: none.
     #[serde(default, skip_serializing_if = "vanishes")]
     pub head_lipschitz: f64,
+    /// What it is asked beside the labels, one `[[arm.loss]]` each.
     #[serde(default, rename = "loss", skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<LossConfig>,
 }
 
 /// One weighted criterion.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct LossConfig {
+    /// A name of `kd2m list criteria`.
     pub criterion: String,
-    /// `features`, `logits`, `probabilities` or the name of a stage.
+    /// `features`, `logits`, `probabilities` (softmax of the logits), or a stage whose map is averaged over positions.
     #[serde(default = "default_on")]
     pub on: String,
     /// λ; the criterion's own default when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<f64>,
-    /// λ · L / (sg(L) + 1e-8): a weight that does not depend on the scale of the features.
+    /// Weight λ · L / (abs(sg(L)) + 1e-8), whose gradient is that of λ log L: it does not depend on the scale of the features.
     #[serde(default)]
     pub scale_free: bool,
-    /// Epochs over which the weight rises linearly.
+    /// Epochs over which λ rises linearly from zero.
     #[serde(default)]
     pub warmup_epochs: f64,
-    /// Samples a class remembered to enlarge the clouds; 0: none.
+    /// Samples of each class that are remembered (student's as they were, teacher's) and enlarge the clouds of later batches in training: for many classes and small batches. A batch's gradient shrinks with its share of the cloud, so raise λ with it. Not for `mse` and the baselines; 0: none.
     #[serde(default)]
     pub memory: usize,
     /// The criterion's own options.
     #[serde(flatten)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub options: BTreeMap<String, toml::Value>,
 }
 

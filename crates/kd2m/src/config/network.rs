@@ -3,40 +3,46 @@
 use std::path::{Path, PathBuf};
 
 use kd2m_nn::zoo::Stem;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::preprocess::Keys;
 
 /// The network that is matched: weights from a file, or trained first.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TeacherConfig {
+    /// A network of `kd2m list models`.
     pub model: String,
+    /// `imagenet` or `cifar`, for ResNet-18/34/50/101.
     #[serde(default)]
+    #[schemars(with = "String")]
     pub stem: Stem,
     /// A `.safetensors` or `.pth` file, `FILE#KEY` for one of several networks in it; without it the teacher is trained in the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
-    /// How pixels become its input: a name of [`crate::preprocess::PRESETS`]; what the weights say of themselves by default.
+    /// How pixels become its input: `dataset`, `imagenet`, `imagenet-v2`, `clip`, `inception`, `lite` or `none`; by default what the weights say of themselves, else `dataset`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
-    /// In place of the preset's mean and deviation, of pixels in 0…1: one number for each channel, or one for all.
+    /// In place of the preset's mean of pixels in 0…1: one number for each channel, or one for all.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "one_or_many")]
     pub mean: Option<Vec<f64>>,
+    /// The same in place of its deviation.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "one_or_many")]
     pub std: Option<Vec<f64>>,
-    /// Weights to start from when it is trained, as the paper's ImageNet weights; a classifier of other classes is drawn anew.
+    /// Weights that a teacher trained in the run starts from; a classifier of other classes is drawn anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<PathBuf>,
     /// Epochs when it is trained; `train.epochs` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epochs: Option<usize>,
+    /// Draws its initial weights and its batches.
     #[serde(default)]
     pub seed: u64,
     /// Its training images; `data.train_limit` by default, 0: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_limit: Option<usize>,
-    /// Compute its outputs once where no augmentation is random.
+    /// Remember its outputs where no augmentation is random: in the run folder while it runs; a folder here instead of true keeps them for other runs; false: compute them in every step.
     #[serde(default)]
     pub cache: TeacherCache,
 }
@@ -84,7 +90,7 @@ fn keys<'a>(
 }
 
 /// Where a teacher's outputs are remembered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "`teacher.cache` is true, false or a folder")]
 pub enum TeacherCache {
     /// In the folder of the run while it lasts (of a grid: beside the teacher), or not at all.
@@ -107,30 +113,34 @@ impl Default for TeacherCache {
 }
 
 /// The network that learns.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StudentConfig {
+    /// A network of `kd2m list models`.
     pub model: String,
+    /// `imagenet` or `cifar`, for ResNet-18/34/50/101.
     #[serde(default)]
+    #[schemars(with = "String")]
     pub stem: Stem,
     /// Weights to start from instead of a random draw; a classifier of other classes is drawn anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
-    /// How pixels become its input: a name of [`crate::preprocess::PRESETS`]; what the weights say of themselves by default.
+    /// How pixels become its input: `dataset`, `imagenet`, `imagenet-v2`, `clip`, `inception`, `lite` or `none`; by default what the weights say of themselves, else `dataset`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preset: Option<String>,
-    /// In place of the preset's mean and deviation, of pixels in 0…1: one number for each channel, or one for all.
+    /// In place of the preset's mean of pixels in 0…1: one number for each channel, or one for all.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "one_or_many")]
     pub mean: Option<Vec<f64>>,
+    /// The same in place of its deviation.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "one_or_many")]
     pub std: Option<Vec<f64>>,
-    /// Its classifier.
+    /// `own` (when left out), or `teacher`: the teacher's classifier, which is not trained (SimKD); needs equal widths.
     #[serde(default, skip_serializing_if = "Head::is_own")]
     pub head: Head,
 }
 
 /// Which classifier a student has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Head {
     /// Its own, trained with it.

@@ -1,8 +1,12 @@
-//! `kd2m list`: criteria, metrics, models, data sets and kernels, each with what a person needs to choose.
+//! `kd2m list`: criteria, metrics, models, data sets, kernels and keys of the configuration, each with what a person needs to choose.
+
+mod card;
+mod markdown;
 
 use std::process::ExitCode;
 
-use kd2m::{Error, criterion::registry};
+use clap::ValueEnum;
+use kd2m::{Error, config::keys, criterion::registry};
 use kd2m_cpu::{KernelChoice, Network, Options};
 use kd2m_nn::{
     init,
@@ -35,12 +39,22 @@ pub fn list(arguments: &ListArguments) -> Result<ExitCode, Error> {
         Listed::Models => models(arguments.classes)?,
         Listed::Datasets => datasets(),
         Listed::Kernels => kernels(arguments)?,
+        Listed::Keys if arguments.json => {
+            show(&format!("{:#}\n", keys::schema()))?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        Listed::Keys => key_rows(),
     };
+    if arguments.markdown {
+        let word = arguments.what.to_possible_value().map(|word| word.get_name().to_owned()).unwrap_or_default();
+        show(&markdown::page(arguments.what, &word, &rows))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if arguments.json {
         show(&format!("{:#}\n", Value::Array(rows)))?;
         return Ok(ExitCode::SUCCESS);
     }
-    show(&rows.iter().map(card).collect::<String>())?;
+    show(&rows.iter().map(card::card).collect::<String>())?;
     if let Listed::Criteria | Listed::Metrics = arguments.what {
         show(FORMS)?;
     }
@@ -97,36 +111,14 @@ fn kernels(arguments: &ListArguments) -> Result<Vec<Value>, Error> {
     Ok(network.kernels(arguments.batch).into_iter().map(row).collect())
 }
 
+fn key_rows() -> Vec<Value> {
+    let row = |key: keys::Key| json!({ "name": key.name, "default": key.default, "meaning": key.meaning });
+    keys::keys().into_iter().map(row).collect()
+}
+
 fn datasets() -> Vec<Value> {
     kd2m_data::registry()
         .iter()
         .map(|d| json!({ "name": d.name, "summary": d.about, "files": d.files, "credit": d.credit }))
         .collect()
-}
-
-/// A name, then its facts below each other.
-fn card(row: &Value) -> String {
-    let text = |value: &Value| match value {
-        Value::String(text) => text.clone(),
-        Value::Array(items) => items.iter().map(option_text).collect::<Vec<_>>().join("\n                 "),
-        other => other.to_string(),
-    };
-    let mut out = format!("{}\n", row["name"].as_str().unwrap_or_default());
-    for (key, value) in row.as_object().into_iter().flatten().filter(|(key, _)| *key != "name") {
-        let value = text(value);
-        if !value.is_empty() {
-            out += &format!("  {key:<15}{value}\n");
-        }
-    }
-    out
-}
-
-fn option_text(item: &Value) -> String {
-    match item {
-        Value::String(text) => text.clone(),
-        item => {
-            let part = |key: &str| item[key].as_str().unwrap_or_default().to_owned();
-            format!("{}={}: {}", part("name"), part("default"), part("help"))
-        }
-    }
 }

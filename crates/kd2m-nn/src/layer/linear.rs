@@ -1,0 +1,116 @@
+//! Linear layers.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    init::{Fan, Init},
+    kind::{Kind, Operators, Tensor, one},
+};
+use crate::{
+    onnx::{
+        operator::Operator,
+        writer::{Writer, int},
+    },
+    parameter::Role,
+    shape::Shape,
+};
+
+/// y = W x + b; weight `[outputs, inputs]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Linear {
+    /// Length of the vectors that it reads.
+    pub inputs: usize,
+    /// Length of the vectors that it gives.
+    pub outputs: usize,
+    /// Whether there is a b.
+    pub bias: bool,
+    /// How the weight is drawn.
+    pub init: Init,
+}
+
+impl Linear {
+    /// With bias, PyTorch's default initialisation.
+    pub fn new(inputs: usize, outputs: usize) -> Self {
+        Self { inputs, outputs, bias: true, init: Init::TorchDefault }
+    }
+}
+
+impl Kind for Linear {
+    fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
+        match one(inputs)? {
+            Shape::Vector(d) if d == self.inputs => Ok(Shape::Vector(self.outputs)),
+            shape => Err(format!("expects a vector of {}, got {shape}", self.inputs)),
+        }
+    }
+
+    fn tensors(&self) -> Vec<Tensor> {
+        let bias = self.bias.then(|| ("bias", vec![self.outputs], Role::Bias));
+        [("weight", vec![self.outputs, self.inputs], Role::Weight)].into_iter().chain(bias).collect()
+    }
+
+    fn init(&self) -> (Init, Fan) {
+        (self.init, Fan { inward: self.inputs, outward: self.outputs })
+    }
+
+    fn multiply_adds(&self, _: Shape) -> u64 {
+        (self.inputs * self.outputs) as u64
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "linear {}→{}", self.inputs, self.outputs)
+    }
+
+    fn write(&self, onnx: &mut Writer) {
+        onnx.last("Gemm", onnx.input_and(self.tensors().iter().map(|tensor| tensor.0)), vec![int("transB", 1)]);
+    }
+}
+
+pub(super) const OPERATORS: &Operators<Linear> = &[("Gemm", gemm), ("MatMul", mat_mul)];
+
+fn gemm(operator: &mut Operator) -> Result<Option<Linear>, String> {
+    operator.attributes.only("transA", 0, 0)?;
+    operator.attributes.only_one("alpha")?;
+    operator.attributes.only_one("beta")?;
+    let turned = operator.attributes.flag("transB", false)?;
+    let bias = operator.optional_floats(2, "bias")?;
+    linear(operator, turned, bias).map(Some)
+}
+
+/// A linear layer without bias, or with the one that the next operator adds.
+fn mat_mul(operator: &mut Operator) -> Result<Option<Linear>, String> {
+    let (values, node) = (operator.values, operator.node);
+    let adds = node.output.first().and_then(|output| values.sole_reader(output)).filter(|next| {
+        next.op_type == "Add" && next.input.len() == 2 && next.attribute.is_empty() && next.domain == node.domain
+    });
+    let bias = adds.and_then(|next| {
+        let constant = next.input.iter().find_map(|name| values.constants.get(name))?;
+        operator.takes_in.push(next.output.first()?.clone());
+        Some((constant.shape.clone(), constant.floats()?.to_vec()))
+    });
+    linear(operator, false, bias).map(Some)
+}
+
+/// The second input's matrix is `[outputs, inputs]` where `turned`, as PyTorch's; ONNX's own is `[inputs, outputs]`.
+fn linear(operator: &mut Operator, turned: bool, bias: Option<(Vec<usize>, Vec<f32>)>) -> Result<Linear, String> {
+    let (shape, mut weight) = operator.floats(1, "weight")?;
+    let [mut outputs, mut inputs] = shape[..] else { return Err(format!("its weight {shape:?} is no matrix")) };
+    if !turned {
+        (inputs, outputs) = (outputs, inputs);
+        weight = (0..outputs * inputs).map(|i| weight[i % inputs * outputs + i / inputs]).collect();
+    }
+    // What is added to every row: another shape would be spread over the images.
+    let is_row = |shape: &[usize]| {
+        shape.len() < 3 && matches!(shape, [.., last] if *last == outputs) && shape.iter().product::<usize>() == outputs
+    };
+    if let Some((shape, _)) = bias.as_ref().filter(|(shape, _)| !is_row(shape)) {
+        return Err(format!("its bias {shape:?} is not one of {outputs} numbers"));
+    }
+    operator.keep("weight", vec![outputs, inputs], weight);
+    let linear = Linear { bias: bias.is_some(), ..Linear::new(inputs, outputs) };
+    if let Some((_, values)) = bias {
+        operator.keep("bias", vec![outputs], values);
+    }
+    Ok(linear)
+}

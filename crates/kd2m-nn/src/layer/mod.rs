@@ -1,0 +1,172 @@
+//! The layers that a graph is made of, with PyTorch's meaning of every parameter.
+//!
+//! Each has a file of its own, which says all that this crate knows of it: settings, shape, tensors, initial values, a few words for
+//! listings, and ONNX in both directions. The list below is all that another one is added to.
+
+mod add;
+mod avg_pool;
+mod batch_norm;
+mod channel_shuffle;
+mod concat;
+mod conv;
+mod flatten;
+mod global_avg_pool;
+mod init;
+mod input;
+mod kind;
+mod linear;
+mod max_pool;
+mod normalise;
+mod pool;
+mod relu;
+mod relu6;
+mod slice;
+mod window;
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    onnx::{operator::Operator, writer::Writer},
+    shape::Shape,
+};
+use kind::{Kind, Tensor};
+
+pub use batch_norm::BatchNorm;
+pub use conv::Conv;
+pub(crate) use init::Fan;
+pub use init::Init;
+pub use linear::Linear;
+pub use pool::Pool;
+
+/// Makes of each line a variant of [`Layer`], the way to what its file says of it, and the ONNX operators that its file reads.
+macro_rules! layers {
+    ($(
+        $(#[$doc:meta])*
+        $file:ident: $name:ident
+            $(($held:ident: $type:ty))?
+            $({ $($(#[$field_doc:meta])* $field:ident: $field_type:ty),* })?
+            => $kind:expr;
+    )*) => {
+        /// One operation of a graph.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        pub enum Layer {
+            $($(#[$doc])* $name $(($type))? $({ $($(#[$field_doc])* $field: $field_type),* })?,)*
+        }
+
+        impl Layer {
+            /// Asks the layer's own file.
+            fn ask<R>(&self, question: impl FnOnce(&dyn Kind) -> R) -> R {
+                match self {
+                    $(Layer::$name $(($held))? $({ $($field),* })? => question($kind),)*
+                }
+            }
+        }
+
+        /// The layer that an ONNX operator is, if a layer's file knows it.
+        ///
+        /// # Errors
+        /// Settings that the layer does not have.
+        #[allow(unused_parens, reason = "settings are nothing, one value or several")]
+        pub(crate) fn read(operator: &mut Operator) -> Result<Option<Layer>, String> {
+            $(
+                for (_, read) in $file::OPERATORS.iter().filter(|(name, _)| *name == operator.node.op_type) {
+                    // What one takes out before it finds that it is another's is still there for that.
+                    let mut own = operator.clone();
+                    if let Some(($($held)? $($($field),*)?)) = read(&mut own)? {
+                        *operator = own;
+                        return Ok(Some(Layer::$name $(($held))? $({ $($field),* })?));
+                    }
+                }
+            )*
+            Ok(None)
+        }
+
+        /// The names of all operators that are read as layers.
+        pub(crate) fn operators() -> Vec<&'static str> {
+            let mut all = Vec::new();
+            $(all.extend($file::OPERATORS.iter().map(|(name, _)| *name));)*
+            all
+        }
+    };
+}
+
+layers! {
+    /// The images: pixels in 0…1.
+    input: Input => &input::Images;
+    /// (x − mean) / std per channel.
+    normalise: Normalise {
+        /// Of each channel.
+        mean: Vec<f32>,
+        /// Standard deviation of each channel, above 0.
+        std: Vec<f32>
+    } => &normalise::Normalise { mean, std };
+    /// Two-dimensional convolution.
+    conv: Conv(conv: Conv) => conv;
+    /// Batch normalisation.
+    batch_norm: BatchNorm(norm: BatchNorm) => norm;
+    /// y = W x + b.
+    linear: Linear(linear: Linear) => linear;
+    /// max(x, 0).
+    relu: Relu => &relu::Relu;
+    /// min(max(x, 0), 6).
+    relu6: Relu6 => &relu6::Relu6;
+    /// The sum of two inputs of equal shape.
+    add: Add => &add::Add;
+    /// Channels of all inputs one after another.
+    concat: Concat => &concat::Concat;
+    /// Channels `start..start + len` of a map (ShuffleNet V2's split).
+    slice: Slice {
+        /// The first channel that is kept.
+        start: usize,
+        /// How many are kept.
+        len: usize
+    } => &slice::Slice { start: *start, len: *len };
+    /// Maxima over windows.
+    max_pool: MaxPool(pool: Pool) => &max_pool::MaxPool(pool);
+    /// Means over windows.
+    avg_pool: AvgPool(pool: Pool) => &avg_pool::AvgPool(pool);
+    /// The mean over positions: maps `[n, c, h, w]` become vectors `[n, c]`.
+    global_avg_pool: GlobalAvgPool => &global_avg_pool::GlobalAvgPool;
+    /// Maps `[n, c, h, w]` become vectors `[n, c·h·w]`, channels outermost.
+    flatten: Flatten => &flatten::Flatten;
+    /// Channels seen as `[groups, c / groups]` and transposed.
+    channel_shuffle: ChannelShuffle {
+        /// Rows of that table.
+        groups: usize
+    } => &channel_shuffle::ChannelShuffle { groups: *groups };
+}
+
+impl Layer {
+    /// The shape of its output, or why there is none.
+    pub(crate) fn output(&self, inputs: &[Shape]) -> Result<Shape, String> {
+        self.ask(|kind| kind.shape(inputs))
+    }
+
+    /// Its parameters and running statistics, in PyTorch's order.
+    pub(crate) fn tensors(&self) -> Vec<Tensor> {
+        self.ask(|kind| kind.tensors())
+    }
+
+    /// How weight and bias are drawn, if it has them.
+    pub(crate) fn init(&self) -> (Init, Fan) {
+        self.ask(|kind| kind.init())
+    }
+
+    /// Multiply–adds for one sample whose output has this shape.
+    pub(crate) fn multiply_adds(&self, output: Shape) -> u64 {
+        self.ask(|kind| kind.multiply_adds(output))
+    }
+
+    /// Writes the ONNX operators that do the same.
+    pub(crate) fn write(&self, onnx: &mut Writer) {
+        self.ask(|kind| kind.write(onnx));
+    }
+}
+
+impl fmt::Display for Layer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.ask(|kind| kind.show(f))
+    }
+}

@@ -1,0 +1,43 @@
+//! The rectified linear unit that stops at 6 (MobileNets).
+
+use std::fmt;
+
+use super::{
+    kind::{Kind, Operators, one},
+    relu::limits,
+};
+use crate::{
+    onnx::{operator::Operator, writer::Writer},
+    shape::Shape,
+};
+
+/// min(max(x, 0), 6).
+pub(super) struct Relu6;
+
+impl Kind for Relu6 {
+    fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
+        one(inputs)
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ReLU6")
+    }
+
+    fn write(&self, onnx: &mut Writer) {
+        let (low, high) = (onnx.floats("min", &[], &[0.0]), onnx.floats("max", &[], &[6.0]));
+        onnx.last("Clip", vec![onnx.input(), low, high], vec![]);
+    }
+}
+
+pub(super) const OPERATORS: &Operators<()> = &[("Clip", read)];
+
+/// Limits 0 and 6. Those of a ReLU were taken before; others no layer has.
+fn read(operator: &mut Operator) -> Result<Option<()>, String> {
+    let shown = |limit: Option<f32>| limit.map_or("none".to_owned(), |limit| limit.to_string());
+    match limits(operator)? {
+        (Some(0.0), Some(6.0)) => Ok(Some(())),
+        (min, max) => {
+            Err(format!("min = {}, max = {}: only limits 0 and 6, or 0 and none, are a layer", shown(min), shown(max)))
+        }
+    }
+}
