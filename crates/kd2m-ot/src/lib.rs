@@ -26,6 +26,7 @@ mod projection;
 pub mod real;
 pub mod solution;
 pub mod solver;
+pub mod stop;
 #[cfg(test)]
 mod testing;
 mod trigonometry;
@@ -35,3 +36,4 @@ pub use error::{OtError, Side};
 pub use options::Options;
 pub use real::Real;
 pub use solution::{Gradient, Plan, Potentials, Solution, Status};
+pub use stop::Stop;
