@@ -12,6 +12,8 @@ pub(crate) enum Purpose {
     Limit = 2,
     Order = 3,
     Augment = 4,
+    Portion = 5,
+    Mixture = 6,
 }
 
 /// A stream of random draws.
