@@ -77,12 +77,10 @@ fn objective(teacher: &Graph, student: &Graph, data: &Dataset) -> Result<Objecti
         teacher.name, student.name
     );
     let config = Source::parse("whole_step", &text)?.resolve()?;
-    let mut objective = Objective::new(&config, &ArmConfig::single("w2", None))?;
     let shapes = |graph: &Graph| NetworkShapes { features: graph.feature_width(), maps: Vec::new() };
     let (student, teacher) = (shapes(student), shapes(teacher));
     let shapes = Shapes { student, teacher, classes: data.classes, train: (0..data.train.len() as u32).collect() };
-    objective.prepare(&shapes, &burn::tensor::Device::flex(), 0)?;
-    Ok(objective)
+    Ok(Objective::new(&config, &ArmConfig::single("w2", None), &shapes, &burn::tensor::Device::flex(), 0)?)
 }
 
 /// Batches for so many steps, with the data set's own augmentation.

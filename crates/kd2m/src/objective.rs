@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax};
+pub use kd2m_loss::batch::scalar;
 
 use crate::{
     Error,
-    batch::{Batch, CopyError, host},
-    config::{ArmConfig, Config},
+    batch::{Batch, CopyError},
+    config::{ArmConfig, Config, LossConfig},
     criterion::{Criterion, CriterionError, Diagnostics, Needs, Shapes, registry},
     parameters::ParameterSet,
 };
@@ -54,31 +55,36 @@ pub struct Evaluated {
 }
 
 impl Objective {
-    /// The objective of an arm.
+    /// That an arm has something to minimise, and that its criteria can be had; makes none of them.
     ///
     /// # Errors
-    /// A criterion that cannot be built, or nothing to minimise.
-    pub fn new(config: &Config, arm: &ArmConfig) -> Result<Self, Error> {
-        let terms = arm
-            .losses
-            .iter()
-            .map(|loss| {
-                Ok(WeightedTerm {
-                    name: loss.criterion.clone(),
-                    criterion: registry::build_remembering(&loss.criterion_options(), &loss.on, loss.memory)?,
-                    weight: loss.resolved_weight(),
-                    scale_free: loss.scale_free,
-                    warmup_epochs: loss.warmup_epochs,
-                })
-            })
-            .collect::<Result<Vec<_>, CriterionError>>()?;
-        let ce_weight = arm.ce_weight.unwrap_or(config.train.ce_weight);
-        let objective = Self { ce_weight, label_smoothing: config.optim.label_smoothing, terms };
-        if ce_weight == 0.0 && objective.terms.iter().all(|t| t.weight == 0.0) {
+    /// No weight above 0, or a criterion whose name or options do not hold.
+    pub fn check(config: &Config, arm: &ArmConfig) -> Result<(), Error> {
+        arm.losses.iter().try_for_each(|loss| registry::check(&loss.criterion).map(|_| ()))?;
+        if ce_weight(config, arm) == 0.0 && arm.losses.iter().all(|loss| loss.resolved_weight() == 0.0) {
             let why = "ce_weight is 0 and no loss has a weight above 0: nothing to minimise".to_owned();
             return Err(Error::ArmKey { arm: arm.name.clone(), why });
         }
-        Ok(objective)
+        Ok(())
+    }
+
+    /// The objective of an arm between networks of these sizes, learned parts drawn from `seed`.
+    ///
+    /// # Errors
+    /// As [`check`](Objective::check), or sizes that do not go together.
+    pub fn new(config: &Config, arm: &ArmConfig, shapes: &Shapes, device: &Device, seed: u64) -> Result<Self, Error> {
+        Self::check(config, arm)?;
+        let term = |loss: &LossConfig| {
+            Ok(WeightedTerm {
+                name: loss.criterion.name().to_owned(),
+                criterion: registry::check(&loss.criterion)?.init(shapes, device, seed)?,
+                weight: loss.resolved_weight(),
+                scale_free: loss.scale_free,
+                warmup_epochs: loss.warmup_epochs,
+            })
+        };
+        let terms = arm.losses.iter().map(term).collect::<Result<Vec<_>, CriterionError>>()?;
+        Ok(Self { ce_weight: ce_weight(config, arm), label_smoothing: config.optim.label_smoothing, terms })
     }
 
     /// Cross entropy alone: how a teacher is trained.
@@ -101,14 +107,6 @@ impl Objective {
             }
         }
         all
-    }
-
-    /// Makes the learned parts of all criteria.
-    ///
-    /// # Errors
-    /// Sizes that do not go together.
-    pub fn prepare(&mut self, shapes: &Shapes, device: &Device, seed: u64) -> Result<(), CriterionError> {
-        self.terms.iter_mut().try_for_each(|t| t.criterion.prepare(shapes, device, seed))
     }
 
     /// The loss on one batch; `epoch` counts whole and part epochs, for warm-up.
@@ -204,6 +202,10 @@ impl Objective {
     }
 }
 
+fn ce_weight(config: &Config, arm: &ArmConfig) -> f64 {
+    arm.ce_weight.unwrap_or(config.train.ce_weight)
+}
+
 /// The name of an arm's i-th term, counted from 0: no two terms of an arm share one.
 fn term_name(i: usize, criterion: &str) -> String {
     format!("{i}.{criterion}")
@@ -217,14 +219,6 @@ fn within(term: &str, key: &str) -> String {
 /// [`Objective::learned_values`] writes and [`crate::theory`] reads.
 pub fn learned_key(i: usize, criterion: &str, key: &str) -> String {
     within(&term_name(i, criterion), key)
-}
-
-/// The value of a `[1]` tensor.
-///
-/// # Errors
-/// A value that cannot be copied from its device.
-pub fn scalar(tensor: &Tensor<1>) -> Result<f64, CopyError> {
-    Ok(host(tensor)?.first().map_or(f64::NAN, |x| f64::from(*x)))
 }
 
 /// Mean over samples of −(1 − s) log p_y − s · mean over classes of log p, as PyTorch's `cross_entropy` with `label_smoothing`.

@@ -201,8 +201,7 @@ fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f
     let (engine, objective) = match arm {
         None => (setup.engine(&setup.teacher, &teacher_weights, &[], true)?, Objective::cross_entropy(0.0)),
         Some(arm) => {
-            let mut objective = Objective::new(config, arm)?;
-            objective.prepare(&setup.shapes(), &setup.device.burn()?, 0)?;
+            let objective = Objective::new(config, arm, &setup.shapes(), &setup.device.burn()?, 0)?;
             let needs = objective.needs();
             let frozen = setup.engine(&setup.teacher, &teacher_weights, &needs.teacher_maps, false)?;
             let layout = Layout::of(&setup.teacher, &needs.teacher_maps);

@@ -4,16 +4,19 @@
 mod anchor;
 mod check;
 pub mod keys;
+mod loss;
 mod network;
 mod overrides;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 pub use network::{Head, StudentConfig, TeacherCache, TeacherConfig};
 pub use overrides::Source;
 pub(crate) use overrides::explained;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::criterion::{CriterionConfig, registry};
 
 /// A run: one data set, one teacher, one student network, arms × seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -238,32 +241,15 @@ pub struct ArmConfig {
 
 /// One weighted criterion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "loss::Keys", into = "loss::Keys")]
 pub struct LossConfig {
-    /// A name of `kd2m list criteria`.
-    pub criterion: String,
-    /// `features`, `logits`, `probabilities` (softmax of the logits), or a stage whose map is averaged over positions.
-    #[serde(default = "default_on")]
-    pub on: String,
+    pub criterion: CriterionConfig,
     /// λ; the criterion's own default when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<f64>,
-    /// Weight λ · L / (abs(sg(L)) + 1e-8), whose gradient is that of λ log L: it does not depend on the scale of the features.
-    #[serde(default)]
+    /// Weight λ · L / (abs(sg(L)) + 1e-8).
     pub scale_free: bool,
     /// Epochs over which λ rises linearly from zero.
-    #[serde(default)]
     pub warmup_epochs: f64,
-    /// Samples of each class that are remembered (student's as they were, teacher's) and enlarge the clouds of later batches in training: for many classes and small batches. A batch's gradient shrinks with its share of the cloud, so raise λ with it. Not for `mse` and the baselines; 0: none.
-    #[serde(default)]
-    pub memory: usize,
-    /// The criterion's own options.
-    #[serde(flatten)]
-    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
-    pub options: BTreeMap<String, toml::Value>,
-}
-
-fn default_on() -> String {
-    "features".to_owned()
 }
 
 impl ArmConfig {
@@ -281,16 +267,9 @@ impl ArmConfig {
 
     /// An arm with one criterion on the features.
     pub fn single(criterion: &str, weight: Option<f64>) -> Self {
-        let loss = LossConfig {
-            criterion: criterion.to_owned(),
-            on: default_on(),
-            weight,
-            scale_free: false,
-            warmup_epochs: 0.0,
-            memory: 0,
-            options: BTreeMap::new(),
-        };
-        Self { name: criterion.to_owned(), losses: vec![loss], ..Self::none() }
+        let criterion = CriterionConfig::new(criterion);
+        let loss = LossConfig { criterion, weight, scale_free: false, warmup_epochs: 0.0 };
+        Self { name: loss.criterion.name().to_owned(), losses: vec![loss], ..Self::none() }
     }
 
     /// λ = 0 with everything else as in the other arms: what they are compared with.
@@ -310,7 +289,7 @@ impl ArmConfig {
     /// `none`, or the criteria and `head-lipschitz` joined by `+`.
     pub fn criterion(&self) -> String {
         let penalty = (self.head_lipschitz > 0.0).then_some("head-lipschitz");
-        let all: Vec<&str> = self.losses.iter().map(|l| l.criterion.as_str()).chain(penalty).collect();
+        let all: Vec<&str> = self.losses.iter().map(|l| l.criterion.name()).chain(penalty).collect();
         if all.is_empty() { "none".to_owned() } else { all.join("+") }
     }
 }
@@ -318,15 +297,7 @@ impl ArmConfig {
 impl LossConfig {
     /// λ, the criterion's default written out.
     pub fn resolved_weight(&self) -> f64 {
-        self.weight.unwrap_or_else(|| crate::criterion::registry::default_weight(&self.criterion))
-    }
-
-    /// The criterion's own options as it reads them.
-    pub fn criterion_options(&self) -> kd2m_ot::Options {
-        self.options.iter().fold(kd2m_ot::Options::new(&self.criterion), |all, (key, value)| match value {
-            toml::Value::String(text) => all.set(key, text),
-            other => all.set(key, other),
-        })
+        self.weight.unwrap_or_else(|| registry::default_weight(self.criterion.name()))
     }
 }
 

@@ -8,18 +8,11 @@ pub mod head;
 use std::sync::Arc;
 
 use ::burn::tensor::Tensor;
+pub use kd2m_nn::step::{Mode, Rule, Then, Update};
 use kd2m_nn::{NamedTensor, Weights};
 use thiserror::Error;
 
 use crate::batch::{CopyError, Outputs};
-pub use crate::parameters::{Rule, Update};
-
-/// What the batch norms use: the batch's own statistics, or the running ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    Train,
-    Evaluate,
-}
 
 /// Augmented pixels in 0…1, `[n, channels, height, width]` row-major.
 #[derive(Debug, Clone, Copy)]
@@ -35,13 +28,6 @@ pub struct OutputGradients {
     pub features: Option<Tensor<2>>,
     pub logits: Option<Tensor<2>>,
     pub maps: Vec<(Arc<str>, Tensor<4>)>,
-}
-
-/// What follows a backward pass. Stepping at once lets an engine fuse the update with it.
-#[derive(Debug, Clone, Copy)]
-pub enum Then {
-    Accumulate,
-    Step(Update),
 }
 
 /// What an engine cannot do.

@@ -41,8 +41,7 @@ impl Run<'_> {
             return files::read_json(&summary_file);
         }
         files::make_folder(&place)?;
-        let mut objective = Objective::new(config, arm)?;
-        objective.prepare(&setup.shapes(), &setup.device.burn()?, seed)?;
+        let objective = Objective::new(config, arm, &setup.shapes(), &setup.device.burn()?, seed)?;
         let needs = objective.needs();
         let engine = setup.engine(&setup.teacher, teacher, &needs.teacher_maps, false)?;
         let cache = self.teacher_cache(teacher, &needs.teacher_maps, &engine.arithmetic());
