@@ -44,5 +44,6 @@ pub use fill::fill;
 pub use loader::{Batch, Loader};
 pub use mixture::Mixture;
 pub use order::{epoch_order, evaluation_batches, training_batches};
+pub use random::draw;
 pub use registry::{load, registry};
 pub use split::{Portion, Split, limit, split};

@@ -7,6 +7,7 @@ pub mod keys;
 mod loss;
 mod network;
 mod overrides;
+mod source;
 
 use std::path::PathBuf;
 

@@ -79,9 +79,11 @@ impl Setup {
         let student_eyes = Normalisation::resolve(&start.preprocessing(), start.weights.as_deref(), &dataset)?;
         let teacher = networks::build(&own.model, own.stem, &teacher_eyes, &dataset)?;
         let student = networks::build(&start.model, start.stem, &student_eyes, &dataset)?;
-        if !config.student.head.is_own() && student.feature_width() != teacher.feature_width() {
+        let shares = |arm: &ArmConfig| arm.head.is_some_and(|head| !head.is_own());
+        let shared = !config.student.head.is_own() || config.arms.iter().any(shares);
+        if shared && student.feature_width() != teacher.feature_width() {
             return Err(Error::Config(format!(
-                "student.head = \"teacher\": the teacher's classifier takes {} features, {} has {}: choose a student of that width",
+                "head = \"teacher\": the teacher's classifier takes {} features, {} has {}: choose a student of that width",
                 teacher.feature_width(),
                 student.name,
                 student.feature_width()
@@ -102,6 +104,12 @@ impl Setup {
             device,
             threads,
         })
+    }
+
+    /// Batches of a student's epoch.
+    pub fn batches(&self, size: usize) -> usize {
+        let plain = || kd2m_data::training_batches(&self.train, size).len();
+        self.mixture.as_ref().map_or_else(plain, |mixture| mixture.batches)
     }
 
     /// Sizes that criteria are prepared for.
@@ -158,15 +166,10 @@ fn mixture(config: &Config, own: &[u32], train: &[u32]) -> Result<Option<Mixture
     let data = &config.data;
     let unlabelled = match data.unlabelled.as_deref() {
         None => return Ok(None),
-        Some("rest") => {
+        // `rest`, the only word that the check lets pass.
+        Some(_) => {
             let labelled: HashSet<&u32> = train.iter().collect();
             own.iter().filter(|index| !labelled.contains(index)).copied().collect::<Vec<_>>()
-        }
-        Some(other) => {
-            return Err(Error::Key {
-                key: "data.unlabelled".to_owned(),
-                why: format!("is {other:?}: write \"rest\" for the training images that data.train_limit leaves out"),
-            });
         }
     };
     if unlabelled.is_empty() {
