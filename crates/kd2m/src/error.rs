@@ -111,6 +111,8 @@ impl Error {
         match self {
             Error::NotFinite { .. } | Error::Strict(_) | Error::Copy(_) => 1,
             Error::Criterion(CriterionError::Copy(_)) | Error::Engine(EngineError::Copy(_)) => 1,
+            // As a shell counts a program that Ctrl-C ended.
+            Error::Distance(kd2m_ot::OtError::Interrupted(_)) => 130,
             _ => 2,
         }
     }
@@ -139,5 +141,6 @@ mod tests {
         let stdout = Error::Stdout { source: std::io::ErrorKind::StorageFull.into() };
         assert_eq!((Error::from(device).exit_code(), stdout.exit_code()), (2, 2));
         assert_eq!(Error::Strict("a note".to_owned()).exit_code(), 1);
+        assert_eq!(Error::from(kd2m_ot::OtError::from(kd2m_ot::stop::Interrupted)).exit_code(), 130);
     }
 }
