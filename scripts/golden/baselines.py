@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Values and gradients of the field's distillation losses on fixed small inputs, from implementations that share nothing with kd2m.
 
-    python scripts/golden/baselines.py > crates/kd2m/tests/golden/baselines.json
+    python scripts/golden/baselines.py > crates/kd2m-loss/tests/golden/baselines.json
 
 torchdistill's classes where it has the method as its authors publish it, plain PyTorch written from the formula elsewhere; double precision.
 Needs torch and torchdistill (made with torch 2.15.0, torchdistill 1.1.5).

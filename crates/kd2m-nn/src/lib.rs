@@ -9,6 +9,7 @@ pub mod layer;
 pub mod onnx;
 mod parameter;
 mod shape;
+pub mod step;
 pub mod weights;
 pub mod zoo;
 

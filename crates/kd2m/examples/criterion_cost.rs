@@ -8,11 +8,9 @@ use std::{sync::Arc, time::Instant};
 use burn::tensor::{Device, Distribution, Tensor};
 use kd2m::{
     Batch, Outputs,
-    criterion::{NetworkShapes, Shapes, registry},
-    engine::Mode,
+    criterion::{CriterionConfig, NetworkShapes, Shapes, registry},
     objective::scalar,
 };
-use kd2m_ot::Options;
 
 const BATCH: usize = 128;
 const CLASSES: usize = 10;
@@ -43,21 +41,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let names = registry::cards().into_iter().map(|card| card.name);
     println!("{:24} {:>12} {:>12}", "criterion", "forward ms", "with gradient");
     for name in names.filter(|name| asked.is_empty() || asked.contains(name)) {
-        let mut criterion = registry::build(&Options::new(&name), "features")?;
-        criterion.prepare(&shapes, &device, 1)?;
+        let config = CriterionConfig::new(&name);
+        let mut criterion = registry::check(&config)?.init(&shapes, &device, 1)?;
         let mut times = Vec::new();
         for step in 0..REPEATS {
             let student = student.leaves();
-            let batch = Batch {
-                student: &student,
-                teacher: &teacher,
-                labels: &labels,
-                indices: &indices,
-                step,
-                epoch: 0,
-                seed: 1,
-                mode: Mode::Train,
-            };
+            let batch = Batch::new(&student, &teacher).labels(&labels).indices(&indices).step(step);
             let started = Instant::now();
             let term = criterion.evaluate(&batch)?;
             scalar(&term.loss)?;

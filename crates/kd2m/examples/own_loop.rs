@@ -4,25 +4,20 @@
 use burn::tensor::{Device, Distribution, Tensor};
 use kd2m::{
     Batch, Outputs,
-    criterion::{NetworkShapes, Shapes, registry},
-    engine::Mode,
+    criterion::{CriterionConfig, Shapes},
     objective::scalar,
 };
-use kd2m_ot::Options;
 
 /// What a linear network says about inputs `[n, 8]`: features `[n, 4]`, with the first two as logits.
 fn outputs(inputs: &Tensor<2>, weight: &Tensor<2>) -> Outputs {
     let features = inputs.clone().matmul(weight.clone());
-    Outputs { logits: features.clone().narrow(1, 0, 2), features, maps: Vec::new() }
+    Outputs::new(features.clone(), features.narrow(1, 0, 2))
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = Device::flex();
     device.seed(0);
-    let width = NetworkShapes { features: 4, maps: Vec::new() };
-    let shapes = Shapes { student: width.clone(), teacher: width, classes: 2, train: (0..128).collect() };
-    let mut criterion = registry::build(&Options::new("w2"), "features")?;
-    criterion.prepare(&shapes, &device, 0)?;
+    let mut criterion = CriterionConfig::new("w2").init(&Shapes::vectors([4; 2], 2), &device, 0)?;
 
     let random = |shape: [usize; 2]| Tensor::<2>::random(shape, Distribution::Normal(0.0, 1.0), &device);
     let (truth, mut weight) = (random([8, 4]), random([8, 4]));
@@ -30,16 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let inputs = random([128, 8]);
         let tracked = weight.clone().autodiff().require_grad();
         let (student, teacher) = (outputs(&inputs, &tracked), outputs(&inputs, &truth));
-        let batch = Batch {
-            student: &student,
-            teacher: &teacher,
-            labels: &[],
-            indices: &[],
-            step,
-            epoch: 0,
-            seed: 0,
-            mode: Mode::Train,
-        };
+        let batch = Batch::new(&student, &teacher).step(step);
         let loss = criterion.evaluate(&batch)?.loss;
         if step % 50 == 0 {
             println!("step {step}: W2 squared {:.4}", scalar(&loss)?);

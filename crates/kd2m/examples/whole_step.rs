@@ -77,12 +77,10 @@ fn objective(teacher: &Graph, student: &Graph, data: &Dataset) -> Result<Objecti
         teacher.name, student.name
     );
     let config = Source::parse("whole_step", &text)?.resolve()?;
-    let mut objective = Objective::new(&config, &ArmConfig::single("w2", None))?;
     let shapes = |graph: &Graph| NetworkShapes { features: graph.feature_width(), maps: Vec::new() };
     let (student, teacher) = (shapes(student), shapes(teacher));
     let shapes = Shapes { student, teacher, classes: data.classes, train: (0..data.train.len() as u32).collect() };
-    objective.prepare(&shapes, &burn::tensor::Device::flex(), 0)?;
-    Ok(objective)
+    Ok(Objective::new(&config, &ArmConfig::single("w2", None), &shapes, &burn::tensor::Device::flex(), 0)?)
 }
 
 /// Batches for so many steps, with the data set's own augmentation.
@@ -114,16 +112,7 @@ impl Run {
         let student = self.student.forward(images, Mode::Train)?;
         let forward = start.elapsed();
         let student = student.leaves();
-        let batch = Batch {
-            student: &student,
-            teacher: &against,
-            labels: &data.labels,
-            indices: &data.indices,
-            step: self.step,
-            epoch: 0,
-            seed: 0,
-            mode: Mode::Train,
-        };
+        let batch = Batch::new(&student, &against).labels(&data.labels).indices(&data.indices).step(self.step);
         let value = self.objective.evaluate(&batch, 0.0)?;
         let mut gradients = value.total.backward();
         let outputs = OutputGradients {

@@ -65,6 +65,9 @@ pub enum Error {
     Thread { source: std::io::Error },
     #[error("{0}")]
     RunFolder(String),
+    /// A file of `teacher.outputs` that does not go with the data.
+    #[error("teacher.outputs: {} {why}", path.display())]
+    Outputs { path: PathBuf, why: String },
     /// A warning where `--strict` was asked for.
     #[error("{0} (an error because of --strict)")]
     Strict(String),

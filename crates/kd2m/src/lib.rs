@@ -2,7 +2,6 @@
 //!
 //! Burn users take a [`criterion::Criterion`] into their own loop; everyone else reads [`train::distill`](train::distill()) first.
 
-pub mod batch;
 pub mod bench;
 pub mod columns;
 pub mod config;
@@ -15,7 +14,6 @@ pub mod measure;
 pub mod number;
 pub mod objective;
 pub mod observers;
-pub mod parameters;
 pub mod preprocess;
 pub mod report;
 pub mod teacher;
@@ -23,7 +21,7 @@ pub mod theory;
 pub mod train;
 pub mod warning;
 
-pub use batch::{Batch, Outputs};
 pub use config::Config;
 pub use criterion::Criterion;
 pub use error::Error;
+pub use kd2m_loss::{Batch, Outputs, batch, parameters};

@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax};
+pub use kd2m_loss::batch::scalar;
 
 use crate::{
     Error,
-    batch::{Batch, CopyError, host},
-    config::{ArmConfig, Config},
+    batch::{Batch, CopyError},
+    config::{ArmConfig, Config, LossConfig},
     criterion::{Criterion, CriterionError, Diagnostics, Needs, Shapes, registry},
     parameters::ParameterSet,
 };
@@ -54,31 +55,36 @@ pub struct Evaluated {
 }
 
 impl Objective {
-    /// The objective of an arm.
+    /// That an arm has something to minimise, and that its criteria can be had; makes none of them.
     ///
     /// # Errors
-    /// A criterion that cannot be built, or nothing to minimise.
-    pub fn new(config: &Config, arm: &ArmConfig) -> Result<Self, Error> {
-        let terms = arm
-            .losses
-            .iter()
-            .map(|loss| {
-                Ok(WeightedTerm {
-                    name: loss.criterion.clone(),
-                    criterion: registry::build_remembering(&loss.criterion_options(), &loss.on, loss.memory)?,
-                    weight: loss.resolved_weight(),
-                    scale_free: loss.scale_free,
-                    warmup_epochs: loss.warmup_epochs,
-                })
-            })
-            .collect::<Result<Vec<_>, CriterionError>>()?;
-        let ce_weight = arm.ce_weight.unwrap_or(config.train.ce_weight);
-        let objective = Self { ce_weight, label_smoothing: config.optim.label_smoothing, terms };
-        if ce_weight == 0.0 && objective.terms.iter().all(|t| t.weight == 0.0) {
+    /// No weight above 0, or a criterion whose name or options do not hold.
+    pub fn check(config: &Config, arm: &ArmConfig) -> Result<(), Error> {
+        arm.losses.iter().try_for_each(|loss| registry::check(&loss.criterion).map(|_| ()))?;
+        if ce_weight(config, arm) == 0.0 && arm.losses.iter().all(|loss| loss.resolved_weight() == 0.0) {
             let why = "ce_weight is 0 and no loss has a weight above 0: nothing to minimise".to_owned();
             return Err(Error::ArmKey { arm: arm.name.clone(), why });
         }
-        Ok(objective)
+        Ok(())
+    }
+
+    /// The objective of an arm between networks of these sizes, learned parts drawn from `seed`.
+    ///
+    /// # Errors
+    /// As [`check`](Objective::check), or sizes that do not go together.
+    pub fn new(config: &Config, arm: &ArmConfig, shapes: &Shapes, device: &Device, seed: u64) -> Result<Self, Error> {
+        Self::check(config, arm)?;
+        let term = |loss: &LossConfig| {
+            Ok(WeightedTerm {
+                name: loss.criterion.name().to_owned(),
+                criterion: registry::check(&loss.criterion)?.init(shapes, device, seed)?,
+                weight: loss.resolved_weight(),
+                scale_free: loss.scale_free,
+                warmup_epochs: loss.warmup_epochs,
+            })
+        };
+        let terms = arm.losses.iter().map(term).collect::<Result<Vec<_>, CriterionError>>()?;
+        Ok(Self { ce_weight: ce_weight(config, arm), label_smoothing: config.optim.label_smoothing, terms })
     }
 
     /// Cross entropy alone: how a teacher is trained.
@@ -88,9 +94,11 @@ impl Objective {
 
     /// What all criteria read.
     pub fn needs(&self) -> Needs {
-        let mut all = Needs { labels: self.ce_weight > 0.0, ..Needs::default() };
+        let mut all = Needs { labels: self.ce_weight > 0.0, unpaired: true, ..Needs::default() };
         for needs in self.terms.iter().map(|t| t.criterion.needs()) {
             all.labels |= needs.labels;
+            all.logits |= needs.logits;
+            all.unpaired &= needs.unpaired;
             for (to, from) in [(&mut all.student_maps, needs.student_maps), (&mut all.teacher_maps, needs.teacher_maps)]
             {
                 from.into_iter().for_each(|stage| {
@@ -103,25 +111,26 @@ impl Objective {
         all
     }
 
-    /// Makes the learned parts of all criteria.
-    ///
-    /// # Errors
-    /// Sizes that do not go together.
-    pub fn prepare(&mut self, shapes: &Shapes, device: &Device, seed: u64) -> Result<(), CriterionError> {
-        self.terms.iter_mut().try_for_each(|t| t.criterion.prepare(shapes, device, seed))
-    }
-
     /// The loss on one batch; `epoch` counts whole and part epochs, for warm-up.
     ///
     /// # Errors
     /// A criterion that is not defined on the batch.
     pub fn evaluate(&mut self, batch: &Batch, epoch: f64) -> Result<Evaluated, CriterionError> {
-        let entropy = match batch.labels {
+        self.evaluate_mixed(batch, batch, epoch)
+    }
+
+    /// The same of a batch of which only some samples are `labelled`: cross entropy and criteria that read classes see these, the
+    /// others see `all`.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    pub fn evaluate_mixed(&mut self, all: &Batch, labelled: &Batch, epoch: f64) -> Result<Evaluated, CriterionError> {
+        let entropy = match labelled.labels {
             [] => None,
-            labels => Some(cross_entropy(&batch.student.logits, labels, self.label_smoothing)),
+            labels => Some(cross_entropy(&labelled.student.logits, labels, self.label_smoothing)),
         };
         let ce = entropy.as_ref().map_or(Ok(f64::NAN), scalar)?;
-        let zero = || Tensor::<1>::from_data(TensorData::new(vec![0f32], [1]), &batch.student.logits.device());
+        let zero = || Tensor::<1>::from_data(TensorData::new(vec![0f32], [1]), &all.student.logits.device());
         let mut total = match entropy {
             Some(entropy) if self.ce_weight > 0.0 => entropy * self.ce_weight,
             _ => zero(),
@@ -130,6 +139,7 @@ impl Objective {
         let mut terms = Vec::with_capacity(self.terms.len());
         for term in &mut self.terms {
             let started = Instant::now();
+            let batch = if term.criterion.needs().labels { labelled } else { all };
             let found = term.criterion.evaluate(batch)?;
             let raw = scalar(&found.loss)?;
             let seconds = started.elapsed().as_secs_f64();
@@ -204,6 +214,10 @@ impl Objective {
     }
 }
 
+fn ce_weight(config: &Config, arm: &ArmConfig) -> f64 {
+    arm.ce_weight.unwrap_or(config.train.ce_weight)
+}
+
 /// The name of an arm's i-th term, counted from 0: no two terms of an arm share one.
 fn term_name(i: usize, criterion: &str) -> String {
     format!("{i}.{criterion}")
@@ -217,14 +231,6 @@ fn within(term: &str, key: &str) -> String {
 /// [`Objective::learned_values`] writes and [`crate::theory`] reads.
 pub fn learned_key(i: usize, criterion: &str, key: &str) -> String {
     within(&term_name(i, criterion), key)
-}
-
-/// The value of a `[1]` tensor.
-///
-/// # Errors
-/// A value that cannot be copied from its device.
-pub fn scalar(tensor: &Tensor<1>) -> Result<f64, CopyError> {
-    Ok(host(tensor)?.first().map_or(f64::NAN, |x| f64::from(*x)))
 }
 
 /// Mean over samples of −(1 − s) log p_y − s · mean over classes of log p, as PyTorch's `cross_entropy` with `label_smoothing`.

@@ -7,13 +7,11 @@ use burn::tensor::{Device, Tensor, TensorData};
 use kd2m::{
     Batch, Criterion, Outputs,
     batch::host,
-    criterion::{CriterionError, NetworkShapes, Shapes, registry},
+    criterion::{CriterionConfig, CriterionError, NetworkShapes, Shapes, registry},
     device::DeviceChoice,
-    engine::Mode,
+    engine::{Rule, Update},
     objective::scalar,
-    parameters::{Rule, Update},
 };
-use kd2m_ot::Options;
 
 use crate::{
     Case,
@@ -67,10 +65,10 @@ fn case(choice: DeviceChoice, named: &Named) -> Row {
     if let Err(why) = compare(choice, named, &own, &mut row) {
         row.fail(why.to_string());
     }
-    // Not every criterion is defined between different widths; then `prepare` says so.
+    // Not every criterion is defined between different widths; then it is not made.
     match compare(choice, named, &network(OTHER_FEATURES, OTHER_STAGES), &mut row) {
         Ok(()) => {}
-        Err(why) if why.downcast_ref().is_some_and(|e| matches!(e, CriterionError::Config(_))) => {}
+        Err(why) if why.downcast_ref().is_some_and(|e| matches!(e, CriterionError::Sizes { .. })) => {}
         Err(why) => row.fail(format!("other widths: {why}")),
     }
     row
@@ -117,14 +115,14 @@ fn evaluate(
     device: &Device,
 ) -> Result<Read, Box<dyn std::error::Error>> {
     let student = network(FEATURES, STAGES);
-    let mut criterion = registry::build_remembering(&Options::new(name), on, *memory)?;
+    let config = CriterionConfig::new(name).on(on).memory(*memory);
     let shapes = Shapes {
         student: student.clone(),
         teacher: teacher.clone(),
         classes: CLASSES,
         train: (0..SAMPLES as u32).collect(),
     };
-    criterion.prepare(&shapes, device, 1)?;
+    let mut criterion = registry::check(&config)?.init(&shapes, device, 1)?;
     step(criterion.as_mut(), &student, teacher, device, 0)?;
     // A small ε would make of a gradient that is nothing but rounding a whole step, in either direction.
     let update = Update {
@@ -150,16 +148,7 @@ fn step(
     let (student, teacher) = (outputs(student, device, salt).leaves(), outputs(teacher, device, salt + 50));
     let labels: Vec<u32> = (0..BATCH as u32).map(|i| (i * 5 + step as u32) % CLASSES as u32).collect();
     let indices: Vec<u32> = (0..BATCH as u32).map(|i| i + 3 * step as u32).collect();
-    let batch = Batch {
-        student: &student,
-        teacher: &teacher,
-        labels: &labels,
-        indices: &indices,
-        step,
-        epoch: 0,
-        seed: 1,
-        mode: Mode::Train,
-    };
+    let batch = Batch::new(&student, &teacher).labels(&labels).indices(&indices).step(step);
     let loss = criterion.evaluate(&batch)?.loss;
     let value = scalar(&loss)?;
     let mut tape = loss.backward();

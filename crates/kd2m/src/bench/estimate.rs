@@ -180,7 +180,9 @@ fn seconds(cell: &Cell, store: &Store, open: &[&Task], options: &BenchOptions, t
                 timed => timed,
             };
             let step = known.map_or_else(timed, Ok)?;
-            let run = config.train.epochs as f64 * epoch(setup.train.len(), step) + test(step);
+            let validation = VALIDATION * batches(setup.val.len());
+            let epoch = step * (setup.batches(config.train.batch_size) as f64 + validation);
+            let run = config.train.epochs as f64 * epoch + test(step);
             all += runs as f64 * run;
         }
     }
@@ -201,8 +203,7 @@ fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f
     let (engine, objective) = match arm {
         None => (setup.engine(&setup.teacher, &teacher_weights, &[], true)?, Objective::cross_entropy(0.0)),
         Some(arm) => {
-            let mut objective = Objective::new(config, arm)?;
-            objective.prepare(&setup.shapes(), &setup.device.burn()?, 0)?;
+            let objective = Objective::new(config, arm, &setup.shapes(), &setup.device.burn()?, 0)?;
             let needs = objective.needs();
             let frozen = setup.engine(&setup.teacher, &teacher_weights, &needs.teacher_maps, false)?;
             let layout = Layout::of(&setup.teacher, &needs.teacher_maps);
@@ -216,6 +217,7 @@ fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f
         config,
         dataset: &setup.dataset,
         train: &train,
+        mixture: None,
         val: &val,
         augment: setup.augment,
         epochs: TIMED_EPOCHS,

@@ -4,6 +4,7 @@
 use kd2m_ot::error::nearest_names;
 use toml::Table;
 
+use super::paper::mistaken;
 use crate::{
     Error,
     config::{ArmConfig, LossConfig, ScheduleKind, Source},
@@ -107,17 +108,16 @@ impl Mistake {
         let mut spoilt = ArmConfig { name: format!("{}-{ending}", arm.name), ..arm.clone() };
         let mut concerned: Vec<&mut LossConfig> = spoilt.losses.iter_mut().filter(|l| self.concerns(l)).collect();
         for loss in &mut concerned {
-            if loss.criterion == "jw2" {
-                loss.criterion = "jw2-mistaken".to_owned();
-            }
-            loss.options.extend(switches.iter().map(|switch| ((*switch).to_owned(), true.into())));
+            let jw2 = loss.criterion.name() == "jw2";
+            let own = if jw2 { loss.criterion.clone().renamed(mistaken::ENTRY.name) } else { loss.criterion.clone() };
+            loss.criterion = switches.iter().fold(own, |own, switch| own.set(switch, true));
         }
         (!concerned.is_empty()).then_some(spoilt)
     }
 
     /// Whether a term of an arm can show it.
     fn concerns(self, loss: &LossConfig) -> bool {
-        let (name, options) = (loss.criterion.as_str(), &loss.options);
+        let (name, options) = (loss.criterion.name(), loss.criterion.options());
         match self {
             Self::BaselineConstantLr => false,
             Self::ReverseKl => matches!(name, "hinton" | "kd") && !options.contains_key("reverse"),
@@ -128,7 +128,10 @@ impl Mistake {
             }
             // The code knows one β and one label cost, on features, and no memory.
             Self::Jw2SelfCost | Self::Jw2DetachedCost | Self::Jw2RawLogits | Self::Jw2AsCoded => {
-                name == "jw2" && options.is_empty() && loss.on == "features" && loss.memory == 0
+                name == "jw2"
+                    && options.is_empty()
+                    && loss.criterion.is_on_features()
+                    && loss.criterion.remembered() == 0
             }
         }
     }
@@ -231,9 +234,9 @@ mod tests {
         assert_eq!(names, [&others[..], &["hinton", "hinton-reverse-kl"]].concat());
         let (sum, reverse) = (&spoilt[4].losses[0], &spoilt[11].losses[0]);
         let (coded, own) = (&spoilt[6].losses[0], &spoilt[9].losses[0]);
-        assert_eq!((coded.criterion.as_str(), coded.options.len()), ("jw2-mistaken", 3));
-        assert_eq!(own.options.keys().collect::<Vec<_>>(), ["self_cost"]);
-        assert_eq!((sum.weight, sum.options.get("sum")), (Some(0.5), Some(&true.into())));
-        assert_eq!((reverse.weight, reverse.options.get("reverse")), (Some(0.5), Some(&true.into())));
+        assert_eq!((coded.criterion.name(), coded.criterion.options().len()), ("jw2-mistaken", 3));
+        assert_eq!(own.criterion.options().keys().collect::<Vec<_>>(), ["self_cost"]);
+        assert_eq!((sum.weight, sum.criterion.options().get("sum")), (Some(0.5), Some(&true.into())));
+        assert_eq!((reverse.weight, reverse.criterion.options().get("reverse")), (Some(0.5), Some(&true.into())));
     }
 }

@@ -4,10 +4,12 @@ use std::collections::HashSet;
 
 use kd2m_nn::zoo::{self, ZooOptions};
 
-use super::{ArmConfig, Config, LossConfig, ScheduleKind};
+use super::{ArmConfig, Config, ScheduleKind};
 use crate::{
     Error,
-    criterion::{Criterion, CriterionError, NetworkShapes, UnknownOutput, matching::OUTPUTS, registry},
+    criterion::{
+        CriterionConfig, CriterionError, NetworkShapes, UnknownOutput, config::Value, matching::OUTPUTS, registry,
+    },
 };
 
 /// No run counts more epochs, or more samples in a batch.
@@ -79,6 +81,7 @@ impl Config {
         }
         self.teacher.preprocessing().check()?;
         self.student.preprocessing().check()?;
+        self.check_source()?;
         let mut names = HashSet::new();
         let zoo = [("student", stages(&self.student.model)), ("teacher", stages(&teacher.model))];
         for arm in &self.arms {
@@ -97,8 +100,8 @@ impl Config {
         let (penalty, name) = (arm.head_lipschitz, &arm.name);
         let wrong = match penalty {
             _ if !not_negative(penalty) => format!("is {penalty}: not negative"),
-            _ if penalty > 0.0 && !self.student.head.is_own() => {
-                "penalises the classifier, which student.head = \"teacher\" does not train: drop one of them".to_owned()
+            _ if penalty > 0.0 && !arm.head.unwrap_or(self.student.head).is_own() => {
+                "penalises the classifier, which head = \"teacher\" does not train: drop one of them".to_owned()
             }
             _ => return Ok(()),
         };
@@ -114,20 +117,19 @@ fn stages(model: &str) -> Option<NetworkShapes> {
     Some(NetworkShapes::of(&graph))
 }
 
-/// That the networks which are known have the stages that a criterion reads.
-fn check_stages(
-    loss: &LossConfig,
-    criterion: &dyn Criterion,
+/// Name and options of a criterion, and that the networks which are known have the stages that it reads.
+fn check_criterion(
+    criterion: &CriterionConfig,
     networks: &[(&'static str, Option<NetworkShapes>); 2],
 ) -> Result<(), CriterionError> {
     // A criterion without `on` of its own names stages alone.
-    let always = if loss.on == super::default_on() { &[] } else { OUTPUTS };
-    let needs = criterion.needs();
+    let always = if criterion.is_on_features() { &[] } else { OUTPUTS };
+    let needs = registry::check(criterion)?.needs();
     for ((who, network), read) in networks.iter().zip([needs.student_maps, needs.teacher_maps]) {
         let Some(network) = network else { continue };
         if let Some(stage) = read.iter().find(|stage| network.map(stage).is_none()) {
             let unknown = Box::new(UnknownOutput::new(stage, who, network, always).without_sizes());
-            return Err(CriterionError::UnknownOutput { criterion: loss.criterion.clone(), unknown });
+            return Err(CriterionError::UnknownOutput { criterion: criterion.name().to_owned(), unknown });
         }
     }
     Ok(())
@@ -143,17 +145,18 @@ fn check_arm(arm: &ArmConfig, networks: &[(&'static str, Option<NetworkShapes>);
     }
     for loss in &arm.losses {
         // Neither JSON nor a criterion has a use for them.
-        let not_finite = |value: &toml::Value| value.as_float().is_some_and(|x| !x.is_finite());
-        if let Some((key, value)) = loss.options.iter().find(|(_, value)| not_finite(value)) {
+        let not_finite = |value: &Value| matches!(value, Value::Number(x) if !x.is_finite());
+        if let Some((key, value)) = loss.criterion.options().iter().find(|(_, value)| not_finite(value)) {
             return Err(wrong(format!("{key} is {value}: a finite number is needed")));
         }
-        registry::build_remembering(&loss.criterion_options(), &loss.on, loss.memory)
-            .and_then(|criterion| check_stages(loss, criterion.as_ref(), networks))
+        check_criterion(&loss.criterion, networks)
             .map_err(|source| Error::Arm { arm: arm.name.clone(), source: Box::new(source) })?;
         let (weight, warmup) = (loss.resolved_weight(), loss.warmup_epochs);
         let why = match () {
-            () if !not_negative(weight) => format!("the weight of {} is {weight}: not negative", loss.criterion),
-            () if !moderate(warmup) => format!("warmup_epochs of {} is {warmup}: from 0 to {LARGE}", loss.criterion),
+            () if !not_negative(weight) => format!("the weight of {} is {weight}: not negative", loss.criterion.name()),
+            () if !moderate(warmup) => {
+                format!("warmup_epochs of {} is {warmup}: from 0 to {LARGE}", loss.criterion.name())
+            }
             () => continue,
         };
         return Err(wrong(why));

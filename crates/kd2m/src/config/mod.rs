@@ -4,16 +4,20 @@
 mod anchor;
 mod check;
 pub mod keys;
+mod loss;
 mod network;
 mod overrides;
+mod source;
 
-use std::{collections::BTreeMap, path::PathBuf};
+use std::path::PathBuf;
 
 pub use network::{Head, StudentConfig, TeacherCache, TeacherConfig};
 pub use overrides::Source;
 pub(crate) use overrides::explained;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::criterion::{CriterionConfig, registry};
 
 /// A run: one data set, one teacher, one student network, arms × seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -51,9 +55,40 @@ pub struct DataConfig {
     /// Draws the split.
     #[serde(default)]
     pub split_seed: u64,
+    /// `NUMBER/OF`: only this portion of what is left after the split is the student's, by class; `teacher.portion` may name another.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub portion: String,
+    /// Images without labels that criteria see beside the labelled ones: `rest` is the training images that `data.train_limit` leaves
+    /// out. By default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlabelled: Option<String>,
+    /// Share of a batch that is labelled where there are unlabelled images; all labelled ones where these are fewer.
+    #[serde(default = "half", skip_serializing_if = "is_half")]
+    pub labelled_share: f64,
+    /// Images of an epoch where there are unlabelled images, rounded up to whole batches; 0: as many as there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub epoch_images: usize,
     /// `default` (the data set's own), `none`, `crop:4`, `crop-flip:4`, `affine:DEGREES,SHIFT,ZOOM`.
     #[serde(default = "default_augment")]
     pub augment: String,
+}
+
+/// All of what is left after the split.
+pub(crate) fn whole() -> String {
+    "1/1".to_owned()
+}
+
+pub(crate) fn is_whole(portion: &String) -> bool {
+    *portion == whole()
+}
+
+/// Of a batch.
+pub(crate) fn half() -> f64 {
+    0.5
+}
+
+fn is_half(share: &f64) -> bool {
+    *share == half()
 }
 
 fn default_augment() -> String {
@@ -191,6 +226,9 @@ pub struct ArmConfig {
     /// In place of `train.ce_weight`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ce_weight: Option<f64>,
+    /// In place of `student.head`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Head>,
     /// In place of `optim.schedule`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<ScheduleKind>,
@@ -204,71 +242,55 @@ pub struct ArmConfig {
 
 /// One weighted criterion.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(from = "loss::Keys", into = "loss::Keys")]
 pub struct LossConfig {
-    /// A name of `kd2m list criteria`.
-    pub criterion: String,
-    /// `features`, `logits`, `probabilities` (softmax of the logits), or a stage whose map is averaged over positions.
-    #[serde(default = "default_on")]
-    pub on: String,
+    pub criterion: CriterionConfig,
     /// λ; the criterion's own default when left out.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<f64>,
-    /// Weight λ · L / (abs(sg(L)) + 1e-8), whose gradient is that of λ log L: it does not depend on the scale of the features.
-    #[serde(default)]
+    /// Weight λ · L / (abs(sg(L)) + 1e-8).
     pub scale_free: bool,
     /// Epochs over which λ rises linearly from zero.
-    #[serde(default)]
     pub warmup_epochs: f64,
-    /// Samples of each class that are remembered (student's as they were, teacher's) and enlarge the clouds of later batches in training: for many classes and small batches. A batch's gradient shrinks with its share of the cloud, so raise λ with it. Not for `mse` and the baselines; 0: none.
-    #[serde(default)]
-    pub memory: usize,
-    /// The criterion's own options.
-    #[serde(flatten)]
-    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
-    pub options: BTreeMap<String, toml::Value>,
-}
-
-fn default_on() -> String {
-    "features".to_owned()
 }
 
 impl ArmConfig {
     /// The arm λ = 0.
     pub fn none() -> Self {
-        Self { name: "none".to_owned(), ce_weight: None, schedule: None, head_lipschitz: 0.0, losses: Vec::new() }
+        Self {
+            name: "none".to_owned(),
+            ce_weight: None,
+            head: None,
+            schedule: None,
+            head_lipschitz: 0.0,
+            losses: Vec::new(),
+        }
     }
 
     /// An arm with one criterion on the features.
     pub fn single(criterion: &str, weight: Option<f64>) -> Self {
-        let loss = LossConfig {
-            criterion: criterion.to_owned(),
-            on: default_on(),
-            weight,
-            scale_free: false,
-            warmup_epochs: 0.0,
-            memory: 0,
-            options: BTreeMap::new(),
-        };
-        Self { name: criterion.to_owned(), losses: vec![loss], ..Self::none() }
+        let criterion = CriterionConfig::new(criterion);
+        let loss = LossConfig { criterion, weight, scale_free: false, warmup_epochs: 0.0 };
+        Self { name: loss.criterion.name().to_owned(), losses: vec![loss], ..Self::none() }
     }
 
     /// λ = 0 with everything else as in the other arms: what they are compared with.
     pub fn is_none(&self) -> bool {
-        let Self { name: _, ce_weight, schedule, head_lipschitz, losses } = self;
-        losses.is_empty() && ce_weight.is_none() && schedule.is_none() && *head_lipschitz == 0.0
+        let Self { name: _, ce_weight, head, schedule, head_lipschitz, losses } = self;
+        losses.is_empty() && ce_weight.is_none() && head.is_none() && schedule.is_none() && *head_lipschitz == 0.0
     }
 
     /// The configuration as this arm trains by it.
     pub fn configured(&self, config: &Config) -> Config {
         let mut own = config.clone();
         own.optim.schedule = self.schedule.unwrap_or(own.optim.schedule);
+        own.student.head = self.head.unwrap_or(own.student.head);
         own
     }
 
     /// `none`, or the criteria and `head-lipschitz` joined by `+`.
     pub fn criterion(&self) -> String {
         let penalty = (self.head_lipschitz > 0.0).then_some("head-lipschitz");
-        let all: Vec<&str> = self.losses.iter().map(|l| l.criterion.as_str()).chain(penalty).collect();
+        let all: Vec<&str> = self.losses.iter().map(|l| l.criterion.name()).chain(penalty).collect();
         if all.is_empty() { "none".to_owned() } else { all.join("+") }
     }
 }
@@ -276,19 +298,16 @@ impl ArmConfig {
 impl LossConfig {
     /// λ, the criterion's default written out.
     pub fn resolved_weight(&self) -> f64 {
-        self.weight.unwrap_or_else(|| crate::criterion::registry::default_weight(&self.criterion))
-    }
-
-    /// The criterion's own options as it reads them.
-    pub fn criterion_options(&self) -> kd2m_ot::Options {
-        self.options.iter().fold(kd2m_ot::Options::new(&self.criterion), |all, (key, value)| match value {
-            toml::Value::String(text) => all.set(key, text),
-            other => all.set(key, other),
-        })
+        self.weight.unwrap_or_else(|| registry::default_weight(self.criterion.name()))
     }
 }
 
 impl Config {
+    /// The portion of the training images that the teacher learns from and has outputs of.
+    pub fn teacher_portion(&self) -> &str {
+        self.teacher.portion.as_deref().unwrap_or(&self.data.portion)
+    }
+
     /// The configuration as TOML text.
     ///
     /// # Errors

@@ -8,18 +8,11 @@ pub mod head;
 use std::sync::Arc;
 
 use ::burn::tensor::Tensor;
+pub use kd2m_nn::step::{Mode, Rule, Then, Update};
 use kd2m_nn::{NamedTensor, Weights};
 use thiserror::Error;
 
 use crate::batch::{CopyError, Outputs};
-pub use crate::parameters::{Rule, Update};
-
-/// What the batch norms use: the batch's own statistics, or the running ones.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    Train,
-    Evaluate,
-}
 
 /// Augmented pixels in 0…1, `[n, channels, height, width]` row-major.
 #[derive(Debug, Clone, Copy)]
@@ -37,13 +30,6 @@ pub struct OutputGradients {
     pub maps: Vec<(Arc<str>, Tensor<4>)>,
 }
 
-/// What follows a backward pass. Stepping at once lets an engine fuse the update with it.
-#[derive(Debug, Clone, Copy)]
-pub enum Then {
-    Accumulate,
-    Step(Update),
-}
-
 /// What an engine cannot do.
 #[derive(Debug, Error)]
 pub enum EngineError {
@@ -55,6 +41,12 @@ pub enum EngineError {
     NoForward,
     #[error(transparent)]
     Copy(#[from] CopyError),
+    /// A teacher that is a list of outputs, asked for an image that is not in it.
+    #[error("teacher.outputs has no row for image {index} of the {} part: give outputs of every image that is trained or validated on", match part {
+        kd2m_data::Part::Train => "training",
+        kd2m_data::Part::Test => "test",
+    })]
+    NoOutputs { part: kd2m_data::Part, index: u32 },
     #[error("{0}")]
     Other(String),
 }

@@ -68,9 +68,9 @@ impl Affine {
 
     /// The projector of an arm's first loss on the features that learned one of this shape, from `learned.safetensors`.
     pub fn projector(arm: &ArmConfig, learned: &Weights, [student, teacher]: [usize; 2]) -> Option<Self> {
-        let losses = arm.losses.iter().enumerate().filter(|(_, loss)| loss.on == "features");
+        let losses = arm.losses.iter().enumerate().filter(|(_, loss)| loss.criterion.is_on_features());
         let mut found = losses.filter_map(|(i, loss)| {
-            let part = |key: &str| learned.get(&learned_key(i, &loss.criterion, key));
+            let part = |key: &str| learned.get(&learned_key(i, loss.criterion.name(), key));
             let fitting = part(projector::WEIGHT).filter(|w| w.shape == [teacher, student]);
             fitting.map(|w| Self::new(w, part(projector::BIAS)))
         });
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
     use crate::{
         config::{LossConfig, Source},
-        criterion::{NetworkShapes, Shapes},
+        criterion::{CriterionConfig, NetworkShapes, Shapes},
         objective::Objective,
     };
 
@@ -118,13 +118,14 @@ mod tests {
     #[test]
     fn a_projector_is_found_where_an_objective_puts_it() {
         let mut arm = ArmConfig::single("mse", Some(0.0));
-        arm.losses.push(LossConfig { criterion: "class-w2".into(), weight: Some(1.0), ..arm.losses[0].clone() });
-        arm.losses[0].on = "logits".into();
+        let second = CriterionConfig::new("class-w2");
+        arm.losses.push(LossConfig { criterion: second, weight: Some(1.0), ..arm.losses[0].clone() });
+        arm.losses[0].criterion = CriterionConfig::new("mse").on("logits");
         let source = Source::parse("test", CONFIG).unwrap();
-        let mut objective = Objective::new(&source.resolve().unwrap(), &arm).unwrap();
         let network = |features| NetworkShapes { features, maps: Vec::new() };
         let shapes = Shapes { student: network(2), teacher: network(3), classes: 4, train: vec![0, 1] };
-        objective.prepare(&shapes, &Device::flex(), 5).unwrap();
+        let config = source.resolve().unwrap();
+        let mut objective = Objective::new(&config, &arm, &shapes, &Device::flex(), 5).unwrap();
         let learned = objective.learned_values().unwrap();
         let found = Affine::projector(&arm, &learned, [2, 3]).unwrap();
         let (_, part) = objective.learned().pop().unwrap();
@@ -150,8 +151,8 @@ mod tests {
             ("1.cw2.projector.bias".into(), tensor(&[3], 2.0)),
         ]);
         let mut arm = ArmConfig::single("w2", None);
-        arm.losses[0].on = "layer1".into();
-        arm.losses.push(LossConfig { criterion: "cw2".into(), on: "features".into(), ..arm.losses[0].clone() });
+        arm.losses[0].criterion = CriterionConfig::new("w2").on("layer1");
+        arm.losses.push(LossConfig { criterion: CriterionConfig::new("cw2"), ..arm.losses[0].clone() });
         let found = Affine::projector(&arm, &learned, [2, 3]).unwrap();
         assert_eq!((found.weight[0], found.bias[0], found.inputs), (1.0, 2.0, 2));
         assert!(Affine::projector(&arm, &learned, [2, 4]).is_none());

@@ -47,7 +47,7 @@ pub fn train_teacher(config: &Config, options: &RunOptions, observer: &mut dyn O
 /// Bad input, a teacher no better than chance, or a loss that is no longer finite.
 pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observer) -> Result<Finished, Error> {
     let arms = arms(config, options.no_baseline);
-    arms.iter().try_for_each(|arm| Objective::new(config, arm).map(|_| ()))?;
+    arms.iter().try_for_each(|arm| Objective::check(config, arm))?;
     let setup = Setup::new(config, options.device, options.threads)?;
     check_arms(config, &setup, &arms)?;
     check_weights(config, &setup, observer)?;
@@ -92,7 +92,7 @@ pub fn arms(config: &Config, no_baseline: bool) -> Vec<ArmConfig> {
 pub fn check_arms(config: &Config, setup: &Setup, arms: &[ArmConfig]) -> Result<(), Error> {
     let device = setup.device.burn()?;
     for arm in arms {
-        Objective::new(config, arm)?.prepare(&setup.shapes(), &device, 0)?;
+        Objective::new(config, arm, &setup.shapes(), &device, 0)?;
     }
     Ok(())
 }

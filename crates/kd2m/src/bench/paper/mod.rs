@@ -2,6 +2,7 @@
 //! whether it is within our interval, outside, or not comparable and why. [`published`] holds the figures, [`judge`] the rule.
 
 pub mod judge;
+pub mod mistaken;
 pub mod published;
 
 use std::{

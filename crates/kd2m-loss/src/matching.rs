@@ -1,0 +1,333 @@
+//! Any divergence of `kd2m-ot` as a criterion: the paper's D(g_S#P, g_T#P).
+//! Features are read to the host once; the solution's value and gradient come back as one surrogate on the tape:
+//! Σ x·g − sg(Σ x·g) + v has value v and gradient g, on every device. Optimal plans are constants (envelope theorem).
+
+use std::{fmt, sync::Arc};
+
+use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
+use kd2m_nn::{Weights, step::Mode};
+use kd2m_ot::{
+    Options, Side,
+    divergence::{
+        AnyDivergence, Divergence, Request,
+        registry::{self, Form},
+    },
+    solution::Potentials,
+};
+
+use crate::{
+    batch::{Batch, CopyError, Outputs, host},
+    criterion::{Criterion, Diagnostics, Recipe, Term},
+    error::{CriterionError, UnknownOutput},
+    memory::{ClassMemory, HostCloud},
+    parameters::ParameterSet,
+    projector::Projector,
+    shapes::{Needs, NetworkShapes, Shapes},
+};
+
+/// The output that is compared when none is named.
+pub const FEATURES: &str = "features";
+/// What every network gives; any other name is a stage's.
+pub const OUTPUTS: &[&str] = &[FEATURES, "logits", "probabilities"];
+
+/// Which outputs are compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum On {
+    /// Penultimate activations.
+    Features,
+    /// Outputs of the classifier.
+    Logits,
+    /// Softmax of the logits.
+    Probabilities,
+    /// A stage's map, averaged over positions.
+    Stage(String),
+}
+
+impl On {
+    /// Reads one of [`OUTPUTS`], or else the name of a stage; whether both networks have it [`MatchingConfig`] finds when it is
+    /// made for them.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            FEATURES => On::Features,
+            "logits" => On::Logits,
+            "probabilities" => On::Probabilities,
+            stage => On::Stage(stage.to_owned()),
+        }
+    }
+
+    fn of(&self, criterion: &str, outputs: &Outputs) -> Result<Tensor<2>, CriterionError> {
+        match self {
+            On::Features => Ok(outputs.features.clone()),
+            On::Logits => Ok(outputs.logits.clone()),
+            On::Probabilities => Ok(softmax(outputs.logits.clone(), 1)),
+            On::Stage(stage) => {
+                let none =
+                    || CriterionError::Batch { criterion: criterion.to_owned(), why: format!("no map `{stage}`") };
+                let map = outputs.map(stage).ok_or_else(none)?;
+                let [n, c, h, w] = map.dims();
+                Ok(map.clone().reshape([n, c, h * w]).mean_dim(2).reshape([n, c]))
+            }
+        }
+    }
+}
+
+/// What a divergence reads beside the features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum LabelUse {
+    None,
+    /// Ground-truth classes (`class-…`).
+    Hard,
+    /// Softmax outputs of both networks (joint forms).
+    Soft,
+}
+
+/// A divergence with its options, and what of two networks it compares.
+#[derive(Clone)]
+pub struct MatchingConfig {
+    name: String,
+    divergence: Arc<dyn AnyDivergence>,
+    on: On,
+    labels: LabelUse,
+    any_widths: bool,
+    /// Sample i against sample i.
+    paired: bool,
+    /// Samples a class to remember; 0: none.
+    remembered: usize,
+}
+
+impl fmt::Debug for MatchingConfig {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let Self { name, on, remembered, .. } = self;
+        f.debug_struct("MatchingConfig")
+            .field("name", name)
+            .field("on", on)
+            .field("remembered", remembered)
+            .finish_non_exhaustive()
+    }
+}
+
+impl MatchingConfig {
+    /// Builds the divergence that the options name.
+    ///
+    /// # Errors
+    /// An unknown metric or option; the nearest names are given.
+    pub fn new(options: &Options, on: On) -> Result<Self, CriterionError> {
+        let (entry, form) = registry::resolve(options.metric())?;
+        let labels = match form {
+            Form::WithinClasses => LabelUse::Hard,
+            Form::Joint => LabelUse::Soft,
+            Form::Plain if entry.traits.labels => LabelUse::Soft,
+            Form::Plain => LabelUse::None,
+        };
+        Ok(Self {
+            name: options.metric().to_owned(),
+            divergence: Arc::from(registry::build(options)?),
+            on,
+            labels,
+            any_widths: entry.traits.any_widths && form != Form::Joint,
+            paired: entry.traits.paired,
+            remembered: 0,
+        })
+    }
+
+    /// Enlarges the clouds in training by the last `per_class` samples of each class; 0: by none. Values are then those of the
+    /// enlarged clouds, and a batch's share of the gradient shrinks with its share of the samples.
+    ///
+    /// # Errors
+    /// A divergence that compares sample by sample: a memory would add a constant.
+    pub fn with_memory(mut self, per_class: usize) -> Result<Self, CriterionError> {
+        if per_class > 0 && self.paired {
+            let why =
+                "compares sample by sample, so a memory would only add a constant: leave `memory` at 0".to_owned();
+            return Err(CriterionError::Unused { criterion: self.name, why });
+        }
+        self.remembered = per_class;
+        Ok(self)
+    }
+
+    fn reads(&self) -> Needs {
+        let maps = match &self.on {
+            On::Stage(stage) => vec![stage.clone()],
+            _ => vec![],
+        };
+        Needs {
+            student_maps: maps.clone(),
+            teacher_maps: maps,
+            labels: self.labels == LabelUse::Hard || self.remembered > 0,
+            logits: matches!(self.on, On::Logits | On::Probabilities) || self.labels == LabelUse::Soft,
+            // A memory keeps both sides of a sample under one class.
+            unpaired: !self.paired && self.remembered == 0,
+        }
+    }
+}
+
+impl Recipe for MatchingConfig {
+    fn needs(&self) -> Needs {
+        self.reads()
+    }
+
+    fn init(&self, shapes: &Shapes, device: &Device, seed: u64) -> Result<Box<dyn Criterion>, CriterionError> {
+        let width = |network: &NetworkShapes, who: &'static str| match &self.on {
+            On::Features => Ok(network.features),
+            On::Logits | On::Probabilities => Ok(shapes.classes),
+            On::Stage(stage) => network.map(stage).map(|[c, ..]| c).ok_or_else(|| CriterionError::UnknownOutput {
+                criterion: self.name.clone(),
+                unknown: Box::new(UnknownOutput::new(stage, who, network, OUTPUTS)),
+            }),
+        };
+        let (student, teacher) = (width(&shapes.student, "student")?, width(&shapes.teacher, "teacher")?);
+        let projected = student != teacher && !self.any_widths;
+        Ok(Box::new(Matching {
+            projector: projected.then(|| Projector::new(student, teacher, device, seed)),
+            memory: (self.remembered > 0).then(|| ClassMemory::new(self.remembered, shapes.classes)),
+            start: None,
+            config: self.clone(),
+        }))
+    }
+}
+
+/// A divergence between the student's and the teacher's outputs on one batch.
+struct Matching {
+    config: MatchingConfig,
+    projector: Option<Projector>,
+    memory: Option<ClassMemory>,
+    /// Potentials of the last step, a good start for the next.
+    start: Option<Potentials>,
+}
+
+impl Matching {
+    fn on_host(&self, x: &Tensor<2>, soft: &Tensor<2>, labels: &[u32]) -> Result<HostCloud, CopyError> {
+        let mut cloud = HostCloud { features: host(x)?, width: x.dims()[1], ..HostCloud::default() };
+        match self.config.labels {
+            LabelUse::None => {}
+            LabelUse::Hard => cloud.labels = labels.to_vec(),
+            LabelUse::Soft => (cloud.soft, cloud.classes) = (host(soft)?, soft.dims()[1]),
+        }
+        Ok(cloud)
+    }
+
+    fn compared(&self, outputs: &Outputs, student: bool) -> Result<Tensor<2>, CriterionError> {
+        let x = self.config.on.of(&self.config.name, outputs)?;
+        Ok(match &self.projector {
+            Some(projector) if student => projector.forward(&x),
+            _ => x,
+        })
+    }
+}
+
+/// A scalar of value 0 whose gradient with respect to `x` is `gradient`; rows of the gradient beyond those of `x` belong to a
+/// memory, which is constant.
+fn surrogate(x: &Tensor<2>, mut gradient: Vec<f32>) -> Tensor<1> {
+    let shape = x.dims();
+    gradient.truncate(shape[0] * shape[1]);
+    let g = Tensor::<2>::from_data(TensorData::new(gradient, shape), &x.device().without_autodiff());
+    let s = (x.clone() * g).sum();
+    s.clone() - s.inner()
+}
+
+impl Criterion for Matching {
+    fn needs(&self) -> Needs {
+        self.config.reads()
+    }
+
+    fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {
+        let x = self.compared(batch.student, true)?;
+        let y = self.compared(batch.teacher, false)?;
+        let soft = |outputs: &Outputs| match self.config.labels {
+            LabelUse::Soft => softmax(outputs.logits.clone(), 1),
+            LabelUse::None | LabelUse::Hard => outputs.logits.clone(),
+        };
+        let (soft, soft_teacher) = (soft(batch.student), soft(batch.teacher));
+        let mut a = self.on_host(&x, &soft, batch.labels)?;
+        let mut b = self.on_host(&y, &soft_teacher, batch.labels_of_teacher())?;
+        let train = batch.mode == Mode::Train;
+        if let Some(memory) = self.memory.as_mut().filter(|_| train) {
+            let alone = [a.clone(), b.clone()];
+            memory.enlarge([&mut a, &mut b], self.config.labels == LabelUse::Hard);
+            memory.remember(batch.labels, &alone[0], &alone[1])?;
+        }
+        let request = Request { start: self.start.as_ref(), ..Request::GRADIENT };
+        let (cloud_a, cloud_b) = (a.cloud(Side::A)?, b.cloud(Side::B)?);
+        let solution = Divergence::<f32>::evaluate(self.config.divergence.as_ref(), &cloud_a, &cloud_b, request)?;
+        let device = x.device().without_autodiff();
+        let mut loss = Tensor::<1>::from_data(TensorData::new(vec![solution.value as f32], [1]), &device);
+        if let Some(gradient) = solution.gradient {
+            loss = surrogate(&x, gradient.features) + loss;
+            if let Some(values) = gradient.soft_labels {
+                loss = loss + surrogate(&soft, values);
+            }
+        }
+        let mut diagnostics: Diagnostics = solution.diagnostics.iter().map(|(k, v)| ((*k).to_owned(), *v)).collect();
+        if let kd2m_ot::Status::Stopped { error } = solution.status {
+            diagnostics.push(("stopped_error".to_owned(), error));
+        }
+        if let Some(gap) = solution.gap {
+            diagnostics.push(("gap".to_owned(), gap));
+        }
+        if train {
+            self.start = solution.potentials;
+        }
+        Ok(Term { loss, diagnostics })
+    }
+
+    fn state(&self) -> Result<Weights, CopyError> {
+        Ok(self.memory.as_ref().map(ClassMemory::state).unwrap_or_default())
+    }
+
+    fn load_state(&mut self, state: &Weights) -> Result<(), CriterionError> {
+        let Some(memory) = &mut self.memory else { return Ok(()) };
+        let wrong = |why| CriterionError::SavedMemory { criterion: self.config.name.clone(), why };
+        memory.load_state(state).map_err(wrong)
+    }
+
+    fn learned(&mut self) -> Option<&mut ParameterSet> {
+        self.projector.as_mut().map(Projector::parameters)
+    }
+
+    fn project(&self, features: &Tensor<2>) -> Option<Tensor<2>> {
+        match (&self.config.on, &self.projector) {
+            (On::Features, Some(projector)) => Some(projector.forward(features)),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// mse on probabilities: (1/n) Σ ‖p − q‖², and ∂/∂u_k = (2/n) p_k ((p − q)_k − Σ_c p_c (p − q)_c).
+    #[test]
+    fn probabilities_are_compared_behind_their_softmax() {
+        let matrix = |values: Vec<f32>| Tensor::<2>::from_data(TensorData::new(values, [2, 3]), &Device::flex());
+        let outputs = |logits: Tensor<2>| Outputs { features: logits.clone(), logits, maps: Vec::new() };
+        let (own, given) = (vec![0.5, -1.0, 2.0, 0.0, 0.3, 0.1], vec![1.0, 1.0, -1.0, 0.2, 0.0, 3.0]);
+        let student = outputs(matrix(own.clone())).leaves();
+        let teacher = outputs(matrix(given.clone()));
+        let batch = Batch::new(&student, &teacher);
+        let config = MatchingConfig::new(&Options::new("mse"), On::parse("probabilities")).unwrap();
+        let mut criterion = config.init(&Shapes::vectors([3, 3], 3), &Device::flex(), 0).unwrap();
+        let loss = criterion.evaluate(&batch).unwrap().loss;
+        let soft = |u: &[f32]| {
+            let row = |u: &[f32]| {
+                let all: Vec<f64> = u.iter().map(|x| f64::from(*x).exp()).collect();
+                let sum: f64 = all.iter().sum();
+                all.into_iter().map(|x| x / sum).collect::<Vec<f64>>()
+            };
+            u.chunks(3).map(row).collect::<Vec<_>>()
+        };
+        let mut value = 0.0;
+        let mut gradient = Vec::new();
+        for (p, q) in soft(&own).iter().zip(soft(&given)) {
+            let delta: Vec<f64> = p.iter().zip(&q).map(|(p, q)| p - q).collect();
+            value += 0.5 * delta.iter().map(|d| d * d).sum::<f64>();
+            let mean: f64 = p.iter().zip(&delta).map(|(p, d)| p * d).sum();
+            gradient.extend(p.iter().zip(&delta).map(|(p, d)| p * (d - mean)));
+        }
+        assert!((f64::from(host(&loss).unwrap()[0]) - value).abs() < 1e-6);
+        let found = student.logits.grad_remove(&mut loss.backward()).map(|g| host(&g).unwrap()).unwrap();
+        for (found, expected) in found.iter().zip(gradient) {
+            assert!((f64::from(*found) - expected).abs() < 1e-6, "{found} {expected}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The keys of one loss of an arm: those of its criterion and those of its weight stand side by side.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::LossConfig;
+use crate::criterion::{CriterionConfig, config::Value, matching::FEATURES};
+
+/// As a file has them.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "LossConfig")]
+pub struct Keys {
+    /// A name of `kd2m list criteria`.
+    criterion: String,
+    /// `features`, `logits`, `probabilities` (softmax of the logits), or a stage whose map is averaged over positions.
+    #[serde(default = "features")]
+    on: String,
+    /// λ; the criterion's own default when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    weight: Option<f64>,
+    /// Weight λ · L / (abs(sg(L)) + 1e-8), whose gradient is that of λ log L: it does not depend on the scale of the features.
+    #[serde(default)]
+    scale_free: bool,
+    /// Epochs over which λ rises linearly from zero.
+    #[serde(default)]
+    warmup_epochs: f64,
+    /// Samples of each class that are remembered (student's as they were, teacher's) and enlarge the clouds of later batches in training: for many classes and small batches. A batch's gradient shrinks with its share of the cloud, so raise λ with it. Not for `mse` and the baselines; 0: none.
+    #[serde(default)]
+    memory: usize,
+    /// The criterion's own options.
+    #[serde(flatten)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    options: BTreeMap<String, Value>,
+}
+
+fn features() -> String {
+    FEATURES.to_owned()
+}
+
+impl From<Keys> for LossConfig {
+    fn from(keys: Keys) -> Self {
+        let Keys { criterion, on, weight, scale_free, warmup_epochs, memory, options } = keys;
+        let criterion = CriterionConfig::new(&criterion).on(&on).memory(memory);
+        let criterion = options.into_iter().fold(criterion, |all, (key, value)| all.set(&key, value));
+        Self { criterion, weight, scale_free, warmup_epochs }
+    }
+}
+
+impl From<LossConfig> for Keys {
+    fn from(loss: LossConfig) -> Self {
+        let LossConfig { criterion, weight, scale_free, warmup_epochs } = loss;
+        Self {
+            criterion: criterion.name().to_owned(),
+            on: criterion.output().to_owned(),
+            weight,
+            scale_free,
+            warmup_epochs,
+            memory: criterion.remembered(),
+            options: criterion.options().clone(),
+        }
+    }
+}
