@@ -13,6 +13,7 @@ pub mod record;
 pub mod run;
 pub mod schedule;
 pub mod setup;
+pub mod side;
 pub mod sides;
 pub mod source;
 pub mod statistics;

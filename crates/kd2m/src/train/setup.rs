@@ -5,7 +5,7 @@ use std::{collections::HashSet, sync::Arc};
 use kd2m_data::{Augment, Dataset, Mixture, Portion};
 use kd2m_nn::{Graph, Weights};
 
-use super::networks;
+use super::{networks, side::TeacherSide};
 use crate::{
     Error,
     config::{ArmConfig, Config, Head},
@@ -18,6 +18,7 @@ use crate::{
         head::{FrozenHead, LipschitzHead},
     },
     preprocess::Normalisation,
+    teacher::StoredOutputs,
     warning,
 };
 
@@ -33,7 +34,7 @@ pub struct Setup {
     /// Samples that both validate on: no student validates on images that its teacher was trained on.
     pub val: Vec<u32>,
     pub augment: Augment,
-    pub teacher: Graph,
+    pub teacher: TeacherSide,
     pub student: Graph,
     /// What each graph begins with.
     pub teacher_eyes: Normalisation,
@@ -77,7 +78,10 @@ impl Setup {
         let (own, start) = (&config.teacher, &config.student);
         let teacher_eyes = Normalisation::resolve(&own.preprocessing(), own.given(), &dataset)?;
         let student_eyes = Normalisation::resolve(&start.preprocessing(), start.weights.as_deref(), &dataset)?;
-        let teacher = networks::build(&own.model, own.stem, &teacher_eyes, &dataset)?;
+        let teacher = match &own.outputs {
+            None => TeacherSide::Network(networks::build(&own.model, own.stem, &teacher_eyes, &dataset)?),
+            Some(file) => TeacherSide::Outputs(Arc::new(StoredOutputs::read(file, dataset.classes)?)),
+        };
         let student = networks::build(&start.model, start.stem, &student_eyes, &dataset)?;
         let shares = |arm: &ArmConfig| arm.head.is_some_and(|head| !head.is_own());
         let shared = !config.student.head.is_own() || config.arms.iter().any(shares);
@@ -116,7 +120,7 @@ impl Setup {
     pub fn shapes(&self) -> Shapes {
         Shapes {
             student: NetworkShapes::of(&self.student),
-            teacher: NetworkShapes::of(&self.teacher),
+            teacher: self.teacher.shapes(),
             classes: self.dataset.classes,
             train: self.train.clone(),
         }
