@@ -81,10 +81,17 @@ fn the_bank_holds_the_teachers_portion_and_students_repeat() {
     assert!(own("w2") == of(&teacher, "fc.weight") && own("cw2") != own("w2"));
     // No image is on both sides.
     let setup = kd2m::train::setup::Setup::new(&config, kd2m::device::DeviceChoice::Cpu, 1).unwrap();
-    let mixture = setup.mixture.as_ref().unwrap();
+    let drawn = setup.drawn(&config, 1).unwrap();
+    let mixture = drawn.mixture.as_ref().unwrap();
     assert_eq!(mixture.labelled.len(), 40);
     assert!((495..=503).contains(&mixture.unlabelled.len()));
     assert!(ids.iter().all(|id| !mixture.labelled.contains(id) && !mixture.unlabelled.contains(id)));
+    // Labels of another seed are of other images only where that is asked for.
+    assert_eq!(setup.drawn(&config, 2).unwrap(), drawn);
+    let mut by_seed = config.clone();
+    by_seed.data.limit_by_seed = true;
+    let [one, two] = [1, 2].map(|seed| setup.drawn(&by_seed, seed).unwrap());
+    assert!(one.train != two.train && one.train.len() == two.train.len());
     // What pairs would be needed for is not said.
     let arm = &finished.summary.students[1];
     assert_eq!(arm.cka_to_teacher, None);

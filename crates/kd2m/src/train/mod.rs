@@ -3,6 +3,7 @@
 
 pub mod checkpoint;
 pub mod distill;
+pub mod drawn;
 pub mod evaluate;
 pub mod fit;
 pub mod folder;

@@ -3,7 +3,7 @@
 use kd2m_data::{Loader, Part};
 use kd2m_nn::{Graph, Weights};
 
-use super::{run::Run, side::TeacherSide};
+use super::{drawn::Drawn, run::Run, side::TeacherSide};
 use crate::{
     Error,
     batch::host,
@@ -17,10 +17,10 @@ impl Run<'_> {
     ///
     /// # Errors
     /// Weights that do not fit, or a bank that cannot be made, read or written.
-    pub fn source(&self, weights: &Weights, stages: &[String]) -> Result<Box<dyn Teacher>, Error> {
+    pub fn source(&self, weights: &Weights, stages: &[String], drawn: &Drawn) -> Result<Box<dyn Teacher>, Error> {
         let Run { config, setup, .. } = self;
         if let TeacherSide::Outputs(stored) = &setup.teacher {
-            return self.outputs(stored.as_ref().clone());
+            return self.outputs(stored.as_ref().clone(), drawn);
         }
         if !config.teacher.paired {
             return Ok(Box::new(Bank::new(self.bank(weights)?, setup.device.burn()?)));
@@ -31,15 +31,14 @@ impl Run<'_> {
     }
 
     /// A teacher that is a file.
-    fn outputs(&self, stored: StoredOutputs) -> Result<Box<dyn Teacher>, Error> {
+    fn outputs(&self, stored: StoredOutputs, drawn: &Drawn) -> Result<Box<dyn Teacher>, Error> {
         let Run { config, setup, .. } = self;
         let device = setup.device.burn()?;
         if !config.teacher.paired {
             return Ok(Box::new(Bank::new(stored, device)));
         }
         let listed = Listed::new(stored, device);
-        let unlabelled = setup.mixture.iter().flat_map(|mixture| &mixture.unlabelled);
-        let all: Vec<u32> = setup.train.iter().chain(&setup.val).chain(unlabelled).copied().collect();
+        let all: Vec<u32> = drawn.all().chain(setup.val.iter().copied()).collect();
         match (listed.missing(&all), &config.teacher.outputs) {
             (missing, Some(path)) if missing > 0 => Err(Error::Outputs {
                 path: path.clone(),
