@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, time::Instant};
 
+use kd2m_nn::step::Update;
+
 use super::{Program, StepState, clock};
 use crate::{
     conv::{FusedStep, Workspace},
@@ -12,7 +14,7 @@ use crate::{
     plan::{GradientTarget, Operation, Step, ValueId},
     pool,
     threads::for_each_piece,
-    update::Update,
+    update::as_sgd,
 };
 
 /// A gradient given from outside, `[n, d]` or `[n, c, h, w]`, to a value.
@@ -168,7 +170,7 @@ impl Program {
                 let tensor = &mut parameters.list[*weight];
                 let add = std::mem::replace(&mut tensor.has_gradient, true);
                 let fused = match sink {
-                    Sink::Step(update) => update.as_sgd(),
+                    Sink::Step(update) => as_sgd(update),
                     Sink::Accumulate => None,
                 };
                 let (weight, moment) = (&mut tensor.value[..], &mut tensor.first[..]);
