@@ -3,12 +3,14 @@
 
 mod cache;
 pub mod key;
+mod layout;
 mod rows;
 
 use burn::tensor::{Tensor, TensorData};
-pub use cache::{Cache, Layout, Limits};
+pub use cache::{Cache, Limits};
 use kd2m_data::Part;
 pub use key::Key;
+pub use layout::Layout;
 
 use crate::{
     batch::{Outputs, host},

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use kd2m_data::{Augment, Dataset};
-use kd2m_nn::{Graph, Weights};
+use kd2m_nn::{
+    Graph, Weights,
+    zoo::{self, Stem, ZooOptions},
+};
 
-use super::networks;
 use crate::{
     Error,
     config::{ArmConfig, Config, Head},
@@ -20,6 +22,23 @@ use crate::{
     preprocess::Normalisation,
     warning,
 };
+
+/// The network of a name over the images of a data set, seen through these eyes.
+///
+/// # Errors
+/// An unknown model, images that it cannot take.
+pub(super) fn build(model: &str, stem: Stem, eyes: &Normalisation, dataset: &Dataset) -> Result<Graph, Error> {
+    let options = ZooOptions {
+        classes: dataset.classes,
+        stem,
+        channels: dataset.channels,
+        height: dataset.height,
+        width: dataset.width,
+        mean: eyes.mean.clone(),
+        std: eyes.std.clone(),
+    };
+    Ok(zoo::build(model, &options)?)
+}
 
 /// Data and networks of a run.
 pub struct Setup {
@@ -70,8 +89,8 @@ impl Setup {
         let (own, start) = (&config.teacher, &config.student);
         let teacher_eyes = Normalisation::resolve(&own.preprocessing(), own.given(), &dataset)?;
         let student_eyes = Normalisation::resolve(&start.preprocessing(), start.weights.as_deref(), &dataset)?;
-        let teacher = networks::build(&own.model, own.stem, &teacher_eyes, &dataset)?;
-        let student = networks::build(&start.model, start.stem, &student_eyes, &dataset)?;
+        let teacher = build(&own.model, own.stem, &teacher_eyes, &dataset)?;
+        let student = build(&start.model, start.stem, &student_eyes, &dataset)?;
         if !config.student.head.is_own() && student.feature_width() != teacher.feature_width() {
             return Err(Error::Config(format!(
                 "student.head = \"teacher\": the teacher's classifier takes {} features, {} has {}: choose a student of that width",
