@@ -6,6 +6,7 @@
 mod arguments;
 mod bench_progress;
 mod command;
+mod interrupt;
 mod output;
 mod progress;
 mod table;

@@ -1,6 +1,6 @@
 #![doc = include_str!("../README.md")]
 //!
-//! Start with [`Network`]; then `plan` (graph → steps and buffers), `conv` (the products), `dispatch` (which kernel, and why).
+//! Start with [`Network`]; then `plan` (graph → steps and buffers), `op` (a file a layer), `conv` (the products), `dispatch` (which kernel, and why).
 
 mod buffers;
 mod conv;
@@ -12,6 +12,7 @@ pub mod isa;
 mod layout;
 mod network;
 mod norm;
+mod op;
 mod parameters;
 mod plan;
 mod pool;

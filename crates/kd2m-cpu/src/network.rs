@@ -1,21 +1,20 @@
 //! The engine's face: a graph with its weights that runs, learns and is saved.
 
-use std::collections::BTreeMap;
+use std::{any::Any, collections::BTreeMap};
 
 use kd2m_nn::{
-    Graph, Layer, NamedTensor, Weights,
+    Graph, NamedTensor, Weights,
     step::{Mode, Then, Update},
 };
 
 use crate::{
-    conv::{ConvShape, Source},
     error::CpuError,
-    geometry::Window,
     isa::Isa,
-    layout::{Extent, Pack, to_nchw},
+    layout::to_nchw,
+    op::{Convolve, Sink, weight_pack},
     parameters::Parameters,
-    plan::{Operation, Purpose, compile},
-    program::{External, Program, Sink},
+    plan::{Purpose, compile},
+    program::{External, Program},
     threads::Threads,
 };
 
@@ -283,19 +282,18 @@ impl Network {
     pub fn kernels(&self, n: usize) -> Vec<KernelChoice> {
         let frozen = self.training.is_none();
         let steps = self.evaluation.plan.steps.iter();
-        let choices = steps.filter_map(|step| match &step.operation {
-            Operation::Convolution { conv, .. } => {
-                let rule = conv.rule(n, frozen);
-                Some(KernelChoice {
-                    layer: step.name.clone(),
-                    shape: conv.shape.to_string(),
-                    kernel: rule.name,
-                    why: rule.why,
-                    multiply_adds: conv.multiply_adds(),
-                    products: conv.products(rule.kernel),
-                })
-            }
-            _ => None,
+        let choices = steps.filter_map(|step| {
+            let op: &dyn Any = &*step.op;
+            let conv = &op.downcast_ref::<Convolve>()?.conv;
+            let rule = conv.rule(n, frozen);
+            Some(KernelChoice {
+                layer: step.name.clone(),
+                shape: conv.shape.to_string(),
+                kernel: rule.name,
+                why: rule.why,
+                multiply_adds: conv.multiply_adds(),
+                products: conv.products(rule.kernel),
+            })
         });
         choices.collect()
     }
@@ -330,20 +328,4 @@ fn expect_length(what: &str, found: usize, expected: usize) -> Result<(), CpuErr
 fn find_stage(program: &Program, stage: &str) -> Result<(String, usize), CpuError> {
     let found = program.plan.stages.iter().find(|(name, _)| name == stage);
     found.cloned().ok_or_else(|| CpuError::UnwantedStage(stage.to_owned()))
-}
-
-/// The order of memory of a node's weight, if it is a convolution or a linear layer. It depends on nothing that a plan decides, so
-/// that training and evaluation read the same weights.
-fn weight_pack(graph: &Graph, node: usize, isa: Isa) -> Option<Pack> {
-    let node = &graph.nodes()[node];
-    let input = Extent::of(graph.node(*node.inputs.first()?).shape);
-    let (window, groups) = match &node.layer {
-        Layer::Conv(c) => {
-            (Window { kernel: c.kernel, stride: c.stride, padding: c.padding, dilation: c.dilation }, c.groups)
-        }
-        Layer::Linear(_) => (Window { kernel: [1; 2], stride: [1; 2], padding: [0; 2], dilation: [1; 2] }, 1),
-        _ => return None,
-    };
-    let shape = ConvShape { window, groups, input, output: Extent::of(node.shape), source: Source::Maps };
-    Some(shape.pack_on(isa))
 }

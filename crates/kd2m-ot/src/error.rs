@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::stop::Interrupted;
+
 /// Which of the two clouds an error is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Side {
@@ -59,6 +61,8 @@ pub enum OtError {
     BadOption { metric: String, name: String, value: String, expected: String },
     #[error("{metric}: {message}")]
     Numeric { metric: String, message: String },
+    #[error(transparent)]
+    Interrupted(#[from] Interrupted),
 }
 
 impl OtError {

@@ -25,6 +25,7 @@ mod projection;
 pub mod real;
 pub mod solution;
 pub mod solver;
+pub mod stop;
 #[cfg(test)]
 mod testing;
 mod trigonometry;
@@ -34,3 +35,4 @@ pub use error::{OtError, Side};
 pub use options::Options;
 pub use real::Real;
 pub use solution::{Gradient, Plan, Potentials, Solution, Status};
+pub use stop::Stop;

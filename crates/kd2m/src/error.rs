@@ -65,6 +65,9 @@ pub enum Error {
     Thread { source: std::io::Error },
     #[error("{0}")]
     RunFolder(String),
+    /// A file of `teacher.outputs` that does not go with the data.
+    #[error("teacher.outputs: {} {why}", path.display())]
+    Outputs { path: PathBuf, why: String },
     /// A warning where `--strict` was asked for.
     #[error("{0} (an error because of --strict)")]
     Strict(String),
@@ -108,6 +111,8 @@ impl Error {
         match self {
             Error::NotFinite { .. } | Error::Strict(_) | Error::Copy(_) => 1,
             Error::Criterion(CriterionError::Copy(_)) | Error::Engine(EngineError::Copy(_)) => 1,
+            // As a shell counts a program that Ctrl-C ended.
+            Error::Distance(kd2m_ot::OtError::Interrupted(_)) => 130,
             _ => 2,
         }
     }
@@ -136,5 +141,6 @@ mod tests {
         let stdout = Error::Stdout { source: std::io::ErrorKind::StorageFull.into() };
         assert_eq!((Error::from(device).exit_code(), stdout.exit_code()), (2, 2));
         assert_eq!(Error::Strict("a note".to_owned()).exit_code(), 1);
+        assert_eq!(Error::from(kd2m_ot::OtError::from(kd2m_ot::stop::Interrupted)).exit_code(), 130);
     }
 }

@@ -1,6 +1,6 @@
 //! The order of gradients: which buffer each value's gradient lives in, and whether a step writes it, adds to it or hands its own on.
 
-use super::{Operation, Plan, ValueId, slots::Allocator};
+use super::{Plan, ValueId, slots::Allocator};
 
 /// How a step's gradient reaches one of its inputs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,12 +39,7 @@ pub fn backward(plan: &Plan) -> (Vec<BackwardStep>, Vec<Option<usize>>, Vec<usiz
         // the input's may be written over dy if the residual has no use for it.
         let residual = step.residual.map(|v| (v, !step.inputs.contains(&v)));
         let residual_needs = step.residual.is_some_and(|v| plan.values[v].needs_gradient);
-        let over_dy = match step.operation {
-            // The residual's gradient is dy after the mask, which the batch norm applies: dx cannot lie there.
-            Operation::BatchNorm(_) => !residual_needs,
-            Operation::Identity | Operation::Normalise { .. } => true,
-            _ => false,
-        };
+        let over_dy = step.op.over_dy(residual_needs);
         let inputs = step.inputs.iter().map(|v| (*v, over_dy));
         for (value, may_take) in residual.into_iter().chain(inputs) {
             let target = if !plan.values[value].needs_gradient {

@@ -8,10 +8,10 @@ mod fuse;
 mod slots;
 
 pub use backward::{BackwardStep, GradientTarget, backward};
-pub use fuse::compile;
+pub use fuse::{Compiler, Pending, Place, compile};
 pub use slots::forward_slots;
 
-use crate::{conv::Convolution, epilogue::Activation, layout::Extent, pool::Windows};
+use crate::{epilogue::Activation, layout::Extent, op::Op};
 
 /// Index of a value: an activation that is stored.
 pub type ValueId = usize;
@@ -40,73 +40,11 @@ impl Value {
 /// Index of a tensor in the order of `Graph::parameters`.
 pub type ParameterId = usize;
 
-/// A batch norm's tensors and numbers.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Norm {
-    pub gamma: ParameterId,
-    pub beta: ParameterId,
-    pub running_mean: ParameterId,
-    pub running_variance: ParameterId,
-    pub eps: f32,
-    pub momentum: f32,
-}
-
-/// What a step computes from its inputs before residual and activation.
-pub enum Operation {
-    /// Images to the engine's layout; factor and summand of each channel.
-    Images {
-        scale: Vec<f32>,
-        shift: Vec<f32>,
-    },
-    /// The same inside a network.
-    Normalise {
-        scale: Vec<f32>,
-        shift: Vec<f32>,
-    },
-    /// A convolution or a linear layer; in evaluation with the batch norm after it folded in.
-    Convolution {
-        weight: ParameterId,
-        bias: Option<ParameterId>,
-        folded: Option<Norm>,
-        conv: Box<Convolution>,
-    },
-    BatchNorm(Norm),
-    /// The input as it is: additions and activations that nothing could take in.
-    Identity,
-    Concat,
-    /// Channels from `start` on.
-    Slice {
-        start: usize,
-    },
-    MaxPool(Windows),
-    AveragePool(Windows),
-    GlobalAveragePool,
-    /// `[h][w][n][c]` to vectors with channels outermost.
-    Flatten,
-    Shuffle {
-        groups: usize,
-    },
-}
-
-impl Operation {
-    /// The kind of work, for profiles.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Operation::Images { .. } | Operation::Normalise { .. } => "images",
-            Operation::Convolution { .. } => "convolution",
-            Operation::BatchNorm(_) => "batch norm",
-            Operation::Identity => "addition, activation",
-            Operation::MaxPool(_) | Operation::AveragePool(_) | Operation::GlobalAveragePool => "pooling",
-            Operation::Concat | Operation::Slice { .. } | Operation::Flatten | Operation::Shuffle { .. } => "moving",
-        }
-    }
-}
-
-/// `output = activation(operation(inputs) + residual)`
+/// `output = activation(op(inputs) + residual)`
 pub struct Step {
     /// The layer, or the first of those that were fused.
     pub name: String,
-    pub operation: Operation,
+    pub op: Box<dyn Op>,
     pub inputs: Vec<ValueId>,
     pub residual: Option<ValueId>,
     pub activation: Activation,

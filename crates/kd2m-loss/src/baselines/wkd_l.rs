@@ -66,7 +66,7 @@ struct WkdLConfig {
 
 impl Recipe for WkdLConfig {
     fn needs(&self) -> Needs {
-        Needs::labels()
+        Needs::logits_and_labels()
     }
 
     fn init(&self, shapes: &Shapes, _: &Device, _: u64) -> Result<Box<dyn Criterion>, CriterionError> {
@@ -106,7 +106,7 @@ impl WkdL {
 
 impl Criterion for WkdL {
     fn needs(&self) -> Needs {
-        Needs::labels()
+        Needs::logits_and_labels()
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {

@@ -81,7 +81,7 @@ impl Joint {
         let (labels_a, labels_b) = LabelVectors::of_both(&self.name, a, b)?;
         let beta = match self.beta {
             Some(beta) => beta,
-            None => cost::largest(a, b)?,
+            None => cost::largest(a, b, request.stop)?,
         };
         let root = beta.sqrt();
         let (joint_a, joint_b) = (append(a, &labels_a, root), append(b, &labels_b, root));

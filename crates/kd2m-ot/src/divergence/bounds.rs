@@ -15,6 +15,7 @@ use crate::{
     precision::Estimated,
     real::Real,
     solution::{Solution, Status},
+    stop::{Interrupted, Stop},
 };
 
 /// The line of the registry.
@@ -66,8 +67,9 @@ where
             return Err(OtError::Numeric { metric: "bounds".to_owned(), message });
         }
         let gelbrich = gelbrich(a, b)?;
-        let Coupling { upper, v } = self.coupling(a, b)?;
-        let dual = dual_bound(a, b, &v);
+        request.stop.check()?;
+        let Coupling { upper, v } = self.coupling(a, b, request.stop)?;
+        let dual = dual_bound(a, b, &v, request.stop)?;
         let lower = gelbrich.max(dual).clamp(0.0, upper);
         let relative = if upper > 0.0 { (upper - lower) / upper } else { 0.0 };
         Ok(Solution {
@@ -108,11 +110,11 @@ struct Coupling {
 impl Bounds {
     /// The better of two plans: blocks of samples in their given order (paired clouds keep their pairs), and in the order of the
     /// direction along which the clouds spread most.
-    fn coupling<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>) -> Result<Coupling, OtError>
+    fn coupling<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, stop: &Stop) -> Result<Coupling, OtError>
     where
         dyn AnyDivergence: Divergence<T>,
     {
-        let direction = leading_direction(a, b);
+        let direction = leading_direction(a, b, stop)?;
         let along = |cloud: &Cloud<T>| {
             let place: Vec<f64> = (0..cloud.len())
                 .map(|i| cloud.row(i).iter().zip(&direction).map(|(x, w)| x.wide() * w).sum())
@@ -126,11 +128,11 @@ impl Bounds {
             return Ok(Coupling { upper: monotone_cost(a, b, &order_a, &order_b), v: vec![0.0; b.len()] });
         }
         let identity: Vec<usize> = (0..a.len()).collect();
-        let given = self.blocks(a, b, &identity, &identity)?;
+        let given = self.blocks(a, b, [&identity, &identity], stop)?;
         if a.len() <= self.block {
             return Ok(given);
         }
-        let sorted = self.blocks(a, b, &order_a, &order_b)?;
+        let sorted = self.blocks(a, b, [&order_a, &order_b], stop)?;
         Ok(if sorted.upper < given.upper { sorted } else { given })
     }
 
@@ -139,8 +141,8 @@ impl Bounds {
         &self,
         a: &Cloud<T>,
         b: &Cloud<T>,
-        order_a: &[usize],
-        order_b: &[usize],
+        [order_a, order_b]: [&[usize]; 2],
+        stop: &Stop,
     ) -> Result<Coupling, OtError>
     where
         dyn AnyDivergence: Divergence<T>,
@@ -153,7 +155,7 @@ impl Bounds {
                 |cloud: &Cloud<T>, rows: &[usize]| rows.iter().flat_map(|&i| cloud.row(i).to_vec()).collect::<Vec<T>>();
             let (x, y) = (gather(a, of_a), gather(b, of_b));
             let (x, y) = (Cloud::new(Side::A, &x, of_a.len(), d)?, Cloud::new(Side::B, &y, of_b.len(), d)?);
-            let found = w2.evaluate(&x, &y, Request::VALUE)?;
+            let found = w2.evaluate(&x, &y, Request { stop, ..Request::VALUE })?;
             coupling.upper += found.value * of_a.len() as f64 / n as f64;
             if let Some(potentials) = found.potentials {
                 // Each block's potentials are known up to a constant: equal means make blocks comparable.
@@ -194,7 +196,10 @@ fn monotone_cost<T: Real>(a: &Cloud<T>, b: &Cloud<T>, order_a: &[usize], order_b
 }
 
 /// Direction of largest variance of both clouds together, by a few power iterations: a good one is enough.
-fn leading_direction<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Vec<f64> {
+///
+/// # Errors
+/// Told to stop.
+fn leading_direction<T: Real>(a: &Cloud<T>, b: &Cloud<T>, stop: &Stop) -> Result<Vec<f64>, Interrupted> {
     let d = a.width();
     let mut centre = vec![0.0; d];
     let total = (a.len() + b.len()) as f64;
@@ -204,6 +209,7 @@ fn leading_direction<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Vec<f64> {
     }
     let mut direction: Vec<f64> = (0..d).map(|k| 1.0 + 0.1 * (k % 7) as f64).collect();
     for _ in 0..4 {
+        stop.check()?;
         let mut next = vec![0.0; d];
         for row in rows() {
             let along: f64 = row.iter().zip(&centre).zip(&direction).map(|((x, c), w)| (x.wide() - c) * w).sum();
@@ -211,19 +217,22 @@ fn leading_direction<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Vec<f64> {
         }
         let length = next.iter().map(|x| x * x).sum::<f64>().sqrt();
         if length == 0.0 || !length.is_finite() {
-            return direction;
+            return Ok(direction);
         }
         direction = next.into_iter().map(|x| x / length).collect();
     }
-    direction
+    Ok(direction)
 }
 
 /// Columns whose costs are computed at a time: the panels then stay in the second-level cache.
 const PANELS: usize = 32;
 
 /// The best of the dual bounds that shares of `v` give, in one pass over all costs.
-fn dual_bound<T: Real>(a: &Cloud<T>, b: &Cloud<T>, v: &[f64]) -> f64 {
-    let pairs = Pairwise::new(a, b, Centring::Each);
+///
+/// # Errors
+/// Told to stop.
+fn dual_bound<T: Real>(a: &Cloud<T>, b: &Cloud<T>, v: &[f64], stop: &Stop) -> Result<f64, Interrupted> {
+    let pairs = Pairwise::new(a, b, Centring::Each, stop);
     let unit = 1.0 / (pairs.scale * pairs.scale);
     let (first, second) = pairs.separable_part(a, b);
     // Shares of the potentials for centred, scaled costs, rounded to T: any potentials are allowed.
@@ -239,6 +248,9 @@ fn dual_bound<T: Real>(a: &Cloud<T>, b: &Cloud<T>, v: &[f64]) -> f64 {
             let mut least = vec![[T::infinity(); SHARES.len()]; rows.len()];
             let mut scratch = Vec::new();
             for from in (0..pairs.panel_count()).step_by(PANELS) {
+                if stop.is_set() {
+                    break;
+                }
                 let panels = from..(from + PANELS).min(pairs.panel_count());
                 let columns = pairs.columns_of(panels.clone());
                 scratch.resize(rows.len() * columns.len(), T::zero());
@@ -261,6 +273,7 @@ fn dual_bound<T: Real>(a: &Cloud<T>, b: &Cloud<T>, v: &[f64]) -> f64 {
             sums
         })
         .collect();
+    stop.check()?;
     let separable = (0..a.len()).map(|i| a.weight(i) * first[i]).sum::<f64>()
         + (0..b.len()).map(|j| b.weight(j) * second[j]).sum::<f64>();
     let bound = |k: usize| {
@@ -268,7 +281,7 @@ fn dual_bound<T: Real>(a: &Cloud<T>, b: &Cloud<T>, v: &[f64]) -> f64 {
         let v: f64 = shares[k].iter().enumerate().map(|(j, v)| b.weight(j) * v.wide()).sum();
         (u + v) * unit + separable
     };
-    (0..SHARES.len()).map(bound).fold(f64::NEG_INFINITY, f64::max)
+    Ok((0..SHARES.len()).map(bound).fold(f64::NEG_INFINITY, f64::max))
 }
 
 /// Least of c_j − v_j in the precision of the costs.

@@ -12,7 +12,7 @@ use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
-    matrix::{product, view},
+    matrix::{product, product_until, view},
     options::{OptionSpec, Options},
     pairwise::{
         bandwidth::{BANDWIDTH, Bandwidth},
@@ -21,6 +21,7 @@ use crate::{
     precision::{Estimate, Estimated, evaluate, of_square},
     real::Real,
     solution::Solution,
+    stop::{Interrupted, Stop},
 };
 
 /// The line of the registry.
@@ -86,11 +87,11 @@ struct Transform<T> {
 }
 
 impl<T: Real> Transform<T> {
-    fn new(points: &Points<T>, frequencies: &[T]) -> Self {
+    fn new(points: &Points<T>, frequencies: &[T], stop: &Stop) -> Result<Self, Interrupted> {
         let (n, d) = (points.len(), points.width());
         let count = frequencies.len() / d;
         let rows = view(points.rows(&(0..n)), n, d);
-        let mut sines = product(rows, view(frequencies, count, d).transpose());
+        let mut sines = product_until(rows, view(frequencies, count, d).transpose(), stop)?;
         let mut cosines = vec![T::zero(); n * count];
         T::sin_cos_slices(&mut sines, &mut cosines);
         let sum = |values: &[T]| {
@@ -101,7 +102,7 @@ impl<T: Real> Transform<T> {
             }
             sum
         };
-        Self { sum_of_sines: sum(&sines), sum_of_cosines: sum(&cosines), sines, cosines }
+        Ok(Self { sum_of_sines: sum(&sines), sum_of_cosines: sum(&cosines), sines, cosines })
     }
 }
 
@@ -122,7 +123,7 @@ impl<T: Real> Estimated<T> for CharacteristicFunction {
         // A common shift of both clouds turns the phase of both functions alike: centred, the angles are small.
         let (points_a, points_b) = Points::centred(a, b);
         self.bandwidth.check(ENTRY.name, &points_a, &points_b)?;
-        let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b, None) else {
+        let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b, None, request.stop)? else {
             return Ok(Estimate::of_coincident(a, b, request.gradient));
         };
         let widths = self.bandwidth.widths(sigma);
@@ -134,8 +135,9 @@ impl<T: Real> Estimated<T> for CharacteristicFunction {
                 row.iter().map(move |z| T::of(z * inverse))
             })
             .collect();
-        let (of_a, of_b) =
-            rayon::join(|| Transform::new(&points_a, &frequencies), || Transform::new(&points_b, &frequencies));
+        let transform = |points: &Points<T>| Transform::new(points, &frequencies, request.stop);
+        let (of_a, of_b) = rayon::join(|| transform(&points_a), || transform(&points_b));
+        let (of_a, of_b) = (of_a?, of_b?);
         let subtract = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x - y).collect::<Vec<f64>>();
         let sine = subtract(&of_a.sum_of_sines, &of_b.sum_of_sines);
         let cosine = subtract(&of_a.sum_of_cosines, &of_b.sum_of_cosines);

@@ -49,7 +49,7 @@ impl<T: Real> Estimated<T> for Energy {
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let (points_a, points_b) = Points::centred(a, b);
-        let sum = pair_sum(&points_a, &points_b, &Distance, FACTORS, None, request.gradient);
+        let sum = pair_sum(&points_a, &points_b, &Distance, FACTORS, None, request)?;
         let error = rounding::of(&points_a, &points_b, &Distance, FACTORS, sum.value);
         let gradient = sum.gradient.map(|g| points_a.scatter(g));
         let solution = Solution::closed(non_negative(sum.value)).with_gradient(gradient);

@@ -15,6 +15,7 @@ use crate::{
     real::Real,
     solution::{Plan, Solution},
     solver::gromov::{self, Problem, Settings},
+    stop::Interrupted,
 };
 
 /// The line of the registry.
@@ -124,13 +125,17 @@ impl<T: Real> Estimated<T> for Gromov {
         let linear = match self.alpha {
             Some(_) => {
                 equal_widths(self.metric, a, b)?;
-                let pairs = (0..a.len()).flat_map(|i| (0..b.len()).map(move |j| (i, j)));
-                Some(pairs.map(|(i, j)| cost::squared_distance(a.row(i), b.row(j))).collect::<Vec<_>>())
+                let mut linear = Vec::with_capacity(a.len() * b.len());
+                for i in 0..a.len() {
+                    request.stop.check()?;
+                    linear.extend((0..b.len()).map(|j| cost::squared_distance(a.row(i), b.row(j))));
+                }
+                Some(linear)
             }
             None => None,
         };
-        let inner_a = self.inner.matrix(wide(a), a.width());
-        let inner_b = self.inner.matrix(wide(b), b.width());
+        let inner_a = self.inner.matrix(wide(a), a.width(), request.stop)?;
+        let inner_b = self.inner.matrix(wide(b), b.width(), request.stop)?;
         let alpha = self.alpha.unwrap_or(1.0);
         let problem = Problem {
             inner: [&inner_a.values, &inner_b.values],
@@ -138,18 +143,20 @@ impl<T: Real> Estimated<T> for Gromov {
             linear: linear.as_deref(),
             alpha,
             sizes: (a.len(), b.len()),
+            stop: request.stop,
         };
-        let found = gromov::solve(&problem, self.settings);
+        let found = gromov::solve(&problem, self.settings)?;
 
-        let gradient = request.gradient.then(|| {
-            let mut slopes = gromov::gradient_to_inner(&problem, &found.plan);
+        let gradient = || {
+            let mut slopes = gromov::gradient_to_inner(&problem, &found.plan)?;
             slopes.iter_mut().for_each(|s| *s *= alpha);
-            let mut gradient = inner_a.back(&slopes);
+            let mut gradient = inner_a.back(&slopes, request.stop)?;
             if linear.is_some() {
                 add_linear_gradient(1.0 - alpha, &found.plan, a, b, &mut gradient);
             }
-            gradient.into_iter().map(T::of).collect()
-        });
+            Ok::<_, Interrupted>(gradient.into_iter().map(T::of).collect())
+        };
+        let gradient = request.gradient.then(gradient).transpose()?;
         let plan = request.plan.then_some(Plan::Dense { n: a.len(), m: b.len(), mass: found.plan });
         let solution = Solution {
             plan,

@@ -122,7 +122,7 @@ impl<T: Real> Divergence<T> for Jw2 {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
         equal_widths("jw2", a, b)?;
         let (labels_a, labels_b) = self.label_vectors(a, b)?;
-        let mut rounded = cost::rounded_distances(a, b, Ground::Squared);
+        let mut rounded = cost::rounded_distances(a, b, Ground::Squared, request.stop)?;
         let beta = self.beta.unwrap_or_else(|| cost::largest_of(&rounded, a, b));
         let exact = JointCosts {
             features: Anew::new(a, b, Ground::Squared),
@@ -131,6 +131,7 @@ impl<T: Real> Divergence<T> for Jw2 {
             label_cost: self.label_cost,
         };
         for (i, row) in rounded.cost.to_mut().chunks_exact_mut(b.len()).enumerate() {
+            request.stop.check()?;
             for (j, c) in row.iter_mut().enumerate() {
                 *c = T::of(c.wide() + exact.of_labels(i, j));
             }
@@ -141,8 +142,8 @@ impl<T: Real> Divergence<T> for Jw2 {
             let message = format!("with beta = {beta} the costs are no longer finite: give a smaller beta");
             return Err(OtError::Numeric { metric: "jw2".to_owned(), message });
         }
-        let problem = transport::Problem { rounded: &rounded, exact: &exact };
-        let found = transport::solve(&problem, a.masses(), b.masses(), request.start);
+        let problem = transport::Problem { rounded: &rounded, exact: &exact, stop: request.stop };
+        let found = transport::solve(&problem, a.masses(), b.masses(), request.start)?;
 
         let (mut features, mut soft) = (vec![0.0; a.len() * a.width()], vec![0.0; a.len() * labels_a.classes]);
         if request.gradient {

@@ -102,7 +102,7 @@ impl<T: Real> Estimated<T> for Kid {
             let factors = Estimator::U.factors(ENTRY.name, &part_a, &part_b)?;
             let (points_a, points_b) = (Points::plain(&part_a), Points::plain(&part_b));
             let kernel = Polynomial { d, degree: DEGREE };
-            let sum = pair_sum(&points_a, &points_b, &kernel, factors, None, request.gradient);
+            let sum = pair_sum(&points_a, &points_b, &kernel, factors, None, request)?;
             values.push(sum.value);
             error += rounding::of(&points_a, &points_b, &kernel, factors, sum.value);
             gradient_error += rounding::of_gradient(&points_a, &points_b, &kernel, factors);

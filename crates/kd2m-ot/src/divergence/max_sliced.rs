@@ -50,18 +50,19 @@ impl<T: Real> Estimated<T> for MaxSliced {
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let d = a.width();
-        let directions: Vec<T> = self.directions.of_width(d).iter().map(|x| T::of(*x)).collect();
+        let stop = request.stop;
+        let directions: Vec<T> = self.directions.of_width(d, stop)?.iter().map(|x| T::of(*x)).collect();
         let (points_a, points_b) = Points::centred(a, b);
-        let lines = along(&points_a, &points_b, &directions, false);
+        let lines = along(&points_a, &points_b, &directions, false, stop)?;
         let best = (0..lines.values.len()).max_by(|&i, &j| lines.values[i].total_cmp(&lines.values[j])).unwrap_or(0);
-        let mut gradient_error = 0.0;
-        let gradient = request.gradient.then(|| {
+        let (mut gradient, mut gradient_error) = (None, 0.0);
+        if request.gradient {
             let direction = &directions[best * d..][..d];
-            let line = along(&points_a, &points_b, direction, true);
+            let line = along(&points_a, &points_b, direction, true, stop)?;
             gradient_error = gradient_error_along(&points_a, &line);
             let rows = line.slopes.iter().flat_map(|s| direction.iter().map(move |t| *s * *t)).collect();
-            points_a.scatter(rows)
-        });
+            gradient = Some(points_a.scatter(rows));
+        }
         let error = error_along(&points_a, &points_b, lines.values[best]);
         let mut solution = Solution::closed(lines.values[best]).with_gradient(gradient);
         solution.diagnostics = vec![("directions", lines.values.len() as f64), ("direction", best as f64)];

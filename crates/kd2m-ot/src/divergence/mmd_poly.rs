@@ -62,7 +62,7 @@ impl<T: Real> Estimated<T> for MmdPoly {
         let factors = self.estimator.factors(ENTRY.name, a, b)?;
         let (points_a, points_b) = (Points::plain(a), Points::plain(b));
         let kernel = Polynomial { d: a.width(), degree: self.degree };
-        let sum = pair_sum(&points_a, &points_b, &kernel, factors, None, request.gradient);
+        let sum = pair_sum(&points_a, &points_b, &kernel, factors, None, request)?;
         let error = rounding::of(&points_a, &points_b, &kernel, factors, sum.value);
         let value = self.estimator.clamp(sum.value);
         let solution = Solution::closed(value).with_gradient(sum.gradient.map(|g| points_a.scatter(g)));

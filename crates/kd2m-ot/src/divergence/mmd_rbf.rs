@@ -67,14 +67,14 @@ impl<T: Real> Estimated<T> for MmdRbf {
         let (points_a, points_b) = Points::centred(a, b);
         self.bandwidth.check(ENTRY.name, &points_a, &points_b)?;
         let keep = self.bandwidth.reads_distances();
-        let stored = keep.then(|| Distances::of(&points_a, &points_b, request.gradient)).flatten();
-        let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b, stored.as_ref()) else {
+        let stored = if keep { Distances::of(&points_a, &points_b, request.gradient, request.stop)? } else { None };
+        let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b, stored.as_ref(), request.stop)? else {
             // All points coincide: every kernel value is 1 and the three means cancel.
             return Ok(Estimate::of_coincident(a, b, request.gradient));
         };
         let gammas = self.bandwidth.widths(sigma).iter().map(|s| 0.5 / (s * s)).collect();
         let kernel = Gaussian { gammas };
-        let sum = pair_sum(&points_a, &points_b, &kernel, factors, stored.as_ref(), request.gradient);
+        let sum = pair_sum(&points_a, &points_b, &kernel, factors, stored.as_ref(), request)?;
         let error = rounding::of(&points_a, &points_b, &kernel, factors, sum.value);
         let value = self.estimator.clamp(sum.value);
         let mut solution = Solution::closed(value).with_gradient(sum.gradient.map(|g| points_a.scatter(g)));
@@ -157,8 +157,9 @@ mod tests {
         let kernel = Gaussian { gammas: fixed.to_vec() };
         let factors = estimator.factors("mmd-rbf", &a, &b).unwrap();
         let (p, q) = Points::centred(&a, &b);
-        let mixed = pair_sum(&p, &q, &kernel, factors, None, true);
-        let single = fixed.map(|gamma| pair_sum(&p, &q, &Gaussian { gammas: vec![gamma] }, factors, None, true));
+        let sum = |kernel: &Gaussian| pair_sum(&p, &q, kernel, factors, None, Request::GRADIENT).unwrap();
+        let mixed = sum(&kernel);
+        let single = fixed.map(|gamma| sum(&Gaussian { gammas: vec![gamma] }));
         assert!((mixed.value - single.iter().map(|s| s.value).sum::<f64>() / 3.0).abs() < 1e-13);
         for (k, g) in mixed.gradient.unwrap().iter().enumerate() {
             let mean = single.iter().map(|s| s.gradient.as_ref().unwrap()[k]).sum::<f64>() / 3.0;

@@ -14,10 +14,11 @@ use crate::{
     error::OtError,
     real::Real,
     solution::{Potentials, Solution},
+    stop::Stop,
 };
 
 /// What the caller wants beside the value.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// The gradient with respect to A.
     pub gradient: bool,
@@ -25,15 +26,24 @@ pub struct Request<'a> {
     pub plan: bool,
     /// Potentials to start from, e.g. those of the last training step: they change the time, never the answer.
     pub start: Option<&'a Potentials>,
+    /// Ends a long solve: the answer is [`OtError::Interrupted`] soon after it was set.
+    pub stop: &'a Stop,
 }
 
 impl Request<'_> {
     /// The value alone.
-    pub const VALUE: Request<'static> = Request { gradient: false, plan: false, start: None };
+    pub const VALUE: Request<'static> = Request { gradient: false, plan: false, start: None, stop: &Stop::NEVER };
     /// Value and gradient.
-    pub const GRADIENT: Request<'static> = Request { gradient: true, plan: false, start: None };
+    pub const GRADIENT: Request<'static> = Request { gradient: true, ..Self::VALUE };
     /// Value, gradient and plan.
-    pub const ALL: Request<'static> = Request { gradient: true, plan: true, start: None };
+    pub const ALL: Request<'static> = Request { plan: true, ..Self::GRADIENT };
+}
+
+impl Default for Request<'_> {
+    /// The value alone.
+    fn default() -> Self {
+        Self::VALUE
+    }
 }
 
 /// A way to compare two clouds. Options were checked when it was built; inside there is nothing left to validate but the pair.
@@ -41,7 +51,8 @@ pub trait Divergence<T: Real>: Send + Sync {
     /// Compares A with B.
     ///
     /// # Errors
-    /// Clouds that do not fit this divergence: widths, too few samples, missing labels.
+    /// Clouds that do not fit this divergence: widths, too few samples, missing labels; [`OtError::Interrupted`] once
+    /// [`Request::stop`] is set.
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError>;
 }
 

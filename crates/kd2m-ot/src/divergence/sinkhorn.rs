@@ -12,6 +12,7 @@ use crate::{
     real::Real,
     solution::{Plan, Solution, Status},
     solver::sinkhorn::{self, Found, Lane, Scores, Settings},
+    stop::{Interrupted, Stop},
 };
 
 /// The line of the registry.
@@ -138,7 +139,7 @@ impl<T: Lane> Estimated<T> for Debiased {
         self.check_epsilon(settings.epsilon, mean_cost)?;
         let fits = |n: usize, m: usize| n.saturating_mul(m).saturating_mul(size_of::<T>()) <= self.memory;
         let problems = Problems { x: &x, y: &y, d, settings, mean_cost, fits: &fits, request };
-        let found = problems.settled(problems.solve(None));
+        let found = problems.settled(problems.solve(None)?)?;
         let value = found.value(&problems);
         // A cap that ended the iteration is told by the status.
         let error = found.rounding(&problems) + if found.is_converged() { found.open } else { 0.0 };
@@ -219,30 +220,31 @@ struct Answers<T> {
 
 impl<T: Lane> Problems<'_, T> {
     /// Solves one after the other, so that one matrix of products is held at a time.
-    fn solve(&self, before: Option<Answers<T>>) -> Answers<T> {
+    fn solve(&self, before: Option<Answers<T>>) -> Result<Answers<T>, Interrupted> {
         let Self { x, y, d, settings, mean_cost, fits, request } = *self;
         let epsilon = settings.epsilon;
         let (n, m) = (x.norms.len(), y.norms.len());
         let within = |x: &Points<T>, start: Option<&Found>, wants_pull: bool| {
-            let scores = x.scores(x, d, fits(x.norms.len(), x.norms.len()));
+            let scores = x.scores(x, d, fits(x.norms.len(), x.norms.len()), request.stop)?;
             let start = start.map(|found| &found.potentials);
-            let found = sinkhorn::solve_symmetric(&scores, &x.weights, settings, mean_cost, start);
+            let found = sinkhorn::solve_symmetric(&scores, &x.weights, settings, mean_cost, start)?;
             let p = &found.potentials;
-            let pull = wants_pull.then(|| sinkhorn::pull(&scores, &x.weights, &x.weights, epsilon, p, (&x.rows, d)));
-            (found, pull)
+            let pull = || sinkhorn::pull(&scores, &x.weights, &x.weights, epsilon, p, (&x.rows, d));
+            let pull = wants_pull.then(pull).transpose()?;
+            Ok::<_, Interrupted>((found, pull))
         };
         let before = before.as_ref();
-        let (of_a, pull_a) = within(x, before.map(|b| &b.of_a), request.gradient);
-        let (of_b, _) = within(y, before.map(|b| &b.of_b), false);
-        let across = x.scores(y, d, fits(n, m));
+        let (of_a, pull_a) = within(x, before.map(|b| &b.of_a), request.gradient)?;
+        let (of_b, _) = within(y, before.map(|b| &b.of_b), false)?;
+        let across = x.scores(y, d, fits(n, m), request.stop)?;
         let start = before.map_or(request.start, |b| Some(&b.of_both.potentials));
-        let of_both = sinkhorn::solve(&across, &x.weights, &y.weights, settings, mean_cost, start);
+        let of_both = sinkhorn::solve(&across, &x.weights, &y.weights, settings, mean_cost, start)?;
         let p = &of_both.potentials;
-        let pull_both =
-            request.gradient.then(|| sinkhorn::pull(&across, &x.weights, &y.weights, epsilon, p, (&y.rows, d)));
+        let pull_both = || sinkhorn::pull(&across, &x.weights, &y.weights, epsilon, p, (&y.rows, d));
+        let pull_both = request.gradient.then(pull_both).transpose()?;
         let gradient = pull_both.zip(pull_a).map(|(both, own)| gradient(&x.rows, d, &both, &own));
         let mass = || sinkhorn::plan(&across, &x.weights, &y.weights, epsilon, p);
-        let plan = request.plan.then(|| Plan::Dense { n, m, mass: mass() });
+        let plan = if request.plan { Some(Plan::Dense { n, m, mass: mass()? }) } else { None };
         let open = of_both.open + 0.5 * (of_a.open + of_b.open);
         let mut answers = Answers { open, of_a, of_b, of_both, gradient, plan };
         if let Some(before) = before {
@@ -250,11 +252,11 @@ impl<T: Lane> Problems<'_, T> {
             let all = [&mut answers.of_a, &mut answers.of_b, &mut answers.of_both];
             all.into_iter().zip(earlier).for_each(|(found, earlier)| found.iterations += earlier.iterations);
         }
-        answers
+        Ok(answers)
     }
 
     /// Where the clouds are much closer than ε, what the stopping rule leaves open is no small share of the value: goes on from there.
-    fn settled(&self, mut found: Answers<T>) -> Answers<T> {
+    fn settled(&self, mut found: Answers<T>) -> Result<Answers<T>, Interrupted> {
         let asked = self.settings;
         let least = T::epsilon().wide() * LEAST_TOLERANCE;
         for _ in 0..REFINEMENTS {
@@ -269,10 +271,10 @@ impl<T: Lane> Problems<'_, T> {
             }
             let tolerance = (0.5 * error * share.sqrt()).max(least);
             let settings = Settings { tolerance, max_iterations: asked.max_iterations - used, ..asked };
-            found = Self { settings, ..*self }.solve(Some(found)).judged_by(&asked);
+            found = Self { settings, ..*self }.solve(Some(found))?.judged_by(&asked);
             found.open = f64::max(found.open, MOVED * (found.value(self) - value).abs());
         }
-        found
+        Ok(found)
     }
 
     fn solution(&self, found: Answers<T>, value: f64) -> Solution<T> {
@@ -370,8 +372,14 @@ impl<T: Lane> Points<T> {
         (shifted(a), shifted(b))
     }
 
-    fn scores<'s>(&'s self, other: &'s Self, d: usize, hold: bool) -> Scores<'s, T> {
-        Scores::squared_distances((&self.rows, &self.norms), (&other.rows, &other.norms), d, hold)
+    fn scores<'s>(
+        &'s self,
+        other: &'s Self,
+        d: usize,
+        hold: bool,
+        stop: &'s Stop,
+    ) -> Result<Scores<'s, T>, Interrupted> {
+        Scores::squared_distances((&self.rows, &self.norms), (&other.rows, &other.norms), d, hold, stop)
     }
 
     /// Σ a_i b_j ‖x_i − y_j‖².

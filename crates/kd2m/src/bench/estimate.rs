@@ -181,7 +181,9 @@ fn seconds(cell: &Cell, store: &Store, open: &[&Task], options: &BenchOptions, t
                 timed => timed,
             };
             let step = known.map_or_else(timed, Ok)?;
-            let run = config.train.epochs as f64 * epoch(setup.train.len(), step) + test(step);
+            let validation = VALIDATION * batches(setup.val.len());
+            let epoch = step * (setup.batches(config.train.batch_size) as f64 + validation);
+            let run = config.train.epochs as f64 * epoch + test(step);
             all += runs as f64 * run;
         }
     }
@@ -216,6 +218,7 @@ fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f
         config,
         dataset: &setup.dataset,
         train: &train,
+        mixture: None,
         val: &val,
         augment: setup.augment,
         epochs: TIMED_EPOCHS,

@@ -190,9 +190,17 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             val_fraction: data.val_fraction,
             split_seed: data.split_seed,
             augment: data.augment.clone(),
+            portion: crate::config::whole(),
+            unlabelled: None,
+            labelled_share: crate::config::half(),
+            epoch_images: 0,
         },
         teacher: TeacherConfig {
             model: teacher.model.clone(),
+            outputs: teacher.outputs.clone(),
+            paired: true,
+            // The whole is what finished grids have without a word.
+            portion: Some(config.teacher_portion().to_owned()).filter(|portion| !crate::config::is_whole(portion)),
             stem: teacher.stem,
             weights: teacher.weights.clone(),
             preset: teacher.preset.clone(),

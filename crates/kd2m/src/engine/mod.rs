@@ -43,6 +43,12 @@ pub enum EngineError {
     Optimizer(#[from] OptimizerError),
     #[error(transparent)]
     Copy(#[from] CopyError),
+    /// A teacher that is a list of outputs, asked for an image that is not in it.
+    #[error("teacher.outputs has no row for image {index} of the {} part: give outputs of every image that is trained or validated on", match part {
+        kd2m_data::Part::Train => "training",
+        kd2m_data::Part::Test => "test",
+    })]
+    NoOutputs { part: kd2m_data::Part, index: u32 },
     #[error("{0}")]
     Other(String),
 }

@@ -145,6 +145,11 @@ impl RunFolder {
         self.teacher().join("summary.json")
     }
 
+    /// The teacher's outputs that unpaired students are matched with.
+    pub fn teacher_bank(&self) -> PathBuf {
+        self.teacher().join("bank.safetensors")
+    }
+
     /// Where the teacher's outputs are remembered until the run ends.
     pub fn teacher_cache(&self) -> PathBuf {
         self.teacher().join("cache")

@@ -13,6 +13,8 @@ pub mod record;
 pub mod run;
 pub mod schedule;
 pub mod setup;
+pub mod sides;
+pub mod source;
 pub mod statistics;
 pub mod student;
 pub mod summary;

@@ -1,8 +1,8 @@
 //! From a checked configuration to data, graphs and engines.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
-use kd2m_data::{Augment, Dataset};
+use kd2m_data::{Augment, Dataset, Mixture, Portion};
 use kd2m_nn::{
     Graph, Weights,
     zoo::{self, Stem, ZooOptions},
@@ -43,8 +43,10 @@ pub(super) fn build(model: &str, stem: Stem, eyes: &Normalisation, dataset: &Dat
 /// Data and networks of a run.
 pub struct Setup {
     pub dataset: Arc<Dataset>,
-    /// Samples that students learn from.
+    /// Samples that students learn from, with their labels.
     pub train: Vec<u32>,
+    /// How batches are mixed of these and of samples whose labels nobody looks at, where there are such.
+    pub mixture: Option<Mixture>,
     /// Samples that the teacher learns from when it is trained here.
     pub teacher_train: Vec<u32>,
     /// Samples that both validate on: no student validates on images that its teacher was trained on.
@@ -72,9 +74,14 @@ impl Setup {
         let fraction = data.val_fraction.unwrap_or(dataset.val_fraction);
         let labels = &dataset.train.labels;
         let split = kd2m_data::split(labels, dataset.classes, fraction, data.split_seed);
-        let limited = |limit| kd2m_data::limit(&split.train, labels, dataset.classes, limit, data.split_seed);
-        let train = limited(data.train_limit);
-        let teacher_train = limited(config.teacher.train_limit.unwrap_or(data.train_limit));
+        let portion = |text: &str| -> Result<Vec<u32>, Error> {
+            Ok(text.parse::<Portion>()?.of(&split.train, labels, dataset.classes, data.split_seed))
+        };
+        let limited = |of: &[u32], limit| kd2m_data::limit(of, labels, dataset.classes, limit, data.split_seed);
+        let students = portion(&data.portion)?;
+        let train = limited(&students, data.train_limit);
+        let teacher_limit = config.teacher.train_limit.unwrap_or(data.train_limit);
+        let teacher_train = limited(&portion(config.teacher_portion())?, teacher_limit);
         if train.len() < 2 || teacher_train.len() < 2 || split.val.is_empty() {
             return Err(Error::Config(format!(
                 "{} training and {} validation images are left: raise data.train_limit or change data.val_fraction",
@@ -91,20 +98,24 @@ impl Setup {
         let student_eyes = Normalisation::resolve(&start.preprocessing(), start.weights.as_deref(), &dataset)?;
         let teacher = build(&own.model, own.stem, &teacher_eyes, &dataset)?;
         let student = build(&start.model, start.stem, &student_eyes, &dataset)?;
-        if !config.student.head.is_own() && student.feature_width() != teacher.feature_width() {
+        let shares = |arm: &ArmConfig| arm.head.is_some_and(|head| !head.is_own());
+        let shared = !config.student.head.is_own() || config.arms.iter().any(shares);
+        if shared && student.feature_width() != teacher.feature_width() {
             return Err(Error::Config(format!(
-                "student.head = \"teacher\": the teacher's classifier takes {} features, {} has {}: choose a student of that width",
+                "head = \"teacher\": the teacher's classifier takes {} features, {} has {}: choose a student of that width",
                 teacher.feature_width(),
                 student.name,
                 student.feature_width()
             )));
         }
+        let mixture = mixture(config, &students, &train)?;
         Ok(Self {
             teacher,
             student,
             teacher_eyes,
             student_eyes,
             train,
+            mixture,
             teacher_train,
             val: split.val,
             augment,
@@ -112,6 +123,12 @@ impl Setup {
             device,
             threads,
         })
+    }
+
+    /// Batches of a student's epoch.
+    pub fn batches(&self, size: usize) -> usize {
+        let plain = || kd2m_data::training_batches(&self.train, size).len();
+        self.mixture.as_ref().map_or_else(plain, |mixture| mixture.batches)
     }
 
     /// Sizes that criteria are prepared for.
@@ -161,4 +178,23 @@ impl Setup {
             Head::Teacher => Box::new(FrozenHead::new(engine, &self.student, start)?),
         })
     }
+}
+
+/// Batches of labelled and unlabelled images, where `data.unlabelled` asks for them.
+fn mixture(config: &Config, own: &[u32], train: &[u32]) -> Result<Option<Mixture>, Error> {
+    let data = &config.data;
+    let unlabelled = match data.unlabelled.as_deref() {
+        None => return Ok(None),
+        // `rest`, the only word that the check lets pass.
+        Some(_) => {
+            let labelled: HashSet<&u32> = train.iter().collect();
+            own.iter().filter(|index| !labelled.contains(index)).copied().collect::<Vec<_>>()
+        }
+    };
+    if unlabelled.is_empty() {
+        let why = "is \"rest\", but every training image has a label: set data.train_limit to fewer".to_owned();
+        return Err(Error::Key { key: "data.unlabelled".to_owned(), why });
+    }
+    let (size, share, images) = (config.train.batch_size, data.labelled_share, data.epoch_images);
+    Ok(Some(Mixture::new(train.to_vec(), unlabelled, size, share, images)))
 }

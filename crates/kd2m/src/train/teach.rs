@@ -46,6 +46,7 @@ impl Run<'_> {
                     config,
                     dataset: &setup.dataset,
                     train: &setup.teacher_train,
+                    mixture: None,
                     val: &setup.val,
                     augment: setup.augment,
                     epochs: config.teacher.epochs.unwrap_or(config.train.epochs),

@@ -2,6 +2,7 @@ use super::*;
 use crate::{
     error::Side,
     solution::Status,
+    stop::Stop,
     testing::{check_gradient, check_weighted_gradient, normal},
 };
 
@@ -105,7 +106,7 @@ fn the_gradient_through_diffusion_distances_matches_with_sigma_held() {
         let distances = inner::tests_support::diffusion_with_variance(x, d, variance);
         distances.values.iter().zip(&slopes).map(|(c, s)| c * s).sum()
     };
-    let gradient = inner::tests_support::diffusion_with_variance(&x, d, variance).back(&slopes);
+    let gradient = inner::tests_support::diffusion_with_variance(&x, d, variance).back(&slopes, &Stop::NEVER).unwrap();
     for k in 0..x.len() {
         let at = |step: f64| {
             let mut moved = x.clone();

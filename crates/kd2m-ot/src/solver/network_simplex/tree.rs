@@ -5,7 +5,7 @@
 use std::ops::{Add, Neg, Sub};
 
 use super::masses::Masses;
-use crate::{real::Real, solution::Potentials};
+use crate::{real::Real, solution::Potentials, stop::Stop};
 
 const NONE: u32 = u32::MAX;
 
@@ -86,8 +86,11 @@ impl Tree<f64> {
 
     /// A better first tree: each source moves whole to its cheapest sink (under the start's potentials) while that sink keeps some
     /// flow from the root, so the tree stays strongly feasible.
-    pub fn adopt_cheapest_sinks<T: Real>(&mut self, cost: &[T], start: Option<&Potentials>) {
+    pub fn adopt_cheapest_sinks<T: Real>(&mut self, cost: &[T], start: Option<&Potentials>, stop: &Stop) {
         for i in (0..self.n).filter(|&i| self.is_active[i]).collect::<Vec<_>>() {
+            if stop.is_set() {
+                return;
+            }
             let row = &cost[i * self.m..(i + 1) * self.m];
             let mut best = (f64::INFINITY, None);
             for (j, c) in row.iter().enumerate() {

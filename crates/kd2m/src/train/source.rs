@@ -1,0 +1,82 @@
+//! What a student learns from: the teacher itself, run or remembered, or a bank of its outputs on other images.
+
+use kd2m_data::{Loader, Part};
+use kd2m_nn::Weights;
+
+use super::run::Run;
+use crate::{
+    Error,
+    batch::host,
+    config::TeacherCache,
+    engine::{Images, Mode},
+    teacher::{Bank, Cache, Head, Key, Layout, Limits, NetworkTeacher, StoredOutputs, Teacher, key},
+};
+
+impl Run<'_> {
+    /// The teacher of these weights as students meet it, with the maps of these stages.
+    ///
+    /// # Errors
+    /// Weights that do not fit, or a bank that cannot be made, read or written.
+    pub fn source(&self, weights: &Weights, stages: &[String]) -> Result<Box<dyn Teacher>, Error> {
+        let Run { config, setup, .. } = self;
+        if !config.teacher.paired {
+            return Ok(Box::new(Bank::new(self.bank(weights)?, setup.device.burn()?)));
+        }
+        let engine = setup.engine(&setup.teacher, weights, stages, false)?;
+        let cache = self.teacher_cache(weights, stages, &engine.arithmetic());
+        Ok(Box::new(NetworkTeacher::new(engine, cache)))
+    }
+
+    /// The teacher's outputs on the images that it was trained on, once a run: the file can be given to others as `teacher.outputs`.
+    fn bank(&self, weights: &Weights) -> Result<StoredOutputs, Error> {
+        let Run { config, setup, folder, .. } = self;
+        let (file, data) = (folder.teacher_bank(), &setup.dataset);
+        if file.is_file() {
+            return StoredOutputs::read(&file, data.classes);
+        }
+        let ids = &setup.teacher_train;
+        let mut engine = setup.engine(&setup.teacher, weights, &[], false)?;
+        let mut loader = Loader::evaluation(data, Part::Train, ids, config.train.batch_size)?;
+        let (mut features, mut logits, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+        while let Some(batch) = loader.next() {
+            let outputs = engine.forward(Images { pixels: &batch.images, n: batch.len() }, Mode::Evaluate)?;
+            features.extend(host(&outputs.features)?);
+            logits.extend(host(&outputs.logits)?);
+            labels.extend_from_slice(&batch.labels);
+            loader.recycle(batch);
+        }
+        let bank = StoredOutputs {
+            features,
+            width: setup.teacher.feature_width(),
+            logits: Some(logits),
+            classes: data.classes,
+            labels: Some(labels),
+            ids: Some(ids.clone()),
+            head: Head::of(&setup.teacher, weights),
+        };
+        bank.write(&file)?;
+        Ok(bank)
+    }
+
+    /// Where the outputs of this teacher are remembered, if they are to be.
+    fn teacher_cache(&self, weights: &Weights, stages: &[String], arithmetic: &str) -> Option<Cache> {
+        let Run { config, setup, folder, options } = self;
+        if options.no_teacher_cache || !config.teacher.cache.is_on() {
+            return None;
+        }
+        let place = match (&config.teacher.cache, &options.teacher_cache) {
+            (TeacherCache::Folder(place), _) | (_, Some(place)) => place.clone(),
+            _ => folder.teacher_cache(),
+        };
+        let (data, layout) = (&setup.dataset, Layout::of(&setup.teacher, stages));
+        let key = Key::new(&key::Parts {
+            graph: &setup.teacher,
+            weights,
+            data: &data.checksum(),
+            split: &setup.val,
+            layout: &layout,
+            arithmetic: &format!("{:?} {arithmetic}", config.train.precision),
+        });
+        Some(Cache::on_disk(layout, [data.train.len(), data.test.len()], Limits::default(), &place, &key))
+    }
+}
