@@ -20,6 +20,7 @@ mod matrix;
 mod moments;
 pub mod options;
 mod pairwise;
+mod parameters;
 pub mod precision;
 mod projection;
 pub mod real;

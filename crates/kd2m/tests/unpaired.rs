@@ -81,10 +81,17 @@ fn the_bank_holds_the_teachers_portion_and_students_repeat() {
     assert!(own("w2") == of(&teacher, "fc.weight") && own("cw2") != own("w2"));
     // No image is on both sides.
     let setup = kd2m::train::setup::Setup::new(&config, kd2m::device::DeviceChoice::Cpu, 1).unwrap();
-    let mixture = setup.mixture.as_ref().unwrap();
+    let drawn = setup.drawn(&config, 1).unwrap();
+    let mixture = drawn.mixture.as_ref().unwrap();
     assert_eq!(mixture.labelled.len(), 40);
     assert!((495..=503).contains(&mixture.unlabelled.len()));
     assert!(ids.iter().all(|id| !mixture.labelled.contains(id) && !mixture.unlabelled.contains(id)));
+    // Labels of another seed are of other images only where that is asked for.
+    assert_eq!(setup.drawn(&config, 2).unwrap(), drawn);
+    let mut by_seed = config.clone();
+    by_seed.data.limit_by_seed = true;
+    let [one, two] = [1, 2].map(|seed| setup.drawn(&by_seed, seed).unwrap());
+    assert!(one.train != two.train && one.train.len() == two.train.len());
     // What pairs would be needed for is not said.
     let arm = &finished.summary.students[1];
     assert_eq!(arm.cka_to_teacher, None);
@@ -113,4 +120,43 @@ fn what_needs_pairs_or_does_not_exist_is_refused_by_name() {
     let options = RunOptions { out: Some(tempfile::tempdir().unwrap().path().join("run")), ..RunOptions::default() };
     let error = distill(&all, &options, &mut Silent).err().unwrap().to_string();
     assert!(error.contains("every training image has a label"), "{error}");
+}
+
+/// The bank of one run as the teacher of another, which has no network on that side: the same students to the bit.
+#[test]
+fn a_file_of_outputs_is_a_teacher() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    run(&place("network"), &config(&[]).unwrap());
+    let file = place("network").join("teacher/bank.safetensors");
+    let with = |outputs: &Path, more: &str| {
+        let text: String = FILE.split("[teacher]").next().unwrap().to_owned()
+            + &format!("[teacher]\noutputs = {:?}\n{more}\n[student]", outputs.display().to_string())
+            + FILE.split("[student]").nth(1).unwrap();
+        Source::parse("test", &text)?.resolve()
+    };
+    let outputs = with(&file, "paired = false").unwrap();
+    let finished = run(&place("outputs"), &outputs);
+    for arm in ["none", "w2", "cw2"] {
+        assert!(weights(&place("network"), arm) == weights(&place("outputs"), arm), "{arm}");
+    }
+    assert!(finished.summary.teacher.test_accuracy.is_nan());
+    // The same rows do not cover the student's half.
+    let options = |name: &str| RunOptions { out: Some(place(name)), threads: 1, ..RunOptions::default() };
+    let paired = with(&file, "").unwrap();
+    let error = distill(&paired, &options("paired"), &mut Silent).err().unwrap().to_string();
+    assert!(error.contains("has no row for") && error.contains("teacher.paired = false"), "{error}");
+    // Features alone, without a classifier to share.
+    let bank = StoredOutputs { head: None, logits: None, ..StoredOutputs::read(&file, 10).unwrap() };
+    bank.write(&place("bare.safetensors")).unwrap();
+    let bare = with(&place("bare.safetensors"), "paired = false").unwrap();
+    let error = distill(&bare, &options("bare"), &mut Silent).err().unwrap().to_string();
+    assert!(error.contains("store head.weight and head.bias beside its outputs"), "{error}");
+    for (more, expected) in [
+        ("model = \"resnet18\"", "teacher.model goes with a network"),
+        ("paired = false\nweights = \"a.pth\"", "teacher.weights goes with a network"),
+    ] {
+        let error = with(&file, more).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
 }

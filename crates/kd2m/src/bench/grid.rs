@@ -191,6 +191,7 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             split_seed: data.split_seed,
             augment: data.augment.clone(),
             portion: crate::config::whole(),
+            limit_by_seed: false,
             unlabelled: None,
             labelled_share: crate::config::half(),
             epoch_images: 0,

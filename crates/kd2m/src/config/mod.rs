@@ -58,6 +58,9 @@ pub struct DataConfig {
     /// `NUMBER/OF`: only this portion of what is left after the split is the student's, by class; `teacher.portion` may name another.
     #[serde(default = "whole", skip_serializing_if = "is_whole")]
     pub portion: String,
+    /// Each seed has labels for `data.train_limit` images of its own; false: all seeds for the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub limit_by_seed: bool,
     /// Images without labels that criteria see beside the labelled ones: `rest` is the training images that `data.train_limit` leaves
     /// out. By default none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -23,6 +23,29 @@ impl Config {
             let why = "is unknown: write \"rest\" for the training images that data.train_limit leaves out".to_owned();
             return Err(key("data.unlabelled", why));
         }
+        let teacher = &self.teacher;
+        let network = [
+            ("teacher.model", !teacher.model.is_empty()),
+            ("teacher.weights", teacher.weights.is_some()),
+            ("teacher.init", teacher.init.is_some()),
+            ("teacher.portion", teacher.portion.is_some()),
+        ];
+        match (&teacher.outputs, network.iter().find(|(_, given)| *given)) {
+            (Some(_), Some((name, _))) => {
+                let why = "goes with a network, and teacher.outputs is a file of one's outputs: leave one of them out"
+                    .to_owned();
+                return Err(key(name, why));
+            }
+            (Some(_), None) if self.train.track_bounds > 0 => {
+                let why = "needs a teacher that can be run, not teacher.outputs: leave it out".to_owned();
+                return Err(key("train.track_bounds", why));
+            }
+            (None, _) if teacher.model.is_empty() => {
+                let why = "is missing: name a network of kd2m list models, or give teacher.outputs".to_owned();
+                return Err(key("teacher.model", why));
+            }
+            _ => {}
+        }
         self.arms.iter().try_for_each(|arm| self.check_pairs(arm))
     }
 

@@ -82,9 +82,9 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
 /// # Errors
 /// A criterion that cannot be made for these networks.
 pub fn check_arms(config: &Config, setup: &Setup, arms: &[ArmConfig]) -> Result<(), Error> {
-    let device = setup.device.burn()?;
+    let (device, drawn) = (setup.device.burn()?, setup.drawn(config, 0)?);
     for arm in arms {
-        Objective::new(config, arm, &setup.shapes(), &device, 0)?;
+        Objective::new(config, arm, &setup.shapes(&drawn), &device, 0)?;
     }
     Ok(())
 }

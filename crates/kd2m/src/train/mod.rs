@@ -3,6 +3,7 @@
 
 pub mod checkpoint;
 pub mod distill;
+pub mod drawn;
 pub mod evaluate;
 pub mod fit;
 pub mod folder;
@@ -13,6 +14,7 @@ pub mod record;
 pub mod run;
 pub mod schedule;
 pub mod setup;
+pub mod side;
 pub mod sides;
 pub mod source;
 pub mod statistics;

@@ -32,8 +32,8 @@ impl Setup {
     /// # Errors
     /// A file that cannot be read, does not fit, or holds numbers that are not finite.
     pub fn given_teacher(&self, config: &Config) -> Result<Option<Loaded>, Error> {
-        let load = |path: &std::path::PathBuf| weights::load(&Source::parse(path), &self.teacher, Owner::Teacher);
-        Ok(config.teacher.weights.as_ref().map(load).transpose()?)
+        let Some(path) = &config.teacher.weights else { return Ok(None) };
+        Ok(Some(weights::load(&Source::parse(path), self.teacher.graph()?, Owner::Teacher)?))
     }
 
     /// The weights that a teacher which is trained here starts from.
@@ -41,7 +41,7 @@ impl Setup {
     /// # Errors
     /// A file of `teacher.init` that cannot be read or does not fit.
     pub fn teacher_start(&self, config: &Config) -> Result<Loaded, Error> {
-        start(config.teacher.init.as_deref(), &self.teacher, Owner::Teacher, config.teacher.seed)
+        start(config.teacher.init.as_deref(), self.teacher.graph()?, Owner::Teacher, config.teacher.seed)
     }
 
     /// The weights that every arm of a seed starts from; with `student.head = "teacher"` their classifier is the teacher's.
@@ -51,11 +51,13 @@ impl Setup {
     pub fn student_start(&self, config: &Config, seed: u64, teacher: &Weights) -> Result<Weights, Error> {
         let mut initial = self.given_student(config, seed)?.weights;
         if !config.student.head.is_own() {
-            let name = |graph: &Graph| graph.node(graph.logits()).name.clone();
-            let (own, given) = (name(&self.student), name(&self.teacher));
-            for part in ["weight", "bias"] {
-                let tensor = teacher.get(&format!("{given}.{part}"));
-                initial.extend(tensor.map(|tensor| (format!("{own}.{part}"), tensor.clone())));
+            let name = &self.student.node(self.student.logits()).name;
+            let head = self.teacher.head(teacher).ok_or(Error::NoTeacherHead)?;
+            for (part, values) in [("weight", head.weight), ("bias", head.bias)] {
+                // A student's classifier without a bias stays without.
+                if let Some(tensor) = initial.get_mut(&format!("{name}.{part}")) {
+                    tensor.values = values;
+                }
             }
         }
         Ok(initial)
@@ -70,6 +72,9 @@ impl Setup {
     /// # Errors
     /// A file that cannot be read or does not fit.
     pub fn check_teacher(&self, config: &Config, observer: &mut dyn Observer) -> Result<(), Error> {
+        if config.teacher.outputs.is_some() {
+            return Ok(());
+        }
         let loaded = match self.given_teacher(config)? {
             Some(loaded) => loaded,
             None => self.teacher_start(config)?,
@@ -136,6 +141,7 @@ impl Setup {
     /// # Errors
     /// Files that cannot be read or do not fit.
     pub fn saved_teacher(&self, config: &Config, folder: &RunFolder) -> Result<Network, Error> {
+        self.teacher.graph()?;
         let own = folder.teacher_weights();
         let recorded = files::read_json::<TeacherSummary>(&folder.teacher_summary()).ok().and_then(|s| s.normalisation);
         let eyes = match (recorded, &config.teacher.weights) {

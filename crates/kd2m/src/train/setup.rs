@@ -1,13 +1,14 @@
 //! From a checked configuration to data, graphs and engines.
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
-use kd2m_data::{Augment, Dataset, Mixture, Portion};
+use kd2m_data::{Augment, Dataset, Portion};
 use kd2m_nn::{
     Graph, Weights,
     zoo::{self, Stem, ZooOptions},
 };
 
+use super::{drawn::Drawn, side::TeacherSide};
 use crate::{
     Error,
     config::{ArmConfig, Config, Head},
@@ -20,6 +21,7 @@ use crate::{
         head::{FrozenHead, LipschitzHead},
     },
     preprocess::Normalisation,
+    teacher::StoredOutputs,
     warning,
 };
 
@@ -43,16 +45,14 @@ pub(super) fn build(model: &str, stem: Stem, eyes: &Normalisation, dataset: &Dat
 /// Data and networks of a run.
 pub struct Setup {
     pub dataset: Arc<Dataset>,
-    /// Samples that students learn from, with their labels.
-    pub train: Vec<u32>,
-    /// How batches are mixed of these and of samples whose labels nobody looks at, where there are such.
-    pub mixture: Option<Mixture>,
+    /// Samples that students draw theirs from.
+    pub portion: Vec<u32>,
     /// Samples that the teacher learns from when it is trained here.
     pub teacher_train: Vec<u32>,
     /// Samples that both validate on: no student validates on images that its teacher was trained on.
     pub val: Vec<u32>,
     pub augment: Augment,
-    pub teacher: Graph,
+    pub teacher: TeacherSide,
     pub student: Graph,
     /// What each graph begins with.
     pub teacher_eyes: Normalisation,
@@ -79,7 +79,7 @@ impl Setup {
         };
         let limited = |of: &[u32], limit| kd2m_data::limit(of, labels, dataset.classes, limit, data.split_seed);
         let students = portion(&data.portion)?;
-        let train = limited(&students, data.train_limit);
+        let train = Drawn::new(config, &dataset, &students, 0)?.train;
         let teacher_limit = config.teacher.train_limit.unwrap_or(data.train_limit);
         let teacher_train = limited(&portion(config.teacher_portion())?, teacher_limit);
         if train.len() < 2 || teacher_train.len() < 2 || split.val.is_empty() {
@@ -96,7 +96,10 @@ impl Setup {
         let (own, start) = (&config.teacher, &config.student);
         let teacher_eyes = Normalisation::resolve(&own.preprocessing(), own.given(), &dataset)?;
         let student_eyes = Normalisation::resolve(&start.preprocessing(), start.weights.as_deref(), &dataset)?;
-        let teacher = build(&own.model, own.stem, &teacher_eyes, &dataset)?;
+        let teacher = match &own.outputs {
+            None => TeacherSide::Network(build(&own.model, own.stem, &teacher_eyes, &dataset)?),
+            Some(file) => TeacherSide::Outputs(Arc::new(StoredOutputs::read(file, dataset.classes)?)),
+        };
         let student = build(&start.model, start.stem, &student_eyes, &dataset)?;
         let shares = |arm: &ArmConfig| arm.head.is_some_and(|head| !head.is_own());
         let shared = !config.student.head.is_own() || config.arms.iter().any(shares);
@@ -108,14 +111,12 @@ impl Setup {
                 student.feature_width()
             )));
         }
-        let mixture = mixture(config, &students, &train)?;
         Ok(Self {
             teacher,
             student,
             teacher_eyes,
             student_eyes,
-            train,
-            mixture,
+            portion: students,
             teacher_train,
             val: split.val,
             augment,
@@ -125,19 +126,21 @@ impl Setup {
         })
     }
 
-    /// Batches of a student's epoch.
-    pub fn batches(&self, size: usize) -> usize {
-        let plain = || kd2m_data::training_batches(&self.train, size).len();
-        self.mixture.as_ref().map_or_else(plain, |mixture| mixture.batches)
+    /// What the student of a seed learns from.
+    ///
+    /// # Errors
+    /// Unlabelled images asked for where there are none.
+    pub fn drawn(&self, config: &Config, seed: u64) -> Result<Drawn, Error> {
+        Drawn::new(config, &self.dataset, &self.portion, seed)
     }
 
-    /// Sizes that criteria are prepared for.
-    pub fn shapes(&self) -> Shapes {
+    /// Sizes that the criteria of a student of these images are prepared for.
+    pub fn shapes(&self, drawn: &Drawn) -> Shapes {
         Shapes {
             student: NetworkShapes::of(&self.student),
-            teacher: NetworkShapes::of(&self.teacher),
+            teacher: self.teacher.shapes(),
             classes: self.dataset.classes,
-            train: self.train.clone(),
+            train: drawn.train.clone(),
         }
     }
 
@@ -178,23 +181,4 @@ impl Setup {
             Head::Teacher => Box::new(FrozenHead::new(engine, &self.student, start)?),
         })
     }
-}
-
-/// Batches of labelled and unlabelled images, where `data.unlabelled` asks for them.
-fn mixture(config: &Config, own: &[u32], train: &[u32]) -> Result<Option<Mixture>, Error> {
-    let data = &config.data;
-    let unlabelled = match data.unlabelled.as_deref() {
-        None => return Ok(None),
-        // `rest`, the only word that the check lets pass.
-        Some(_) => {
-            let labelled: HashSet<&u32> = train.iter().collect();
-            own.iter().filter(|index| !labelled.contains(index)).copied().collect::<Vec<_>>()
-        }
-    };
-    if unlabelled.is_empty() {
-        let why = "is \"rest\", but every training image has a label: set data.train_limit to fewer".to_owned();
-        return Err(Error::Key { key: "data.unlabelled".to_owned(), why });
-    }
-    let (size, share, images) = (config.train.batch_size, data.labelled_share, data.epoch_images);
-    Ok(Some(Mixture::new(train.to_vec(), unlabelled, size, share, images)))
 }

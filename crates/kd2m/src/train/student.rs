@@ -35,18 +35,19 @@ impl Run<'_> {
             return files::read_json(&summary_file);
         }
         files::make_folder(&place)?;
-        let objective = Objective::new(config, arm, &setup.shapes(), &setup.device.burn()?, seed)?;
+        let drawn = setup.drawn(config, seed)?;
+        let objective = Objective::new(config, arm, &setup.shapes(&drawn), &setup.device.burn()?, seed)?;
         let needs = objective.needs();
         let own = arm.configured(config);
         let start = setup.student_start(&own, seed, teacher)?;
         let training = Training { run: *self, place: &place, student: Some((arm, teacher)) };
-        let mut teacher = self.source(teacher, &needs.teacher_maps)?;
+        let mut teacher = self.source(teacher, &needs.teacher_maps, &drawn)?;
         let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
         let fit = Fit {
             config: &own,
             dataset: &setup.dataset,
-            train: &setup.train,
-            mixture: setup.mixture.as_ref(),
+            train: &drawn.train,
+            mixture: drawn.mixture.as_ref(),
             val: &setup.val,
             augment: setup.augment,
             epochs: config.train.epochs,
@@ -69,7 +70,7 @@ impl Run<'_> {
             batch_size: config.train.batch_size,
         };
         let cka_to_teacher = measure::alignment(fitted.engine.as_mut(), teacher.as_mut(), val)?;
-        let steps = setup.batches(config.train.batch_size) as f64;
+        let steps = drawn.batches(config.train.batch_size) as f64;
         let (record, top) = (&fitted.history[fitted.history.len() - 1], &fitted.history[fitted.best_epoch - 1]);
         let summary = StudentSummary {
             arm: arm.name.clone(),
@@ -95,7 +96,8 @@ impl Run<'_> {
     }
 
     fn save_student(&self, place: &Path, fitted: &mut Fitted) -> Result<(), Error> {
-        let metadata = self.metadata(false);
+        let Run { config, setup, .. } = self;
+        let metadata = self.metadata(&setup.student, config.student.stem, &setup.student_eyes);
         weights::write(&place.join("student.safetensors"), &fitted.last, Some(&metadata))?;
         weights::write(&place.join("best.safetensors"), &fitted.best, Some(&metadata))?;
         let learned = fitted.objective.learned_values()?;
