@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use super::{
     grid::{Cell, Grid},
+    options::BenchOptions,
     plan::{Plan, Shard, Stage, Task},
+    record::Found,
     results::{self, Chosen, chosen},
     select::scaled,
-    store::{Found, Store},
-    work::BenchOptions,
+    store::Store,
 };
 use crate::{
     Error,

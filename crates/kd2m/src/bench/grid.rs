@@ -16,7 +16,7 @@ use crate::{
     Config, Error,
     config::{ArmConfig, DataConfig, Head, Source, StudentConfig, TeacherCache, TeacherConfig, TrainConfig, explained},
     preprocess::told as told_by,
-    train::distill::arms,
+    train::run::arms,
 };
 
 /// A grid as it was resolved.

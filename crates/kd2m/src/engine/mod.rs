@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ::burn::tensor::Tensor;
 pub use kd2m_nn::step::{Mode, Rule, Then, Update};
-use kd2m_nn::{NamedTensor, Weights};
+use kd2m_nn::{NamedTensor, Weights, optimizer::OptimizerError};
 use thiserror::Error;
 
 use crate::batch::{CopyError, Outputs};
@@ -39,6 +39,8 @@ pub enum EngineError {
     Images { model: String, expected: usize, found: usize },
     #[error("backward without a forward pass in training mode")]
     NoForward,
+    #[error(transparent)]
+    Optimizer(#[from] OptimizerError),
     #[error(transparent)]
     Copy(#[from] CopyError),
     /// A teacher that is a list of outputs, asked for an image that is not in it.

@@ -5,15 +5,17 @@
 mod bank;
 mod cache;
 pub mod key;
+mod layout;
 mod listed;
 mod rows;
 mod stored;
 
 pub use bank::Bank;
 use burn::tensor::{Tensor, TensorData};
-pub use cache::{Cache, Layout, Limits};
+pub use cache::{Cache, Limits};
 use kd2m_data::Part;
 pub use key::Key;
+pub use layout::Layout;
 pub use listed::Listed;
 pub use stored::{Head, StoredOutputs};
 

@@ -15,10 +15,10 @@ use crate::{
     Error,
     device::DeviceChoice,
     train::{
-        distill::arms,
         inspect::{Eyes, On, Opened, open},
         networks::Network,
         observer::Observer,
+        run::arms,
         setup::Setup,
     },
 };

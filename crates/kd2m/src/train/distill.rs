@@ -4,7 +4,7 @@
 use super::{
     folder::RunFolder,
     observer::{Event, Observer},
-    run::{Run, RunOptions},
+    run::{Run, RunOptions, arms},
     setup::Setup,
     summary::{ArmSummary, StudentSummary, Summary},
 };
@@ -75,14 +75,6 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
     report::write(folder.root(), None, options.device, options.threads)?;
     folder.remove_teacher_cache()?;
     Ok(Finished { folder, summary })
-}
-
-/// The arms to run, `none` first.
-pub fn arms(config: &Config, no_baseline: bool) -> Vec<ArmConfig> {
-    let given = config.arms.iter().filter(|a| !(no_baseline && a.is_none()));
-    let has_none = config.arms.iter().any(ArmConfig::is_none);
-    let baseline = (!has_none && !no_baseline).then(ArmConfig::none);
-    baseline.into_iter().chain(given.cloned()).collect()
 }
 
 /// Makes every arm's criteria for the networks' sizes, so that what does not fit is known before anything is trained.

@@ -20,7 +20,7 @@ use crate::{
     Error,
     batch::{Batch, CopyError, Outputs, host},
     config::{Algorithm, Config},
-    engine::{Engine, Images, Mode, OutputGradients, Rule, Then, Update},
+    engine::{Engine, EngineError, Images, Mode, OutputGradients, Rule, Then, Update},
     objective::{Evaluated, Objective},
     teacher::{Answer, Query, Teacher, View},
 };
@@ -308,7 +308,8 @@ impl Fit<'_> {
         self.engine.load_optimizer(&saved.optimizer)?;
         for (name, part) in self.objective.learned() {
             let (values, moments) = saved.learned_part(&name);
-            part.load_values(&values).and_then(|()| part.load_optimizer(&moments)).map_err(Error::RunFolder)?;
+            part.load_values(&values).map_err(Error::RunFolder)?;
+            part.load_optimizer(&moments).map_err(EngineError::from)?;
         }
         self.objective.load_state(&saved.memories)?;
         Ok(saved.state)

@@ -5,8 +5,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::inspect::read_config;
-use crate::{Config, Error, files};
+use crate::{Config, Error, config::Source, files};
+
+/// The configuration of a run.
+///
+/// # Errors
+/// A file that cannot be read or is no configuration.
+pub fn read_config(folder: &RunFolder) -> Result<Config, Error> {
+    let path = folder.config();
+    Source::parse(&path.display().to_string(), &files::read_text(&path)?)?.resolve()
+}
 
 /// What to do with a folder that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -7,14 +7,14 @@ use serde::Serialize;
 
 use super::{
     evaluate::{Split, evaluate},
-    folder::RunFolder,
+    folder::{RunFolder, read_config},
     observer::Observer,
+    run::arms,
     setup::Setup,
     summary::Summary,
 };
 use crate::{
     Config, Error,
-    config::Source,
     device::DeviceChoice,
     files,
     objective::Objective,
@@ -110,17 +110,8 @@ fn expected(folder: &RunFolder, config: &Config) -> Vec<String> {
     let named = |arm: &str| config.arms.iter().any(|a| a.name == arm);
     let summary = files::read_json::<Summary>(&folder.summary()).ok();
     let ran = |arm: &str| summary.as_ref().is_some_and(|s| s.students.iter().any(|found| found.arm == arm));
-    let arms = super::distill::arms(config, false).into_iter().map(|arm| arm.name);
+    let arms = arms(config, false).into_iter().map(|arm| arm.name);
     arms.filter(|arm| named(arm) || ran(arm) || folder.arm(arm).exists()).collect()
-}
-
-/// The configuration of a run.
-///
-/// # Errors
-/// A file that cannot be read or is no configuration.
-pub fn read_config(folder: &RunFolder) -> Result<Config, Error> {
-    let path = folder.config();
-    Source::parse(&path.display().to_string(), &files::read_text(&path)?)?.resolve()
 }
 
 /// Evaluates the students that a path means; `data_root` in place of the configuration's.

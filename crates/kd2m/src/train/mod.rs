@@ -25,4 +25,4 @@ pub mod teach;
 pub use distill::{distill, train_teacher};
 pub use observer::{Event, Observer, Silent};
 pub use record::{EpochRecord, SplitRecord, TermRecord};
-pub use run::{Run, RunOptions};
+pub use run::{Run, RunOptions, arms};

@@ -6,13 +6,12 @@ use std::path::Path;
 use kd2m_nn::{
     Graph, Weights, init,
     weights::{self, Loaded, Owner, Source},
-    zoo::{self, Stem, ZooOptions},
 };
 
 use super::{
     folder::RunFolder,
     observer::{Event, Observer},
-    setup::Setup,
+    setup::{self, Setup},
     summary::TeacherSummary,
 };
 use crate::{
@@ -25,28 +24,6 @@ pub struct Network {
     pub graph: Graph,
     pub weights: Weights,
     pub eyes: Normalisation,
-}
-
-/// The network of a name over the images of a data set, seen through these eyes.
-///
-/// # Errors
-/// An unknown model, images that it cannot take.
-pub(super) fn build(
-    model: &str,
-    stem: Stem,
-    eyes: &Normalisation,
-    dataset: &kd2m_data::Dataset,
-) -> Result<Graph, Error> {
-    let options = ZooOptions {
-        classes: dataset.classes,
-        stem,
-        channels: dataset.channels,
-        height: dataset.height,
-        width: dataset.width,
-        mean: eyes.mean.clone(),
-        std: eyes.std.clone(),
-    };
-    Ok(zoo::build(model, &options)?)
 }
 
 impl Setup {
@@ -172,7 +149,7 @@ impl Setup {
             (None, Some(_)) => self.teacher_eyes.clone(),
             (None, None) => self.saved_eyes("teacher", &own)?,
         };
-        let graph = build(&config.teacher.model, config.teacher.stem, &eyes, &self.dataset)?;
+        let graph = setup::build(&config.teacher.model, config.teacher.stem, &eyes, &self.dataset)?;
         let source = Source::parse(config.teacher.weights.as_ref().unwrap_or(&own));
         Ok(Network { weights: weights::load(&source, &graph, Owner::Teacher)?.weights, graph, eyes })
     }
@@ -183,7 +160,7 @@ impl Setup {
     /// A file that cannot be read or does not fit.
     pub fn saved_student(&self, config: &Config, file: &Path) -> Result<Network, Error> {
         let eyes = self.saved_eyes("student", file)?;
-        let graph = build(&config.student.model, config.student.stem, &eyes, &self.dataset)?;
+        let graph = setup::build(&config.student.model, config.student.stem, &eyes, &self.dataset)?;
         let source = Source { path: file.to_owned(), key: None };
         Ok(Network { weights: weights::load(&source, &graph, Owner::Student)?.weights, graph, eyes })
     }

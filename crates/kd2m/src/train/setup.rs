@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use kd2m_data::{Augment, Dataset, Portion};
-use kd2m_nn::{Graph, Weights};
+use kd2m_nn::{
+    Graph, Weights,
+    zoo::{self, Stem, ZooOptions},
+};
 
-use super::{drawn::Drawn, networks, side::TeacherSide};
+use super::{drawn::Drawn, side::TeacherSide};
 use crate::{
     Error,
     config::{ArmConfig, Config, Head},
@@ -21,6 +24,23 @@ use crate::{
     teacher::StoredOutputs,
     warning,
 };
+
+/// The network of a name over the images of a data set, seen through these eyes.
+///
+/// # Errors
+/// An unknown model, images that it cannot take.
+pub(super) fn build(model: &str, stem: Stem, eyes: &Normalisation, dataset: &Dataset) -> Result<Graph, Error> {
+    let options = ZooOptions {
+        classes: dataset.classes,
+        stem,
+        channels: dataset.channels,
+        height: dataset.height,
+        width: dataset.width,
+        mean: eyes.mean.clone(),
+        std: eyes.std.clone(),
+    };
+    Ok(zoo::build(model, &options)?)
+}
 
 /// Data and networks of a run.
 pub struct Setup {
@@ -77,10 +97,10 @@ impl Setup {
         let teacher_eyes = Normalisation::resolve(&own.preprocessing(), own.given(), &dataset)?;
         let student_eyes = Normalisation::resolve(&start.preprocessing(), start.weights.as_deref(), &dataset)?;
         let teacher = match &own.outputs {
-            None => TeacherSide::Network(networks::build(&own.model, own.stem, &teacher_eyes, &dataset)?),
+            None => TeacherSide::Network(build(&own.model, own.stem, &teacher_eyes, &dataset)?),
             Some(file) => TeacherSide::Outputs(Arc::new(StoredOutputs::read(file, dataset.classes)?)),
         };
-        let student = networks::build(&start.model, start.stem, &student_eyes, &dataset)?;
+        let student = build(&start.model, start.stem, &student_eyes, &dataset)?;
         let shares = |arm: &ArmConfig| arm.head.is_some_and(|head| !head.is_own());
         let shared = !config.student.head.is_own() || config.arms.iter().any(shares);
         if shared && student.feature_width() != teacher.feature_width() {
