@@ -1,5 +1,6 @@
 //! What can go wrong when a network is made, run or loaded.
 
+use kd2m_nn::optimizer::OptimizerError;
 use thiserror::Error;
 
 /// Errors of the CPU engine; each says what was given, what was expected and what to do.
@@ -15,10 +16,8 @@ pub enum CpuError {
     WrongShape { key: String, expected: Vec<usize>, found: Vec<usize> },
     #[error("{what}: {found} values, expected {expected}")]
     WrongLength { what: String, expected: usize, found: usize },
-    #[error(
-        "the optimizer's step is {values:?}, which counts nothing: the checkpoint is damaged or of another program"
-    )]
-    NoCount { values: Vec<f32> },
+    #[error(transparent)]
+    Optimizer(#[from] OptimizerError),
     #[error("the batch is empty")]
     EmptyBatch,
     #[error(

@@ -12,9 +12,7 @@ use rayon::prelude::*;
 
 use crate::{
     decomposition::qr,
-    error::OtError,
     matrix::{norm_squared, product_until, view},
-    options::{OptionSpec, Options},
     pairwise::points::Points,
     precision::of_square,
     real::Real,
@@ -22,49 +20,93 @@ use crate::{
     stop::{Interrupted, Stop},
 };
 
-/// How many directions, and from which seed; the last drawn set is kept, since training asks for the same again and again.
-#[derive(Debug)]
-pub(crate) struct Directions {
-    count: usize,
-    seed: u64,
-    drawn: Mutex<Option<(usize, Arc<Vec<f64>>)>>,
-}
+/// Random numbers and what they were drawn for: the last are kept, since training asks for the same again and again. No part of what
+/// a divergence is: clones draw anew, and all are equal.
+#[derive(Default)]
+pub(crate) struct Drawn(Mutex<Option<(Asked, Arc<Vec<f64>>)>>);
 
-/// The options that choose them.
-pub(crate) const DIRECTIONS: &[OptionSpec] = &[
-    OptionSpec {
-        name: "directions",
-        default: "128",
-        help: "number of directions, drawn as orthonormal blocks; with a multiple of d the value is at most w2/d",
-    },
-    OptionSpec { name: "seed", default: "0", help: "seed of the directions" },
-];
+/// (count, width, seed).
+type Asked = (usize, usize, u64);
 
-impl Directions {
-    pub fn read(options: &Options) -> Result<Self, OtError> {
-        let seed = options.parsed("seed", 0, "a whole number", |_| true)?;
-        Ok(Self { count: options.count_of_rows("directions", 128)?, seed, drawn: Mutex::new(None) })
-    }
-
-    /// Unit vectors, row-major `[count, d]`, orthonormal within each block of d.
+impl Drawn {
+    /// What `draw` makes of count, width and seed.
     ///
     /// # Errors
     /// Told to stop.
-    pub fn of_width(&self, d: usize, stop: &Stop) -> Result<Arc<Vec<f64>>, Interrupted> {
+    pub fn get(
+        &self,
+        asked: Asked,
+        stop: &Stop,
+        draw: impl FnOnce(Asked, &Stop) -> Result<Vec<f64>, Interrupted>,
+    ) -> Result<Arc<Vec<f64>>, Interrupted> {
         // A poisoned lock only means that another thread panicked while drawing: draw again.
-        let mut drawn = self.drawn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut drawn = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match &*drawn {
-            Some((width, directions)) if *width == d => Ok(directions.clone()),
+            Some((of, numbers)) if *of == asked => Ok(numbers.clone()),
             _ => {
-                let directions = Arc::new(draw(self.count, d, self.seed, stop)?);
-                *drawn = Some((d, directions.clone()));
-                Ok(directions)
+                let numbers = Arc::new(draw(asked, stop)?);
+                *drawn = Some((asked, numbers.clone()));
+                Ok(numbers)
             }
         }
     }
 }
 
-fn draw(count: usize, d: usize, seed: u64, stop: &Stop) -> Result<Vec<f64>, Interrupted> {
+impl Clone for Drawn {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Drawn {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl std::fmt::Debug for Drawn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Drawn")
+    }
+}
+
+/// Declares a divergence along random directions.
+macro_rules! sliced {
+    ($(#[$meta:meta])* pub struct $name:ident for $entry:ident) => {
+        $crate::parameters::parameters! {
+            $(#[$meta])*
+            pub struct $name for $entry {
+                /// number of directions, drawn as orthonormal blocks; with a multiple of d the value is at most w2/d
+                directions: usize = 128 in $crate::parameters::domain::ROWS,
+                /// seed of the directions
+                seed: u64 = 0 in $crate::parameters::domain::SEED,
+            }
+            keeping { drawn: $crate::projection::Drawn }
+        }
+
+        impl $name {
+            /// Unit vectors, row-major `[count, d]`, orthonormal within each block of d.
+            ///
+            /// # Errors
+            /// Told to stop.
+            fn of_width(
+                &self,
+                d: usize,
+                stop: &$crate::stop::Stop,
+            ) -> Result<std::sync::Arc<Vec<f64>>, $crate::stop::Interrupted> {
+                self.drawn.get((self.directions, d, self.seed), stop, $crate::projection::draw)
+            }
+        }
+    };
+}
+
+pub(crate) use sliced;
+
+/// Unit vectors, as [`Drawn`] keeps them.
+///
+/// # Errors
+/// Told to stop.
+pub(crate) fn draw((count, d, seed): Asked, stop: &Stop) -> Result<Vec<f64>, Interrupted> {
     let mut rng = Pcg64Mcg::seed_from_u64(seed);
     let mut directions = Vec::with_capacity(count * d);
     while directions.len() < count * d {
@@ -199,7 +241,7 @@ mod tests {
     #[test]
     fn directions_are_orthonormal_in_blocks() {
         for (count, d) in [(3, 8), (8, 8), (20, 8), (5, 1)] {
-            let directions = draw(count, d, 0, &Stop::NEVER).unwrap();
+            let directions = draw((count, d, 0), &Stop::NEVER).unwrap();
             for (block, rows) in directions.chunks(d * d).enumerate() {
                 for (i, x) in rows.chunks(d).enumerate() {
                     for (j, y) in rows.chunks(d).enumerate() {
@@ -208,6 +250,6 @@ mod tests {
                 }
             }
         }
-        assert_ne!(draw(3, 8, 0, &Stop::NEVER), draw(3, 8, 1, &Stop::NEVER));
+        assert_ne!(draw((3, 8, 0), &Stop::NEVER), draw((3, 8, 1), &Stop::NEVER));
     }
 }

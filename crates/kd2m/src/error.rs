@@ -65,6 +65,19 @@ pub enum Error {
     Thread { source: std::io::Error },
     #[error("{0}")]
     RunFolder(String),
+    /// A file of `teacher.outputs` that does not go with the data.
+    #[error("teacher.outputs: {} {why}", path.display())]
+    Outputs { path: PathBuf, why: String },
+    /// `head = "teacher"` where the teacher has none to give.
+    #[error(
+        "head = \"teacher\": the teacher has no linear classifier to share; store head.weight and head.bias beside its outputs, or let students keep their own"
+    )]
+    NoTeacherHead,
+    /// Something that has to run the teacher, where there are only its outputs.
+    #[error(
+        "the teacher of this run is a file of outputs (teacher.outputs), which cannot be run on other images: give its weights instead"
+    )]
+    NoTeacherNetwork,
     /// A warning where `--strict` was asked for.
     #[error("{0} (an error because of --strict)")]
     Strict(String),

@@ -4,14 +4,18 @@
 
 use rayon::prelude::*;
 
-use super::entry::{Entry, Traits};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+    gaussian_w2::GaussianW2,
+    w2::W2,
+};
 use crate::{
     cloud::{Cloud, equal_widths},
     cost::{self, centring::Centring, pairwise::Pairwise},
-    divergence::{AnyDivergence, Divergence, Request, gaussian_w2::GaussianW2, registry},
     error::{OtError, Side},
     isa::{Isa, Kernel, LANES, Simd},
-    options::{OptionSpec, Options},
+    parameters::{Parameters, domain::COUNT, parameters},
     precision::Estimated,
     real::Real,
     solution::{Solution, Status},
@@ -27,40 +31,26 @@ pub const ENTRY: Entry = Entry {
     cost: "O(nmd) time in one streaming pass; O((n + m) d) memory and block² floats",
     when: "sets too large for an exact plan; kd2m distance only, no gradient",
     traits: Traits { trains: false, ..Traits::SQUARED },
-    options: OPTIONS,
-    build,
+    options: Bounds::OPTIONS,
+    build: build::<Bounds>,
 };
-
-/// The options of `bounds`.
-pub const OPTIONS: &[OptionSpec] = &[OptionSpec {
-    name: "block",
-    default: "4096",
-    help: "samples that are matched exactly with each other for the upper bound; larger blocks give tighter bounds and take block² floats",
-}];
 
 /// Shares of the blocks' potentials that the one pass over all costs tries at once: a block knows less than all samples do, so
 /// part of what its potentials say is noise.
 const SHARES: [f64; 4] = [0.0, 0.5, 0.8, 1.0];
 
-/// Lower and upper bound of W₂²; the value is the upper one, and value − gap the lower.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds {
-    block: usize,
+parameters! {
+    /// Lower and upper bound of W₂²; the value is the upper one, and value − gap the lower.
+    #[derive(Copy)]
+    pub struct Bounds for ENTRY {
+        /// samples that are matched exactly with each other for the upper bound; larger blocks give tighter bounds and take block² floats
+        block: usize = 4096 in COUNT,
+    }
 }
 
-/// The registry's constructor.
-///
-/// # Errors
-/// A block that is not a whole number above 0.
-pub fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(Bounds { block: options.count("block", 4096)? }))
-}
-
-impl<T: Real> Divergence<T> for Bounds
-where
-    dyn AnyDivergence: Divergence<T>,
-{
+impl<T: Real> Divergence<T> for Bounds {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        self.check(ENTRY.name)?;
         equal_widths("bounds", a, b)?;
         if request.gradient {
             let message = "bounds has no gradient: it answers with an interval; train with w2".to_owned();
@@ -110,10 +100,7 @@ struct Coupling {
 impl Bounds {
     /// The better of two plans: blocks of samples in their given order (paired clouds keep their pairs), and in the order of the
     /// direction along which the clouds spread most.
-    fn coupling<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, stop: &Stop) -> Result<Coupling, OtError>
-    where
-        dyn AnyDivergence: Divergence<T>,
-    {
+    fn coupling<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, stop: &Stop) -> Result<Coupling, OtError> {
         let direction = leading_direction(a, b, stop)?;
         let along = |cloud: &Cloud<T>| {
             let place: Vec<f64> = (0..cloud.len())
@@ -143,11 +130,8 @@ impl Bounds {
         b: &Cloud<T>,
         [order_a, order_b]: [&[usize]; 2],
         stop: &Stop,
-    ) -> Result<Coupling, OtError>
-    where
-        dyn AnyDivergence: Divergence<T>,
-    {
-        let w2 = registry::build(&Options::new("w2"))?;
+    ) -> Result<Coupling, OtError> {
+        let w2 = W2::default();
         let (n, d) = (a.len(), a.width());
         let mut coupling = Coupling { upper: 0.0, v: vec![0.0; n] };
         for (of_a, of_b) in order_a.chunks(self.block).zip(order_b.chunks(self.block)) {
@@ -319,10 +303,6 @@ mod tests {
         (0..count).map(|_| random.random_range(-1.0f32..1.0)).collect()
     }
 
-    fn metric(name: &str) -> Box<dyn AnyDivergence> {
-        registry::build(&Options::new(name)).unwrap()
-    }
-
     #[test]
     fn bounds_enclose_the_exact_value() {
         for (n, d, block, shift) in
@@ -331,8 +311,8 @@ mod tests {
             let x = numbers(n * d, 1);
             let y: Vec<f32> = numbers(n * d, 2).iter().map(|y| y + shift).collect();
             let (a, b) = (Cloud::new(Side::A, &x, n, d).unwrap(), Cloud::new(Side::B, &y, n, d).unwrap());
-            let exact = metric("w2").evaluate(&a, &b, Request::VALUE).unwrap().value;
-            let found = Bounds { block }.evaluate(&a, &b, Request::VALUE).unwrap();
+            let exact = W2::default().evaluate(&a, &b, Request::VALUE).unwrap().value;
+            let found = Bounds::default().block(block).evaluate(&a, &b, Request::VALUE).unwrap();
             let (upper, lower) = (found.value, found.value - found.gap.unwrap());
             assert!(lower <= exact * (1.0 + 1e-12) && exact <= upper * (1.0 + 1e-6), "{lower} {exact} {upper}");
             if block > n {
@@ -345,9 +325,9 @@ mod tests {
     fn a_gradient_is_refused_and_one_sample_has_bounds() {
         let (x, y) = ([1.0, 2.0], [3.0, 4.0]);
         let (a, b) = (Cloud::new(Side::A, &x, 1, 2).unwrap(), Cloud::new(Side::B, &y, 1, 2).unwrap());
-        let error = metric("bounds").evaluate(&a, &b, Request::GRADIENT).unwrap_err();
+        let error = Bounds::default().evaluate(&a, &b, Request::GRADIENT).unwrap_err();
         assert!(error.to_string().contains("no gradient"), "{error}");
-        let found = metric("bounds").evaluate(&a, &b, Request::VALUE).unwrap();
+        let found = Bounds::default().evaluate(&a, &b, Request::VALUE).unwrap();
         assert!((found.value - 8.0).abs() < 1e-12 && found.gap.unwrap() < 1e-9);
     }
 
@@ -358,8 +338,8 @@ mod tests {
         let weights: Vec<f64> = (0..n).map(|i| (i % 4) as f64).collect();
         let a = Cloud::new(Side::A, &x, n, d).unwrap().with_weights(&weights).unwrap();
         let b = Cloud::new(Side::B, &y, m, d).unwrap();
-        let exact = metric("w2").evaluate(&a, &b, Request::VALUE).unwrap().value;
-        let found = metric("bounds").evaluate(&a, &b, Request::VALUE).unwrap();
+        let exact = W2::default().evaluate(&a, &b, Request::VALUE).unwrap().value;
+        let found = Bounds::default().evaluate(&a, &b, Request::VALUE).unwrap();
         assert!(found.value - found.gap.unwrap() <= exact && exact <= found.value);
     }
 }

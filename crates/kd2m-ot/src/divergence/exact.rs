@@ -18,7 +18,7 @@ use crate::{
     crew::Crew,
     error::OtError,
     isa::Isa,
-    options::{OptionSpec, Options},
+    parameters::domain::Domain,
     real::Real,
     solution::{Gradient, Plan, Potentials, Solution},
     solver::{
@@ -29,12 +29,37 @@ use crate::{
     stop::Interrupted,
 };
 
-/// The option that both have.
-pub const OPTIONS: &[OptionSpec] = &[OptionSpec {
-    name: "memory",
-    default: "11",
-    help: "GiB that the cost matrix of two clouds of equal size may take; larger ones are computed again whenever rows are read",
-}];
+/// GiB.
+pub(super) const MEMORY: Domain<f64> = Domain::new("a number of GiB from 0 on", |gib| *gib >= 0.0 && gib.is_finite());
+
+/// Declares exact transport under one ground cost.
+macro_rules! exact {
+    ($(#[$meta:meta])* pub struct $name:ident for $entry:ident, $ground:expr) => {
+        $crate::parameters::parameters! {
+            $(#[$meta])*
+            #[derive(Copy)]
+            pub struct $name for $entry {
+                /// GiB that the cost matrix of two clouds of equal size may take; larger ones are computed again whenever rows are read
+                memory: f64 = 11 in $crate::divergence::exact::MEMORY,
+            }
+        }
+
+        impl<T: $crate::real::Real> $crate::divergence::Divergence<T> for $name {
+            fn evaluate(
+                &self,
+                a: &$crate::cloud::Cloud<T>,
+                b: &$crate::cloud::Cloud<T>,
+                request: $crate::divergence::Request,
+            ) -> Result<$crate::solution::Solution<T>, $crate::error::OtError> {
+                $crate::parameters::Parameters::check(self, $entry.name)?;
+                let memory = (self.memory * f64::from(1 << 30)) as usize;
+                $crate::divergence::exact::Exact { metric: $entry.name, ground: $ground, memory }.evaluate(a, b, request)
+            }
+        }
+    };
+}
+
+pub(super) use exact;
 
 /// Features of a cloud from which on a second thread is worth its waking; without AVX-512 products take twice as long.
 fn parallel_from() -> usize {
@@ -70,16 +95,6 @@ pub struct Exact {
 }
 
 impl Exact {
-    /// With the options that a person gave.
-    ///
-    /// # Errors
-    /// A memory that is not a number from 0 on.
-    pub fn read(metric: &'static str, ground: Ground, options: &Options) -> Result<Self, OtError> {
-        let valid = |x: &f64| *x >= 0.0 && x.is_finite();
-        let memory = options.parsed("memory", 11.0, "a number of GiB from 0 on", valid)?;
-        Ok(Self { metric, ground, memory: (memory * f64::from(1 << 30)) as usize })
-    }
-
     /// Compares A with B.
     ///
     /// # Errors

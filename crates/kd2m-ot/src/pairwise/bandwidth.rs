@@ -15,53 +15,77 @@ use crate::{
     cost::squared_distance,
     error::OtError,
     matrix::{view, view_mut},
-    options::{OptionSpec, Options, is_scale},
+    parameters::domain::{Choice, Domain, Value, is_scale},
     real::Real,
     stop::{Interrupted, Stop},
 };
 
 /// How σ is chosen.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Bandwidth {
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Bandwidth {
     /// The median distance.
+    #[default]
     Median,
     /// The mean distance.
     Mean,
-    /// A given σ.
+    /// A given σ, in the units of the features.
     Fixed(f64),
     /// Five kernels around the median distance.
     Multi,
 }
 
-/// The option that chooses it.
-pub(crate) const BANDWIDTH: OptionSpec = OptionSpec {
-    name: "bandwidth",
-    default: "median",
-    help: "σ: median or mean distance between different points of A ∪ B, a number, or multi (mean of five kernels, σ = median · ¼, ½, 1, 2, 4); held constant for the gradient",
-};
+impl From<f64> for Bandwidth {
+    fn from(sigma: f64) -> Self {
+        Self::Fixed(sigma)
+    }
+}
+
+impl Value for Bandwidth {
+    fn read(text: &str) -> Option<Self> {
+        let word = [Self::Median, Self::Mean, Self::Multi].into_iter().find(|value| value.word() == text);
+        word.or_else(|| f64::read(text).map(Self::Fixed))
+    }
+
+    fn write(&self) -> String {
+        match self {
+            Self::Fixed(sigma) => sigma.write(),
+            word => word.word().to_owned(),
+        }
+    }
+}
+
+impl Choice for Bandwidth {
+    const DOMAIN: Domain<Self> =
+        Domain::new("median | mean | multi | a number from 1e-100 to 1e100", |bandwidth| match bandwidth {
+            Self::Fixed(sigma) => is_scale(sigma),
+            _ => true,
+        });
+    const HELP: &'static str = "σ: median or mean distance between different points of A ∪ B, a number, or multi (mean of five kernels, σ = median · ¼, ½, 1, 2, 4); held constant for the gradient";
+}
 
 /// A σ that is given lies between these multiples of the samples' extent.
 const SHARES: std::ops::RangeInclusive<f64> = 1e-15..=1e15;
 const MULTIPLES: [f64; 5] = [0.25, 0.5, 1.0, 2.0, 4.0];
 
 impl Bandwidth {
-    pub fn read(options: &Options) -> Result<Self, OtError> {
-        Ok(match options.text("bandwidth") {
-            None | Some("median") => Bandwidth::Median,
-            Some("mean") => Bandwidth::Mean,
-            Some("multi") => Bandwidth::Multi,
-            Some(_) => {
-                let expected = "median | mean | multi | a number from 1e-100 to 1e100";
-                Bandwidth::Fixed(options.parsed("bandwidth", 1.0, expected, is_scale)?)
-            }
-        })
+    /// What is chosen where nothing is said.
+    pub const DEFAULT: Self = Self::Median;
+
+    /// The word of its text form, where it is no number.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Median => "median",
+            Self::Mean => "mean",
+            Self::Multi => "multi",
+            Self::Fixed(_) => "a number",
+        }
     }
 
     /// σ for these points; where it comes out 0 the mean positive distance, and `None` where all points coincide.
     ///
     /// # Errors
     /// Told to stop.
-    pub fn sigma<T: Real>(
+    pub(crate) fn sigma<T: Real>(
         self,
         a: &Points<T>,
         b: &Points<T>,
@@ -81,12 +105,12 @@ impl Bandwidth {
     ///
     /// # Errors
     /// [`OtError::BadOption`] with the range for these samples.
-    pub fn check<T: Real>(self, metric: &str, a: &Points<T>, b: &Points<T>) -> Result<(), OtError> {
+    pub(crate) fn check<T: Real>(self, metric: &str, a: &Points<T>, b: &Points<T>) -> Result<(), OtError> {
         let extent = (a.mean_of(|norm| norm) + b.mean_of(|norm| norm)).sqrt();
         match self {
             Bandwidth::Fixed(sigma) if extent > 0.0 && !SHARES.contains(&(sigma / extent)) => Err(OtError::BadOption {
                 metric: metric.to_owned(),
-                name: BANDWIDTH.name.to_owned(),
+                name: "bandwidth".to_owned(),
                 value: format!("{sigma:e}"),
                 expected: format!(
                     "for these features, which reach over {extent:.1e}, a number from {:.0e} to {:.0e}, or median",
@@ -99,12 +123,12 @@ impl Bandwidth {
     }
 
     /// Whether σ has to be read off the distances.
-    pub fn reads_distances(self) -> bool {
+    pub(crate) fn reads_distances(self) -> bool {
         !matches!(self, Bandwidth::Fixed(_))
     }
 
     /// The kernel widths that go with a σ.
-    pub fn widths(self, sigma: f64) -> Vec<f64> {
+    pub(crate) fn widths(self, sigma: f64) -> Vec<f64> {
         match self {
             Bandwidth::Multi => MULTIPLES.iter().map(|m| m * sigma).collect(),
             _ => vec![sigma],

@@ -16,39 +16,29 @@ use rayon::prelude::*;
 use self::{distances::Distances, kernel::PairKernel, points::Points};
 use crate::{
     cloud::Cloud,
-    divergence::Request,
+    divergence::base::Request,
     error::OtError,
     matrix::{view, view_mut},
     moments::effective_rest,
-    options::{OptionSpec, Options},
+    parameters::words,
     precision::non_negative,
     real::Real,
     stop::{Interrupted, Stop},
 };
 
-/// Which estimator of a squared MMD.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Estimator {
-    /// All pairs, a sample with itself among them: biased, never negative.
-    V,
-    /// Pairs of different samples within a cloud: unbiased, can be negative.
-    U,
+words! {
+    /// Which estimator of a squared MMD.
+    pub enum Estimator {
+        /// all pairs, biased, never negative
+        V = "v",
+        /// unbiased, without the pairs of a sample with itself, can be negative
+        U = "u",
+    }
 }
 
-/// The option that chooses it.
-pub(crate) const ESTIMATOR: OptionSpec = OptionSpec {
-    name: "estimator",
-    default: "v",
-    help: "v: all pairs, biased, never negative; u: unbiased, without the pairs of a sample with itself, can be negative",
-};
-
 impl Estimator {
-    pub fn read(options: &Options) -> Result<Self, OtError> {
-        Ok(if options.choice("estimator", &["v", "u"])? == "v" { Estimator::V } else { Estimator::U })
-    }
-
     /// The factors of MMD². The unbiased estimator divides by 1 − Σ a², (n − 1)/n for uniform weights.
-    pub fn factors<T: Real>(self, metric: &str, a: &Cloud<T>, b: &Cloud<T>) -> Result<Factors, OtError> {
+    pub(crate) fn factors<T: Real>(self, metric: &str, a: &Cloud<T>, b: &Cloud<T>) -> Result<Factors, OtError> {
         Ok(match self {
             Estimator::V => Factors { aa: 1.0, ab: -2.0, bb: 1.0, diagonal: true },
             Estimator::U => {
@@ -59,7 +49,7 @@ impl Estimator {
     }
 
     /// Takes rounding below zero off an estimator that cannot be negative.
-    pub fn clamp(self, value: f64) -> f64 {
+    pub(crate) fn clamp(self, value: f64) -> f64 {
         if self == Estimator::V { non_negative(value) } else { value }
     }
 }

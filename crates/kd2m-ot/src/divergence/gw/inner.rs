@@ -5,23 +5,26 @@
 use crate::{
     cost,
     matrix::{self, product_until, view},
+    parameters::words,
     stop::{Interrupted, Stop},
 };
 
-/// Which inner distance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inner {
-    Euclidean,
-    SquaredEuclidean,
-    Cosine,
-    Diffusion,
+words! {
+    /// Which inner distance.
+    pub enum Inner {
+        /// ‖x − y‖
+        Euclidean = "euclidean",
+        /// ‖x − y‖²
+        SquaredEuclidean = "sqeuclidean",
+        /// 1 − the cosine of the angle
+        Cosine = "cosine",
+        /// one step over a Gaussian kernel, σ = median distance, held constant
+        Diffusion = "diffusion",
+    }
 }
 
-/// The words that options use, in the order of [`Inner`].
-pub const WORDS: [&str; 4] = ["euclidean", "sqeuclidean", "cosine", "diffusion"];
-
 /// Inner distances with what their gradient needs.
-pub struct InnerMatrix {
+pub(crate) struct InnerMatrix {
     inner: Inner,
     rows: Vec<f64>,
     n: usize,
@@ -42,20 +45,11 @@ struct Diffusion {
 }
 
 impl Inner {
-    pub fn from_word(word: &str) -> Self {
-        match word {
-            "sqeuclidean" => Inner::SquaredEuclidean,
-            "cosine" => Inner::Cosine,
-            "diffusion" => Inner::Diffusion,
-            _ => Inner::Euclidean,
-        }
-    }
-
     /// The distances between rows `[n, d]`.
     ///
     /// # Errors
     /// Told to stop.
-    pub fn matrix(self, rows: Vec<f64>, d: usize, stop: &Stop) -> Result<InnerMatrix, Interrupted> {
+    pub(crate) fn matrix(self, rows: Vec<f64>, d: usize, stop: &Stop) -> Result<InnerMatrix, Interrupted> {
         let n = rows.len() / d;
         let mut diffusion = None;
         let values = match self {

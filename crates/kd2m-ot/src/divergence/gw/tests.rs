@@ -1,6 +1,8 @@
 use super::*;
 use crate::{
+    divergence::{AnyDivergence, Divergence, registry},
     error::Side,
+    options::Options,
     solution::Status,
     stop::Stop,
     testing::{check_gradient, check_weighted_gradient, normal},
@@ -8,7 +10,7 @@ use crate::{
 
 fn metric(name: &str, options: &[(&str, &str)]) -> Box<dyn AnyDivergence> {
     let options = options.iter().fold(Options::new(name), |all, (k, v)| all.set(k, v));
-    if name == "gw" { build(&options).unwrap() } else { build_fused(&options).unwrap() }
+    registry::build(&options).unwrap()
 }
 
 fn solve(name: &str, options: &[(&str, &str)], (x, d): (&[f64], usize), (y, e): (&[f64], usize)) -> Solution<f64> {
