@@ -1,5 +1,6 @@
 //! What can go wrong when a network is made, run or loaded.
 
+use kd2m_nn::optimizer::OptimizerError;
 use thiserror::Error;
 
 /// Errors of the CPU engine; each says what was given, what was expected and what to do.
@@ -45,14 +46,9 @@ pub enum CpuError {
         /// How many were given.
         found: usize,
     },
-    /// An optimizer state whose count of steps is none.
-    #[error(
-        "the optimizer's step is {values:?}, which counts nothing: the checkpoint is damaged or of another program"
-    )]
-    NoCount {
-        /// What stands there.
-        values: Vec<f32>,
-    },
+    /// An optimizer state that is not one of this network.
+    #[error(transparent)]
+    Optimizer(#[from] OptimizerError),
     /// No images.
     #[error("the batch is empty")]
     EmptyBatch,

@@ -23,5 +23,5 @@ mod threads;
 mod update;
 
 pub use error::CpuError;
-pub use network::{KernelChoice, Mode, Network, Options, Then};
-pub use update::{Rule, Update};
+pub use kd2m_nn::step::{Mode, Rule, Then, Update};
+pub use network::{KernelChoice, Network, Options};

@@ -2,7 +2,10 @@
 
 use std::{any::Any, collections::BTreeMap};
 
-use kd2m_nn::{Graph, NamedTensor, Weights};
+use kd2m_nn::{
+    Graph, NamedTensor, Weights,
+    step::{Mode, Then, Update},
+};
 
 use crate::{
     error::CpuError,
@@ -13,7 +16,6 @@ use crate::{
     plan::{Purpose, compile},
     program::{External, Program},
     threads::Threads,
-    update::Update,
 };
 
 /// What a network is made for.
@@ -35,24 +37,6 @@ impl Default for Options {
     fn default() -> Self {
         Self { threads: 0, trainable: true, stages: Vec::new(), isa: None, winograd: true }
     }
-}
-
-/// Which statistics batch norms use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    /// The batch's, which also move the running ones; a backward pass may follow.
-    Train,
-    /// The running ones.
-    Evaluate,
-}
-
-/// What a backward pass ends with.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Then {
-    /// The gradients are added to those of earlier passes since the last step.
-    Accumulate,
-    /// One optimizer step with what was accumulated and this pass; gradients are not kept.
-    Step(Update),
 }
 
 /// A line of [`Network::kernels`].
@@ -285,7 +269,7 @@ impl Network {
         self.parameters.replace(part)
     }
 
-    /// The optimizer's moments (`KEY.first`, `KEY.second`) and its count of steps (`step`).
+    /// The optimizer's moments and count of steps, as [`kd2m_nn::optimizer`] has them.
     pub fn optimizer_state(&self) -> Weights {
         self.parameters.optimizer_state()
     }
@@ -293,7 +277,7 @@ impl Network {
     /// Replaces the optimizer's state.
     ///
     /// # Errors
-    /// No `step`, or a moment of another shape; nothing is changed then.
+    /// No count of steps, or a moment of another shape; nothing is changed then.
     pub fn load_optimizer_state(&mut self, state: &Weights) -> Result<(), CpuError> {
         self.parameters.load_optimizer_state(state)
     }

@@ -2,7 +2,11 @@
 
 use std::ops::Range;
 
-use kd2m_nn::{Graph, NamedTensor, Role, Weights};
+use kd2m_nn::{
+    Graph, NamedTensor, Role, Weights,
+    optimizer::{Moment, OptimizerState},
+    step::{Rule, Update},
+};
 
 use crate::{
     buffers::Buffer,
@@ -11,7 +15,7 @@ use crate::{
     isa::Isa,
     layout::Pack,
     plan::ParameterId,
-    update::{self, Rule, Update},
+    update,
 };
 
 /// One tensor.
@@ -94,14 +98,18 @@ impl Parameter {
         if tensor.values.len() != expected {
             return Err(CpuError::WrongLength { what: key.to_owned(), expected, found: tensor.values.len() });
         }
-        Ok(match &self.pack {
-            Some(pack) => pack.packed(&tensor.values),
+        Ok(self.in_own_layout(&tensor.values))
+    }
+
+    fn in_own_layout(&self, values: &[f32]) -> Buffer {
+        match &self.pack {
+            Some(pack) => pack.packed(values),
             None => {
-                let mut buffer = Buffer::zeros(expected);
-                buffer.copy_from_slice(&tensor.values);
+                let mut buffer = Buffer::zeros(values.len());
+                buffer.copy_from_slice(values);
                 buffer
             }
-        })
+        }
     }
 
     fn is_trained(&self) -> bool {
@@ -214,38 +222,35 @@ impl Parameters {
         known.map(|p| (p.key.clone(), p.in_torch_layout(&p.gradient))).collect()
     }
 
-    /// Moments as `KEY.first` (momentum, or AdamW's mean) and `KEY.second` (AdamW's mean square), and `step`.
     pub fn optimizer_state(&self) -> Weights {
-        let mut state = Weights::new();
+        let mut state = OptimizerState::new(self.steps);
         for p in &self.list {
             let caught_up = p.caught_up(self.isa);
             let first = caught_up.as_ref().map_or(&p.first[..], |(_, first)| first);
-            for (name, moment) in [("first", first), ("second", &p.second[..])] {
+            for (which, moment) in Moment::BOTH.into_iter().zip([first, &p.second[..]]) {
                 if !moment.is_empty() {
-                    state.insert(format!("{}.{name}", p.key), p.in_torch_layout(moment));
+                    state.insert(&p.key, which, p.in_torch_layout(moment));
                 }
             }
         }
-        state.insert("step".to_owned(), NamedTensor::of_count(self.steps));
-        state
+        state.into_weights()
     }
 
     pub fn load_optimizer_state(&mut self, state: &Weights) -> Result<(), CpuError> {
-        let step = state.get("step").ok_or_else(|| CpuError::MissingTensor { key: "step".to_owned() })?;
-        let steps = step.count().ok_or_else(|| CpuError::NoCount { values: step.values.clone() })?;
+        let state = OptimizerState::read(state)?;
         let mut moments = Vec::with_capacity(self.list.len());
         for p in &self.list {
-            let read = |name: &str| {
-                let key = format!("{}.{name}", p.key);
-                if state.contains_key(&key) { p.read(state, &key) } else { Ok(Buffer::zeros(0)) }
+            let read = |which| {
+                let found = state.moment(&p.key, which, &p.shape)?;
+                Ok::<_, CpuError>(found.map_or_else(|| Buffer::zeros(0), |tensor| p.in_own_layout(&tensor.values)))
             };
-            moments.push((read("first")?, read("second")?));
+            moments.push((read(Moment::First)?, read(Moment::Second)?));
         }
         self.catch_up();
         for (p, (first, second)) in self.list.iter_mut().zip(moments) {
             (p.first, p.second) = (first, second);
         }
-        self.steps = steps;
+        self.steps = state.steps();
         Ok(())
     }
 

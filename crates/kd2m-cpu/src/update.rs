@@ -1,58 +1,22 @@
 //! Optimizer steps with PyTorch's meaning: SGD with L2 decay in the gradient and dampening 0; AdamW (Loshchilov & Hutter 2019),
 //! decoupled decay and bias correction.
 
+use kd2m_nn::step::{Rule, Update};
+
 use crate::{
     conv::Sgd,
     threads::{Shared, for_each, part},
 };
 
-/// How gradients become a step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Rule {
-    /// `v ← μ v + g`, `w ← w − lr (nesterov: g + μ v, else v)`, where g holds `weight_decay · w`.
-    Sgd {
-        /// μ; 0: none.
-        momentum: f32,
-        /// Steps along `g + μ v` in place of `v`.
-        nesterov: bool,
-    },
-    /// `w ← w (1 − lr · weight_decay) − lr m̂ / (√v̂ + eps)`.
-    AdamW {
-        /// Decay of the mean of gradients.
-        beta1: f32,
-        /// Decay of the mean of their squares.
-        beta2: f32,
-        /// Keeps the division finite.
-        eps: f32,
-    },
-}
-
-/// One optimizer step.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Update {
-    /// Learning rate.
-    pub lr: f32,
-    /// Pull towards zero.
-    pub weight_decay: f32,
-    /// Multiplies the gradients first: clipping by the global norm, averaging over accumulated batches.
-    pub gradient_scale: f32,
-    /// SGD or AdamW.
-    pub rule: Rule,
-}
-
-impl Update {
-    /// Plain or momentum SGD, gradients taken as they are.
-    pub fn sgd(lr: f32, momentum: f32) -> Self {
-        Self { lr, weight_decay: 0.0, gradient_scale: 1.0, rule: Rule::Sgd { momentum, nesterov: false } }
-    }
-
-    /// The form that kernels fuse, if it is SGD.
-    pub(crate) fn as_sgd(&self) -> Option<Sgd> {
-        let Update { lr, weight_decay, gradient_scale, rule } = *self;
-        match rule {
-            Rule::Sgd { momentum, nesterov } => Some(Sgd { lr, weight_decay, gradient_scale, momentum, nesterov }),
-            Rule::AdamW { .. } => None,
+/// The form that kernels fuse, if it is SGD. Kernels compute in single precision.
+pub fn as_sgd(update: &Update) -> Option<Sgd> {
+    let Update { lr, weight_decay, gradient_scale, rule } = *update;
+    let (lr, weight_decay, gradient_scale) = (lr as f32, weight_decay as f32, gradient_scale as f32);
+    match rule {
+        Rule::Sgd { momentum, nesterov } => {
+            Some(Sgd { lr, weight_decay, gradient_scale, momentum: momentum as f32, nesterov })
         }
+        Rule::AdamW { .. } => None,
     }
 }
 
@@ -71,19 +35,24 @@ pub fn apply(update: &Update, w: &mut [f32], g: &[f32], first: &mut [f32], secon
         match update.rule {
             // SAFETY: the parts do not overlap.
             Rule::Sgd { momentum, nesterov } => unsafe {
-                sgd(update, momentum, nesterov, w.slice(range.clone()), g, first.slice(range));
+                sgd(update, momentum as f32, nesterov, w.slice(range.clone()), g, first.slice(range));
             },
             // SAFETY: as above.
             Rule::AdamW { beta1, beta2, eps } => unsafe {
                 let (w, m, v) = (w.slice(range.clone()), first.slice(range.clone()), second.slice(range));
-                adam_w(update, (beta1, beta2, eps), steps, w, g, m, v);
+                adam_w(update, (beta1 as f32, beta2 as f32, eps as f32), steps, w, g, m, v);
             },
         }
     });
 }
 
+/// Learning rate, weight decay and scale of gradients in the precision of the values.
+fn numbers(update: &Update) -> [f32; 3] {
+    [update.lr, update.weight_decay, update.gradient_scale].map(|x| x as f32)
+}
+
 fn sgd(update: &Update, momentum: f32, nesterov: bool, w: &mut [f32], g: &[f32], v: &mut [f32]) {
-    let Update { lr, weight_decay, gradient_scale, .. } = *update;
+    let [lr, weight_decay, gradient_scale] = numbers(update);
     for ((w, g), v) in w.iter_mut().zip(g).zip(v) {
         let g = g * gradient_scale + weight_decay * *w;
         *v = momentum * *v + g;
@@ -100,7 +69,7 @@ fn adam_w(
     m: &mut [f32],
     v: &mut [f32],
 ) {
-    let Update { lr, weight_decay, gradient_scale, .. } = *update;
+    let [lr, weight_decay, gradient_scale] = numbers(update);
     let correction = |beta: f32| 1.0 - f64::from(beta).powf(steps as f64);
     let step = (f64::from(lr) / correction(beta1)) as f32;
     let root = correction(beta2).sqrt() as f32;
@@ -119,23 +88,23 @@ mod tests {
 
     /// Three steps of the textbook recursions in f64.
     fn reference(update: &Update, w: f64, gradients: &[f64]) -> f64 {
-        let (lr, decay) = (f64::from(update.lr), f64::from(update.weight_decay));
+        let (lr, decay) = (update.lr, update.weight_decay);
         let (mut w, mut m, mut v) = (w, 0.0, 0.0);
         for (t, g) in gradients.iter().enumerate() {
-            let g = g * f64::from(update.gradient_scale);
+            let g = g * update.gradient_scale;
             match update.rule {
                 Rule::Sgd { momentum, nesterov } => {
-                    let (mu, g) = (f64::from(momentum), g + decay * w);
+                    let (mu, g) = (momentum, g + decay * w);
                     m = mu * m + g;
                     w -= lr * if nesterov { g + mu * m } else { m };
                 }
                 Rule::AdamW { beta1, beta2, eps } => {
-                    let (b1, b2) = (f64::from(beta1), f64::from(beta2));
+                    let (b1, b2) = (beta1, beta2);
                     w *= 1.0 - lr * decay;
                     m = b1 * m + (1.0 - b1) * g;
                     v = b2 * v + (1.0 - b2) * g * g;
                     let t = t as i32 + 1;
-                    w -= lr * (m / (1.0 - b1.powi(t))) / ((v / (1.0 - b2.powi(t))).sqrt() + f64::from(eps));
+                    w -= lr * (m / (1.0 - b1.powi(t))) / ((v / (1.0 - b2.powi(t))).sqrt() + eps);
                 }
             }
         }

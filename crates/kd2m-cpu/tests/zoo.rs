@@ -182,12 +182,12 @@ fn a_count_of_steps_that_counts_nothing_is_refused() {
     let mut network = network(&graph, &initialise(&graph, 1));
     let mut state = network.optimizer_state();
     for wrong in [vec![], vec![0.5], vec![0.0, -1.0], vec![f32::NAN, 0.0], vec![0.0; 3]] {
-        state.insert("step".to_owned(), NamedTensor { shape: vec![wrong.len()], values: wrong.clone() });
+        state.insert("steps".to_owned(), NamedTensor { shape: vec![wrong.len()], values: wrong.clone() });
         let error = network.load_optimizer_state(&state).unwrap_err().to_string();
         assert!(error.contains("counts nothing"), "{wrong:?}: {error}");
     }
-    state.remove("step");
-    assert!(network.load_optimizer_state(&state).unwrap_err().to_string().contains("step"));
+    state.remove("steps");
+    assert!(network.load_optimizer_state(&state).unwrap_err().to_string().contains("steps"));
 }
 
 #[test]

@@ -35,6 +35,8 @@ pub enum DataError {
     Index { dataset: String, index: u32, count: usize },
     #[error("cannot start the loader's thread ({source}): the system allows no more threads for this user")]
     Thread { source: std::io::Error },
+    #[error("{text:?} is no portion: write NUMBER/OF, e.g. 1/2 for the first of two halves")]
+    Portion { text: String },
 }
 
 impl DataError {

@@ -12,6 +12,9 @@ pub(crate) enum Purpose {
     Limit = 2,
     Order = 3,
     Augment = 4,
+    Portion = 5,
+    Mixture = 6,
+    Draw = 7,
 }
 
 /// A stream of random draws.
@@ -43,6 +46,12 @@ impl Draws {
             items.swap(last, self.below(last as u64 + 1) as usize);
         }
     }
+}
+
+/// `n` whole numbers below `bound`, each drawn alike: a function of (seed, a, b).
+pub fn draw(n: usize, bound: u64, seed: u64, a: u64, b: u64) -> Vec<u64> {
+    let mut draws = Draws::new(Purpose::Draw, seed, a, b);
+    (0..n).map(|_| draws.below(bound)).collect()
 }
 
 /// SplitMix64's step: increment by the golden ratio, then a mixing bijection.

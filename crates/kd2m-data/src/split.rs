@@ -2,7 +2,10 @@
 //! Classes get their numbers by the largest remainder (Hamilton's method), so that the total is exact; who is drawn depends on (seed, class) alone.
 //! Read next: `order.rs`, which shuffles what is left to train on.
 
-use crate::random::{Draws, Purpose};
+use crate::{
+    DataError,
+    random::{Draws, Purpose},
+};
 
 /// Indices into a data set's training part, both ascending and disjoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +34,60 @@ pub fn limit(indices: &[u32], labels: &[u32], classes: usize, limit: usize, seed
     draw(indices, labels, classes, limit, Purpose::Limit, seed).0
 }
 
+/// One of several equal portions of a training part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Portion {
+    /// From 1.
+    pub number: usize,
+    pub of: usize,
+}
+
+impl Portion {
+    /// All of it.
+    pub const WHOLE: Self = Self { number: 1, of: 1 };
+
+    /// The members of this portion among `indices`, ascending. Portions of the same seed are disjoint, together they are everything,
+    /// and each has its share of every class, to one sample.
+    pub fn of(self, indices: &[u32], labels: &[u32], classes: usize, seed: u64) -> Vec<u32> {
+        let mut by_class = by_class(indices, labels, classes);
+        let deal = |(class, members): (usize, &mut Vec<u32>)| {
+            Draws::new(Purpose::Portion, seed, class as u64, 0).shuffle(members);
+            // Classes begin at different portions, so that what is left over does not always fall to the first.
+            let first = (self.number - 1 + self.of - class % self.of) % self.of;
+            members.iter().copied().skip(first).step_by(self.of).collect::<Vec<_>>()
+        };
+        let mut own: Vec<u32> = by_class.iter_mut().enumerate().flat_map(deal).collect();
+        own.sort_unstable();
+        own
+    }
+}
+
+impl std::str::FromStr for Portion {
+    type Err = DataError;
+
+    /// `1/2`: the first of two.
+    fn from_str(text: &str) -> Result<Self, DataError> {
+        let parts = text.split_once('/').and_then(|(number, of)| Some((number.parse().ok()?, of.parse().ok()?)));
+        match parts {
+            Some((number, of)) if (1..=of).contains(&number) && of <= 1000 => Ok(Self { number, of }),
+            _ => Err(DataError::Portion { text: text.to_owned() }),
+        }
+    }
+}
+
+/// The indices of each class, in their order.
+fn by_class(indices: &[u32], labels: &[u32], classes: usize) -> Vec<Vec<u32>> {
+    let mut by_class: Vec<Vec<u32>> = vec![Vec::new(); classes];
+    for &index in indices {
+        let class = labels[index as usize] as usize;
+        if class >= by_class.len() {
+            by_class.resize(class + 1, Vec::new());
+        }
+        by_class[class].push(index);
+    }
+    by_class
+}
+
 /// Draws `wanted` of the indices by class and returns them and the others, each ascending.
 fn draw(
     indices: &[u32],
@@ -40,14 +97,7 @@ fn draw(
     purpose: Purpose,
     seed: u64,
 ) -> (Vec<u32>, Vec<u32>) {
-    let mut by_class: Vec<Vec<u32>> = vec![Vec::new(); classes];
-    for &index in indices {
-        let class = labels[index as usize] as usize;
-        if class >= by_class.len() {
-            by_class.resize(class + 1, Vec::new());
-        }
-        by_class[class].push(index);
-    }
+    let mut by_class = by_class(indices, labels, classes);
     let counts: Vec<usize> = by_class.iter().map(Vec::len).collect();
     let (mut drawn, mut rest) = (Vec::with_capacity(wanted), Vec::with_capacity(indices.len().saturating_sub(wanted)));
     for ((class, members), share) in by_class.iter_mut().enumerate().zip(apportion(&counts, wanted)) {
@@ -101,7 +151,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn portions_are_read_from_text() {
+        assert_eq!("2/3".parse::<Portion>().unwrap(), Portion { number: 2, of: 3 });
+        for wrong in ["", "1", "0/2", "3/2", "1/0", "a/b", "1/2/3", "1/5000"] {
+            assert!(wrong.parse::<Portion>().is_err(), "{wrong}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn portions_are_disjoint_whole_and_stratified(labels in prop::collection::vec(0u32..5, 0..200), of in 1usize..6, seed: u64) {
+            let all: Vec<u32> = (0..labels.len() as u32).collect();
+            let portions: Vec<Vec<u32>> = (1..=of).map(|number| Portion { number, of }.of(&all, &labels, 5, seed)).collect();
+            let mut together = portions.concat();
+            together.sort_unstable();
+            prop_assert_eq!(together, all);
+            for class in 0..5 {
+                let count = |p: &Vec<u32>| p.iter().filter(|i| labels[**i as usize] == class).count();
+                let counts: Vec<usize> = portions.iter().map(count).collect();
+                prop_assert!(counts.iter().max().unwrap() - counts.iter().min().unwrap() <= 1, "{:?}", counts);
+            }
+        }
+
         #[test]
         fn splits_are_disjoint_whole_and_stratified(labels in prop::collection::vec(0u32..7, 0..300), fraction in 0.0f64..=1.0, seed: u64) {
             let parts = split(&labels, 7, fraction, seed);

@@ -28,6 +28,15 @@ impl Outputs {
         self.maps.iter().find(|(name, _)| name.as_ref() == stage).map(|(_, map)| map)
     }
 
+    /// The first `n` samples; gradients reach the whole.
+    pub fn first(&self, n: usize) -> Outputs {
+        Outputs {
+            features: self.features.clone().narrow(0, 0, n),
+            logits: self.logits.clone().narrow(0, 0, n),
+            maps: self.maps.iter().map(|(name, map)| (name.clone(), map.clone().narrow(0, 0, n))).collect(),
+        }
+    }
+
     /// The same values as leaves of a new tape, so that a loss's gradients with respect to them can be read.
     pub fn leaves(&self) -> Outputs {
         Outputs {
@@ -93,6 +102,8 @@ pub struct Batch<'a> {
     pub teacher: &'a Outputs,
     /// One class a sample; empty where the objective uses no labels.
     pub labels: &'a [u32],
+    /// One class a sample of the teacher, where these are other images than the student's.
+    pub teacher_labels: Option<&'a [u32]>,
     /// Which samples of the data set these are.
     pub indices: &'a [u32],
     /// Optimizer steps taken so far.
@@ -108,12 +119,32 @@ pub struct Batch<'a> {
 impl<'a> Batch<'a> {
     /// Unlabelled samples of a first training step, which stand nowhere in a data set.
     pub fn new(student: &'a Outputs, teacher: &'a Outputs) -> Self {
-        Self { student, teacher, labels: &[], indices: &[], step: 0, epoch: 0, seed: 0, mode: Mode::Train }
+        Self {
+            student,
+            teacher,
+            labels: &[],
+            teacher_labels: None,
+            indices: &[],
+            step: 0,
+            epoch: 0,
+            seed: 0,
+            mode: Mode::Train,
+        }
     }
 
     /// One class a sample.
     pub fn labels(self, labels: &'a [u32]) -> Self {
         Self { labels, ..self }
+    }
+
+    /// One class a sample of the teacher: its outputs are of other images, any number of them.
+    pub fn teacher_labels(self, labels: &'a [u32]) -> Self {
+        Self { teacher_labels: Some(labels), ..self }
+    }
+
+    /// The classes of the teacher's samples.
+    pub fn labels_of_teacher(&self) -> &'a [u32] {
+        self.teacher_labels.unwrap_or(self.labels)
     }
 
     /// The place of each sample in the data set.

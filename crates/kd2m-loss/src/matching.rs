@@ -154,6 +154,9 @@ impl MatchingConfig {
             student_maps: maps.clone(),
             teacher_maps: maps,
             labels: self.labels == LabelUse::Hard || self.remembered > 0,
+            logits: matches!(self.on, On::Logits | On::Probabilities) || self.labels == LabelUse::Soft,
+            // A memory keeps both sides of a sample under one class.
+            unpaired: !self.paired && self.remembered == 0,
         }
     }
 }
@@ -236,7 +239,7 @@ impl Criterion for Matching {
         };
         let (soft, soft_teacher) = (soft(batch.student), soft(batch.teacher));
         let mut a = self.on_host(&x, &soft, batch.labels)?;
-        let mut b = self.on_host(&y, &soft_teacher, batch.labels)?;
+        let mut b = self.on_host(&y, &soft_teacher, batch.labels_of_teacher())?;
         let train = batch.mode == Mode::Train;
         if let Some(memory) = self.memory.as_mut().filter(|_| train) {
             let alone = [a.clone(), b.clone()];

@@ -1,58 +1,65 @@
 //! Trained tensors and their optimizer: the parameters of the Burn engine and the learned parts of criteria share this.
 //! The update rules are PyTorch's: SGD without dampening, L2 weight decay in the gradient; AdamW decoupled and bias-corrected.
+//! A set is a Burn module too, so that an optimizer of your own may step it instead.
 
-use burn::tensor::{Device, Gradients, Tensor, TensorData};
+use burn::{
+    module::{Module, Param, ParamId},
+    tensor::{Device, Gradients, Tensor, TensorData},
+};
 use kd2m_nn::{
     NamedTensor, Weights,
+    optimizer::{Moment, OptimizerError, OptimizerState},
     step::{Rule, Update},
 };
 
 use crate::batch::{CopyError, host, leaf};
 
-/// One trained tensor, flat, with its gradient and moments.
-struct Parameter {
+/// What a set knows of one of its tensors.
+#[derive(Debug, Clone)]
+struct Kept {
     key: String,
     shape: Vec<usize>,
-    value: Tensor<1>,
     gradient: Option<Tensor<1>>,
     /// SGD: momentum. AdamW: first and second moment.
     moments: [Option<Tensor<1>>; 2],
 }
 
-impl Parameter {
+impl Kept {
     /// A tensor of this one's shape on the host.
     fn named(&self, tensor: &Tensor<1>) -> Result<NamedTensor, CopyError> {
         Ok(NamedTensor { shape: self.shape.clone(), values: host(tensor)? })
     }
 }
 
-/// The key of the count of steps in an optimizer's state.
-const STEPS: &str = "steps";
-
-/// Trained tensors by key.
+/// Trained tensors by key. As a [`Module`] it is a list of flat tensors; gradients, moments and steps belong to
+/// [`collect`](Self::collect) and [`step`](Self::step), which an optimizer of your own takes the place of.
+#[derive(Module, Debug)]
 pub struct ParameterSet {
+    values: Vec<Param<Tensor<1>>>,
+    #[module(skip)]
+    kept: Vec<Kept>,
+    #[module(skip)]
     device: Device,
-    parameters: Vec<Parameter>,
+    #[module(skip)]
     steps: u64,
 }
 
 impl ParameterSet {
     /// An empty set whose tensors will live on `device`.
     pub fn new(device: &Device) -> Self {
-        Self { device: device.clone().without_autodiff(), parameters: Vec::new(), steps: 0 }
+        Self { values: Vec::new(), kept: Vec::new(), device: device.clone().without_autodiff(), steps: 0 }
     }
 
     /// Adds a tensor and returns its index.
     pub fn push(&mut self, key: &str, shape: &[usize], values: Vec<f32>) -> usize {
-        let value = self.upload(values);
-        self.parameters.push(Parameter {
-            key: key.to_owned(),
-            shape: shape.to_vec(),
-            value: leaf(&value),
-            gradient: None,
-            moments: [None, None],
-        });
-        self.parameters.len() - 1
+        self.values.push(Param::initialized(ParamId::new(), leaf(&self.upload(values))));
+        self.kept.push(Kept { key: key.to_owned(), shape: shape.to_vec(), gradient: None, moments: [None, None] });
+        self.kept.len() - 1
+    }
+
+    /// Replaces a value; it stays the same parameter to an optimizer.
+    fn put(&mut self, index: usize, value: &Tensor<1>) {
+        self.values[index] = Param::initialized(self.values[index].id, leaf(value));
     }
 
     fn upload(&self, values: Vec<f32>) -> Tensor<1> {
@@ -62,28 +69,27 @@ impl ParameterSet {
 
     /// Number of tensors.
     pub fn len(&self) -> usize {
-        self.parameters.len()
+        self.kept.len()
     }
 
     /// True when nothing is trained.
     pub fn is_empty(&self) -> bool {
-        self.parameters.is_empty()
+        self.kept.is_empty()
     }
 
     /// A tensor in its own shape: tracked when training, a constant otherwise.
     pub fn get<const D: usize>(&self, index: usize, tracked: bool) -> Tensor<D> {
-        let parameter = &self.parameters[index];
         let mut shape = [1; D];
-        shape.copy_from_slice(&parameter.shape);
-        let value = parameter.value.clone();
+        shape.copy_from_slice(&self.kept[index].shape);
+        let value = self.values[index].val();
         if tracked { value.reshape(shape) } else { value.inner().reshape(shape) }
     }
 
     /// Adds what a backward pass left for these tensors to their gradients.
     pub fn collect(&mut self, gradients: &mut Gradients) {
-        for parameter in &mut self.parameters {
-            if let Some(new) = parameter.value.grad_remove(gradients) {
-                parameter.gradient = Some(match parameter.gradient.take() {
+        for (value, kept) in self.values.iter().zip(&mut self.kept) {
+            if let Some(new) = value.val().grad_remove(gradients) {
+                kept.gradient = Some(match kept.gradient.take() {
                     Some(old) => old + new,
                     None => new,
                 });
@@ -96,7 +102,7 @@ impl ParameterSet {
     /// # Errors
     /// A gradient that cannot be copied from its device, as for all that reads values here.
     pub fn gradient_norm_squared(&self) -> Result<f64, CopyError> {
-        self.parameters
+        self.kept
             .iter()
             .filter_map(|p| p.gradient.as_ref())
             .map(|g| Ok(host(g)?.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>()))
@@ -106,9 +112,10 @@ impl ParameterSet {
     /// One step with the accumulated gradients, which are cleared. A tensor without a gradient stays as it is.
     pub fn step(&mut self, update: &Update) {
         self.steps += 1;
-        for parameter in &mut self.parameters {
-            let Some(gradient) = parameter.gradient.take() else { continue };
-            let value = parameter.value.clone().inner();
+        for index in 0..self.kept.len() {
+            let kept = &mut self.kept[index];
+            let Some(gradient) = kept.gradient.take() else { continue };
+            let value = self.values[index].val().inner();
             let gradient = if update.gradient_scale == 1.0 { gradient } else { gradient * update.gradient_scale };
             let next = match update.rule {
                 Rule::Sgd { momentum, nesterov } => {
@@ -116,11 +123,11 @@ impl ParameterSet {
                     let direction = if momentum == 0.0 {
                         gradient
                     } else {
-                        let buffer = match parameter.moments[0].take() {
+                        let buffer = match kept.moments[0].take() {
                             Some(buffer) => buffer * momentum + gradient.clone(),
                             None => gradient.clone(),
                         };
-                        parameter.moments[0] = Some(buffer.clone());
+                        kept.moments[0] = Some(buffer.clone());
                         if nesterov { gradient + buffer * momentum } else { buffer }
                     };
                     value - direction * update.lr
@@ -130,9 +137,9 @@ impl ParameterSet {
                         Some(old) => old * beta + new * (1.0 - beta),
                         None => new * (1.0 - beta),
                     };
-                    let first = blend(parameter.moments[0].take(), gradient.clone(), beta1);
-                    let second = blend(parameter.moments[1].take(), gradient.square(), beta2);
-                    parameter.moments = [Some(first.clone()), Some(second.clone())];
+                    let first = blend(kept.moments[0].take(), gradient.clone(), beta1);
+                    let second = blend(kept.moments[1].take(), gradient.square(), beta2);
+                    kept.moments = [Some(first.clone()), Some(second.clone())];
                     // Beyond the last i32 the powers are 0 as they are at it.
                     let t = i32::try_from(self.steps).unwrap_or(i32::MAX);
                     let scale = update.lr / (1.0 - beta1.powi(t));
@@ -140,7 +147,7 @@ impl ParameterSet {
                     value * (1.0 - update.lr * update.weight_decay) - first / root * scale
                 }
             };
-            parameter.value = leaf(&next);
+            self.put(index, &next);
         }
     }
 
@@ -149,7 +156,8 @@ impl ParameterSet {
     /// # Errors
     /// A value that cannot be copied from its device.
     pub fn values(&self) -> Result<Weights, CopyError> {
-        self.export(|p| Some(&p.value))
+        let named = self.kept.iter().zip(&self.values);
+        named.map(|(kept, value)| Ok((kept.key.clone(), kept.named(&value.val())?))).collect()
     }
 
     /// Accumulated gradients under their keys.
@@ -157,29 +165,24 @@ impl ParameterSet {
     /// # Errors
     /// A gradient that cannot be copied from its device.
     pub fn gradients(&self) -> Result<Weights, CopyError> {
-        self.export(|p| p.gradient.as_ref())
-    }
-
-    fn export(&self, pick: impl Fn(&Parameter) -> Option<&Tensor<1>>) -> Result<Weights, CopyError> {
-        let picked = self.parameters.iter().filter_map(|p| Some((p, pick(p)?)));
+        let picked = self.kept.iter().filter_map(|p| Some((p, p.gradient.as_ref()?)));
         picked.map(|(p, tensor)| Ok((p.key.clone(), p.named(tensor)?))).collect()
     }
 
-    /// Moments as `KEY.moment1`, `KEY.moment2` and the step count as `steps`.
+    /// Moments and step count, as [`kd2m_nn::optimizer`] has them.
     ///
     /// # Errors
     /// A moment that cannot be copied from its device.
     pub fn optimizer_state(&self) -> Result<Weights, CopyError> {
-        let mut state = Weights::new();
-        for parameter in &self.parameters {
-            for (i, moment) in parameter.moments.iter().enumerate() {
+        let mut state = OptimizerState::new(self.steps);
+        for kept in &self.kept {
+            for (which, moment) in Moment::BOTH.into_iter().zip(&kept.moments) {
                 if let Some(moment) = moment {
-                    state.insert(format!("{}.moment{}", parameter.key, i + 1), parameter.named(moment)?);
+                    state.insert(&kept.key, which, kept.named(moment)?);
                 }
             }
         }
-        state.insert(STEPS.into(), NamedTensor::of_count(self.steps));
-        Ok(state)
+        Ok(state.into_weights())
     }
 
     /// Replaces every value.
@@ -187,10 +190,10 @@ impl ParameterSet {
     /// # Errors
     /// The first key that is missing or has another shape.
     pub fn load_values(&mut self, weights: &Weights) -> Result<(), String> {
-        for i in 0..self.parameters.len() {
-            let tensor = fitting(weights, &self.parameters[i].key, &self.parameters[i].shape)?;
+        for i in 0..self.kept.len() {
+            let tensor = fitting(weights, &self.kept[i].key, &self.kept[i].shape)?;
             let value = self.upload(tensor.values.clone());
-            self.parameters[i].value = leaf(&value);
+            self.put(i, &value);
         }
         Ok(())
     }
@@ -200,7 +203,8 @@ impl ParameterSet {
     /// # Errors
     /// A value that cannot be copied from its device.
     pub fn value(&self, key: &str) -> Result<Option<NamedTensor>, CopyError> {
-        self.parameters.iter().find(|p| p.key == key).map(|found| found.named(&found.value)).transpose()
+        let at = self.kept.iter().position(|p| p.key == key);
+        at.map(|at| self.kept[at].named(&self.values[at].val())).transpose()
     }
 
     /// Replaces the values that are named.
@@ -209,12 +213,12 @@ impl ParameterSet {
     /// A key that the set lacks, or another shape; nothing is changed then.
     pub fn replace(&mut self, part: &Weights) -> Result<(), String> {
         let find = |key: &String| {
-            let at = self.parameters.iter().position(|p| p.key == *key);
+            let at = self.kept.iter().position(|p| p.key == *key);
             let at = at.ok_or_else(|| format!("there is no `{key}` to replace"))?;
-            Ok((at, self.upload(fitting(part, key, &self.parameters[at].shape)?.values.clone())))
+            Ok((at, self.upload(fitting(part, key, &self.kept[at].shape)?.values.clone())))
         };
         let values: Vec<_> = part.keys().map(find).collect::<Result<_, String>>()?;
-        values.into_iter().for_each(|(at, value)| self.parameters[at].value = leaf(&value));
+        values.into_iter().for_each(|(at, value)| self.put(at, &value));
         Ok(())
     }
 
@@ -222,22 +226,16 @@ impl ParameterSet {
     ///
     /// # Errors
     /// A moment of another shape, or no count of steps; nothing is changed then.
-    pub fn load_optimizer(&mut self, state: &Weights) -> Result<(), String> {
-        let steps = state.get(STEPS).ok_or_else(|| {
-            format!("`{STEPS}` is missing: this is no state of this engine's optimizer, or it lost its count of steps")
-        })?;
-        let steps = steps.count().ok_or_else(|| format!("`{STEPS}` is {:?}, which counts nothing", steps.values))?;
-        let read = |parameter: &Parameter, number: usize| -> Result<Option<Tensor<1>>, String> {
-            let key = format!("{}.moment{number}", parameter.key);
-            match state.contains_key(&key) {
-                true => Ok(Some(self.upload(fitting(state, &key, &parameter.shape)?.values.clone()))),
-                false => Ok(None),
-            }
+    pub fn load_optimizer(&mut self, state: &Weights) -> Result<(), OptimizerError> {
+        let state = OptimizerState::read(state)?;
+        let read = |kept: &Kept, which| {
+            let moment = state.moment(&kept.key, which, &kept.shape)?;
+            Ok(moment.map(|tensor| self.upload(tensor.values.clone())))
         };
-        let moments = self.parameters.iter().map(|p| Ok([read(p, 1)?, read(p, 2)?]));
-        let moments = moments.collect::<Result<Vec<_>, String>>()?;
-        self.parameters.iter_mut().zip(moments).for_each(|(p, moments)| p.moments = moments);
-        self.steps = steps;
+        let moments = self.kept.iter().map(|kept| Ok([read(kept, Moment::First)?, read(kept, Moment::Second)?]));
+        let moments = moments.collect::<Result<Vec<_>, OptimizerError>>()?;
+        self.kept.iter_mut().zip(moments).for_each(|(kept, moments)| kept.moments = moments);
+        self.steps = state.steps();
         Ok(())
     }
 }
@@ -265,37 +263,39 @@ mod tests {
     }
 
     #[test]
-    fn steps_are_counted_beyond_what_an_f32_can() {
-        // 2²⁴ + 1 is the first whole number that an f32 lacks.
-        for steps in [0, 1, (1 << 24) + 1, (1 << 40) + 12_345] {
-            let mut written = set();
-            written.steps = steps;
-            let mut read = set();
-            read.load_optimizer(&written.optimizer_state().unwrap()).unwrap();
-            assert_eq!(read.steps, steps);
-        }
-    }
-
-    #[test]
-    fn a_count_as_older_checkpoints_have_it_is_read() {
-        let old = Weights::from([(STEPS.to_owned(), NamedTensor { shape: vec![1], values: vec![1234.0] })]);
-        let mut read = set();
-        read.load_optimizer(&old).unwrap();
-        assert_eq!(read.steps, 1234);
-    }
-
-    #[test]
     fn a_state_without_a_count_is_refused_and_changes_nothing() {
         let mut kept = set();
         kept.steps = 7;
         let moment = NamedTensor { shape: vec![2], values: vec![0.5; 2] };
         let mut state = Weights::from([("w.moment1".to_owned(), moment)]);
-        assert!(kept.load_optimizer(&state).unwrap_err().starts_with("`steps` is missing"));
-        for wrong in [vec![], vec![0.5], vec![-1.0], vec![f32::NAN], vec![1.0, 2.0, 3.0]] {
-            state.insert(STEPS.to_owned(), NamedTensor { shape: vec![wrong.len()], values: wrong });
-            let error = kept.load_optimizer(&state).unwrap_err();
-            assert!(error.contains("counts nothing"), "{error}");
+        assert_eq!(kept.load_optimizer(&state), Err(OptimizerError::NoSteps));
+        state.insert("steps".to_owned(), NamedTensor { shape: vec![1], values: vec![0.5] });
+        assert_eq!(kept.load_optimizer(&state), Err(OptimizerError::NoCount { values: vec![0.5] }));
+        assert!(kept.steps == 7 && kept.kept[0].moments[0].is_none());
+        state.insert("steps".to_owned(), NamedTensor::of_count(9));
+        kept.load_optimizer(&state).unwrap();
+        assert!(kept.steps == 9 && kept.kept[0].moments[0].is_some());
+        assert_eq!(kept.optimizer_state().unwrap(), state);
+    }
+
+    /// Burn's plain SGD on a clone of the set is this set's own step.
+    #[test]
+    fn an_optimizer_of_burn_steps_it_as_a_module() {
+        use burn::optim::{GradientsParams, SgdConfig};
+        let mut own = set();
+        let mut module = own.clone();
+        assert_eq!(module.num_params(), 2);
+        let loss = |set: &ParameterSet| (set.get::<1>(0, true).square() * 0.5).sum().backward();
+        let mut optimizer = SgdConfig::new().init();
+        for _ in 0..3 {
+            own.collect(&mut loss(&own));
+            own.step(&Update::sgd(0.1, 0.0));
+            let gradients = GradientsParams::from_grads(loss(&module), &module);
+            module = optimizer.step(0.1, module, gradients);
         }
-        assert!(kept.steps == 7 && kept.parameters[0].moments[0].is_none());
+        let (own, theirs) = (own.values().unwrap(), module.values().unwrap());
+        assert_eq!(own["w"], theirs["w"]);
+        let expected: Vec<f32> = [1.0f32, 2.0].iter().map(|x| x * 0.9 * 0.9 * 0.9).collect();
+        assert!(own["w"].values.iter().zip(&expected).all(|(x, y)| (x - y).abs() < 1e-6), "{own:?}");
     }
 }

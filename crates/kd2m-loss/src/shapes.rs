@@ -11,12 +11,21 @@ pub struct Needs {
     pub teacher_maps: Vec<String>,
     /// Ground-truth classes.
     pub labels: bool,
+    /// The teacher's logits.
+    pub logits: bool,
+    /// It does without pairs: sample i of the student and sample i of the teacher may be different images.
+    pub unpaired: bool,
 }
 
 impl Needs {
-    /// Ground-truth classes and no maps.
-    pub fn labels() -> Self {
-        Self { labels: true, ..Self::default() }
+    /// The logits of both networks and no maps.
+    pub fn logits() -> Self {
+        Self { logits: true, ..Self::default() }
+    }
+
+    /// These and ground-truth classes.
+    pub fn logits_and_labels() -> Self {
+        Self { labels: true, ..Self::logits() }
     }
 }
 

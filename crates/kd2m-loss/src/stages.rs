@@ -167,6 +167,8 @@ fn needs(pairs: &[Pair]) -> Needs {
         student_maps: pairs.iter().map(|p| p.student.clone()).collect(),
         teacher_maps: pairs.iter().map(|p| p.teacher.clone()).collect(),
         labels: false,
+        logits: false,
+        unpaired: false,
     }
 }
 

@@ -96,16 +96,8 @@ impl Golden {
     }
 
     fn batch<'a>(&'a self, student: &'a Outputs, teacher: &'a Outputs, mode: Mode) -> Batch<'a> {
-        Batch {
-            student,
-            teacher,
-            labels: &self.labels,
-            indices: &self.indices,
-            step: self.step,
-            epoch: 0,
-            seed: self.seed,
-            mode,
-        }
+        let whole = Batch::new(student, teacher).labels(&self.labels).indices(&self.indices);
+        Batch { step: self.step, seed: self.seed, mode, ..whole }
     }
 
     fn prepared(&self, criterion: &str, options: &BTreeMap<String, Value>) -> Box<dyn Criterion> {

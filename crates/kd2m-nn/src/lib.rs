@@ -9,6 +9,7 @@ pub mod graph;
 pub mod init;
 pub mod layer;
 pub mod onnx;
+pub mod optimizer;
 mod parameter;
 mod shape;
 pub mod step;

@@ -50,7 +50,7 @@ pub unsafe extern "C" fn kd2m_w2_f32(
     let evaluate = || {
         let options = Options::new("w2").set("memory", memory_gib);
         let (a, b) = (Cloud::new(Side::A, x, n, d)?, Cloud::new(Side::B, y, n, d)?);
-        let request = Request { gradient: !gradient.is_null(), plan: true, start: None };
+        let request = Request { gradient: !gradient.is_null(), plan: true, ..Request::VALUE };
         registry::build(&options)?.evaluate(&a, &b, request)
     };
     let Ok(found) = evaluate() else { return f64::NAN };

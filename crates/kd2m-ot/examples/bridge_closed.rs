@@ -45,7 +45,7 @@ pub unsafe extern "C" fn kd2m_evaluate_f32(
     // SAFETY: the caller's promise above.
     let (divergence, a, b) =
         unsafe { (&**divergence, std::slice::from_raw_parts(a, n * d), std::slice::from_raw_parts(b, m * d)) };
-    let request = Request { gradient: !gradient.is_null(), plan: false, start: None };
+    let request = Request { gradient: !gradient.is_null(), ..Request::VALUE };
     let evaluate = || -> Result<_, OtError> {
         let (a, b) = (Cloud::new(Side::A, a, n, d)?, Cloud::new(Side::B, b, m, d)?);
         Divergence::<f32>::evaluate(divergence, &a, &b, request)

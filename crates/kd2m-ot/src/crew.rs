@@ -6,6 +6,8 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering::*},
 };
 
+use crate::stop::{Interrupted, Stop};
+
 /// One phase: parts `0..parts`, each claimed once.
 #[derive(Clone, Copy)]
 struct Job<'a> {
@@ -27,7 +29,6 @@ impl Job<'_> {
 }
 
 /// The threads of one problem: the caller's own and helpers from rayon's pool.
-#[derive(Default)]
 pub(crate) struct Crew {
     /// The phase in progress; helpers copy it under the lock.
     job: Mutex<Option<Job<'static>>>,
@@ -37,21 +38,35 @@ pub(crate) struct Crew {
     inside: AtomicUsize,
     over: AtomicBool,
     helpers: usize,
+    /// What ends the problem early.
+    stop: Stop,
 }
 
 impl Crew {
     /// A crew of the calling thread alone.
+    #[cfg(test)]
     pub fn alone() -> Self {
-        Self::default()
+        Self::new(0, &Stop::NEVER)
+    }
+
+    fn new(helpers: usize, stop: &Stop) -> Self {
+        Self {
+            job: Mutex::default(),
+            called: AtomicBool::default(),
+            inside: AtomicUsize::default(),
+            over: AtomicBool::default(),
+            helpers,
+            stop: stop.clone(),
+        }
     }
 
     /// Runs `work` with as many helpers as the pool has other threads; alone where `parallel` is false.
-    pub fn with<R>(parallel: bool, work: impl FnOnce(&Crew) -> R) -> R {
+    pub fn with<R>(parallel: bool, stop: &Stop, work: impl FnOnce(&Crew) -> R) -> R {
         let helpers = rayon::current_num_threads() - 1;
         if !parallel || helpers == 0 {
-            return work(&Crew::alone());
+            return work(&Crew::new(0, stop));
         }
-        let crew = Crew { helpers, ..Crew::default() };
+        let crew = Crew::new(helpers, stop);
         rayon::in_place_scope(|scope| {
             for _ in 0..helpers {
                 scope.spawn(|_| crew.help());
@@ -86,6 +101,29 @@ impl Crew {
     pub fn share_chunks<T: Send>(&self, items: &mut [T], length: usize, work: impl Fn(usize, &mut [T]) + Sync) {
         let pieces: Vec<Mutex<&mut [T]>> = items.chunks_mut(length.max(1)).map(Mutex::new).collect();
         self.share(pieces.len(), |k| work(k, &mut pieces[k].lock().unwrap_or_else(PoisonError::into_inner)));
+    }
+
+    /// The same until the problem is told to stop: then pieces that are not begun are left out.
+    ///
+    /// # Errors
+    /// [`Interrupted`] if it was told to: pieces may be missing, or half done where `work` looks at the flag itself.
+    pub fn share_chunks_until<T: Send>(
+        &self,
+        items: &mut [T],
+        length: usize,
+        work: impl Fn(usize, &mut [T]) + Sync,
+    ) -> Result<(), Interrupted> {
+        self.share_chunks(items, length, |k, piece| {
+            if !self.stop.is_set() {
+                work(k, piece);
+            }
+        });
+        self.stop.check()
+    }
+
+    /// What ends the problem early.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
     }
 
     /// Two pieces of work at once.
@@ -173,7 +211,7 @@ mod tests {
     #[test]
     fn every_part_runs_once_in_every_phase() {
         for parallel in [false, true] {
-            let total = Crew::with(parallel, |crew| {
+            let total = Crew::with(parallel, &Stop::NEVER, |crew| {
                 let mut total = 0;
                 for parts in (0..200).chain([10_000]) {
                     let mut seen = vec![0u8; parts];
@@ -200,7 +238,7 @@ mod tests {
         let sums: Vec<usize> = (0..32usize)
             .into_par_iter()
             .map(|k| {
-                Crew::with(true, |crew| {
+                Crew::with(true, &Stop::NEVER, |crew| {
                     let sum = AtomicUsize::new(0);
                     crew.share(k, |part| {
                         sum.fetch_add(part, Relaxed);

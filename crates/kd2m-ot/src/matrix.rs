@@ -4,7 +4,10 @@
 use faer::{Accum, MatMut, MatRef, Par};
 use pulp::Arch;
 
-use crate::real::Real;
+use crate::{
+    real::Real,
+    stop::{Interrupted, Stop},
+};
 
 /// Below this many multiply–adds, waking a second core costs more than it saves (measured: even at 128 × 128 × 512).
 const PARALLEL_FROM: usize = 1 << 23;
@@ -31,6 +34,29 @@ pub(crate) fn product<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>) -> Vec<T> {
     let par = parallelism(rows * columns * a.ncols());
     T::multiply(view_mut(&mut c, rows, columns), Accum::Replace, a, b, par);
     c
+}
+
+/// Multiply–adds between two looks at the flag that ends a solve: some 50 ms of one core.
+const STRETCH: usize = 1 << 31;
+
+/// The same until it is told to stop, some rows after others where the product is a long one.
+///
+/// # Errors
+/// Told to stop.
+pub(crate) fn product_until<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, stop: &Stop) -> Result<Vec<T>, Interrupted> {
+    let (rows, columns) = (a.nrows(), b.ncols());
+    let rows_at_once = STRETCH / (columns * a.ncols()).max(1);
+    stop.check()?;
+    if rows <= rows_at_once {
+        return Ok(product(a, b));
+    }
+    let mut c = Vec::with_capacity(rows * columns);
+    let step = rows_at_once.clamp(1, rows);
+    for from in (0..rows).step_by(step) {
+        stop.check()?;
+        c.extend(product(a.subrows(from, step.min(rows - from)), b));
+    }
+    Ok(c)
 }
 
 /// Σ x_k y_k in `f64`.

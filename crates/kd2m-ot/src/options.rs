@@ -14,11 +14,6 @@ pub struct OptionSpec {
     pub help: &'static str,
 }
 
-/// Whether a number can stand for a scale: its square, and what is divided by it, are numbers.
-pub(crate) fn is_scale(x: &f64) -> bool {
-    (1e-100..=1e100).contains(x)
-}
-
 /// Unchecked options; a divergence's `build` reads each through a typed getter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Options {
@@ -88,46 +83,6 @@ impl Options {
             None => Ok(default),
             Some(text) => text.parse().ok().filter(valid).ok_or_else(|| self.bad(name, text, expected)),
         }
-    }
-
-    /// A number in the units of features or costs, above zero and such that its square is a number too; or `None` when not given or
-    /// `auto`.
-    ///
-    /// # Errors
-    /// [`OtError::BadOption`].
-    pub fn positive(&self, name: &str) -> Result<Option<f64>, OtError> {
-        match self.text(name) {
-            None | Some("auto") => Ok(None),
-            Some(_) => self.parsed(name, 0.0, "a number from 1e-100 to 1e100, or auto", is_scale).map(Some),
-        }
-    }
-
-    /// A share at which an iteration ends, or `default` when not given or `auto`.
-    ///
-    /// # Errors
-    /// [`OtError::BadOption`].
-    pub fn tolerance(&self, default: f64) -> Result<f64, OtError> {
-        let valid = |x: &f64| (1e-16..=1.0).contains(x);
-        match self.text("tolerance") {
-            Some("auto") => Ok(default),
-            _ => self.parsed("tolerance", default, "a number from 1e-16 to 1", valid),
-        }
-    }
-
-    /// A count above zero.
-    ///
-    /// # Errors
-    /// [`OtError::BadOption`].
-    pub fn count(&self, name: &str, default: usize) -> Result<usize, OtError> {
-        self.parsed(name, default, "a whole number above 0", |x| *x > 0)
-    }
-
-    /// A count above zero of what is held in memory, row by row.
-    ///
-    /// # Errors
-    /// [`OtError::BadOption`].
-    pub fn count_of_rows(&self, name: &str, default: usize) -> Result<usize, OtError> {
-        self.parsed(name, default, "a whole number from 1 to 1000000", |x| (1..=1_000_000).contains(x))
     }
 
     /// One of a few words; the first is the default.

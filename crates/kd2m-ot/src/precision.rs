@@ -8,6 +8,7 @@ use crate::{
     divergence::Request,
     error::OtError,
     matrix::norm_squared,
+    parameters::Named,
     real::Real,
     solution::{Gradient, Solution},
 };
@@ -40,12 +41,9 @@ pub(crate) struct Estimate<T> {
 }
 
 /// A divergence that says how large its error can be.
-pub(crate) trait Estimated<T: Real> {
+pub(crate) trait Estimated<T: Real>: Named {
     /// Whether everything is computed in `f64` already, so that doing it again would change nothing.
     const WIDE: bool = false;
-
-    /// What errors call it.
-    fn name(&self) -> &str;
 
     /// Whether equal clouds are 0 apart, with gradient 0 (unbiased estimators are not).
     fn vanishes_on_equals(&self) -> bool {
@@ -97,7 +95,7 @@ impl<T: Real> Estimate<T> {
 /// What [`Estimated::estimate`] says, in the precision that it takes, with what is left of the error among the diagnostics.
 ///
 /// # Errors
-/// Those of the divergence, and a value or gradient that is not finite in `f64` either.
+/// A parameter out of its range, those of the divergence, and a value or gradient that is not finite in `f64` either.
 pub(crate) fn evaluate<T: Real, D>(
     divergence: &D,
     a: &Cloud<T>,
@@ -107,6 +105,7 @@ pub(crate) fn evaluate<T: Real, D>(
 where
     D: Estimated<T> + Estimated<f64>,
 {
+    divergence.check(D::NAME)?;
     let mut found = Estimated::<T>::estimate(divergence, a, b, request)?;
     found.is_moderate = [a, b].iter().all(|cloud| MODERATE.contains(&cloud.sum_of_squares()));
     if Estimated::<T>::vanishes_on_equals(divergence) && a.is_same_as(b) {
@@ -120,7 +119,7 @@ where
         let (x, y) = (a.widened(), b.widened());
         found = narrowed(Estimated::<f64>::estimate(divergence, &a.with_features(&x), &b.with_features(&y), request)?);
     }
-    reported(Estimated::<T>::name(divergence), found)
+    reported(D::NAME, found)
 }
 
 /// Whether an answer in single precision is so far off that `f64` will have to give it, whatever else is added to it.
@@ -203,7 +202,7 @@ fn narrowed<T: Real>(found: Estimate<f64>) -> Estimate<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Side;
+    use crate::{error::Side, options::Options, parameters::Parameters};
 
     /// Answers with a given value and a given error in units of ε.
     struct Given {
@@ -211,10 +210,21 @@ mod tests {
         units: f64,
     }
 
-    impl<T: Real> Estimated<T> for Given {
-        fn name(&self) -> &str {
-            "given"
+    impl Parameters for Given {
+        fn read(_: &Options) -> Result<Self, OtError> {
+            Ok(Self { value: 0.0, units: 0.0 })
         }
+
+        fn check(&self, _: &str) -> Result<(), OtError> {
+            Ok(())
+        }
+    }
+
+    impl Named for Given {
+        const NAME: &'static str = "given";
+    }
+
+    impl<T: Real> Estimated<T> for Given {
         fn estimate(&self, _: &Cloud<T>, _: &Cloud<T>, _: Request) -> Result<Estimate<T>, OtError> {
             let mut solution = Solution::closed(self.value);
             solution.diagnostics.push(("epsilon", T::epsilon().wide()));

@@ -12,58 +12,105 @@ use rayon::prelude::*;
 
 use crate::{
     decomposition::qr,
-    error::OtError,
-    matrix::{norm_squared, product, view},
-    options::{OptionSpec, Options},
+    matrix::{norm_squared, product_until, view},
     pairwise::points::Points,
     precision::of_square,
     real::Real,
     solver::one_dimension::Coupling,
+    stop::{Interrupted, Stop},
 };
 
-/// How many directions, and from which seed; the last drawn set is kept, since training asks for the same again and again.
-#[derive(Debug)]
-pub(crate) struct Directions {
-    count: usize,
-    seed: u64,
-    drawn: Mutex<Option<(usize, Arc<Vec<f64>>)>>,
-}
+/// Random numbers and what they were drawn for: the last are kept, since training asks for the same again and again. No part of what
+/// a divergence is: clones draw anew, and all are equal.
+#[derive(Default)]
+pub(crate) struct Drawn(Mutex<Option<(Asked, Arc<Vec<f64>>)>>);
 
-/// The options that choose them.
-pub(crate) const DIRECTIONS: &[OptionSpec] = &[
-    OptionSpec {
-        name: "directions",
-        default: "128",
-        help: "number of directions, drawn as orthonormal blocks; with a multiple of d the value is at most w2/d",
-    },
-    OptionSpec { name: "seed", default: "0", help: "seed of the directions" },
-];
+/// (count, width, seed).
+type Asked = (usize, usize, u64);
 
-impl Directions {
-    pub fn read(options: &Options) -> Result<Self, OtError> {
-        let seed = options.parsed("seed", 0, "a whole number", |_| true)?;
-        Ok(Self { count: options.count_of_rows("directions", 128)?, seed, drawn: Mutex::new(None) })
-    }
-
-    /// Unit vectors, row-major `[count, d]`, orthonormal within each block of d.
-    pub fn of_width(&self, d: usize) -> Arc<Vec<f64>> {
+impl Drawn {
+    /// What `draw` makes of count, width and seed.
+    ///
+    /// # Errors
+    /// Told to stop.
+    pub fn get(
+        &self,
+        asked: Asked,
+        stop: &Stop,
+        draw: impl FnOnce(Asked, &Stop) -> Result<Vec<f64>, Interrupted>,
+    ) -> Result<Arc<Vec<f64>>, Interrupted> {
         // A poisoned lock only means that another thread panicked while drawing: draw again.
-        let mut drawn = self.drawn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut drawn = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match &*drawn {
-            Some((width, directions)) if *width == d => directions.clone(),
+            Some((of, numbers)) if *of == asked => Ok(numbers.clone()),
             _ => {
-                let directions = Arc::new(draw(self.count, d, self.seed));
-                *drawn = Some((d, directions.clone()));
-                directions
+                let numbers = Arc::new(draw(asked, stop)?);
+                *drawn = Some((asked, numbers.clone()));
+                Ok(numbers)
             }
         }
     }
 }
 
-fn draw(count: usize, d: usize, seed: u64) -> Vec<f64> {
+impl Clone for Drawn {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl PartialEq for Drawn {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl std::fmt::Debug for Drawn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Drawn")
+    }
+}
+
+/// Declares a divergence along random directions.
+macro_rules! sliced {
+    ($(#[$meta:meta])* pub struct $name:ident for $entry:ident) => {
+        $crate::parameters::parameters! {
+            $(#[$meta])*
+            pub struct $name for $entry {
+                /// number of directions, drawn as orthonormal blocks; with a multiple of d the value is at most w2/d
+                directions: usize = 128 in $crate::parameters::domain::ROWS,
+                /// seed of the directions
+                seed: u64 = 0 in $crate::parameters::domain::SEED,
+            }
+            keeping { drawn: $crate::projection::Drawn }
+        }
+
+        impl $name {
+            /// Unit vectors, row-major `[count, d]`, orthonormal within each block of d.
+            ///
+            /// # Errors
+            /// Told to stop.
+            fn of_width(
+                &self,
+                d: usize,
+                stop: &$crate::stop::Stop,
+            ) -> Result<std::sync::Arc<Vec<f64>>, $crate::stop::Interrupted> {
+                self.drawn.get((self.directions, d, self.seed), stop, $crate::projection::draw)
+            }
+        }
+    };
+}
+
+pub(crate) use sliced;
+
+/// Unit vectors, as [`Drawn`] keeps them.
+///
+/// # Errors
+/// Told to stop.
+pub(crate) fn draw((count, d, seed): Asked, stop: &Stop) -> Result<Vec<f64>, Interrupted> {
     let mut rng = Pcg64Mcg::seed_from_u64(seed);
     let mut directions = Vec::with_capacity(count * d);
     while directions.len() < count * d {
+        stop.check()?;
         let block = d.min(count - directions.len() / d);
         let normal: Vec<f64> = (0..d * block).map(|_| StandardNormal.sample(&mut rng)).collect();
         // The sign of a direction does not matter to a squared distance, so Q need not be made unique.
@@ -71,7 +118,7 @@ fn draw(count: usize, d: usize, seed: u64) -> Vec<f64> {
             directions.extend((0..block).flat_map(|l| q.col(l).iter().copied().collect::<Vec<f64>>()));
         }
     }
-    directions
+    Ok(directions)
 }
 
 /// What transport along each direction says.
@@ -89,19 +136,31 @@ pub(crate) struct Lines<T> {
 const PARALLEL_FROM: usize = 1 << 12;
 
 /// Solves the transport problem along each of the directions `[count, d]`.
-pub(crate) fn along<T: Real>(a: &Points<T>, b: &Points<T>, directions: &[T], gradient: bool) -> Lines<T> {
+///
+/// # Errors
+/// Told to stop.
+pub(crate) fn along<T: Real>(
+    a: &Points<T>,
+    b: &Points<T>,
+    directions: &[T],
+    gradient: bool,
+    stop: &Stop,
+) -> Result<Lines<T>, Interrupted> {
     let (n, m, d) = (a.len(), b.len(), a.width());
     let count = directions.len() / d;
     let project = |points: &Points<T>| {
         let rows = view(points.rows(&(0..points.len())), points.len(), d);
-        product(view(directions, count, d), rows.transpose())
+        product_until(view(directions, count, d), rows.transpose(), stop)
     };
-    let (projected_a, projected_b) = (project(a), project(b));
+    let (projected_a, projected_b) = (project(a)?, project(b)?);
     let coupling = Coupling::new(a.explicit_weights(), n, b.explicit_weights(), m);
     let mut slopes = vec![T::zero(); if gradient { count * n } else { 0 }];
     let mut values = vec![0.0; count];
     let mut unresolved = vec![0.0; count];
     let line = |x: &[T], y: &[T], found: Found<T>, (order_x, order_y): &mut (Vec<u32>, Vec<u32>)| {
+        if stop.is_set() {
+            return;
+        }
         let Found { value, unresolved, slopes } = found;
         T::sorted_order(x, order_x);
         T::sorted_order(y, order_y);
@@ -137,7 +196,8 @@ pub(crate) fn along<T: Real>(a: &Points<T>, b: &Points<T>, directions: &[T], gra
             line(x, y, found, scratch);
         });
     }
-    Lines { values, slopes, unresolved }
+    stop.check()?;
+    Ok(Lines { values, slopes, unresolved })
 }
 
 /// What one direction adds to [`Lines`].
@@ -181,7 +241,7 @@ mod tests {
     #[test]
     fn directions_are_orthonormal_in_blocks() {
         for (count, d) in [(3, 8), (8, 8), (20, 8), (5, 1)] {
-            let directions = draw(count, d, 0);
+            let directions = draw((count, d, 0), &Stop::NEVER).unwrap();
             for (block, rows) in directions.chunks(d * d).enumerate() {
                 for (i, x) in rows.chunks(d).enumerate() {
                     for (j, y) in rows.chunks(d).enumerate() {
@@ -190,6 +250,6 @@ mod tests {
                 }
             }
         }
-        assert_ne!(draw(3, 8, 0), draw(3, 8, 1));
+        assert_ne!(draw((3, 8, 0), &Stop::NEVER), draw((3, 8, 1), &Stop::NEVER));
     }
 }

@@ -112,16 +112,7 @@ impl Run {
         let student = self.student.forward(images, Mode::Train)?;
         let forward = start.elapsed();
         let student = student.leaves();
-        let batch = Batch {
-            student: &student,
-            teacher: &against,
-            labels: &data.labels,
-            indices: &data.indices,
-            step: self.step,
-            epoch: 0,
-            seed: 0,
-            mode: Mode::Train,
-        };
+        let batch = Batch::new(&student, &against).labels(&data.labels).indices(&data.indices).step(self.step);
         let value = self.objective.evaluate(&batch, 0.0)?;
         let mut gradients = value.total.backward();
         let outputs = OutputGradients {

@@ -65,6 +65,19 @@ pub enum Error {
     Thread { source: std::io::Error },
     #[error("{0}")]
     RunFolder(String),
+    /// A file of `teacher.outputs` that does not go with the data.
+    #[error("teacher.outputs: {} {why}", path.display())]
+    Outputs { path: PathBuf, why: String },
+    /// `head = "teacher"` where the teacher has none to give.
+    #[error(
+        "head = \"teacher\": the teacher has no linear classifier to share; store head.weight and head.bias beside its outputs, or let students keep their own"
+    )]
+    NoTeacherHead,
+    /// Something that has to run the teacher, where there are only its outputs.
+    #[error(
+        "the teacher of this run is a file of outputs (teacher.outputs), which cannot be run on other images: give its weights instead"
+    )]
+    NoTeacherNetwork,
     /// A warning where `--strict` was asked for.
     #[error("{0} (an error because of --strict)")]
     Strict(String),
@@ -108,6 +121,8 @@ impl Error {
         match self {
             Error::NotFinite { .. } | Error::Strict(_) | Error::Copy(_) => 1,
             Error::Criterion(CriterionError::Copy(_)) | Error::Engine(EngineError::Copy(_)) => 1,
+            // As a shell counts a program that Ctrl-C ended.
+            Error::Distance(kd2m_ot::OtError::Interrupted(_)) => 130,
             _ => 2,
         }
     }
@@ -136,5 +151,6 @@ mod tests {
         let stdout = Error::Stdout { source: std::io::ErrorKind::StorageFull.into() };
         assert_eq!((Error::from(device).exit_code(), stdout.exit_code()), (2, 2));
         assert_eq!(Error::Strict("a note".to_owned()).exit_code(), 1);
+        assert_eq!(Error::from(kd2m_ot::OtError::from(kd2m_ot::stop::Interrupted)).exit_code(), 130);
     }
 }

@@ -94,9 +94,11 @@ impl Objective {
 
     /// What all criteria read.
     pub fn needs(&self) -> Needs {
-        let mut all = Needs { labels: self.ce_weight > 0.0, ..Needs::default() };
+        let mut all = Needs { labels: self.ce_weight > 0.0, unpaired: true, ..Needs::default() };
         for needs in self.terms.iter().map(|t| t.criterion.needs()) {
             all.labels |= needs.labels;
+            all.logits |= needs.logits;
+            all.unpaired &= needs.unpaired;
             for (to, from) in [(&mut all.student_maps, needs.student_maps), (&mut all.teacher_maps, needs.teacher_maps)]
             {
                 from.into_iter().for_each(|stage| {
@@ -114,12 +116,21 @@ impl Objective {
     /// # Errors
     /// A criterion that is not defined on the batch.
     pub fn evaluate(&mut self, batch: &Batch, epoch: f64) -> Result<Evaluated, CriterionError> {
-        let entropy = match batch.labels {
+        self.evaluate_mixed(batch, batch, epoch)
+    }
+
+    /// The same of a batch of which only some samples are `labelled`: cross entropy and criteria that read classes see these, the
+    /// others see `all`.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    pub fn evaluate_mixed(&mut self, all: &Batch, labelled: &Batch, epoch: f64) -> Result<Evaluated, CriterionError> {
+        let entropy = match labelled.labels {
             [] => None,
-            labels => Some(cross_entropy(&batch.student.logits, labels, self.label_smoothing)),
+            labels => Some(cross_entropy(&labelled.student.logits, labels, self.label_smoothing)),
         };
         let ce = entropy.as_ref().map_or(Ok(f64::NAN), scalar)?;
-        let zero = || Tensor::<1>::from_data(TensorData::new(vec![0f32], [1]), &batch.student.logits.device());
+        let zero = || Tensor::<1>::from_data(TensorData::new(vec![0f32], [1]), &all.student.logits.device());
         let mut total = match entropy {
             Some(entropy) if self.ce_weight > 0.0 => entropy * self.ce_weight,
             _ => zero(),
@@ -128,6 +139,7 @@ impl Objective {
         let mut terms = Vec::with_capacity(self.terms.len());
         for term in &mut self.terms {
             let started = Instant::now();
+            let batch = if term.criterion.needs().labels { labelled } else { all };
             let found = term.criterion.evaluate(batch)?;
             let raw = scalar(&found.loss)?;
             let seconds = started.elapsed().as_secs_f64();

@@ -100,7 +100,7 @@ fn config(pictures: &Path, teacher: &str, more: &[&str]) -> Result<Config, kd2m:
 fn logits(config: &Config, device: &str) -> (Vec<f32>, Normalisation) {
     let setup = Setup::new(config, DeviceChoice::parse(device).unwrap(), 1).unwrap();
     let weights = setup.given_teacher(config).unwrap().unwrap().weights;
-    let mut engine = setup.engine(&setup.teacher, &weights, &[], false).unwrap();
+    let mut engine = setup.engine(setup.teacher.graph().unwrap(), &weights, &[], false).unwrap();
     let all: Vec<u32> = (0..setup.dataset.test.len() as u32).collect();
     let mut pixels = Vec::new();
     fill(&setup.dataset, &setup.dataset.test, &all, &Augment::None, 0, 0, &mut pixels);
@@ -158,7 +158,7 @@ fn logits_are_pytorch_s_wherever_the_normalisation_is_said() {
     fs::write(beside.join("config.json"), format!("{{\"pretrained_cfg\": {{{numbers}}}}}")).unwrap();
     let own = folder.path().join("own.safetensors");
     let source = weights::Source::parse(Path::new(&checkpoint));
-    let loaded = weights::load(&source, &plain.teacher, Owner::Teacher).unwrap();
+    let loaded = weights::load(&source, plain.teacher.graph().unwrap(), Owner::Teacher).unwrap();
     assert_eq!(loaded.choice.unwrap().key, "state_dict", "plain before its average");
     weights::write(&own, &loaded.weights, Some(&format!("{{{numbers}}}"))).unwrap();
 

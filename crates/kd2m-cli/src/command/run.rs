@@ -36,7 +36,7 @@ pub fn distill(arguments: &RunArguments) -> Result<ExitCode, Error> {
         output::show(&config.to_toml()?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let students = train::distill::arms(&config, arguments.no_baseline).len() * config.train.seeds.len();
+    let students = train::arms(&config, arguments.no_baseline).len() * config.train.seeds.len();
     let mut progress = Progress::new(arguments.quiet, &[(students, config.train.epochs)]);
     show(arguments, &train::distill(&config, &options(arguments)?, &mut progress)?)
 }

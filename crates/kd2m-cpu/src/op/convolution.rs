@@ -15,6 +15,7 @@ use crate::{
     parameters::Parameters,
     plan::{Compiler, ParameterId, Pending, Place},
     program::clock,
+    update::as_sgd,
 };
 
 /// A convolution or a linear layer; in evaluation with the batch norm after it folded in.
@@ -181,7 +182,7 @@ impl Op for Convolve {
         let tensor = &mut parameters.list[self.weight];
         let add = std::mem::replace(&mut tensor.has_gradient, true);
         let fused = match sink {
-            Sink::Step(update) => update.as_sgd(),
+            Sink::Step(update) => as_sgd(update),
             Sink::Accumulate => None,
         };
         let (weight, moment) = (&mut tensor.value[..], &mut tensor.first[..]);

@@ -25,7 +25,7 @@ mod tokens;
 
 use std::{any::Any, collections::BTreeMap};
 
-use kd2m_nn::Layer;
+use kd2m_nn::{Layer, step::Update};
 
 pub use convolution::{Convolve, weight_pack};
 
@@ -36,7 +36,6 @@ use crate::{
     isa::Isa,
     parameters::Parameters,
     plan::{Compiler, ParameterId, Place},
-    update::Update,
 };
 
 /// The place of a node: pending, so that its only reader may take it in, or a stored value.

@@ -21,6 +21,20 @@ pub(super) fn with_array<R>(
     }
 }
 
+/// The names of the arrays that a file holds; none of a `.npy`, whose one array has no name.
+///
+/// # Errors
+/// A file that cannot be read or is of no format that is read here.
+pub fn array_names(location: &Location) -> Result<Vec<String>, DataError> {
+    let place = location.to_string();
+    match format_of(location)? {
+        Format::Npy => Ok(Vec::new()),
+        Format::Npz => npz::names(location, &place),
+        Format::Safetensors => safetensors::names(location, &place),
+        Format::Other => Err(DataError::format(&place, no_format(location))),
+    }
+}
+
 /// What a file's first bytes say it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {

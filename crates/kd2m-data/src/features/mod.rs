@@ -15,6 +15,7 @@ mod write;
 
 pub use column::{read_labels, read_weights};
 pub use element::Number;
+pub use format::array_names;
 pub use location::Location;
 pub use matrix::{Features, Values, read_features};
 pub use write::{write_coupling, write_matrix};

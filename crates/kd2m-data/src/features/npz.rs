@@ -46,6 +46,15 @@ pub(super) fn with_member<R>(
     npy::with_stream(place, &mut member, held, vouched, take)
 }
 
+/// The names of an archive's arrays.
+pub(super) fn names(location: &Location, place: &str) -> Result<Vec<String>, DataError> {
+    let file = File::open(&location.path).map_err(|source| DataError::Io { place: place.to_owned(), source })?;
+    let archive = ZipArchive::new(BufReader::new(file)).map_err(|error| {
+        DataError::format(place, format!("the zip archive is truncated or damaged ({error}): write it again"))
+    })?;
+    Ok(archive.file_names().filter_map(|name| name.strip_suffix(".npy")).map(str::to_owned).collect())
+}
+
 /// How a member is packed, where it is not as NumPy writes it.
 fn readable(method: CompressionMethod) -> Result<(), String> {
     match method {

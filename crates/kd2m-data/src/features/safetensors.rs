@@ -49,6 +49,16 @@ pub(super) fn with_tensor<R>(
     take(Stored { place, element, shape, column_major: false, big_endian: false, vouched: true, data: &mut data })
 }
 
+/// The names of a file's tensors, in the order of the alphabet.
+pub(super) fn names(location: &Location, place: &str) -> Result<Vec<String>, DataError> {
+    let failed = |source| DataError::Io { place: place.to_owned(), source };
+    let file = File::open(&location.path).map_err(failed)?;
+    let held = file.metadata().map_err(failed)?.len();
+    let mut names = read_header(place, &mut BufReader::new(file), held)?.0.offset_keys();
+    names.sort();
+    Ok(names)
+}
+
 /// The header, and where the numbers begin.
 fn read_header(place: &str, file: &mut impl Read, held: u64) -> Result<(Metadata, u64), DataError> {
     let mut length = [0; 8];

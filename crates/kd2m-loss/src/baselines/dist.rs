@@ -50,7 +50,7 @@ pub struct Dist {
 
 impl Criterion for Dist {
     fn needs(&self) -> Needs {
-        Needs::default()
+        Needs::logits()
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {

@@ -59,7 +59,7 @@ pub struct Dkd {
 
 impl Criterion for Dkd {
     fn needs(&self) -> Needs {
-        Needs::labels()
+        Needs::logits_and_labels()
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {

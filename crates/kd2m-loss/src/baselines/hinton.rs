@@ -45,7 +45,7 @@ pub struct Hinton {
 
 impl Criterion for Hinton {
     fn needs(&self) -> Needs {
-        Needs::default()
+        Needs::logits()
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {

@@ -1,5 +1,4 @@
-//! A convolutional pair for 8×8 digits: the demonstration that needs no download.
-//! The student's body has 3 and 6 channels; its last 1×1 convolution only widens it to the teacher's features.
+//! Convolutional networks for digits of 8×8 to 28×28: the demonstration that needs no download. The smallest student's body has 3 and 6 channels; its last 1×1 convolution only widens it to the teacher's features.
 
 use super::{
     ZooOptions,
@@ -47,6 +46,20 @@ pub(super) fn student(options: &ZooOptions) -> Result<Graph, GraphError> {
     let x = halve(&mut b, x);
     let x = block(&mut b, 2, x, 6, 3);
     let x = block(&mut b, 3, x, FEATURES, 1);
+    b.stage("layer2", x);
+    finish(b, x, options.classes)
+}
+
+/// Two 3×3 convolutions of 8 channels, a pool, two of 16, then 1×1 to the teacher's width.
+pub(super) fn middle(options: &ZooOptions) -> Result<Graph, GraphError> {
+    let (mut b, x) = options.begin("digits-cnn-middle");
+    let x = block(&mut b, 1, x, 8, 3);
+    let x = block(&mut b, 2, x, 8, 3);
+    b.stage("layer1", x);
+    let x = halve(&mut b, x);
+    let x = block(&mut b, 3, x, 16, 3);
+    let x = block(&mut b, 4, x, 16, 3);
+    let x = block(&mut b, 5, x, FEATURES, 1);
     b.stage("layer2", x);
     finish(b, x, options.classes)
 }

@@ -31,6 +31,7 @@ const fn model(
 pub const MODELS: &[ModelEntry] = &[
     model("digits-cnn-teacher", "four 3×3 convolutions for 8×8 digits, 64 features", digits::teacher),
     model("digits-cnn-student", "convolutions of 3 and 6 channels, widened to 64 features", digits::student),
+    model("digits-cnn-middle", "convolutions of 8 and 16 channels, two each, widened to 64 features", digits::middle),
     model("mlp-5", "KD²M's MNIST teacher: 512-256-128-128-128 (Montesuma 2025)", |o| {
         mlp::mlp("mlp-5", o, &[512, 256, 128, 128, 128])
     }),

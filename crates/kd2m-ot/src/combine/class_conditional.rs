@@ -8,30 +8,37 @@ use crate::{
     cloud::{Cloud, Labels},
     divergence::{AnyDivergence, Divergence, Request},
     error::{OtError, Side},
-    options::{OptionSpec, Options},
+    options::Options,
+    parameters::{Parameters as _, parameters},
     precision::{Estimate, combined, reported},
     real::Real,
     solution::{Gradient, Plan, Potentials, Solution, Status},
 };
 
-/// The wrapper's own options; all others go to the divergence inside.
-pub const OPTIONS: &[OptionSpec] = &[
-    OptionSpec {
-        name: "priors",
-        default: "false",
-        help: "true: weight each class by the mean of its mass in A and in B, renormalised over the classes used; false: plain mean over classes",
-    },
-    OptionSpec {
-        name: "sum",
-        default: "false",
-        help: "true: the plain sum over classes, as in KD²M's reference code, where the paper has the mean; not with priors",
-    },
-    OptionSpec {
-        name: "strict",
-        default: "false",
-        help: "true: a class that occurs in one cloud only is an error; false: it is left out and counted",
-    },
-];
+parameters! {
+    /// The wrapper's own parameters.
+    #[derive(Copy, Eq)]
+    pub struct Parameters {
+        /// true: weight each class by the mean of its mass in A and in B, renormalised over the classes used; false: plain mean over classes
+        priors: bool = false,
+        /// true: the plain sum over classes, as in KD²M's reference code, where the paper has the mean; not with priors
+        sum: bool = false,
+        /// true: a class that occurs in one cloud only is an error; false: it is left out and counted
+        strict: bool = false,
+    }
+    checked by priors_or_sum
+}
+
+/// A sum has no weights.
+fn priors_or_sum(parameters: &Parameters, metric: &str) -> Result<(), OtError> {
+    match (parameters.priors, parameters.sum) {
+        (true, true) => {
+            let expected = "false where priors = true: weights by priors sum to one";
+            Err(Options::new(metric).bad("sum", "true", expected))
+        }
+        _ => Ok(()),
+    }
+}
 
 /// A divergence evaluated within each class. Classes too small for it are skipped and counted; none left: value 0.
 ///
@@ -39,27 +46,28 @@ pub const OPTIONS: &[OptionSpec] = &[
 pub struct ClassConditional {
     name: String,
     inner: Box<dyn AnyDivergence>,
-    priors: bool,
-    sum: bool,
-    strict: bool,
+    parameters: Parameters,
 }
 
 impl ClassConditional {
-    /// Wraps `inner`, which error messages call by `options.metric()`; reads `priors`, `sum` and `strict`.
+    /// Wraps `inner`; error messages call it `name`.
     ///
     /// # Errors
     /// [`OtError::BadOption`].
-    pub fn new(inner: Box<dyn AnyDivergence>, options: &Options) -> Result<Self, OtError> {
-        let (priors, sum) = (options.flag("priors")?, options.flag("sum")?);
-        if priors && sum {
-            return Err(OtError::BadOption {
-                metric: options.metric().to_owned(),
-                name: "sum".to_owned(),
-                value: "true".to_owned(),
-                expected: "false where priors = true: weights by priors sum to one".to_owned(),
-            });
-        }
-        Ok(Self { name: options.metric().to_owned(), inner, priors, sum, strict: options.flag("strict")? })
+    pub fn new(name: &str, inner: impl AnyDivergence + 'static, parameters: Parameters) -> Result<Self, OtError> {
+        parameters.check(name)?;
+        Ok(Self { name: name.to_owned(), inner: Box::new(inner), parameters })
+    }
+
+    /// Compares A with B, in the precision of the clouds.
+    ///
+    /// # Errors
+    /// Missing labels, a class on one side only where that is refused, and what the divergence inside refuses.
+    pub fn evaluate<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError>
+    where
+        Self: Divergence<T>,
+    {
+        Divergence::evaluate(self, a, b, request)
     }
 }
 
@@ -139,7 +147,7 @@ impl ClassConditional {
     }
 
     fn refuse_if_strict(&self, class: u32, present: Side) -> Result<(), OtError> {
-        if self.strict {
+        if self.parameters.strict {
             return Err(OtError::ClassOnOneSide { metric: self.name.clone(), class, present });
         }
         Ok(())
@@ -149,7 +157,7 @@ impl ClassConditional {
     fn combine<T: Real>(&self, parts: &[Part<T>], a: &Cloud<T>, b: &Cloud<T>, request: Request) -> (Solution<T>, f64) {
         let d = a.width();
         let total: f64 = parts.iter().map(|p| p.mass).sum();
-        let share = |part: &Part<T>| match (self.priors, self.sum) {
+        let share = |part: &Part<T>| match (self.parameters.priors, self.parameters.sum) {
             (true, _) => part.mass / total,
             (false, true) => 1.0,
             (false, false) => 1.0 / parts.len() as f64,
@@ -287,12 +295,12 @@ mod tests {
         }
     }
 
-    fn wrapper(options: Options) -> ClassConditional {
-        ClassConditional::new(Box::new(Means), &options).expect("valid options")
+    fn wrapper(parameters: Parameters) -> ClassConditional {
+        ClassConditional::new("class-means", Means, parameters).unwrap()
     }
 
-    fn options() -> Options {
-        Options::new("class-means")
+    fn options() -> Parameters {
+        Parameters::default()
     }
 
     // Class 7: means 1 and 3, distance 4. Class 2: means 10 and 11, distance 1. Class 5 only in A, class 6 only in B.
@@ -324,7 +332,7 @@ mod tests {
     #[test]
     fn priors_weight_by_mean_mass_renormalised() {
         let (a, b) = clouds();
-        let s = wrapper(options().set("priors", true)).evaluate(&a, &b, Request::VALUE).unwrap();
+        let s = wrapper(options().priors(true)).evaluate(&a, &b, Request::VALUE).unwrap();
         let (seven, two) = (0.5 * (2.0 / 6.0 + 2.0 / 5.0), 0.5 * (3.0 / 6.0 + 2.0 / 5.0));
         assert!((s.value - (seven * 4.0 + two * 1.0) / (seven + two)).abs() < 1e-12);
     }
@@ -332,13 +340,13 @@ mod tests {
     #[test]
     fn the_sum_is_the_mean_times_the_classes_and_goes_not_with_priors() {
         let (a, b) = clouds();
-        let s = wrapper(options().set("sum", true)).evaluate(&a, &b, Request::GRADIENT).unwrap();
+        let s = wrapper(options().sum(true)).evaluate(&a, &b, Request::GRADIENT).unwrap();
         assert!((s.value - 5.0).abs() < 1e-12);
         let expected = [-2.0, -2.0 / 3.0, -2.0, -2.0 / 3.0, 0.0, -2.0 / 3.0];
         for (g, e) in s.gradient.unwrap().features.iter().zip(expected) {
             assert!((g - e).abs() < 1e-12);
         }
-        let both = ClassConditional::new(Box::new(Means), &options().set("sum", true).set("priors", true));
+        let both = ClassConditional::new("class-means", Means, options().sum(true).priors(true));
         assert!(matches!(both, Err(OtError::BadOption { .. })));
     }
 
@@ -347,7 +355,7 @@ mod tests {
         let (a, b) = clouds();
         let a = a.with_weights(&[3.0, 1.0, 1.0, 0.0, 0.0, 1.0]).unwrap();
         // Class 7 of A has mean 0.5 under its weights, distance 6.25; class 5 has no mass and is not present.
-        let s = wrapper(options().set("priors", true)).evaluate(&a, &b, Request::VALUE).unwrap();
+        let s = wrapper(options().priors(true)).evaluate(&a, &b, Request::VALUE).unwrap();
         let (seven, two) = (0.5 * (4.0 / 6.0 + 0.4), 0.5 * (2.0 / 6.0 + 0.4));
         assert!((s.value - (seven * 6.25 + two) / (seven + two)).abs() < 1e-12);
         assert_eq!(s.diagnostics[2], ("classes_on_one_side", 1.0));
@@ -365,7 +373,7 @@ mod tests {
     #[test]
     fn strict_names_the_class_and_labels_are_required() {
         let (a, b) = clouds();
-        let strict = wrapper(options().set("strict", true));
+        let strict = wrapper(options().strict(true));
         let error = strict.evaluate(&a, &b, Request::VALUE).unwrap_err();
         assert_eq!(error, OtError::ClassOnOneSide { metric: "class-means".into(), class: 5, present: Side::A });
         let unlabelled = Cloud::new(Side::B, &B, 5, 1).unwrap();

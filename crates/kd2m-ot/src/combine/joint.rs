@@ -8,17 +8,36 @@ use crate::{
     divergence::{AnyDivergence, Divergence, Request},
     error::OtError,
     label_vectors::LabelVectors,
-    options::{OptionSpec, Options, is_scale},
+    options::Options,
+    parameters::{
+        Parameters as _,
+        domain::{SCALE, WEIGHT},
+        parameters,
+    },
     real::Real,
     solution::{Gradient, Solution},
 };
 
-/// The wrapper's own options; all others go to the divergence inside.
-pub const OPTIONS: &[OptionSpec] = &[OptionSpec {
-    name: "beta",
-    default: "auto",
-    help: "weight of the squared label distance beside that of the features; auto: the largest squared feature distance, held constant for the gradient",
-}];
+parameters! {
+    /// The wrapper's own parameters.
+    #[derive(Copy)]
+    pub struct Parameters {
+        /// weight of the squared label distance beside that of the features; auto: the largest squared feature distance, held constant for the gradient
+        beta: Option<f64> = "auto" in WEIGHT,
+    }
+    checked by is_zero_or_scale
+}
+
+/// Labels are features times √β.
+fn is_zero_or_scale(parameters: &Parameters, metric: &str) -> Result<(), OtError> {
+    match parameters.beta.filter(|beta| *beta > 0.0 && !SCALE.has(beta)) {
+        Some(beta) => {
+            let expected = "0, a number from 1e-100 to 1e100, or auto";
+            Err(Options::new(metric).bad("beta", &format!("{beta:e}"), expected))
+        }
+        None => Ok(()),
+    }
+}
 
 /// A divergence between features with their labels appended.
 ///
@@ -26,33 +45,28 @@ pub const OPTIONS: &[OptionSpec] = &[OptionSpec {
 pub struct Joint {
     name: String,
     inner: Box<dyn AnyDivergence>,
-    beta: Option<f64>,
+    parameters: Parameters,
 }
 
 impl Joint {
-    /// Wraps `inner`, which error messages call by `options.metric()`; reads `beta`.
+    /// Wraps `inner`; error messages call it `name`.
     ///
     /// # Errors
     /// [`OtError::BadOption`].
-    pub fn new(inner: Box<dyn AnyDivergence>, options: &Options) -> Result<Self, OtError> {
-        let beta = read_beta(options)?;
-        match beta.filter(|beta| *beta > 0.0 && !is_scale(beta)) {
-            Some(beta) => Err(options.bad("beta", &format!("{beta:e}"), "0, a number from 1e-100 to 1e100, or auto")),
-            None => Ok(Self { name: options.metric().to_owned(), inner, beta }),
-        }
+    pub fn new(name: &str, inner: impl AnyDivergence + 'static, parameters: Parameters) -> Result<Self, OtError> {
+        parameters.check(name)?;
+        Ok(Self { name: name.to_owned(), inner: Box::new(inner), parameters })
     }
-}
 
-/// β, or `None` for the largest squared feature distance.
-///
-/// # Errors
-/// [`OtError::BadOption`].
-pub(crate) fn read_beta(options: &Options) -> Result<Option<f64>, OtError> {
-    match options.text("beta") {
-        None | Some("auto") => Ok(None),
-        Some(_) => {
-            options.parsed("beta", 0.0, "a number not below 0, or auto", |x: &f64| *x >= 0.0 && x.is_finite()).map(Some)
-        }
+    /// Compares A with B, in the precision of the clouds.
+    ///
+    /// # Errors
+    /// Missing labels, a β out of scale with the features, and what the divergence inside refuses.
+    pub fn evaluate<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError>
+    where
+        Self: Divergence<T>,
+    {
+        Divergence::evaluate(self, a, b, request)
     }
 }
 
@@ -79,9 +93,9 @@ impl Joint {
     ) -> Result<Solution<T>, OtError> {
         equal_widths(&self.name, a, b)?;
         let (labels_a, labels_b) = LabelVectors::of_both(&self.name, a, b)?;
-        let beta = match self.beta {
+        let beta = match self.parameters.beta {
             Some(beta) => beta,
-            None => cost::largest(a, b)?,
+            None => cost::largest(a, b, request.stop)?,
         };
         let root = beta.sqrt();
         let (joint_a, joint_b) = (append(a, &labels_a, root), append(b, &labels_b, root));

@@ -11,7 +11,14 @@ pub(crate) mod scan;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod words;
 
-use crate::{cloud::Cloud, crew::Crew, error::OtError, isa::Isa, real::Real};
+use crate::{
+    cloud::Cloud,
+    crew::Crew,
+    error::OtError,
+    isa::Isa,
+    real::Real,
+    stop::{Interrupted, Stop, unstoppable},
+};
 pub(crate) use rounded::Rounded;
 use rows::Ground;
 
@@ -22,19 +29,19 @@ pub fn squared_distance<T: Real>(x: &[T], y: &[T]) -> f64 {
 
 /// All squared distances, row-major `[n, m]`; entries so small that the product may have cancelled are computed as differences.
 pub fn squared_distances<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Vec<T> {
-    rounded_distances(a, b, Ground::Squared).cost.into_owned()
+    unstoppable(|stop| rounded_distances(a, b, Ground::Squared, stop)).cost.into_owned()
 }
 
 /// max ‖x_i − y_j‖² in double precision, block by block of A: what rounding leaves in question is computed anew.
 ///
 /// # Errors
-/// None of its own: the clouds were checked.
-pub(crate) fn largest<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Result<f64, OtError> {
+/// [`OtError::Interrupted`] if it was told to stop; none of its own, for the clouds were checked.
+pub(crate) fn largest<T: Real>(a: &Cloud<T>, b: &Cloud<T>, stop: &Stop) -> Result<f64, OtError> {
     const BLOCK: usize = 256;
     let d = a.width();
     a.features().chunks(BLOCK * d).try_fold(0.0, |most: f64, rows| {
         let block = Cloud::new(a.side(), rows, rows.len() / d, d)?;
-        Ok(most.max(largest_of(&rounded_distances(&block, b, Ground::Squared), &block, b)))
+        Ok(most.max(largest_of(&rounded_distances(&block, b, Ground::Squared, stop)?, &block, b)))
     })
 }
 
@@ -51,14 +58,22 @@ pub(crate) fn largest_of<T: Real>(rounded: &Rounded<T>, a: &Cloud<T>, b: &Cloud<
 }
 
 /// All distances, squared or not, with bounds on how far each entry lies from the distance in real arithmetic.
-pub(crate) fn rounded_distances<T: Real>(a: &Cloud<T>, b: &Cloud<T>, ground: Ground) -> Rounded<'static, T> {
-    let pairs = pairwise::Pairwise::new(a, b, centring::Centring::Each);
+///
+/// # Errors
+/// Told to stop.
+pub(crate) fn rounded_distances<T: Real>(
+    a: &Cloud<T>,
+    b: &Cloud<T>,
+    ground: Ground,
+    stop: &Stop,
+) -> Result<Rounded<'static, T>, Interrupted> {
+    let pairs = pairwise::Pairwise::new(a, b, centring::Centring::Each, stop);
     let parallel = a.len() * b.len() * a.width() >= 1 << 22;
-    let mut cost = Crew::with(parallel, |crew| pairs.matrix(crew).to_vec());
+    let mut cost = Crew::with(parallel, stop, |crew| Ok(pairs.matrix(crew)?.to_vec()))?;
     // Centring moves each cost by what the means differ; that is put back row by row, column by column.
-    let absolute = pairs.restore(a, b, &mut cost);
+    let absolute = pairs.restore(a, b, &mut cost)?;
     if ground == Ground::Distance {
         cost.iter_mut().for_each(|c| *c = c.sqrt());
     }
-    Rounded { cost: cost.into(), columns: b.len(), absolute, relative: T::epsilon().wide(), ground }
+    Ok(Rounded { cost: cost.into(), columns: b.len(), absolute, relative: T::epsilon().wide(), ground })
 }

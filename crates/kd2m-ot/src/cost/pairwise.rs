@@ -17,6 +17,7 @@ use crate::{
     crew::Crew,
     isa::{Isa, Kernel, LANES, Simd},
     real::Real,
+    stop::{Interrupted, Stop},
 };
 
 /// Two clouds made ready for products.
@@ -35,6 +36,8 @@ pub struct Pairwise<T: Real> {
     /// Largest norm (not squared) of either side after centring.
     largest_x: f64,
     largest_y: f64,
+    /// Ends long products early.
+    stop: Stop,
 }
 
 /// Both sides as the tiles read them.
@@ -58,12 +61,12 @@ enum Packed<T: Real> {
 
 impl<T: Real> Pairwise<T> {
     /// Centres, scales and packs two clouds of equal width.
-    pub fn new(a: &Cloud<T>, b: &Cloud<T>, centring: Centring) -> Self {
-        Self::with_isa(Isa::detect(), a, b, centring)
+    pub fn new(a: &Cloud<T>, b: &Cloud<T>, centring: Centring, stop: &Stop) -> Self {
+        Self::with_isa(Isa::detect(), a, b, centring, stop)
     }
 
-    fn with_isa(isa: Isa, a: &Cloud<T>, b: &Cloud<T>, centring: Centring) -> Self {
-        Crew::with(a.len() * a.width() >= BOTH_FROM, |crew| {
+    fn with_isa(isa: Isa, a: &Cloud<T>, b: &Cloud<T>, centring: Centring, stop: &Stop) -> Self {
+        Crew::with(a.len() * a.width() >= BOTH_FROM, stop, |crew| {
             Self::around(isa, crew, a, b, Centres::of(isa, crew, a, b, centring))
         })
     }
@@ -83,7 +86,8 @@ impl<T: Real> Pairwise<T> {
         let (largest_x, largest_y) = (largest(&x_norms), largest(&y_norms));
         y_norms.resize(m.next_multiple_of(width), T::zero());
         let packed = Packed::Whole { x, panels, width };
-        Self { isa, n, m, d, packed, x_norms, y_norms, centres, scale, largest_x, largest_y }
+        let stop = crew.stop().clone();
+        Self { isa, n, m, d, packed, x_norms, y_norms, centres, scale, largest_x, largest_y, stop }
     }
 
     /// The same with products of 16-bit words, where the processor and the type have them and no scaling is needed: for costs that
@@ -111,6 +115,7 @@ impl<T: Real> Pairwise<T> {
                 y_norms,
                 centres: centres.clone(),
                 scale: 1.0,
+                stop: crew.stop().clone(),
                 packed: Packed::Words {
                     y_rest: words.of_columns().iter().fold(0.0, |most, of| most.max(f64::from(of.rest))),
                     words,
@@ -131,32 +136,36 @@ impl<T: Real> Pairwise<T> {
     }
 
     /// All costs of the centred and scaled features, row-major `[n, m]`.
-    pub(crate) fn matrix(&self, crew: &Crew) -> Buffer<T> {
+    ///
+    /// # Errors
+    /// Told to stop.
+    pub(crate) fn matrix(&self, crew: &Crew) -> Result<Buffer<T>, Interrupted> {
         let mut cost = Buffer::any(self.n * self.m, T::zero());
         let block = self.block();
-        crew.share_chunks(&mut cost, block * self.m, |k, out| {
+        crew.share_chunks_until(&mut cost, block * self.m, |k, out| {
             let first = (k * block) as u32;
             let numbers: Vec<u32> = (first..first + (out.len() / self.m) as u32).collect();
             self.fill(&numbers, out);
-        });
-        cost
+        })?;
+        self.stop.check()?;
+        Ok(cost)
     }
 
     /// Rows of A that stay in the second-level cache while all panels pass by.
     pub fn block(&self) -> usize {
         const CACHE: usize = 400 << 10;
-        const STRIP: usize = 12;
         let strips = CACHE / (STRIP * self.d * size_of::<T>()).max(1);
         let shared = self.n.div_ceil(4 * rayon::current_num_threads()).div_ceil(STRIP);
         strips.clamp(2, 16).min(shared).max(1) * STRIP
     }
 
-    /// The costs of some rows of A, `[numbers, m]`.
+    /// The costs of some rows of A, `[numbers, m]`; what is left out as in [`Pairwise::fill_panels`].
     pub fn fill(&self, numbers: &[u32], out: &mut [T]) {
         self.fill_panels(numbers, 0..self.panel_count(), out);
     }
 
-    /// The costs between some rows of A and the columns of some panels, `[numbers, self.columns_of(panels)]`.
+    /// The costs between some rows of A and the columns of some panels, `[numbers, self.columns_of(panels)]`. Told to stop, it leaves
+    /// out panels, unless there is only a strip of rows: whoever reads more has to ask [`Stop::is_set`] first.
     pub fn fill_panels(&self, numbers: &[u32], panels: Range<usize>, out: &mut [T]) {
         match &self.packed {
             Packed::Whole { x, panels: packed, width } => {
@@ -165,7 +174,7 @@ impl<T: Real> Pairwise<T> {
             #[cfg(target_arch = "x86_64")]
             Packed::Words { words, .. } => {
                 let Some(out) = T::singles_mut(out) else { unreachable!("words are made of single precision") };
-                words.fill(numbers, panels.clone(), self.columns_of(panels).len(), out);
+                words.fill(numbers, panels.clone(), self.columns_of(panels).len(), out, &self.stop);
             }
         }
     }
@@ -221,7 +230,7 @@ impl<T: Real> Pairwise<T> {
 
     /// What [`Centring::Each`] took from the costs: cost of pair (i, j) = centred cost + `first[i]` + `second[j]`.
     pub fn separable_part(&self, a: &Cloud<T>, b: &Cloud<T>) -> (Vec<f64>, Vec<f64>) {
-        Crew::with(self.n * self.d >= BOTH_FROM, |crew| self.separable_part_by(crew, a, b))
+        Crew::with(self.n * self.d >= BOTH_FROM, &self.stop, |crew| self.separable_part_by(crew, a, b))
     }
 
     pub(crate) fn separable_part_by(&self, crew: &Crew, a: &Cloud<T>, b: &Cloud<T>) -> (Vec<f64>, Vec<f64>) {
@@ -238,12 +247,16 @@ impl<T: Real> Pairwise<T> {
 
     /// Turns a matrix of centred, scaled costs into plain squared distances. Returns for each row how far its entries can lie from
     /// the true ones, beside the rounding to `T` of the entry itself.
-    pub(super) fn restore(&self, a: &Cloud<T>, b: &Cloud<T>, cost: &mut [T]) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// Told to stop.
+    pub(super) fn restore(&self, a: &Cloud<T>, b: &Cloud<T>, cost: &mut [T]) -> Result<Vec<f64>, Interrupted> {
         let (first, second) = self.separable_part(a, b);
         let unscale = 1.0 / (self.scale * self.scale);
         let shift = self.centres.shift().iter().map(|s| s * s).sum::<f64>().sqrt();
         let mut absolute = vec![0.0; self.n];
-        cost.par_chunks_mut(self.m).zip(&mut absolute).enumerate().for_each(|(i, (row, absolute))| {
+        let rows = cost.par_chunks_mut(self.m).zip(&mut absolute).enumerate();
+        rows.filter(|_| !self.stop.is_set()).for_each(|(i, (row, absolute))| {
             let rounding = self.rounding(i) * unscale;
             // Below this a thousandth of the digits or more may have cancelled.
             let doubtful = 1000.0 * rounding;
@@ -260,7 +273,8 @@ impl<T: Real> Pairwise<T> {
             let vanished = T::min_positive_value().wide();
             *absolute = rounding + 4.0 * super::anew::relative_error(self.d) * reach * reach + vanished;
         });
-        absolute
+        self.stop.check()?;
+        Ok(absolute)
     }
 
     /// Largest norm of a centred, scaled sample of either side.
@@ -281,6 +295,9 @@ pub fn doubt_of(d: usize, reach: f64, cost: f64) -> f64 {
 fn largest<T: Real>(norms: &[T]) -> f64 {
     norms.iter().fold(0.0f64, |most, norm| most.max(norm.wide())).sqrt()
 }
+
+/// Rows that a tile of the fastest kind has: no more are read at once without a look at the flag that ends the solve.
+const STRIP: usize = 12;
 
 /// From this many numbers a side on, both sides are worked on at once.
 const BOTH_FROM: usize = 1 << 17;
@@ -399,6 +416,9 @@ fn tiles<S: Simd, T: Real, const R: usize, const V: usize>(simd: S, job: Fill<T>
     // Length of a row of `out`.
     let m = end - start;
     for p in panels {
+        if numbers.len() > STRIP && pairs.stop.is_set() {
+            return;
+        }
         let panel = &packed[p * width * d..(p + 1) * width * d];
         let first = p * width - start;
         let columns = width.min(m - first);
@@ -467,7 +487,7 @@ mod tests {
         let (a, b) = (Cloud::new(Side::A, &x, n, d).unwrap(), Cloud::new(Side::B, &y, m, d).unwrap());
         let crew = Crew::alone();
         for centring in [Centring::Each, Centring::Common] {
-            let whole = Pairwise::with_isa(isa, &a, &b, centring);
+            let whole = Pairwise::with_isa(isa, &a, &b, centring, &Stop::NEVER);
             let in_words = Pairwise::in_words(isa, &crew, &a, &b, &whole.centres);
             compare_with(isa, &a, &b, centring, &whole);
             in_words.iter().for_each(|pairs| compare_with(isa, &a, &b, centring, pairs));
@@ -477,7 +497,7 @@ mod tests {
     fn compare_with<T: Real>(isa: Isa, a: &Cloud<T>, b: &Cloud<T>, centring: Centring, pairs: &Pairwise<T>) {
         let (n, m, d) = (a.len(), b.len(), a.width());
         {
-            let cost = pairs.matrix(&Crew::alone());
+            let cost = pairs.matrix(&Crew::alone()).unwrap();
             for i in 0..n {
                 for j in 0..m {
                     let exact = pairs.exact(a.row(i), b.row(j));

@@ -10,6 +10,7 @@ use crate::{
     crew::Crew,
     real::Real,
     solver::assignment::rows::{Fetched, Rows},
+    stop::Interrupted,
 };
 
 /// The cost of a pair.
@@ -63,6 +64,9 @@ pub struct CloudRows<'a, T: Real> {
 
 impl<'a, T: Real> CloudRows<'a, T> {
     /// Costs between two clouds from their products; the matrix is held if it takes at most `memory` bytes.
+    ///
+    /// # Errors
+    /// The problem was told to stop.
     pub(crate) fn new(
         crew: &'a Crew,
         a: &'a Cloud<'a, T>,
@@ -70,16 +74,18 @@ impl<'a, T: Real> CloudRows<'a, T> {
         pairs: Pairwise<T>,
         ground: Ground,
         memory: usize,
-    ) -> Self {
+    ) -> Result<Self, Interrupted> {
         let bytes = a.len().saturating_mul(b.len()).saturating_mul(size_of::<T>());
-        let matrix = (bytes <= memory).then(|| {
-            let mut cost = pairs.matrix(crew);
+        let matrix = if bytes <= memory {
+            let mut cost = pairs.matrix(crew)?;
             if ground == Ground::Distance {
                 cost.iter_mut().for_each(|c| *c = c.sqrt());
             }
-            cost
-        });
-        Self { crew, a, b, pairs, ground, matrix }
+            Some(cost)
+        } else {
+            None
+        };
+        Ok(Self { crew, a, b, pairs, ground, matrix })
     }
 
     /// Computes the costs between some rows and the columns of some panels, `[rows, columns]`.

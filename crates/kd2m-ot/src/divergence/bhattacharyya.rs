@@ -2,13 +2,13 @@
 //! ⅛ δᵀ S⁻¹ δ + ½ ln (det S / √(det S_A det S_B)) with S = ½ (S_A + S_B).
 //! Next: [`super::hellinger`], which is 1 − exp(−this); [`crate::gaussian`].
 
-use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
+use super::{Divergence, Request, entry::{Entry, Traits, build}};
 use crate::{
     cloud::Cloud,
     error::OtError,
-    gaussian::{Comparison, Pair, SHRINKAGE, Shrinkage, Slopes, compare, covariance::Covariance},
+    gaussian::{Comparison, Pair, Slopes, compare, covariance::Covariance},
     matrix::{dot, norm_squared},
-    options::{OptionSpec, Options},
+    parameters::parameters,
     precision::{Estimate, Estimated, evaluate, non_negative},
     real::Real,
     solution::Solution,
@@ -23,20 +23,18 @@ pub const ENTRY: Entry = Entry {
     cost: "O((n + m) d² + d³) time, O(d²) memory; where n + m < d O((n + m)² d) and O((n + m) d)",
     when: "symmetric and scale-free, milder than KL where the spreads differ much",
     traits: Traits::PLAIN,
-    options: OPTIONS,
-    build,
+    options: Bhattacharyya::OPTIONS,
+    build: build::<Bhattacharyya>,
 };
 
-pub(super) const OPTIONS: &[OptionSpec] = &[SHRINKAGE];
+pub use crate::gaussian::Shrinkage;
 
-/// Bhattacharyya distance of the fitted Gaussians.
-#[derive(Debug, Clone, Copy)]
-pub struct Bhattacharyya {
-    shrinkage: Shrinkage,
-}
-
-fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(Bhattacharyya { shrinkage: Shrinkage::read(options)? }))
+parameters! {
+    /// Bhattacharyya distance of the fitted Gaussians.
+    #[derive(Copy)]
+    pub struct Bhattacharyya for ENTRY {
+        shrinkage: Shrinkage,
+    }
 }
 
 impl<T: Real> Divergence<T> for Bhattacharyya {
@@ -47,10 +45,6 @@ impl<T: Real> Divergence<T> for Bhattacharyya {
 
 impl<T: Real> Estimated<T> for Bhattacharyya {
     const WIDE: bool = true;
-
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
 
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         compare(ENTRY.name, a, b, self.shrinkage, request, |pair| distance(ENTRY.name, pair))

@@ -4,17 +4,22 @@
 
 use rayon::prelude::*;
 
-use super::entry::{Entry, Traits};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+    gaussian_w2::GaussianW2,
+    w2::W2,
+};
 use crate::{
     cloud::{Cloud, equal_widths},
     cost::{self, centring::Centring, pairwise::Pairwise},
-    divergence::{AnyDivergence, Divergence, Request, gaussian_w2::GaussianW2, registry},
     error::{OtError, Side},
     isa::{Isa, Kernel, LANES, Simd},
-    options::{OptionSpec, Options},
+    parameters::{Parameters, domain::COUNT, parameters},
     precision::Estimated,
     real::Real,
     solution::{Solution, Status},
+    stop::{Interrupted, Stop},
 };
 
 /// The line of the registry.
@@ -26,48 +31,35 @@ pub const ENTRY: Entry = Entry {
     cost: "O(nmd) time in one streaming pass; O((n + m) d) memory and block² floats",
     when: "sets too large for an exact plan; kd2m distance only, no gradient",
     traits: Traits { trains: false, ..Traits::SQUARED },
-    options: OPTIONS,
-    build,
+    options: Bounds::OPTIONS,
+    build: build::<Bounds>,
 };
-
-/// The options of `bounds`.
-pub const OPTIONS: &[OptionSpec] = &[OptionSpec {
-    name: "block",
-    default: "4096",
-    help: "samples that are matched exactly with each other for the upper bound; larger blocks give tighter bounds and take block² floats",
-}];
 
 /// Shares of the blocks' potentials that the one pass over all costs tries at once: a block knows less than all samples do, so
 /// part of what its potentials say is noise.
 const SHARES: [f64; 4] = [0.0, 0.5, 0.8, 1.0];
 
-/// Lower and upper bound of W₂²; the value is the upper one, and value − gap the lower.
-#[derive(Debug, Clone, Copy)]
-pub struct Bounds {
-    block: usize,
+parameters! {
+    /// Lower and upper bound of W₂²; the value is the upper one, and value − gap the lower.
+    #[derive(Copy)]
+    pub struct Bounds for ENTRY {
+        /// samples that are matched exactly with each other for the upper bound; larger blocks give tighter bounds and take block² floats
+        block: usize = 4096 in COUNT,
+    }
 }
 
-/// The registry's constructor.
-///
-/// # Errors
-/// A block that is not a whole number above 0.
-pub fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(Bounds { block: options.count("block", 4096)? }))
-}
-
-impl<T: Real> Divergence<T> for Bounds
-where
-    dyn AnyDivergence: Divergence<T>,
-{
+impl<T: Real> Divergence<T> for Bounds {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        self.check(ENTRY.name)?;
         equal_widths("bounds", a, b)?;
         if request.gradient {
             let message = "bounds has no gradient: it answers with an interval; train with w2".to_owned();
             return Err(OtError::Numeric { metric: "bounds".to_owned(), message });
         }
         let gelbrich = gelbrich(a, b)?;
-        let Coupling { upper, v } = self.coupling(a, b)?;
-        let dual = dual_bound(a, b, &v);
+        request.stop.check()?;
+        let Coupling { upper, v } = self.coupling(a, b, request.stop)?;
+        let dual = dual_bound(a, b, &v, request.stop)?;
         let lower = gelbrich.max(dual).clamp(0.0, upper);
         let relative = if upper > 0.0 { (upper - lower) / upper } else { 0.0 };
         Ok(Solution {
@@ -108,11 +100,8 @@ struct Coupling {
 impl Bounds {
     /// The better of two plans: blocks of samples in their given order (paired clouds keep their pairs), and in the order of the
     /// direction along which the clouds spread most.
-    fn coupling<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>) -> Result<Coupling, OtError>
-    where
-        dyn AnyDivergence: Divergence<T>,
-    {
-        let direction = leading_direction(a, b);
+    fn coupling<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, stop: &Stop) -> Result<Coupling, OtError> {
+        let direction = leading_direction(a, b, stop)?;
         let along = |cloud: &Cloud<T>| {
             let place: Vec<f64> = (0..cloud.len())
                 .map(|i| cloud.row(i).iter().zip(&direction).map(|(x, w)| x.wide() * w).sum())
@@ -126,11 +115,11 @@ impl Bounds {
             return Ok(Coupling { upper: monotone_cost(a, b, &order_a, &order_b), v: vec![0.0; b.len()] });
         }
         let identity: Vec<usize> = (0..a.len()).collect();
-        let given = self.blocks(a, b, &identity, &identity)?;
+        let given = self.blocks(a, b, [&identity, &identity], stop)?;
         if a.len() <= self.block {
             return Ok(given);
         }
-        let sorted = self.blocks(a, b, &order_a, &order_b)?;
+        let sorted = self.blocks(a, b, [&order_a, &order_b], stop)?;
         Ok(if sorted.upper < given.upper { sorted } else { given })
     }
 
@@ -139,13 +128,10 @@ impl Bounds {
         &self,
         a: &Cloud<T>,
         b: &Cloud<T>,
-        order_a: &[usize],
-        order_b: &[usize],
-    ) -> Result<Coupling, OtError>
-    where
-        dyn AnyDivergence: Divergence<T>,
-    {
-        let w2 = registry::build(&Options::new("w2"))?;
+        [order_a, order_b]: [&[usize]; 2],
+        stop: &Stop,
+    ) -> Result<Coupling, OtError> {
+        let w2 = W2::default();
         let (n, d) = (a.len(), a.width());
         let mut coupling = Coupling { upper: 0.0, v: vec![0.0; n] };
         for (of_a, of_b) in order_a.chunks(self.block).zip(order_b.chunks(self.block)) {
@@ -153,7 +139,7 @@ impl Bounds {
                 |cloud: &Cloud<T>, rows: &[usize]| rows.iter().flat_map(|&i| cloud.row(i).to_vec()).collect::<Vec<T>>();
             let (x, y) = (gather(a, of_a), gather(b, of_b));
             let (x, y) = (Cloud::new(Side::A, &x, of_a.len(), d)?, Cloud::new(Side::B, &y, of_b.len(), d)?);
-            let found = w2.evaluate(&x, &y, Request::VALUE)?;
+            let found = w2.evaluate(&x, &y, Request { stop, ..Request::VALUE })?;
             coupling.upper += found.value * of_a.len() as f64 / n as f64;
             if let Some(potentials) = found.potentials {
                 // Each block's potentials are known up to a constant: equal means make blocks comparable.
@@ -194,7 +180,10 @@ fn monotone_cost<T: Real>(a: &Cloud<T>, b: &Cloud<T>, order_a: &[usize], order_b
 }
 
 /// Direction of largest variance of both clouds together, by a few power iterations: a good one is enough.
-fn leading_direction<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Vec<f64> {
+///
+/// # Errors
+/// Told to stop.
+fn leading_direction<T: Real>(a: &Cloud<T>, b: &Cloud<T>, stop: &Stop) -> Result<Vec<f64>, Interrupted> {
     let d = a.width();
     let mut centre = vec![0.0; d];
     let total = (a.len() + b.len()) as f64;
@@ -204,6 +193,7 @@ fn leading_direction<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Vec<f64> {
     }
     let mut direction: Vec<f64> = (0..d).map(|k| 1.0 + 0.1 * (k % 7) as f64).collect();
     for _ in 0..4 {
+        stop.check()?;
         let mut next = vec![0.0; d];
         for row in rows() {
             let along: f64 = row.iter().zip(&centre).zip(&direction).map(|((x, c), w)| (x.wide() - c) * w).sum();
@@ -211,19 +201,22 @@ fn leading_direction<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Vec<f64> {
         }
         let length = next.iter().map(|x| x * x).sum::<f64>().sqrt();
         if length == 0.0 || !length.is_finite() {
-            return direction;
+            return Ok(direction);
         }
         direction = next.into_iter().map(|x| x / length).collect();
     }
-    direction
+    Ok(direction)
 }
 
 /// Columns whose costs are computed at a time: the panels then stay in the second-level cache.
 const PANELS: usize = 32;
 
 /// The best of the dual bounds that shares of `v` give, in one pass over all costs.
-fn dual_bound<T: Real>(a: &Cloud<T>, b: &Cloud<T>, v: &[f64]) -> f64 {
-    let pairs = Pairwise::new(a, b, Centring::Each);
+///
+/// # Errors
+/// Told to stop.
+fn dual_bound<T: Real>(a: &Cloud<T>, b: &Cloud<T>, v: &[f64], stop: &Stop) -> Result<f64, Interrupted> {
+    let pairs = Pairwise::new(a, b, Centring::Each, stop);
     let unit = 1.0 / (pairs.scale * pairs.scale);
     let (first, second) = pairs.separable_part(a, b);
     // Shares of the potentials for centred, scaled costs, rounded to T: any potentials are allowed.
@@ -239,6 +232,9 @@ fn dual_bound<T: Real>(a: &Cloud<T>, b: &Cloud<T>, v: &[f64]) -> f64 {
             let mut least = vec![[T::infinity(); SHARES.len()]; rows.len()];
             let mut scratch = Vec::new();
             for from in (0..pairs.panel_count()).step_by(PANELS) {
+                if stop.is_set() {
+                    break;
+                }
                 let panels = from..(from + PANELS).min(pairs.panel_count());
                 let columns = pairs.columns_of(panels.clone());
                 scratch.resize(rows.len() * columns.len(), T::zero());
@@ -261,6 +257,7 @@ fn dual_bound<T: Real>(a: &Cloud<T>, b: &Cloud<T>, v: &[f64]) -> f64 {
             sums
         })
         .collect();
+    stop.check()?;
     let separable = (0..a.len()).map(|i| a.weight(i) * first[i]).sum::<f64>()
         + (0..b.len()).map(|j| b.weight(j) * second[j]).sum::<f64>();
     let bound = |k: usize| {
@@ -268,7 +265,7 @@ fn dual_bound<T: Real>(a: &Cloud<T>, b: &Cloud<T>, v: &[f64]) -> f64 {
         let v: f64 = shares[k].iter().enumerate().map(|(j, v)| b.weight(j) * v.wide()).sum();
         (u + v) * unit + separable
     };
-    (0..SHARES.len()).map(bound).fold(f64::NEG_INFINITY, f64::max)
+    Ok((0..SHARES.len()).map(bound).fold(f64::NEG_INFINITY, f64::max))
 }
 
 /// Least of c_j − v_j in the precision of the costs.
@@ -306,10 +303,6 @@ mod tests {
         (0..count).map(|_| random.random_range(-1.0f32..1.0)).collect()
     }
 
-    fn metric(name: &str) -> Box<dyn AnyDivergence> {
-        registry::build(&Options::new(name)).unwrap()
-    }
-
     #[test]
     fn bounds_enclose_the_exact_value() {
         for (n, d, block, shift) in
@@ -318,8 +311,8 @@ mod tests {
             let x = numbers(n * d, 1);
             let y: Vec<f32> = numbers(n * d, 2).iter().map(|y| y + shift).collect();
             let (a, b) = (Cloud::new(Side::A, &x, n, d).unwrap(), Cloud::new(Side::B, &y, n, d).unwrap());
-            let exact = metric("w2").evaluate(&a, &b, Request::VALUE).unwrap().value;
-            let found = Bounds { block }.evaluate(&a, &b, Request::VALUE).unwrap();
+            let exact = W2::default().evaluate(&a, &b, Request::VALUE).unwrap().value;
+            let found = Bounds::default().block(block).evaluate(&a, &b, Request::VALUE).unwrap();
             let (upper, lower) = (found.value, found.value - found.gap.unwrap());
             assert!(lower <= exact * (1.0 + 1e-12) && exact <= upper * (1.0 + 1e-6), "{lower} {exact} {upper}");
             if block > n {
@@ -332,9 +325,9 @@ mod tests {
     fn a_gradient_is_refused_and_one_sample_has_bounds() {
         let (x, y) = ([1.0, 2.0], [3.0, 4.0]);
         let (a, b) = (Cloud::new(Side::A, &x, 1, 2).unwrap(), Cloud::new(Side::B, &y, 1, 2).unwrap());
-        let error = metric("bounds").evaluate(&a, &b, Request::GRADIENT).unwrap_err();
+        let error = Bounds::default().evaluate(&a, &b, Request::GRADIENT).unwrap_err();
         assert!(error.to_string().contains("no gradient"), "{error}");
-        let found = metric("bounds").evaluate(&a, &b, Request::VALUE).unwrap();
+        let found = Bounds::default().evaluate(&a, &b, Request::VALUE).unwrap();
         assert!((found.value - 8.0).abs() < 1e-12 && found.gap.unwrap() < 1e-9);
     }
 
@@ -345,8 +338,8 @@ mod tests {
         let weights: Vec<f64> = (0..n).map(|i| (i % 4) as f64).collect();
         let a = Cloud::new(Side::A, &x, n, d).unwrap().with_weights(&weights).unwrap();
         let b = Cloud::new(Side::B, &y, m, d).unwrap();
-        let exact = metric("w2").evaluate(&a, &b, Request::VALUE).unwrap().value;
-        let found = metric("bounds").evaluate(&a, &b, Request::VALUE).unwrap();
+        let exact = W2::default().evaluate(&a, &b, Request::VALUE).unwrap().value;
+        let found = Bounds::default().evaluate(&a, &b, Request::VALUE).unwrap();
         assert!(found.value - found.gap.unwrap() <= exact && exact <= found.value);
     }
 }

@@ -2,25 +2,25 @@
 //! With Gaussian frequencies it is an unbiased sample of `mmd-rbf` (Bochner; Rahimi and Recht 2007), in time linear in n.
 //! Next: [`super::mmd_rbf`].
 
-use std::sync::{Arc, Mutex};
-
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64Mcg;
 
-use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
+use super::{Divergence, Request, entry::{Entry, Traits, build}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
-    matrix::{product, view},
-    options::{OptionSpec, Options},
-    pairwise::{
-        bandwidth::{BANDWIDTH, Bandwidth},
-        points::Points,
+    matrix::{product, product_until, view},
+    pairwise::points::Points,
+    parameters::{
+        domain::{ROWS, SEED},
+        parameters,
     },
     precision::{Estimate, Estimated, evaluate, of_square},
+    projection::Drawn,
     real::Real,
     solution::Solution,
+    stop::{Interrupted, Stop},
 };
 
 /// The line of the registry.
@@ -32,49 +32,28 @@ pub const ENTRY: Entry = Entry {
     cost: "O(F (n + m) d) time, O(F (n + m + d)) memory, F frequencies; the median bandwidth adds O((n + m)² d)",
     when: "mmd-rbf for large n: give a bandwidth and the cost is linear; noisier, since frequencies are sampled",
     traits: Traits::PLAIN,
-    options: OPTIONS,
-    build,
+    options: CharacteristicFunction::OPTIONS,
+    build: build::<CharacteristicFunction>,
 };
 
-const OPTIONS: &[OptionSpec] = &[
-    OptionSpec { name: "frequencies", default: "512", help: "number of sampled frequencies" },
-    BANDWIDTH,
-    OptionSpec { name: "seed", default: "0", help: "seed of the frequencies" },
-];
+pub use crate::pairwise::bandwidth::Bandwidth;
 
-/// Mean squared difference of characteristic functions.
-#[derive(Debug)]
-pub struct CharacteristicFunction {
-    frequencies: usize,
-    bandwidth: Bandwidth,
-    seed: u64,
-    /// Standard normal numbers `[frequencies, d]` of the last width, which training asks for again and again.
-    drawn: Mutex<Option<Arc<Vec<f64>>>>,
-}
-
-fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(CharacteristicFunction {
-        frequencies: options.count_of_rows("frequencies", 512)?,
-        bandwidth: Bandwidth::read(options)?,
-        seed: options.parsed("seed", 0, "a whole number", |_| true)?,
-        drawn: Mutex::new(None),
-    }))
-}
-
-impl CharacteristicFunction {
-    fn normal(&self, d: usize) -> Arc<Vec<f64>> {
-        let mut drawn = self.drawn.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let count = self.frequencies * d;
-        match &*drawn {
-            Some(normal) if normal.len() == count => normal.clone(),
-            _ => {
-                let mut rng = Pcg64Mcg::seed_from_u64(self.seed);
-                let normal: Arc<Vec<f64>> = Arc::new((0..count).map(|_| StandardNormal.sample(&mut rng)).collect());
-                *drawn = Some(normal.clone());
-                normal
-            }
-        }
+parameters! {
+    /// Mean squared difference of characteristic functions.
+    pub struct CharacteristicFunction for ENTRY {
+        /// number of sampled frequencies
+        frequencies: usize = 512 in ROWS,
+        bandwidth: Bandwidth,
+        /// seed of the frequencies
+        seed: u64 = 0 in SEED,
     }
+    // Standard normal numbers `[frequencies, d]`.
+    keeping { drawn: Drawn }
+}
+
+fn draw((count, d, seed): (usize, usize, u64), _: &Stop) -> Result<Vec<f64>, Interrupted> {
+    let mut rng = Pcg64Mcg::seed_from_u64(seed);
+    Ok((0..count * d).map(|_| StandardNormal.sample(&mut rng)).collect())
 }
 
 /// tᵀx of all samples and frequencies as sines and cosines, row-major `[n, F]`, with their weighted sums over samples.
@@ -86,11 +65,11 @@ struct Transform<T> {
 }
 
 impl<T: Real> Transform<T> {
-    fn new(points: &Points<T>, frequencies: &[T]) -> Self {
+    fn new(points: &Points<T>, frequencies: &[T], stop: &Stop) -> Result<Self, Interrupted> {
         let (n, d) = (points.len(), points.width());
         let count = frequencies.len() / d;
         let rows = view(points.rows(&(0..n)), n, d);
-        let mut sines = product(rows, view(frequencies, count, d).transpose());
+        let mut sines = product_until(rows, view(frequencies, count, d).transpose(), stop)?;
         let mut cosines = vec![T::zero(); n * count];
         T::sin_cos_slices(&mut sines, &mut cosines);
         let sum = |values: &[T]| {
@@ -101,7 +80,7 @@ impl<T: Real> Transform<T> {
             }
             sum
         };
-        Self { sum_of_sines: sum(&sines), sum_of_cosines: sum(&cosines), sines, cosines }
+        Ok(Self { sum_of_sines: sum(&sines), sum_of_cosines: sum(&cosines), sines, cosines })
     }
 }
 
@@ -112,21 +91,17 @@ impl<T: Real> Divergence<T> for CharacteristicFunction {
 }
 
 impl<T: Real> Estimated<T> for CharacteristicFunction {
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
-
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let (d, count) = (a.width(), self.frequencies);
         // A common shift of both clouds turns the phase of both functions alike: centred, the angles are small.
         let (points_a, points_b) = Points::centred(a, b);
         self.bandwidth.check(ENTRY.name, &points_a, &points_b)?;
-        let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b, None) else {
+        let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b, None, request.stop)? else {
             return Ok(Estimate::of_coincident(a, b, request.gradient));
         };
         let widths = self.bandwidth.widths(sigma);
-        let normal = self.normal(d);
+        let normal = self.drawn.get((count, d, self.seed), request.stop, draw)?;
         let rows = normal.chunks_exact(d).enumerate();
         let frequencies: Vec<T> = rows
             .flat_map(|(k, row)| {
@@ -134,8 +109,9 @@ impl<T: Real> Estimated<T> for CharacteristicFunction {
                 row.iter().map(move |z| T::of(z * inverse))
             })
             .collect();
-        let (of_a, of_b) =
-            rayon::join(|| Transform::new(&points_a, &frequencies), || Transform::new(&points_b, &frequencies));
+        let transform = |points: &Points<T>| Transform::new(points, &frequencies, request.stop);
+        let (of_a, of_b) = rayon::join(|| transform(&points_a), || transform(&points_b));
+        let (of_a, of_b) = (of_a?, of_b?);
         let subtract = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x - y).collect::<Vec<f64>>();
         let sine = subtract(&of_a.sum_of_sines, &of_b.sum_of_sines);
         let cosine = subtract(&of_a.sum_of_cosines, &of_b.sum_of_cosines);
@@ -165,13 +141,13 @@ impl<T: Real> Estimated<T> for CharacteristicFunction {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{error::Side, testing};
+    use crate::{error::Side, options::Options, testing};
 
     #[test]
     fn two_diracs_on_the_line() {
         // |e^{itx} − e^{ity}|² = 2 − 2 cos t(x − y), averaged over the very frequencies that were drawn.
         let (a, b) = (Cloud::new(Side::A, &[0.0f64], 1, 1).unwrap(), Cloud::new(Side::B, &[3.0f64], 1, 1).unwrap());
-        let divergence = build(&Options::new("cf").set("bandwidth", 2).set("frequencies", 100).set("seed", 5)).unwrap();
+        let divergence = CharacteristicFunction::default().bandwidth(2.0).frequencies(100).seed(5);
         let drawn = testing::normal(5, 100);
         let expected = drawn.iter().map(|z| 2.0 - 2.0 * (z * 1.5).cos()).sum::<f64>() / 100.0;
         let found = divergence.evaluate(&a, &b, Request::VALUE).unwrap().value;
@@ -193,10 +169,10 @@ mod tests {
     #[test]
     fn gradient_matches_finite_differences() {
         let (x, y) = (testing::normal(1, 8 * 3), testing::normal(2, 6 * 3));
-        let divergence = build(&Options::new("cf").set("bandwidth", 1.3).set("frequencies", 50)).unwrap();
-        testing::check_gradient(&*divergence, &x, 8, &y, 6, 3, 1e-7);
+        let divergence = CharacteristicFunction::default().bandwidth(1.3).frequencies(50);
+        testing::check_gradient(&divergence, &x, 8, &y, 6, 3, 1e-7);
         testing::check_weighted_gradient(
-            &*divergence,
+            &divergence,
             &x,
             &[1.0, 0.0, 2.0, 1.0, 1.0, 3.0, 0.5, 1.0],
             &y,

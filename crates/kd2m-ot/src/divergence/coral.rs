@@ -2,13 +2,13 @@
 //! Sun and Saenko (2016), equation 1. With R the centred rows of A over those of B and J = ±1, Σ_A − Σ_B = Rᵀ J R; where
 //! n + m < d the Gram matrix R Rᵀ gives norm and gradient without a d × d matrix.
 
-use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
+use super::{Divergence, Request, entry::{Entry, Traits, build}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
     matrix::{dot, norm_squared, product, view},
     moments::Moments,
-    options::Options,
+    parameters::parameters,
     precision::{Estimate, Estimated, evaluate, growth, non_negative, of_square},
     real::Real,
     solution::Solution,
@@ -23,16 +23,13 @@ pub const ENTRY: Entry = Entry {
     cost: "O((n + m) d²) time and O(d²) memory, or O((n + m)² d) where n + m < d",
     when: "correlations of features without their means; add mmd-linear for these",
     traits: Traits::PLAIN,
-    options: &[],
-    build,
+    options: Coral::OPTIONS,
+    build: build::<Coral>,
 };
 
-/// Squared Frobenius distance of the covariances.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Coral;
-
-fn build(_: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(Coral))
+parameters! {
+    /// Squared Frobenius distance of the covariances.
+    pub struct Coral for ENTRY;
 }
 
 impl<T: Real> Divergence<T> for Coral {
@@ -43,10 +40,6 @@ impl<T: Real> Divergence<T> for Coral {
 
 impl<T: Real> Estimated<T> for Coral {
     const WIDE: bool = true;
-
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
 
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;

@@ -1,11 +1,11 @@
 //! Energy distance 2E‖X−Y‖ − E‖X−X'‖ − E‖Y−Y'‖: an MMD whose kernel is the distance itself, with nothing to tune.
 //! Székely and Rizzo (2013), V-statistic, no root. Next: [`crate::pairwise`].
 
-use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
+use super::{Divergence, Request, entry::{Entry, Traits, build}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
-    options::Options,
+    parameters::parameters,
     pairwise::{Factors, kernel::Distance, pair_sum, points::Points, rounding},
     precision::{Estimate, Estimated, evaluate, non_negative},
     real::Real,
@@ -21,19 +21,16 @@ pub const ENTRY: Entry = Entry {
     cost: "O((n + m)² d) time, O((n + m) d) memory",
     when: "a metric on distributions without a bandwidth, whose signal does not fade with distance; robust to outliers",
     traits: Traits::PLAIN,
-    options: &[],
-    build,
+    options: Energy::OPTIONS,
+    build: build::<Energy>,
 };
 
-/// Energy distance; the gradient of ‖x − y‖ at x = y is taken as 0.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Energy;
+parameters! {
+    /// Energy distance; the gradient of ‖x − y‖ at x = y is taken as 0.
+    pub struct Energy for ENTRY;
+}
 
 const FACTORS: Factors = Factors { aa: -1.0, ab: 2.0, bb: -1.0, diagonal: true };
-
-fn build(_: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(Energy))
-}
 
 impl<T: Real> Divergence<T> for Energy {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
@@ -42,14 +39,10 @@ impl<T: Real> Divergence<T> for Energy {
 }
 
 impl<T: Real> Estimated<T> for Energy {
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
-
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let (points_a, points_b) = Points::centred(a, b);
-        let sum = pair_sum(&points_a, &points_b, &Distance, FACTORS, None, request.gradient);
+        let sum = pair_sum(&points_a, &points_b, &Distance, FACTORS, None, request)?;
         let error = rounding::of(&points_a, &points_b, &Distance, FACTORS, sum.value);
         let gradient = sum.gradient.map(|g| points_a.scatter(g));
         let solution = Solution::closed(non_negative(sum.value)).with_gradient(gradient);

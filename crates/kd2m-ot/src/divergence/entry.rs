@@ -5,6 +5,7 @@ use super::AnyDivergence;
 use crate::{
     error::OtError,
     options::{OptionSpec, Options},
+    parameters::Parameters,
 };
 
 /// One divergence of the table.
@@ -51,4 +52,14 @@ impl Traits {
 
     /// The same where the value is a squared distance.
     pub const SQUARED: Self = Self { squared: true, ..Self::PLAIN };
+}
+
+/// The constructor that an entry names: parameters read from text.
+///
+/// # Errors
+/// [`OtError::BadOption`].
+pub(crate) fn build<D: Parameters + AnyDivergence + 'static>(
+    options: &Options,
+) -> Result<Box<dyn AnyDivergence>, OtError> {
+    Ok(Box::new(D::read(options)?))
 }

@@ -18,7 +18,7 @@ use crate::{
     crew::Crew,
     error::OtError,
     isa::Isa,
-    options::{OptionSpec, Options},
+    parameters::domain::Domain,
     real::Real,
     solution::{Gradient, Plan, Potentials, Solution},
     solver::{
@@ -26,14 +26,40 @@ use crate::{
         costs::{Verdict, is_at_rounding},
         transport,
     },
+    stop::Interrupted,
 };
 
-/// The option that both have.
-pub const OPTIONS: &[OptionSpec] = &[OptionSpec {
-    name: "memory",
-    default: "11",
-    help: "GiB that the cost matrix of two clouds of equal size may take; larger ones are computed again whenever rows are read",
-}];
+/// GiB.
+pub(super) const MEMORY: Domain<f64> = Domain::new("a number of GiB from 0 on", |gib| *gib >= 0.0 && gib.is_finite());
+
+/// Declares exact transport under one ground cost.
+macro_rules! exact {
+    ($(#[$meta:meta])* pub struct $name:ident for $entry:ident, $ground:expr) => {
+        $crate::parameters::parameters! {
+            $(#[$meta])*
+            #[derive(Copy)]
+            pub struct $name for $entry {
+                /// GiB that the cost matrix of two clouds of equal size may take; larger ones are computed again whenever rows are read
+                memory: f64 = 11 in $crate::divergence::exact::MEMORY,
+            }
+        }
+
+        impl<T: $crate::real::Real> $crate::divergence::Divergence<T> for $name {
+            fn evaluate(
+                &self,
+                a: &$crate::cloud::Cloud<T>,
+                b: &$crate::cloud::Cloud<T>,
+                request: $crate::divergence::Request,
+            ) -> Result<$crate::solution::Solution<T>, $crate::error::OtError> {
+                $crate::parameters::Parameters::check(self, $entry.name)?;
+                let memory = (self.memory * f64::from(1 << 30)) as usize;
+                $crate::divergence::exact::Exact { metric: $entry.name, ground: $ground, memory }.evaluate(a, b, request)
+            }
+        }
+    };
+}
+
+pub(super) use exact;
 
 /// Features of a cloud from which on a second thread is worth its waking; without AVX-512 products take twice as long.
 fn parallel_from() -> usize {
@@ -69,20 +95,10 @@ pub struct Exact {
 }
 
 impl Exact {
-    /// With the options that a person gave.
-    ///
-    /// # Errors
-    /// A memory that is not a number from 0 on.
-    pub fn read(metric: &'static str, ground: Ground, options: &Options) -> Result<Self, OtError> {
-        let valid = |x: &f64| *x >= 0.0 && x.is_finite();
-        let memory = options.parsed("memory", 11.0, "a number of GiB from 0 on", valid)?;
-        Ok(Self { metric, ground, memory: (memory * f64::from(1 << 30)) as usize })
-    }
-
     /// Compares A with B.
     ///
     /// # Errors
-    /// Different widths.
+    /// Different widths, or told to stop.
     pub fn evaluate<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
         equal_widths(self.metric, a, b)?;
         if let Some(exponent) = lift(a, b) {
@@ -90,9 +106,11 @@ impl Exact {
         }
         let uniform = a.weights().is_none() && b.weights().is_none();
         let Found { transport: found, value } = if uniform && a.len() == b.len() {
-            Crew::with(a.len() * a.width() >= parallel_from(), |crew| self.assign(crew, a, b, request.start))
+            Crew::with(a.len() * a.width() >= parallel_from(), request.stop, |crew| {
+                self.assign(crew, a, b, request.start)
+            })?
         } else {
-            self.transport(a, b, request.start)
+            self.transport(a, b, request)?
         };
         Ok(Solution {
             value,
@@ -133,38 +151,47 @@ impl Exact {
     }
 
     /// Any marginals: a cost matrix and the network simplex.
-    fn transport<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, start: Option<&Potentials>) -> Found {
-        let rounded = cost::rounded_distances(a, b, self.ground);
-        let problem = transport::Problem { rounded: &rounded, exact: &Anew::new(a, b, self.ground) };
-        let found = transport::solve(&problem, a.masses(), b.masses(), start);
-        Found { value: found.value, transport: found }
+    fn transport<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Found, Interrupted> {
+        let stop = request.stop;
+        let rounded = cost::rounded_distances(a, b, self.ground, stop)?;
+        let problem = transport::Problem { rounded: &rounded, exact: &Anew::new(a, b, self.ground), stop };
+        let found = transport::solve(&problem, a.masses(), b.masses(), request.start)?;
+        Ok(Found { value: found.value, transport: found })
     }
 
     /// Equal sizes, uniform weights: the first of several ways, from the fastest on, whose certificate is at rounding level.
-    fn assign<T: Real>(&self, crew: &Crew, a: &Cloud<T>, b: &Cloud<T>, start: Option<&Potentials>) -> Found {
+    fn assign<T: Real>(
+        &self,
+        crew: &Crew,
+        a: &Cloud<T>,
+        b: &Cloud<T>,
+        start: Option<&Potentials>,
+    ) -> Result<Found, Interrupted> {
         let isa = Isa::detect();
         let centres = Centres::of(isa, crew, a, b, self.ground.centring());
         let proved = paired::prove(isa, crew, a, b, &centres).map(|pairing| self.identity(&pairing, a.width()));
+        crew.stop().check()?;
         if let Some(found) = proved.filter(Found::is_settled) {
-            return found;
+            return Ok(found);
         }
         // Words first: where they leave more open than rounding, single precision takes over, and then costs computed anew.
         let in_words = Pairwise::in_words(isa, crew, a, b, &centres);
-        let in_words = in_words.map(|pairs| self.solve(crew, a, b, pairs, start));
-        let found = in_words
-            .filter(Found::is_settled)
-            .unwrap_or_else(|| self.solve(crew, a, b, Pairwise::around(isa, crew, a, b, centres), start));
+        let in_words = in_words.map(|pairs| self.solve(crew, a, b, pairs, start)).transpose()?;
+        let found = match in_words.filter(Found::is_settled) {
+            Some(found) => found,
+            None => self.solve(crew, a, b, Pairwise::around(isa, crew, a, b, centres), start)?,
+        };
         if found.is_settled() || refine::bytes(a.len()) > self.memory.max(LEAST_ROOM) {
-            return found;
+            return Ok(found);
         }
         let Plan::Permutation(first) = &found.transport.plan else { unreachable!("an assignment") };
-        let refined = refine::refine(isa, crew, &Anew::new(a, b, self.ground), first);
+        let refined = refine::refine(isa, crew, &Anew::new(a, b, self.ground), first)?;
         if refined.verdict.gap < found.transport.gap {
             let (value, verdict) = (refined.value, refined.verdict);
             let transport = transport::of_assignment(refined.into_assignment(found.transport.iterations), verdict);
-            return Found { transport, value };
+            return Ok(Found { transport, value });
         }
-        found
+        Ok(found)
     }
 
     fn solve<T: Real>(
@@ -174,8 +201,8 @@ impl Exact {
         b: &Cloud<T>,
         pairs: Pairwise<T>,
         start: Option<&Potentials>,
-    ) -> Found {
-        let rows = CloudRows::new(crew, a, b, pairs, self.ground, self.memory);
+    ) -> Result<Found, Interrupted> {
+        let rows = CloudRows::new(crew, a, b, pairs, self.ground, self.memory)?;
         let unit = rows.unit();
         let start: Option<Vec<f64>> = start.filter(|p| p.v.len() == b.len()).map(|p| {
             let second = match self.ground {
@@ -184,7 +211,7 @@ impl Exact {
             };
             p.v.iter().zip(&second).map(|(v, s)| (v - s) / unit).collect()
         });
-        let found = assignment::solve_rows(crew, &rows, start.as_deref());
+        let found = assignment::solve_rows(crew, &rows, start.as_deref())?;
         let (isa, centres) = (Isa::detect(), &rows.pairs().centres);
         let shift = centres.shift();
         let mut pairs = vec![PairCost::default(); a.len()];
@@ -206,7 +233,7 @@ impl Exact {
             }
         }
         let potentials = Potentials { u, v };
-        self.found(columns, potentials, &pairs, found.gap * unit, found.iterations, a.width())
+        Ok(self.found(columns, potentials, &pairs, found.gap * unit, found.iterations, a.width()))
     }
 
     /// The identity, proved optimal: every sample's own partner is the nearest in centred costs, so those are u, with v = 0.

@@ -1,12 +1,12 @@
 //! Fréchet distance as the FID packages compute it: `gaussian-w2` with covariances by n − 1.
 //! Heusel et al. (2017). Finite for n < d too, where the packages' matrix square root is singular. Next: [`super::gaussian_w2`].
 
-use super::{AnyDivergence, Divergence, Request, gaussian_w2::bures, entry::{Entry, Traits}};
+use super::{Divergence, Request, gaussian_w2::bures, entry::{Entry, Traits, build}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
     moments::Moments,
-    options::Options,
+    parameters::parameters,
     precision::{Estimate, Estimated, evaluate},
     real::Real,
     solution::Solution,
@@ -21,16 +21,13 @@ pub const ENTRY: Entry = Entry {
     cost: "as gaussian-w2",
     when: "to compare figures with FID packages; for training gaussian-w2 is the same up to the factor n/(n − 1)",
     traits: Traits::PLAIN,
-    options: &[],
-    build,
+    options: Fid::OPTIONS,
+    build: build::<Fid>,
 };
 
-/// Fréchet distance with unbiased covariances.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Fid;
-
-fn build(_: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(Fid))
+parameters! {
+    /// Fréchet distance with unbiased covariances.
+    pub struct Fid for ENTRY;
 }
 
 impl<T: Real> Divergence<T> for Fid {
@@ -41,10 +38,6 @@ impl<T: Real> Divergence<T> for Fid {
 
 impl<T: Real> Estimated<T> for Fid {
     const WIDE: bool = true;
-
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
 
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;

@@ -2,13 +2,13 @@
 //! KL(A‖B) = ½ (tr S_B⁻¹ S_A + δᵀ S_B⁻¹ δ − d + ln det S_B − ln det S_A), shrunk so that it is finite for n ≤ d.
 //! Next: [`super::gaussian_kl_diag`] (the paper's), [`super::jeffreys`] (both directions), [`crate::gaussian`] (the fit).
 
-use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
+use super::{Divergence, Request, entry::{Entry, Traits, build}};
 use crate::{
     cloud::Cloud,
     error::OtError,
-    gaussian::{Comparison, Pair, SHRINKAGE, Shrinkage, Slopes, compare, covariance::Covariance},
+    gaussian::{Comparison, Pair, Slopes, compare, covariance::Covariance},
     matrix::{dot, norm_squared},
-    options::{OptionSpec, Options},
+    parameters::{parameters, words},
     precision::{Estimate, Estimated, evaluate, non_negative},
     real::Real,
     solution::Solution,
@@ -23,41 +23,29 @@ pub const ENTRY: Entry = Entry {
     cost: "O((n + m) d² + d³) time, O(d²) memory; where n, m < d O((n + m)² d) and O((n + m) d)",
     when: "likelihood view: differences count relative to the spread of B, correlations included; scale-free",
     traits: Traits::PLAIN,
-    options: OPTIONS,
-    build,
+    options: GaussianKl::OPTIONS,
+    build: build::<GaussianKl>,
 };
 
-const OPTIONS: &[OptionSpec] = &[SHRINKAGE, DIRECTION];
+pub use crate::gaussian::Shrinkage;
 
-/// The option that chooses the direction.
-pub(super) const DIRECTION: OptionSpec = OptionSpec {
-    name: "direction",
-    default: "a-b",
-    help: "a-b: KL(A‖B), A avoids where B has no mass; b-a: KL(B‖A), A covers all of B",
-};
-
-/// Which cloud the expectation is taken over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
-    AToB,
-    BToA,
-}
-
-impl Direction {
-    pub fn read(options: &Options) -> Result<Self, OtError> {
-        Ok(if options.choice("direction", &["a-b", "b-a"])? == "a-b" { Direction::AToB } else { Direction::BToA })
+words! {
+    /// Which cloud the expectation is taken over.
+    pub enum Direction {
+        /// KL(A‖B), A avoids where B has no mass
+        AToB = "a-b",
+        /// KL(B‖A), A covers all of B
+        BToA = "b-a",
     }
 }
 
-/// KL of the fitted Gaussians.
-#[derive(Debug, Clone, Copy)]
-pub struct GaussianKl {
-    shrinkage: Shrinkage,
-    direction: Direction,
-}
-
-fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(GaussianKl { shrinkage: Shrinkage::read(options)?, direction: Direction::read(options)? }))
+parameters! {
+    /// KL of the fitted Gaussians.
+    #[derive(Copy)]
+    pub struct GaussianKl for ENTRY {
+        shrinkage: Shrinkage,
+        direction: Direction,
+    }
 }
 
 impl<T: Real> Divergence<T> for GaussianKl {
@@ -68,10 +56,6 @@ impl<T: Real> Divergence<T> for GaussianKl {
 
 impl<T: Real> Estimated<T> for GaussianKl {
     const WIDE: bool = true;
-
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
 
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         compare(ENTRY.name, a, b, self.shrinkage, request, |pair| {

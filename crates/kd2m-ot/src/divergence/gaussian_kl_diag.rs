@@ -3,16 +3,18 @@
 //! A variance below a small share of the mean one (a dead unit) is raised to it, with gradient 0. Next: [`super::gaussian_kl`].
 
 use super::{
-    AnyDivergence, Divergence, Request,
-    gaussian_kl::{DIRECTION, Direction},
-    entry::{Entry, Traits},
+    Divergence, Request,
+    entry::{Entry, Traits, build},
 };
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
     gaussian::mean_variance,
     moments::Moments,
-    options::{OptionSpec, Options},
+    parameters::{
+        domain::{Domain, SHARE},
+        parameters,
+    },
     precision::{Estimate, Estimated, evaluate},
     real::Real,
     solution::Solution,
@@ -27,36 +29,24 @@ pub const ENTRY: Entry = Entry {
     cost: "O((n + m) d) time and memory",
     when: "the paper's KL: scale-free and cheap; large where B hardly varies, so mind dead units",
     traits: Traits::PLAIN,
-    options: OPTIONS,
-    build,
+    options: GaussianKlDiag::OPTIONS,
+    build: build::<GaussianKlDiag>,
 };
 
-const OPTIONS: &[OptionSpec] = &[
-    DIRECTION,
-    OptionSpec {
-        name: "shrinkage",
-        default: "0",
-        help: "share s of the mean variance in each: (1 − s) v + s mean(v), a number from 0 to 1",
-    },
-    OptionSpec {
-        name: "floor",
-        default: "1e-4",
-        help: "least variance, as a share of the mean variance of both clouds: keeps dead units finite",
-    },
-];
+pub use super::gaussian_kl::Direction;
 
-/// KL of diagonal Gaussians.
-#[derive(Debug, Clone, Copy)]
-pub struct GaussianKlDiag {
-    direction: Direction,
-    shrinkage: f64,
-    floor: f64,
-}
+const FLOORS: Domain<f64> = Domain::new("a number above 0 and below 1", |floor| *floor > 0.0 && *floor < 1.0);
 
-fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    let shrinkage = options.parsed("shrinkage", 0.0, "a number from 0 to 1", |s| (0.0..=1.0).contains(s))?;
-    let floor = options.parsed("floor", 1e-4, "a number above 0 and below 1", |f| *f > 0.0 && *f < 1.0)?;
-    Ok(Box::new(GaussianKlDiag { direction: Direction::read(options)?, shrinkage, floor }))
+parameters! {
+    /// KL of diagonal Gaussians.
+    #[derive(Copy)]
+    pub struct GaussianKlDiag for ENTRY {
+        direction: Direction,
+        /// share s of the mean variance in each: (1 − s) v + s mean(v), a number from 0 to 1
+        shrinkage: f64 = 0 in SHARE,
+        /// least variance, as a share of the mean variance of both clouds: keeps dead units finite
+        floor: f64 = 1e-4 in FLOORS,
+    }
 }
 
 impl<T: Real> Divergence<T> for GaussianKlDiag {
@@ -67,10 +57,6 @@ impl<T: Real> Divergence<T> for GaussianKlDiag {
 
 impl<T: Real> Estimated<T> for GaussianKlDiag {
     const WIDE: bool = true;
-
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
 
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;

@@ -4,14 +4,14 @@
 
 use faer::{Mat, MatRef};
 
-use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
+use super::{Divergence, Request, entry::{Entry, Traits, build}};
 use crate::{
     cloud::{Cloud, equal_widths},
     decomposition::{Cholesky, Svd, eigenvalues, qr, svd},
     error::OtError,
     matrix::{norm_squared, product, view, view_mut},
     moments::Moments,
-    options::Options,
+    parameters::parameters,
     precision::{Estimate, Estimated, evaluate, non_negative, of_square},
     real::Real,
     solution::Solution,
@@ -26,16 +26,13 @@ pub const ENTRY: Entry = Entry {
     cost: "O((n + m) d² + d³), or O(n m (d + min(n, m))) where n, m < d; memory O((n + m) d)",
     when: "mean and all correlations at once, finite for any n; a lower bound of w2 that needs no coupling",
     traits: Traits::SQUARED,
-    options: &[],
-    build,
+    options: GaussianW2::OPTIONS,
+    build: build::<GaussianW2>,
 };
 
-/// W₂² of the fitted Gaussians (Bures distance of the covariances).
-#[derive(Debug, Clone, Copy, Default)]
-pub struct GaussianW2;
-
-fn build(_: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(GaussianW2))
+parameters! {
+    /// W₂² of the fitted Gaussians (Bures distance of the covariances).
+    pub struct GaussianW2 for ENTRY;
 }
 
 impl<T: Real> Divergence<T> for GaussianW2 {
@@ -46,10 +43,6 @@ impl<T: Real> Divergence<T> for GaussianW2 {
 
 impl<T: Real> Estimated<T> for GaussianW2 {
     const WIDE: bool = true;
-
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
 
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;

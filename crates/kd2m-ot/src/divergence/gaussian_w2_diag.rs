@@ -1,13 +1,13 @@
 //! W₂² between the Gaussians N(μ, diag σ²) fitted to the two clouds: ‖μ − μ'‖² + ‖σ − σ'‖², moments with 1/n.
 //! The paper's W2 (G) as its code computes it; between `mmd-linear` and `gaussian-w2` in the chain. Next: [`super::gaussian_w2`].
 
-use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
+use super::{Divergence, Request, entry::{Entry, Traits, build}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
     matrix::norm_squared,
     moments::Moments,
-    options::Options,
+    parameters::parameters,
     precision::{Estimate, Estimated, evaluate, of_square},
     real::Real,
     solution::Solution,
@@ -22,16 +22,13 @@ pub const ENTRY: Entry = Entry {
     cost: "O((n + m) d) time and memory",
     when: "batches too small for covariances: matches mean and spread of each feature, blind to correlations",
     traits: Traits::SQUARED,
-    options: &[],
-    build,
+    options: GaussianW2Diag::OPTIONS,
+    build: build::<GaussianW2Diag>,
 };
 
-/// W₂² of diagonal Gaussians.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct GaussianW2Diag;
-
-fn build(_: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(GaussianW2Diag))
+parameters! {
+    /// W₂² of diagonal Gaussians.
+    pub struct GaussianW2Diag for ENTRY;
 }
 
 impl<T: Real> Divergence<T> for GaussianW2Diag {
@@ -42,10 +39,6 @@ impl<T: Real> Divergence<T> for GaussianW2Diag {
 
 impl<T: Real> Estimated<T> for GaussianW2Diag {
     const WIDE: bool = true;
-
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
 
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;

@@ -2,12 +2,12 @@
 //! In high dimension B is large: the value sticks at 1 and its gradient vanishes; the solution's diagnostic `saturated` says so.
 //! Next: [`super::bhattacharyya`], which does not saturate.
 
-use super::{AnyDivergence, Divergence, Request, bhattacharyya, entry::{Entry, Traits}};
+use super::{Divergence, Request, bhattacharyya, entry::{Entry, Traits, build}};
 use crate::{
     cloud::Cloud,
     error::OtError,
-    gaussian::{Shrinkage, compare},
-    options::Options,
+    gaussian::compare,
+    parameters::parameters,
     precision::{Estimate, Estimated, evaluate},
     real::Real,
     solution::Solution,
@@ -22,21 +22,21 @@ pub const ENTRY: Entry = Entry {
     cost: "as bhattacharyya",
     when: "a bounded figure in 0 … 1 to report; to train with only in few dimensions: it saturates at 1 with zero gradient",
     traits: Traits::PLAIN,
-    options: bhattacharyya::OPTIONS,
-    build,
+    options: Hellinger::OPTIONS,
+    build: build::<Hellinger>,
 };
 
 /// From this Bhattacharyya distance on the gradient is below a thousandth of that distance's own.
 const SATURATED_FROM: f64 = 7.0;
 
-/// Squared Hellinger distance of the fitted Gaussians.
-#[derive(Debug, Clone, Copy)]
-pub struct Hellinger {
-    shrinkage: Shrinkage,
-}
+pub use crate::gaussian::Shrinkage;
 
-fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(Hellinger { shrinkage: Shrinkage::read(options)? }))
+parameters! {
+    /// Squared Hellinger distance of the fitted Gaussians.
+    #[derive(Copy)]
+    pub struct Hellinger for ENTRY {
+        shrinkage: Shrinkage,
+    }
 }
 
 impl<T: Real> Divergence<T> for Hellinger {
@@ -47,10 +47,6 @@ impl<T: Real> Divergence<T> for Hellinger {
 
 impl<T: Real> Estimated<T> for Hellinger {
     const WIDE: bool = true;
-
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
 
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         let mut distance = 0.0;

@@ -2,16 +2,16 @@
 //! J = ½ (tr S_B⁻¹ S_A + tr S_A⁻¹ S_B − 2d + δᵀ (S_A⁻¹ + S_B⁻¹) δ). Next: [`super::gaussian_kl`], [`crate::gaussian`].
 
 use super::{
-    AnyDivergence, Divergence, Request,
+    Divergence, Request,
     gaussian_kl::{half_difference, sandwich},
-    entry::{Entry, Traits},
+    entry::{Entry, Traits, build},
 };
 use crate::{
     cloud::Cloud,
     error::OtError,
-    gaussian::{Comparison, Pair, SHRINKAGE, Shrinkage, Slopes, compare},
+    gaussian::{Comparison, Pair, Slopes, compare},
     matrix::{dot, norm_squared},
-    options::{OptionSpec, Options},
+    parameters::parameters,
     precision::{Estimate, Estimated, evaluate, non_negative},
     real::Real,
     solution::Solution,
@@ -26,20 +26,18 @@ pub const ENTRY: Entry = Entry {
     cost: "as gaussian-kl, about twice",
     when: "KL without choosing a direction: penalises both missing and surplus spread",
     traits: Traits::PLAIN,
-    options: OPTIONS,
-    build,
+    options: Jeffreys::OPTIONS,
+    build: build::<Jeffreys>,
 };
 
-const OPTIONS: &[OptionSpec] = &[SHRINKAGE];
+pub use crate::gaussian::Shrinkage;
 
-/// Symmetric KL of the fitted Gaussians.
-#[derive(Debug, Clone, Copy)]
-pub struct Jeffreys {
-    shrinkage: Shrinkage,
-}
-
-fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(Jeffreys { shrinkage: Shrinkage::read(options)? }))
+parameters! {
+    /// Symmetric KL of the fitted Gaussians.
+    #[derive(Copy)]
+    pub struct Jeffreys for ENTRY {
+        shrinkage: Shrinkage,
+    }
 }
 
 impl<T: Real> Divergence<T> for Jeffreys {
@@ -50,10 +48,6 @@ impl<T: Real> Divergence<T> for Jeffreys {
 
 impl<T: Real> Estimated<T> for Jeffreys {
     const WIDE: bool = true;
-
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
 
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         compare(ENTRY.name, a, b, self.shrinkage, request, |pair| Ok(formula(pair)))
@@ -83,7 +77,7 @@ fn formula(pair: &Pair) -> Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{divergence::registry, error::Side, testing};
+    use crate::{divergence::registry, error::Side, options::Options, testing};
 
     #[test]
     fn is_the_sum_of_both_directions() {

@@ -2,14 +2,13 @@
 //! The plan sees both costs, and the gradient reaches features and soft labels alike (plan and β held constant).
 //! Next: [`crate::solver::transport`]; β = largest feature cost is PyDiL's choice (Montesuma et al.).
 
-use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
+use super::{Divergence, Request, entry::{Entry, Traits, build}};
 use crate::{
     cloud::{Cloud, Labels, equal_widths},
-    combine::joint::read_beta,
     cost::{self, anew::Anew, rows::Ground},
     error::OtError,
     label_vectors::LabelVectors,
-    options::{OptionSpec, Options},
+    parameters::{Parameters, domain::WEIGHT, parameters, words},
     real::Real,
     solution::{Gradient, Solution},
     solver::{costs::Costs, transport},
@@ -24,34 +23,21 @@ pub const ENTRY: Entry = Entry {
     cost: "O(nm(d + classes)) for the costs, as w2 for the plan; nm floats of memory",
     when: "labels or logits should decide with the features which samples are compared; needs labels on both sides",
     traits: Traits { labels: true, ..Traits::SQUARED },
-    options: OPTIONS,
-    build,
+    options: Jw2::OPTIONS,
+    build: build::<Jw2>,
 };
 
 /// A probability of the student below this counts as this in a logarithm; the gradient there is 0.
 const SMALLEST_PROBABILITY: f64 = 1e-12;
 
-/// What [`build`] reads.
-pub const OPTIONS: &[OptionSpec] = &[
-    OptionSpec {
-        name: "beta",
-        default: "auto",
-        help: "weight of the label cost; auto: the largest feature cost, held constant for the gradient",
-    },
-    OptionSpec {
-        name: "label_cost",
-        default: "squared",
-        help: "squared: squared distance of one-hot or softmax vectors; cross-entropy: −Σ t log s, soft labels only",
-    },
-];
-
-/// How unlike two labels are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum LabelCost {
-    /// ‖s − t‖².
-    Squared,
-    /// −Σ_c t_c log s_c, teacher t against student s.
-    CrossEntropy,
+words! {
+    /// How unlike two labels are.
+    pub enum LabelCost {
+        /// squared distance of one-hot or softmax vectors
+        Squared = "squared",
+        /// −Σ t log s, soft labels only
+        CrossEntropy = "cross-entropy",
+    }
 }
 
 impl LabelCost {
@@ -98,31 +84,22 @@ impl<T: Real> Costs for JointCosts<'_, T> {
     }
 }
 
-/// Exact joint W₂² (squared, as in the paper); O(nm(d + classes)) for the costs and up to O(n³) for the plan.
-#[derive(Debug, Clone, Copy)]
-pub struct Jw2 {
-    beta: Option<f64>,
-    label_cost: LabelCost,
-}
-
-/// The registry's constructor.
-///
-/// # Errors
-/// [`OtError::BadOption`].
-pub fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    let label_cost = match options.choice("label_cost", &["squared", "cross-entropy"])? {
-        "squared" => LabelCost::Squared,
-        _ => LabelCost::CrossEntropy,
-    };
-    let beta = read_beta(options)?;
-    Ok(Box::new(Jw2 { beta, label_cost }))
+parameters! {
+    /// Exact joint W₂² (squared, as in the paper); O(nm(d + classes)) for the costs and up to O(n³) for the plan.
+    #[derive(Copy)]
+    pub struct Jw2 for ENTRY {
+        /// weight of the label cost; auto: the largest feature cost, held constant for the gradient
+        beta: Option<f64> = "auto" in WEIGHT,
+        label_cost: LabelCost,
+    }
 }
 
 impl<T: Real> Divergence<T> for Jw2 {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
-        equal_widths("jw2", a, b)?;
+        self.check(ENTRY.name)?;
+        equal_widths(ENTRY.name, a, b)?;
         let (labels_a, labels_b) = self.label_vectors(a, b)?;
-        let mut rounded = cost::rounded_distances(a, b, Ground::Squared);
+        let mut rounded = cost::rounded_distances(a, b, Ground::Squared, request.stop)?;
         let beta = self.beta.unwrap_or_else(|| cost::largest_of(&rounded, a, b));
         let exact = JointCosts {
             features: Anew::new(a, b, Ground::Squared),
@@ -131,6 +108,7 @@ impl<T: Real> Divergence<T> for Jw2 {
             label_cost: self.label_cost,
         };
         for (i, row) in rounded.cost.to_mut().chunks_exact_mut(b.len()).enumerate() {
+            request.stop.check()?;
             for (j, c) in row.iter_mut().enumerate() {
                 *c = T::of(c.wide() + exact.of_labels(i, j));
             }
@@ -141,8 +119,8 @@ impl<T: Real> Divergence<T> for Jw2 {
             let message = format!("with beta = {beta} the costs are no longer finite: give a smaller beta");
             return Err(OtError::Numeric { metric: "jw2".to_owned(), message });
         }
-        let problem = transport::Problem { rounded: &rounded, exact: &exact };
-        let found = transport::solve(&problem, a.masses(), b.masses(), request.start);
+        let problem = transport::Problem { rounded: &rounded, exact: &exact, stop: request.stop };
+        let found = transport::solve(&problem, a.masses(), b.masses(), request.start)?;
 
         let (mut features, mut soft) = (vec![0.0; a.len() * a.width()], vec![0.0; a.len() * labels_a.classes]);
         if request.gradient {
@@ -196,10 +174,10 @@ impl Jw2 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::error::Side;
+    use crate::{error::Side, options::Options};
 
-    fn jw2(options: &[(&str, &str)]) -> Box<dyn AnyDivergence> {
-        build(&options.iter().fold(Options::new("jw2"), |all, (k, v)| all.set(k, v))).unwrap()
+    fn jw2(options: &[(&str, &str)]) -> Jw2 {
+        Jw2::from_options(&options.iter().fold(Options::new("jw2"), |all, (k, v)| all.set(k, v))).unwrap()
     }
 
     /// Numbers in (0, 1) without a pattern that a bug could share.

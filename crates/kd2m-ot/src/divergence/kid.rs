@@ -4,13 +4,16 @@
 use rand::{SeedableRng, seq::index};
 use rand_pcg::Pcg64Mcg;
 
-use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
+use super::{Divergence, Request, entry::{Entry, Traits, build}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
     moments::at_least_two,
-    options::{OptionSpec, Options},
     pairwise::{Estimator, kernel::Polynomial, pair_sum, points::Points, rounding},
+    parameters::{
+        domain::{Domain, ROWS, SEED},
+        parameters,
+    },
     precision::{Estimate, Estimated, evaluate, is_hopeless},
     real::Real,
     solution::Solution,
@@ -25,34 +28,27 @@ pub const ENTRY: Entry = Entry {
     cost: "O(subsets · size² d) time, O(size d) memory",
     when: "to compare figures with FID/KID packages: unbiased, so it can be negative; to train with, mmd-poly is smoother",
     traits: Traits::PLAIN,
-    options: OPTIONS,
-    build,
+    options: Kid::OPTIONS,
+    build: build::<Kid>,
 };
-
-const OPTIONS: &[OptionSpec] = &[
-    OptionSpec { name: "subsets", default: "100", help: "number of random subsets of each cloud" },
-    OptionSpec { name: "size", default: "min(1000, n, m)", help: "samples in a subset, drawn without replacement" },
-    OptionSpec { name: "seed", default: "0", help: "seed of the subsets" },
-];
 
 /// The kernel's degree.
 const DEGREE: u32 = 3;
 
-/// Mean of the unbiased polynomial MMD² over subsets; its deviation over them is the diagnostic `deviation`.
-#[derive(Debug, Clone, Copy)]
-pub struct Kid {
-    subsets: usize,
-    size: Option<usize>,
-    seed: u64,
-}
+/// An unbiased estimator needs two samples.
+const SIZES: Domain<usize> = Domain::new("a whole number from 2 on", |size| *size >= 2);
 
-fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    let size = match options.text("size") {
-        None => None,
-        Some(_) => Some(options.parsed("size", 2, "a whole number from 2 on", |s| *s >= 2)?),
-    };
-    let seed = options.parsed("seed", 0, "a whole number", |_| true)?;
-    Ok(Box::new(Kid { subsets: options.count_of_rows("subsets", 100)?, size, seed }))
+parameters! {
+    /// Mean of the unbiased polynomial MMD² over subsets; its deviation over them is the diagnostic `deviation`.
+    #[derive(Copy)]
+    pub struct Kid for ENTRY {
+        /// number of random subsets of each cloud
+        subsets: usize = 100 in ROWS,
+        /// samples in a subset, drawn without replacement
+        size: Option<usize> = "min(1000, n, m)" in SIZES,
+        /// seed of the subsets
+        seed: u64 = 0 in SEED,
+    }
 }
 
 impl<T: Real> Divergence<T> for Kid {
@@ -62,10 +58,6 @@ impl<T: Real> Divergence<T> for Kid {
 }
 
 impl<T: Real> Estimated<T> for Kid {
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
-
     fn vanishes_on_equals(&self) -> bool {
         false
     }
@@ -102,7 +94,7 @@ impl<T: Real> Estimated<T> for Kid {
             let factors = Estimator::U.factors(ENTRY.name, &part_a, &part_b)?;
             let (points_a, points_b) = (Points::plain(&part_a), Points::plain(&part_b));
             let kernel = Polynomial { d, degree: DEGREE };
-            let sum = pair_sum(&points_a, &points_b, &kernel, factors, None, request.gradient);
+            let sum = pair_sum(&points_a, &points_b, &kernel, factors, None, request)?;
             values.push(sum.value);
             error += rounding::of(&points_a, &points_b, &kernel, factors, sum.value);
             gradient_error += rounding::of_gradient(&points_a, &points_b, &kernel, factors);
@@ -136,7 +128,7 @@ fn gather<T: Real>(cloud: &Cloud<T>, rows: &index::IndexVec) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{divergence::registry, error::Side, testing};
+    use crate::{divergence::registry, error::Side, options::Options, testing};
 
     #[test]
     fn whole_clouds_give_the_unbiased_polynomial_mmd() {
@@ -164,8 +156,8 @@ mod tests {
     #[test]
     fn gradient_matches_finite_differences() {
         let (x, y) = (testing::normal(1, 9 * 3), testing::normal(2, 7 * 3));
-        let kid = build(&Options::new("kid").set("size", 5).set("subsets", 6)).unwrap();
-        testing::check_gradient(&*kid, &x, 9, &y, 7, 3, 1e-7);
+        let kid = Kid::default().size(5).subsets(6);
+        testing::check_gradient(&kid, &x, 9, &y, 7, 3, 1e-7);
     }
 
     #[test]
@@ -173,9 +165,6 @@ mod tests {
         let x = testing::normal(1, 6);
         let (a, b) = (Cloud::new(Side::A, &x, 3, 2).unwrap(), Cloud::new(Side::B, &x, 3, 2).unwrap());
         let a = a.with_weights(&[1.0, 2.0, 1.0]).unwrap();
-        assert!(matches!(
-            build(&Options::new("kid")).unwrap().evaluate(&a, &b, Request::VALUE),
-            Err(OtError::Numeric { .. })
-        ));
+        assert!(matches!(Kid::default().evaluate(&a, &b, Request::VALUE), Err(OtError::Numeric { .. })));
     }
 }

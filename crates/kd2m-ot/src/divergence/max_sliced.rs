@@ -1,14 +1,13 @@
 //! Max-sliced W₂²: the largest one-dimensional W₂² over the sampled directions, instead of their mean.
 //! Deshpande et al. (2019), over orthonormal blocks of directions. Next: [`super::sliced`].
 
-use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
+use super::{Divergence, Request, entry::{Entry, Traits, build}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
-    options::Options,
     pairwise::points::Points,
     precision::{Estimate, Estimated, evaluate},
-    projection::{DIRECTIONS, Directions, along, error_along, gradient_error_along},
+    projection::{along, error_along, gradient_error_along, sliced},
     real::Real,
     solution::Solution,
 };
@@ -22,18 +21,13 @@ pub const ENTRY: Entry = Entry {
     cost: "as sw2",
     when: "clouds that differ in few directions, which a mean over directions would dilute; a gradient along one direction only",
     traits: Traits::SQUARED,
-    options: DIRECTIONS,
-    build,
+    options: MaxSliced::OPTIONS,
+    build: build::<MaxSliced>,
 };
 
-/// Largest squared transport distance over directions.
-#[derive(Debug)]
-pub struct MaxSliced {
-    directions: Directions,
-}
-
-fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(MaxSliced { directions: Directions::read(options)? }))
+sliced! {
+    /// Largest squared transport distance over directions.
+    pub struct MaxSliced for ENTRY
 }
 
 impl<T: Real> Divergence<T> for MaxSliced {
@@ -43,25 +37,22 @@ impl<T: Real> Divergence<T> for MaxSliced {
 }
 
 impl<T: Real> Estimated<T> for MaxSliced {
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
-
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let d = a.width();
-        let directions: Vec<T> = self.directions.of_width(d).iter().map(|x| T::of(*x)).collect();
+        let stop = request.stop;
+        let directions: Vec<T> = self.of_width(d, stop)?.iter().map(|x| T::of(*x)).collect();
         let (points_a, points_b) = Points::centred(a, b);
-        let lines = along(&points_a, &points_b, &directions, false);
+        let lines = along(&points_a, &points_b, &directions, false, stop)?;
         let best = (0..lines.values.len()).max_by(|&i, &j| lines.values[i].total_cmp(&lines.values[j])).unwrap_or(0);
-        let mut gradient_error = 0.0;
-        let gradient = request.gradient.then(|| {
+        let (mut gradient, mut gradient_error) = (None, 0.0);
+        if request.gradient {
             let direction = &directions[best * d..][..d];
-            let line = along(&points_a, &points_b, direction, true);
+            let line = along(&points_a, &points_b, direction, true, stop)?;
             gradient_error = gradient_error_along(&points_a, &line);
             let rows = line.slopes.iter().flat_map(|s| direction.iter().map(move |t| *s * *t)).collect();
-            points_a.scatter(rows)
-        });
+            gradient = Some(points_a.scatter(rows));
+        }
         let error = error_along(&points_a, &points_b, lines.values[best]);
         let mut solution = Solution::closed(lines.values[best]).with_gradient(gradient);
         solution.diagnostics = vec![("directions", lines.values.len() as f64), ("direction", best as f64)];
@@ -72,10 +63,10 @@ impl<T: Real> Estimated<T> for MaxSliced {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{error::Side, testing};
+    use crate::{divergence::sliced::Sliced, error::Side, testing};
 
-    fn with(directions: usize) -> Box<dyn AnyDivergence> {
-        build(&Options::new("max-sw2").set("directions", directions)).unwrap()
+    fn with(directions: usize) -> MaxSliced {
+        MaxSliced::default().directions(directions)
     }
 
     #[test]
@@ -83,14 +74,13 @@ mod tests {
         let (x, y) = (testing::normal(1, 9 * 4), testing::normal(2, 6 * 4));
         let (a, b) = (Cloud::new(Side::A, &x, 9, 4).unwrap(), Cloud::new(Side::B, &y, 6, 4).unwrap());
         let largest = with(4).evaluate(&a, &b, Request::VALUE).unwrap().value;
-        let mean = super::super::registry::build(&Options::new("sw2").set("directions", 4)).unwrap();
-        let mean = mean.evaluate(&a, &b, Request::VALUE).unwrap().value;
+        let mean = Sliced::default().directions(4).evaluate(&a, &b, Request::VALUE).unwrap().value;
         assert!(mean < largest && largest < 4.0 * mean);
     }
 
     #[test]
     fn gradient_matches_finite_differences() {
         let (x, y) = (testing::normal(1, 8 * 3), testing::normal(2, 6 * 3));
-        testing::check_gradient(&*with(5), &x, 8, &y, 6, 3, 1e-6);
+        testing::check_gradient(&with(5), &x, 8, &y, 6, 3, 1e-6);
     }
 }

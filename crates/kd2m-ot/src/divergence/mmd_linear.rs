@@ -1,14 +1,13 @@
 //! MMD² with the linear kernel: the squared distance of the means, and the lower end of the chain of distances.
 //! Gretton et al. (2012), equation 3 (unbiased) and 5 (biased), with k(x, y) = xᵀy. Next: [`super::mmd_rbf`].
 
-use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
+use super::{Divergence, Request, entry::{Entry, Traits, build}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
     matrix::norm_squared,
     moments::{Mean, at_least_two, effective_rest, mean},
-    options::{OptionSpec, Options},
-    pairwise::{ESTIMATOR, Estimator},
+    parameters::parameters,
     precision::{Estimate, Estimated, evaluate, growth, of_square},
     real::Real,
     solution::Solution,
@@ -23,20 +22,18 @@ pub const ENTRY: Entry = Entry {
     cost: "O((n + m) d) time, O(d) memory",
     when: "the cheapest signal: moves the mean only, blind to everything else; a lower bound of every distance of the W2 family",
     traits: Traits::SQUARED,
-    options: OPTIONS,
-    build,
+    options: MmdLinear::OPTIONS,
+    build: build::<MmdLinear>,
 };
 
-const OPTIONS: &[OptionSpec] = &[ESTIMATOR];
+pub use crate::pairwise::Estimator;
 
-/// Squared distance of the means.
-#[derive(Debug, Clone, Copy)]
-pub struct MmdLinear {
-    estimator: Estimator,
-}
-
-fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(MmdLinear { estimator: Estimator::read(options)? }))
+parameters! {
+    /// Squared distance of the means.
+    #[derive(Copy)]
+    pub struct MmdLinear for ENTRY {
+        estimator: Estimator,
+    }
 }
 
 impl<T: Real> Divergence<T> for MmdLinear {
@@ -47,10 +44,6 @@ impl<T: Real> Divergence<T> for MmdLinear {
 
 impl<T: Real> Estimated<T> for MmdLinear {
     const WIDE: bool = true;
-
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
 
     fn vanishes_on_equals(&self) -> bool {
         self.estimator == Estimator::V

@@ -1,12 +1,12 @@
 //! MMD² with the polynomial kernel (xᵀy/d + 1)^degree: matches moments up to the degree, with nothing to tune.
 //! The kernel of KID (Bińkowski et al. 2018). Next: [`super::kid`], [`crate::pairwise`].
 
-use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
+use super::{Divergence, Request, entry::{Entry, Traits, build}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
-    options::{OptionSpec, Options},
-    pairwise::{ESTIMATOR, Estimator, kernel::Polynomial, pair_sum, points::Points, rounding},
+    pairwise::{kernel::Polynomial, pair_sum, points::Points, rounding},
+    parameters::{domain::Domain, parameters},
     precision::{Estimate, Estimated, evaluate},
     real::Real,
     solution::Solution,
@@ -21,25 +21,22 @@ pub const ENTRY: Entry = Entry {
     cost: "O((n + m)² d) time, O((n + m) d) memory",
     when: "mean, covariance and skewness without a bandwidth; depends on the features' origin and scale",
     traits: Traits::SQUARED,
-    options: OPTIONS,
-    build,
+    options: MmdPoly::OPTIONS,
+    build: build::<MmdPoly>,
 };
 
-const OPTIONS: &[OptionSpec] = &[
-    ESTIMATOR,
-    OptionSpec { name: "degree", default: "3", help: "degree of the polynomial: the highest moment that is matched" },
-];
+pub use crate::pairwise::Estimator;
 
-/// MMD² with a polynomial kernel.
-#[derive(Debug, Clone, Copy)]
-pub struct MmdPoly {
-    estimator: Estimator,
-    degree: u32,
-}
+const DEGREES: Domain<u32> = Domain::new("a whole number from 1 to 16", |degree| (1..=16).contains(degree));
 
-fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    let degree = options.parsed("degree", 3, "a whole number from 1 to 16", |p| (1..=16).contains(p))?;
-    Ok(Box::new(MmdPoly { estimator: Estimator::read(options)?, degree }))
+parameters! {
+    /// MMD² with a polynomial kernel.
+    #[derive(Copy)]
+    pub struct MmdPoly for ENTRY {
+        estimator: Estimator,
+        /// degree of the polynomial: the highest moment that is matched
+        degree: u32 = 3 in DEGREES,
+    }
 }
 
 impl<T: Real> Divergence<T> for MmdPoly {
@@ -49,10 +46,6 @@ impl<T: Real> Divergence<T> for MmdPoly {
 }
 
 impl<T: Real> Estimated<T> for MmdPoly {
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
-
     fn vanishes_on_equals(&self) -> bool {
         self.estimator == Estimator::V
     }
@@ -62,7 +55,7 @@ impl<T: Real> Estimated<T> for MmdPoly {
         let factors = self.estimator.factors(ENTRY.name, a, b)?;
         let (points_a, points_b) = (Points::plain(a), Points::plain(b));
         let kernel = Polynomial { d: a.width(), degree: self.degree };
-        let sum = pair_sum(&points_a, &points_b, &kernel, factors, None, request.gradient);
+        let sum = pair_sum(&points_a, &points_b, &kernel, factors, None, request)?;
         let error = rounding::of(&points_a, &points_b, &kernel, factors, sum.value);
         let value = self.estimator.clamp(sum.value);
         let solution = Solution::closed(value).with_gradient(sum.gradient.map(|g| points_a.scatter(g)));
@@ -74,7 +67,7 @@ impl<T: Real> Estimated<T> for MmdPoly {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{error::Side, matrix::dot, testing};
+    use crate::{divergence::mmd_linear::MmdLinear, error::Side, matrix::dot, testing};
 
     fn with(estimator: Estimator, degree: u32) -> MmdPoly {
         MmdPoly { estimator, degree }
@@ -114,8 +107,8 @@ mod tests {
     fn degree_one_is_the_linear_kernel_over_d() {
         let (x, y) = (testing::normal(1, 8 * 4), testing::normal(2, 6 * 4));
         let (a, b) = (Cloud::new(Side::A, &x, 8, 4).unwrap(), Cloud::new(Side::B, &y, 6, 4).unwrap());
-        for (estimator, name) in [(Estimator::V, "v"), (Estimator::U, "u")] {
-            let linear = super::super::registry::build(&Options::new("mmd-linear").set("estimator", name)).unwrap();
+        for estimator in [Estimator::V, Estimator::U] {
+            let linear = MmdLinear::default().estimator(estimator);
             let expected = linear.evaluate(&a, &b, Request::VALUE).unwrap().value / 4.0;
             let found = with(estimator, 1).evaluate(&a, &b, Request::VALUE).unwrap().value;
             assert!((found - expected).abs() < 1e-12);

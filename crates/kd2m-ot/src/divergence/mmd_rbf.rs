@@ -1,20 +1,12 @@
 //! MMD² with the Gaussian kernel exp(−‖x − y‖²/2σ²): zero only when the distributions are the same, to any order of moments.
 //! Gretton et al. (2012), equations 3 (unbiased) and 5 (biased); σ by the median heuristic. Next: [`crate::pairwise`].
 
-use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
+use super::{Divergence, Request, entry::{Entry, Traits, build}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
-    options::{OptionSpec, Options},
-    pairwise::{
-        ESTIMATOR, Estimator,
-        bandwidth::{BANDWIDTH, Bandwidth},
-        distances::Distances,
-        kernel::Gaussian,
-        pair_sum,
-        points::Points,
-        rounding,
-    },
+    pairwise::{distances::Distances, kernel::Gaussian, pair_sum, points::Points, rounding},
+    parameters::parameters,
     precision::{Estimate, Estimated, evaluate},
     real::Real,
     solution::Solution,
@@ -29,21 +21,19 @@ pub const ENTRY: Entry = Entry {
     cost: "O((n + m)² d) time, O((n + m) d) memory",
     when: "differentiable everywhere and bounded, so outliers do not dominate; its signal fades when the clouds are many σ apart",
     traits: Traits::SQUARED,
-    options: OPTIONS,
-    build,
+    options: MmdRbf::OPTIONS,
+    build: build::<MmdRbf>,
 };
 
-const OPTIONS: &[OptionSpec] = &[ESTIMATOR, BANDWIDTH];
+pub use crate::pairwise::{Estimator, bandwidth::Bandwidth};
 
-/// MMD² with one Gaussian kernel, or the mean of several.
-#[derive(Debug, Clone, Copy)]
-pub struct MmdRbf {
-    estimator: Estimator,
-    bandwidth: Bandwidth,
-}
-
-fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(MmdRbf { estimator: Estimator::read(options)?, bandwidth: Bandwidth::read(options)? }))
+parameters! {
+    /// MMD² with one Gaussian kernel, or the mean of several.
+    #[derive(Copy)]
+    pub struct MmdRbf for ENTRY {
+        estimator: Estimator,
+        bandwidth: Bandwidth,
+    }
 }
 
 impl<T: Real> Divergence<T> for MmdRbf {
@@ -53,10 +43,6 @@ impl<T: Real> Divergence<T> for MmdRbf {
 }
 
 impl<T: Real> Estimated<T> for MmdRbf {
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
-
     fn vanishes_on_equals(&self) -> bool {
         self.estimator == Estimator::V
     }
@@ -67,14 +53,14 @@ impl<T: Real> Estimated<T> for MmdRbf {
         let (points_a, points_b) = Points::centred(a, b);
         self.bandwidth.check(ENTRY.name, &points_a, &points_b)?;
         let keep = self.bandwidth.reads_distances();
-        let stored = keep.then(|| Distances::of(&points_a, &points_b, request.gradient)).flatten();
-        let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b, stored.as_ref()) else {
+        let stored = if keep { Distances::of(&points_a, &points_b, request.gradient, request.stop)? } else { None };
+        let Some(sigma) = self.bandwidth.sigma(&points_a, &points_b, stored.as_ref(), request.stop)? else {
             // All points coincide: every kernel value is 1 and the three means cancel.
             return Ok(Estimate::of_coincident(a, b, request.gradient));
         };
         let gammas = self.bandwidth.widths(sigma).iter().map(|s| 0.5 / (s * s)).collect();
         let kernel = Gaussian { gammas };
-        let sum = pair_sum(&points_a, &points_b, &kernel, factors, stored.as_ref(), request.gradient);
+        let sum = pair_sum(&points_a, &points_b, &kernel, factors, stored.as_ref(), request)?;
         let error = rounding::of(&points_a, &points_b, &kernel, factors, sum.value);
         let value = self.estimator.clamp(sum.value);
         let mut solution = Solution::closed(value).with_gradient(sum.gradient.map(|g| points_a.scatter(g)));
@@ -89,20 +75,20 @@ mod tests {
     use super::*;
     use crate::{error::Side, testing};
 
-    fn with(options: Options) -> Box<dyn AnyDivergence> {
-        build(&options).unwrap()
+    fn with(bandwidth: f64) -> MmdRbf {
+        MmdRbf::default().bandwidth(bandwidth)
     }
 
-    fn evaluate(options: Options, x: &[f64], y: &[f64], d: usize) -> f64 {
+    fn evaluate(divergence: MmdRbf, x: &[f64], y: &[f64], d: usize) -> f64 {
         let a = Cloud::new(Side::A, x, x.len() / d, d).unwrap();
         let b = Cloud::new(Side::B, y, y.len() / d, d).unwrap();
-        with(options).evaluate(&a, &b, Request::VALUE).unwrap().value
+        divergence.evaluate(&a, &b, Request::VALUE).unwrap().value
     }
 
     #[test]
     fn two_diracs() {
         // MMD² = 2 − 2 exp(−25/2σ²)
-        let value = evaluate(Options::new("mmd-rbf").set("bandwidth", 5), &[0.0, 0.0], &[3.0, 4.0], 2);
+        let value = evaluate(with(5.0), &[0.0, 0.0], &[3.0, 4.0], 2);
         assert!((value - (2.0 - 2.0 * (-0.5f64).exp())).abs() < 1e-14);
     }
 
@@ -121,7 +107,7 @@ mod tests {
             sum / count
         };
         let expected = mean(&x, &x, true) + mean(&y, &y, true) - 2.0 * mean(&x, &y, false);
-        let found = evaluate(Options::new("mmd-rbf").set("bandwidth", 1.7).set("estimator", "u"), &x, &y, 3);
+        let found = evaluate(with(1.7).estimator(Estimator::U), &x, &y, 3);
         assert!((found - expected).abs() < 1e-12);
     }
 
@@ -130,9 +116,9 @@ mod tests {
         for (n, m) in [(90, 110), (43, 198), (300, 150)] {
             let (x, y) = (testing::normal(1, n * 30), testing::normal(2, m * 30));
             let (a, b) = (Cloud::new(Side::A, &x, n, 30).unwrap(), Cloud::new(Side::B, &y, m, 30).unwrap());
-            let median = with(Options::new("mmd-rbf")).evaluate(&a, &b, Request::GRADIENT).unwrap();
-            let value = with(Options::new("mmd-rbf")).evaluate(&a, &b, Request::VALUE).unwrap().value;
-            let fixed = with(Options::new("mmd-rbf").set("bandwidth", median.diagnostics[0].1));
+            let median = MmdRbf::default().evaluate(&a, &b, Request::GRADIENT).unwrap();
+            let value = MmdRbf::default().evaluate(&a, &b, Request::VALUE).unwrap().value;
+            let fixed = with(median.diagnostics[0].1);
             let fixed = fixed.evaluate(&a, &b, Request::GRADIENT).unwrap();
             assert!((median.value - fixed.value).abs() < 1e-13 && (value - fixed.value).abs() < 1e-13);
             for (g, h) in median.gradient.unwrap().features.iter().zip(fixed.gradient.unwrap().features) {
@@ -145,10 +131,10 @@ mod tests {
     fn gradients_match_finite_differences() {
         let (x, y) = (testing::normal(1, 8 * 3), testing::normal(2, 6 * 3));
         let (a, b) = ([1.0, 2.0, 0.0, 1.0, 0.5, 3.0, 1.0, 1.0], [1.0, 1.0, 2.0, 0.0, 1.0, 1.0]);
-        for estimator in ["v", "u"] {
-            let divergence = with(Options::new("mmd-rbf").set("bandwidth", 1.3).set("estimator", estimator));
-            testing::check_gradient(&*divergence, &x, 8, &y, 6, 3, 1e-7);
-            testing::check_weighted_gradient(&*divergence, &x, &a, &y, &b, 3, 1e-7);
+        for estimator in [Estimator::V, Estimator::U] {
+            let divergence = with(1.3).estimator(estimator);
+            testing::check_gradient(&divergence, &x, 8, &y, 6, 3, 1e-7);
+            testing::check_weighted_gradient(&divergence, &x, &a, &y, &b, 3, 1e-7);
         }
         // The mixture's σ moves with A, so its gradient is checked on the kernels themselves.
         let (estimator, fixed) = (Estimator::V, [0.5, 1.0, 3.0]);
@@ -157,8 +143,9 @@ mod tests {
         let kernel = Gaussian { gammas: fixed.to_vec() };
         let factors = estimator.factors("mmd-rbf", &a, &b).unwrap();
         let (p, q) = Points::centred(&a, &b);
-        let mixed = pair_sum(&p, &q, &kernel, factors, None, true);
-        let single = fixed.map(|gamma| pair_sum(&p, &q, &Gaussian { gammas: vec![gamma] }, factors, None, true));
+        let sum = |kernel: &Gaussian| pair_sum(&p, &q, kernel, factors, None, Request::GRADIENT).unwrap();
+        let mixed = sum(&kernel);
+        let single = fixed.map(|gamma| sum(&Gaussian { gammas: vec![gamma] }));
         assert!((mixed.value - single.iter().map(|s| s.value).sum::<f64>() / 3.0).abs() < 1e-13);
         for (k, g) in mixed.gradient.unwrap().iter().enumerate() {
             let mean = single.iter().map(|s| s.gradient.as_ref().unwrap()[k]).sum::<f64>() / 3.0;
@@ -177,11 +164,11 @@ mod tests {
                 / (u.len() / d * (v.len() / d)) as f64
         };
         let expected = mean(&x, &x) + mean(&y, &y) - 2.0 * mean(&x, &y);
-        let found = evaluate(Options::new("mmd-rbf").set("bandwidth", 4), &x, &y, d);
+        let found = evaluate(with(4.0), &x, &y, d);
         assert!((found - expected).abs() < 1e-12, "{found} {expected}");
         let (x32, y32) = (testing::single(&x), testing::single(&y));
         let (a, b) = (Cloud::new(Side::A, &x32, n, d).unwrap(), Cloud::new(Side::B, &y32, m, d).unwrap());
-        let solution = with(Options::new("mmd-rbf").set("bandwidth", 4)).evaluate(&a, &b, Request::GRADIENT).unwrap();
+        let solution = with(4.0).evaluate(&a, &b, Request::GRADIENT).unwrap();
         assert!((solution.value - expected).abs() < 1e-6 && solution.gradient.is_some());
     }
 }

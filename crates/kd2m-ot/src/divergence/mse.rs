@@ -1,12 +1,12 @@
 //! Paired squared error (1/n) Σ ‖x_i − y_i‖², summed over features: FitNet's loss, and the upper end of the chain of distances,
 //! since the identity pairing is one coupling (`w2` ≤ `mse`). Next: [`super::w2`].
 
-use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
+use super::{Divergence, Request, entry::{Entry, Traits, build}};
 use crate::{
     cloud::{Cloud, equal_widths},
     cost::squared_distance,
     error::OtError,
-    options::Options,
+    parameters::parameters,
     precision::{Estimate, Estimated, evaluate, growth},
     real::Real,
     solution::Solution,
@@ -21,16 +21,13 @@ pub const ENTRY: Entry = Entry {
     cost: "O(nd) time, no memory",
     when: "both clouds come from the same inputs and each sample should match its own counterpart, not only the distribution",
     traits: Traits { paired: true, ..Traits::SQUARED },
-    options: &[],
-    build,
+    options: Mse::OPTIONS,
+    build: build::<Mse>,
 };
 
-/// Paired squared error; with weights, which must be the same on both sides, Σ a_i ‖x_i − y_i‖².
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Mse;
-
-fn build(_: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(Mse))
+parameters! {
+    /// Paired squared error; with weights, which must be the same on both sides, Σ a_i ‖x_i − y_i‖².
+    pub struct Mse for ENTRY;
 }
 
 impl<T: Real> Divergence<T> for Mse {
@@ -41,10 +38,6 @@ impl<T: Real> Divergence<T> for Mse {
 
 impl<T: Real> Estimated<T> for Mse {
     const WIDE: bool = true;
-
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
 
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;

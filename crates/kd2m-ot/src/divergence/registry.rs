@@ -5,6 +5,7 @@ use crate::{
     combine::{ClassConditional, Joint, class_conditional, joint},
     error::{OtError, nearest_names},
     options::{OptionSpec, Options},
+    parameters::Parameters as _,
 };
 
 pub use super::{
@@ -38,8 +39,8 @@ impl Form {
     pub fn options(self) -> &'static [OptionSpec] {
         match self {
             Form::Plain => &[],
-            Form::WithinClasses => class_conditional::OPTIONS,
-            Form::Joint => joint::OPTIONS,
+            Form::WithinClasses => class_conditional::Parameters::OPTIONS,
+            Form::Joint => joint::Parameters::OPTIONS,
         }
     }
 
@@ -104,7 +105,10 @@ pub fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
     let inner = options.iter().filter(|(name, _)| !own(name));
     let inner = (entry.build)(&inner.fold(Options::new(entry.name), |all, (name, value)| all.set(name, value)))?;
     Ok(match form {
-        Form::Joint => Box::new(Joint::new(inner, options)?),
-        Form::Plain | Form::WithinClasses => Box::new(ClassConditional::new(inner, options)?),
+        Form::Joint => Box::new(Joint::new(options.metric(), inner, joint::Parameters::read(options)?)?),
+        Form::Plain | Form::WithinClasses => {
+            let parameters = class_conditional::Parameters::read(options)?;
+            Box::new(ClassConditional::new(options.metric(), inner, parameters)?)
+        }
     })
 }

@@ -2,16 +2,16 @@
 //! and the distance of the means (ε → ∞), never negative, zero only for equal measures (Feydy et al. 2019).
 //! Next: [`crate::solver::sinkhorn`] for the iteration; [`super::unbalanced`] shares this code.
 
-use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
+use super::{Request, entry::{Entry, Traits, build}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
-    options::{OptionSpec, Options},
     pairwise::points::common_middle,
-    precision::{Estimate, Estimated, evaluate, is_accepted, non_negative},
+    precision::{Estimate, Estimated, is_accepted, non_negative},
     real::Real,
     solution::{Plan, Solution, Status},
     solver::sinkhorn::{self, Found, Lane, Scores, Settings},
+    stop::{Interrupted, Stop},
 };
 
 /// The line of the registry.
@@ -23,109 +23,117 @@ pub const ENTRY: Entry = Entry {
     cost: "O(nmd) for the products, O(nm) a sweep, tens of sweeps; nm floats, or none above `memory`",
     when: "a smooth relative of w2: stable gradients under noise, any weights, no n² memory for very large clouds",
     traits: Traits::PLAIN,
-    options: OPTIONS,
-    build,
+    options: Sinkhorn::OPTIONS,
+    build: build::<Sinkhorn>,
 };
 
 /// ε as a share of the mean cost, unless given.
 const EPSILON_SHARE: f64 = 0.05;
 
-const EPSILON: OptionSpec = OptionSpec {
-    name: "epsilon",
-    default: "auto",
-    help: "regularisation in units of the cost ‖x−y‖²; auto: 0.05 × mean cost, held constant for the gradient",
-};
-const TOLERANCE: OptionSpec = OptionSpec {
-    name: "tolerance",
-    default: "1e-4",
-    help: "marginal error (share of the mass) at which the iteration ends",
-};
-const ITERATIONS: OptionSpec =
-    OptionSpec { name: "iterations", default: "2000", help: "sweeps at most for each of the three problems" };
-const MEMORY: OptionSpec = OptionSpec {
-    name: "memory",
-    default: "1024",
-    help: "MiB: a larger matrix of products is recomputed tile by tile instead of held",
-};
+/// Declares an entropic divergence: what all of them have, around what is its own.
+macro_rules! entropic {
+    ($(#[$meta:meta])* pub struct $name:ident for $entry:ident { $($own:tt)* }) => {
+        $crate::parameters::parameters! {
+            $(#[$meta])*
+            #[derive(Copy)]
+            pub struct $name for $entry {
+                /// regularisation in units of the cost ‖x−y‖²; auto: 0.05 × mean cost, held constant for the gradient
+                epsilon: Option<f64> = "auto" in $crate::parameters::domain::SCALE,
+                $($own)*
+                /// marginal error (share of the mass) at which the iteration ends
+                tolerance: f64 = 1e-4 in $crate::parameters::domain::TOLERANCE,
+                /// sweeps at most for each of the three problems
+                iterations: usize = 2000 in $crate::parameters::domain::COUNT,
+                /// MiB: a larger matrix of products is recomputed tile by tile instead of held
+                memory: usize = 1024 in $crate::parameters::domain::COUNT,
+            }
+        }
 
-/// What [`build`] reads.
-pub const OPTIONS: &[OptionSpec] = &[EPSILON, TOLERANCE, ITERATIONS, MEMORY];
-/// What [`super::unbalanced::build`] reads.
-pub(super) const UNBALANCED_OPTIONS: &[OptionSpec] = &[
-    EPSILON,
-    OptionSpec {
-        name: "rho",
-        default: "auto",
-        help: "strength of the KL penalty on the marginals, in units of the cost; auto: the mean cost, held constant",
-    },
-    TOLERANCE,
-    ITERATIONS,
-    MEMORY,
-];
+        impl $name {
+            fn debiased(&self, rho: $crate::divergence::sinkhorn::Relaxation) -> $crate::divergence::sinkhorn::Debiased {
+                $crate::divergence::sinkhorn::Debiased {
+                    metric: $entry.name,
+                    epsilon: self.epsilon,
+                    rho,
+                    tolerance: self.tolerance,
+                    max_iterations: self.iterations,
+                    memory: self.memory.saturating_mul(1 << 20),
+                }
+            }
+        }
 
-/// The debiased entropic divergence, with exact or relaxed marginals; O(nmd) for the products, O(nm) a sweep.
-#[derive(Debug, Clone, Copy)]
-pub struct Debiased {
-    metric: &'static str,
-    epsilon: Option<f64>,
-    rho: Relaxation,
-    tolerance: f64,
-    max_iterations: usize,
-    memory: usize,
+        impl $crate::divergence::Divergence<f32> for $name {
+            fn evaluate(
+                &self,
+                a: &$crate::cloud::Cloud<f32>,
+                b: &$crate::cloud::Cloud<f32>,
+                request: $crate::divergence::Request,
+            ) -> Result<$crate::solution::Solution<f32>, $crate::error::OtError> {
+                $crate::precision::evaluate(self, a, b, request)
+            }
+        }
+
+        impl $crate::divergence::Divergence<f64> for $name {
+            fn evaluate(
+                &self,
+                a: &$crate::cloud::Cloud<f64>,
+                b: &$crate::cloud::Cloud<f64>,
+                request: $crate::divergence::Request,
+            ) -> Result<$crate::solution::Solution<f64>, $crate::error::OtError> {
+                $crate::precision::evaluate(self, a, b, request)
+            }
+        }
+    };
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Relaxation {
+pub(super) use entropic;
+
+entropic! {
+    /// The debiased entropic divergence; O(nmd) for the products, O(nm) a sweep.
+    pub struct Sinkhorn for ENTRY {}
+}
+
+impl<T: Lane> Estimated<T> for Sinkhorn {
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
+        self.debiased(Relaxation::Exact).estimate(a, b, request)
+    }
+}
+
+impl Sinkhorn {
+    /// What the solver is asked for costs of this mean, in units of `unit`.
+    pub(crate) fn settings(&self, mean_cost: f64, unit: f64) -> Settings {
+        let asked = self.debiased(Relaxation::Exact);
+        Debiased { epsilon: asked.epsilon.map(|epsilon| epsilon / unit), ..asked }.settings(mean_cost)
+    }
+}
+
+/// The debiased divergence with exact or relaxed marginals.
+pub(super) struct Debiased {
+    pub metric: &'static str,
+    pub epsilon: Option<f64>,
+    pub rho: Relaxation,
+    pub tolerance: f64,
+    pub max_iterations: usize,
+    /// Bytes.
+    pub memory: usize,
+}
+
+/// What holds the marginals.
+pub(super) enum Relaxation {
+    /// They are exact.
     Exact,
+    /// A penalty as strong as the mean cost.
     MeanCost,
+    /// A penalty of this strength.
     Strength(f64),
 }
 
-/// The registry's constructor.
-///
-/// # Errors
-/// [`OtError::BadOption`].
-pub fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(Debiased::read("sinkhorn", Relaxation::Exact, options)?))
-}
-
-/// The constructor of the relaxed form.
-pub(super) fn build_unbalanced(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    let rho = options.positive("rho")?.map_or(Relaxation::MeanCost, Relaxation::Strength);
-    Ok(Box::new(Debiased::read("unbalanced", rho, options)?))
-}
-
 impl Debiased {
-    fn read(metric: &'static str, rho: Relaxation, options: &Options) -> Result<Self, OtError> {
-        Ok(Self {
-            metric,
-            epsilon: options.positive("epsilon")?,
-            rho,
-            tolerance: options.tolerance(1e-4)?,
-            max_iterations: options.count("iterations", 2000)?,
-            memory: options.count("memory", 1024)?.saturating_mul(1 << 20),
-        })
-    }
-}
-
-impl Divergence<f32> for Debiased {
-    fn evaluate(&self, a: &Cloud<f32>, b: &Cloud<f32>, request: Request) -> Result<Solution<f32>, OtError> {
-        evaluate(self, a, b, request)
-    }
-}
-
-impl Divergence<f64> for Debiased {
-    fn evaluate(&self, a: &Cloud<f64>, b: &Cloud<f64>, request: Request) -> Result<Solution<f64>, OtError> {
-        evaluate(self, a, b, request)
-    }
-}
-
-impl<T: Lane> Estimated<T> for Debiased {
-    fn name(&self) -> &str {
-        self.metric
-    }
-
-    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
+    /// The answer in this precision.
+    ///
+    /// # Errors
+    /// Different widths; an ε that is out of scale with the costs.
+    pub fn estimate<T: Lane>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(self.metric, a, b)?;
         let d = a.width();
         let (x, y) = Points::centred(a, b);
@@ -138,7 +146,7 @@ impl<T: Lane> Estimated<T> for Debiased {
         self.check_epsilon(settings.epsilon, mean_cost)?;
         let fits = |n: usize, m: usize| n.saturating_mul(m).saturating_mul(size_of::<T>()) <= self.memory;
         let problems = Problems { x: &x, y: &y, d, settings, mean_cost, fits: &fits, request };
-        let found = problems.settled(problems.solve(None));
+        let found = problems.settled(problems.solve(None)?)?;
         let value = found.value(&problems);
         // A cap that ended the iteration is told by the status.
         let error = found.rounding(&problems) + if found.is_converged() { found.open } else { 0.0 };
@@ -159,7 +167,7 @@ const MOVED: f64 = 0.1;
 const LEAST_TOLERANCE: f64 = 64.0;
 
 /// ε lies between these multiples of the mean cost.
-const EPSILONS: std::ops::RangeInclusive<f64> = 1e-12..=1e12;
+pub(crate) const EPSILONS: std::ops::RangeInclusive<f64> = 1e-12..=1e12;
 
 impl Debiased {
     /// Fails for an ε beside which costs are all alike, or none are to `f64`.
@@ -170,7 +178,7 @@ impl Debiased {
         let (least, most) = (EPSILONS.start() * mean_cost, EPSILONS.end() * mean_cost);
         Err(OtError::BadOption {
             metric: self.metric.to_owned(),
-            name: EPSILON.name.to_owned(),
+            name: "epsilon".to_owned(),
             value: format!("{epsilon:e}"),
             expected: format!(
                 "for these features, of mean cost {mean_cost:.1e}, a number from {least:.0e} (for less, w2 is the limit) to {most:.0e} \
@@ -219,30 +227,31 @@ struct Answers<T> {
 
 impl<T: Lane> Problems<'_, T> {
     /// Solves one after the other, so that one matrix of products is held at a time.
-    fn solve(&self, before: Option<Answers<T>>) -> Answers<T> {
+    fn solve(&self, before: Option<Answers<T>>) -> Result<Answers<T>, Interrupted> {
         let Self { x, y, d, settings, mean_cost, fits, request } = *self;
         let epsilon = settings.epsilon;
         let (n, m) = (x.norms.len(), y.norms.len());
         let within = |x: &Points<T>, start: Option<&Found>, wants_pull: bool| {
-            let scores = x.scores(x, d, fits(x.norms.len(), x.norms.len()));
+            let scores = x.scores(x, d, fits(x.norms.len(), x.norms.len()), request.stop)?;
             let start = start.map(|found| &found.potentials);
-            let found = sinkhorn::solve_symmetric(&scores, &x.weights, settings, mean_cost, start);
+            let found = sinkhorn::solve_symmetric(&scores, &x.weights, settings, mean_cost, start)?;
             let p = &found.potentials;
-            let pull = wants_pull.then(|| sinkhorn::pull(&scores, &x.weights, &x.weights, epsilon, p, (&x.rows, d)));
-            (found, pull)
+            let pull = || sinkhorn::pull(&scores, &x.weights, &x.weights, epsilon, p, (&x.rows, d));
+            let pull = wants_pull.then(pull).transpose()?;
+            Ok::<_, Interrupted>((found, pull))
         };
         let before = before.as_ref();
-        let (of_a, pull_a) = within(x, before.map(|b| &b.of_a), request.gradient);
-        let (of_b, _) = within(y, before.map(|b| &b.of_b), false);
-        let across = x.scores(y, d, fits(n, m));
+        let (of_a, pull_a) = within(x, before.map(|b| &b.of_a), request.gradient)?;
+        let (of_b, _) = within(y, before.map(|b| &b.of_b), false)?;
+        let across = x.scores(y, d, fits(n, m), request.stop)?;
         let start = before.map_or(request.start, |b| Some(&b.of_both.potentials));
-        let of_both = sinkhorn::solve(&across, &x.weights, &y.weights, settings, mean_cost, start);
+        let of_both = sinkhorn::solve(&across, &x.weights, &y.weights, settings, mean_cost, start)?;
         let p = &of_both.potentials;
-        let pull_both =
-            request.gradient.then(|| sinkhorn::pull(&across, &x.weights, &y.weights, epsilon, p, (&y.rows, d)));
+        let pull_both = || sinkhorn::pull(&across, &x.weights, &y.weights, epsilon, p, (&y.rows, d));
+        let pull_both = request.gradient.then(pull_both).transpose()?;
         let gradient = pull_both.zip(pull_a).map(|(both, own)| gradient(&x.rows, d, &both, &own));
         let mass = || sinkhorn::plan(&across, &x.weights, &y.weights, epsilon, p);
-        let plan = request.plan.then(|| Plan::Dense { n, m, mass: mass() });
+        let plan = if request.plan { Some(Plan::Dense { n, m, mass: mass()? }) } else { None };
         let open = of_both.open + 0.5 * (of_a.open + of_b.open);
         let mut answers = Answers { open, of_a, of_b, of_both, gradient, plan };
         if let Some(before) = before {
@@ -250,11 +259,11 @@ impl<T: Lane> Problems<'_, T> {
             let all = [&mut answers.of_a, &mut answers.of_b, &mut answers.of_both];
             all.into_iter().zip(earlier).for_each(|(found, earlier)| found.iterations += earlier.iterations);
         }
-        answers
+        Ok(answers)
     }
 
     /// Where the clouds are much closer than ε, what the stopping rule leaves open is no small share of the value: goes on from there.
-    fn settled(&self, mut found: Answers<T>) -> Answers<T> {
+    fn settled(&self, mut found: Answers<T>) -> Result<Answers<T>, Interrupted> {
         let asked = self.settings;
         let least = T::epsilon().wide() * LEAST_TOLERANCE;
         for _ in 0..REFINEMENTS {
@@ -269,10 +278,10 @@ impl<T: Lane> Problems<'_, T> {
             }
             let tolerance = (0.5 * error * share.sqrt()).max(least);
             let settings = Settings { tolerance, max_iterations: asked.max_iterations - used, ..asked };
-            found = Self { settings, ..*self }.solve(Some(found)).judged_by(&asked);
+            found = Self { settings, ..*self }.solve(Some(found))?.judged_by(&asked);
             found.open = f64::max(found.open, MOVED * (found.value(self) - value).abs());
         }
-        found
+        Ok(found)
     }
 
     fn solution(&self, found: Answers<T>, value: f64) -> Solution<T> {
@@ -370,8 +379,14 @@ impl<T: Lane> Points<T> {
         (shifted(a), shifted(b))
     }
 
-    fn scores<'s>(&'s self, other: &'s Self, d: usize, hold: bool) -> Scores<'s, T> {
-        Scores::squared_distances((&self.rows, &self.norms), (&other.rows, &other.norms), d, hold)
+    fn scores<'s>(
+        &'s self,
+        other: &'s Self,
+        d: usize,
+        hold: bool,
+        stop: &'s Stop,
+    ) -> Result<Scores<'s, T>, Interrupted> {
+        Scores::squared_distances((&self.rows, &self.norms), (&other.rows, &other.norms), d, hold, stop)
     }
 
     /// Σ a_i b_j ‖x_i − y_j‖².

@@ -2,15 +2,14 @@
 //! Rabin et al. (2011), Bonneel et al. (2015); directions orthonormal in blocks (Rowland et al. 2019).
 //! Next: [`super::max_sliced`], [`crate::projection`].
 
-use super::{AnyDivergence, Divergence, Request, entry::{Entry, Traits}};
+use super::{Divergence, Request, entry::{Entry, Traits, build}};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
     matrix::{product, view},
-    options::Options,
     pairwise::points::Points,
     precision::{Estimate, Estimated, evaluate},
-    projection::{DIRECTIONS, Directions, along, error_along, gradient_error_along},
+    projection::{along, error_along, gradient_error_along, sliced},
     real::Real,
     solution::Solution,
 };
@@ -24,18 +23,13 @@ pub const ENTRY: Entry = Entry {
     cost: "O(L (n + m) (d + log(n + m))) time, O(L (n + m)) memory, L directions",
     when: "large batches: nearly linear in n, and a real transport gradient for every sample; at most w2/d",
     traits: Traits::SQUARED,
-    options: DIRECTIONS,
-    build,
+    options: Sliced::OPTIONS,
+    build: build::<Sliced>,
 };
 
-/// Mean squared transport distance over directions.
-#[derive(Debug)]
-pub struct Sliced {
-    directions: Directions,
-}
-
-fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(Sliced { directions: Directions::read(options)? }))
+sliced! {
+    /// Mean squared transport distance over directions.
+    pub struct Sliced for ENTRY
 }
 
 impl<T: Real> Divergence<T> for Sliced {
@@ -45,17 +39,13 @@ impl<T: Real> Divergence<T> for Sliced {
 }
 
 impl<T: Real> Estimated<T> for Sliced {
-    fn name(&self) -> &str {
-        ENTRY.name
-    }
-
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let d = a.width();
-        let directions: Vec<T> = self.directions.of_width(d).iter().map(|x| T::of(*x)).collect();
+        let directions: Vec<T> = self.of_width(d, request.stop)?.iter().map(|x| T::of(*x)).collect();
         let count = directions.len() / d;
         let (points_a, points_b) = Points::centred(a, b);
-        let mut lines = along(&points_a, &points_b, &directions, request.gradient);
+        let mut lines = along(&points_a, &points_b, &directions, request.gradient, request.stop)?;
         let gradient = request.gradient.then(|| {
             let share = T::of(1.0 / count as f64);
             lines.slopes.iter_mut().for_each(|s| *s *= share);
@@ -75,8 +65,8 @@ mod tests {
     use super::*;
     use crate::{error::Side, solver::one_dimension, testing};
 
-    fn with(directions: usize) -> Box<dyn AnyDivergence> {
-        build(&Options::new("sw2").set("directions", directions)).unwrap()
+    fn with(directions: usize) -> Sliced {
+        Sliced::default().directions(directions)
     }
 
     #[test]
@@ -103,9 +93,9 @@ mod tests {
     #[test]
     fn gradients_match_finite_differences() {
         let (x, y) = (testing::normal(1, 8 * 3), testing::normal(2, 6 * 3));
-        testing::check_gradient(&*with(5), &x, 8, &y, 6, 3, 1e-6);
-        testing::check_gradient(&*with(7), &x, 8, &testing::normal(5, 24), 8, 3, 1e-6);
+        testing::check_gradient(&with(5), &x, 8, &y, 6, 3, 1e-6);
+        testing::check_gradient(&with(7), &x, 8, &testing::normal(5, 24), 8, 3, 1e-6);
         let (a, b) = ([1.0, 2.0, 0.0, 1.0, 0.5, 3.0, 1.0, 1.0], [1.0, 1.0, 2.0, 0.0, 1.0, 1.0]);
-        testing::check_weighted_gradient(&*with(5), &x, &a, &y, &b, 3, 1e-6);
+        testing::check_weighted_gradient(&with(5), &x, &a, &y, &b, 3, 1e-6);
     }
 }

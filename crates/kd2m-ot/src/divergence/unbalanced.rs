@@ -2,8 +2,16 @@
 //! from all others do not drag the whole plan (Séjourné et al. 2019). Debiased as [`super::sinkhorn`], whose code this is.
 
 use super::{
-    entry::{Entry, Traits},
-    sinkhorn,
+    Request,
+    entry::{Entry, Traits, build},
+    sinkhorn::{Relaxation, entropic},
+};
+use crate::{
+    cloud::Cloud,
+    error::OtError,
+    parameters::domain::SCALE,
+    precision::{Estimate, Estimated},
+    solver::sinkhorn::Lane,
 };
 
 /// The line of the registry.
@@ -15,6 +23,20 @@ pub const ENTRY: Entry = Entry {
     cost: "as sinkhorn",
     when: "outliers or different class proportions that should not be transported at any price",
     traits: Traits::PLAIN,
-    options: sinkhorn::UNBALANCED_OPTIONS,
-    build: sinkhorn::build_unbalanced,
+    options: Unbalanced::OPTIONS,
+    build: build::<Unbalanced>,
 };
+
+entropic! {
+    /// The debiased entropic divergence with relaxed marginals; O(nmd) for the products, O(nm) a sweep.
+    pub struct Unbalanced for ENTRY {
+        /// strength of the KL penalty on the marginals, in units of the cost; auto: the mean cost, held constant
+        rho: Option<f64> = "auto" in SCALE,
+    }
+}
+
+impl<T: Lane> Estimated<T> for Unbalanced {
+    fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
+        self.debiased(self.rho.map_or(Relaxation::MeanCost, Relaxation::Strength)).estimate(a, b, request)
+    }
+}

@@ -2,8 +2,11 @@
 //! Exact by [`crate::solver::assignment`] where sizes are equal and weights uniform, by the network simplex otherwise.
 //! Gradient, for a fixed optimal plan: 2·Σ_j γ_ij (x_i − y_j). Next: [`super::exact`].
 
-use super::{AnyDivergence, Divergence, Request, exact::Exact, entry::{Entry, Traits}};
-use crate::{cloud::Cloud, cost::rows::Ground, error::OtError, options::Options, real::Real, solution::Solution};
+use super::{
+    entry::{Entry, Traits, build},
+    exact::exact,
+};
+use crate::cost::rows::Ground;
 
 /// The line of the registry.
 pub const ENTRY: Entry = Entry {
@@ -14,24 +17,11 @@ pub const ENTRY: Entry = Entry {
     cost: "O(n²d) for the costs, O(n³) at worst and about O(n²) in practice for the plan; n² floats of memory, or O(n) where rows are computed again",
     when: "first choice: exact, free of parameters, and cheaper than its entropic relatives at every size",
     traits: Traits::SQUARED,
-    options: super::exact::OPTIONS,
-    build,
+    options: W2::OPTIONS,
+    build: build::<W2>,
 };
 
-/// Exact W₂², squared.
-#[derive(Debug, Clone, Copy)]
-pub struct W2(Exact);
-
-/// The registry's constructor.
-///
-/// # Errors
-/// A memory that is not a number from 0 on.
-pub fn build(options: &Options) -> Result<Box<dyn AnyDivergence>, OtError> {
-    Ok(Box::new(W2(Exact::read("w2", Ground::Squared, options)?)))
-}
-
-impl<T: Real> Divergence<T> for W2 {
-    fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
-        self.0.evaluate(a, b, request)
-    }
+exact! {
+    /// Exact W₂², squared.
+    pub struct W2 for ENTRY, Ground::Squared
 }

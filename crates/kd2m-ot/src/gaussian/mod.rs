@@ -12,37 +12,58 @@ use crate::{
     error::OtError,
     matrix::norm_squared,
     moments::Moments,
-    options::{OptionSpec, Options},
+    parameters::domain::{Choice, Domain, SHARE, Value},
     precision::Estimate,
     real::Real,
     solution::Solution,
 };
 
 /// How much a covariance is shrunk.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Shrinkage {
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Shrinkage {
     /// Oracle approximating shrinkage: least expected squared error for Gaussian samples.
+    #[default]
     Oas,
-    /// A given share of the identity.
+    /// A given share of the identity, from 0 to 1.
     Fixed(f64),
 }
 
-/// The option that chooses it.
-pub(crate) const SHRINKAGE: OptionSpec = OptionSpec {
-    name: "shrinkage",
-    default: "auto",
-    help: "share s of tr(Σ)/d · I in the covariance (1 − s) Σ + s tr(Σ)/d · I: auto (OAS) or a number from 0 to 1; with n ≤ d a small fixed s measures mostly noise; held constant for the gradient",
-};
+impl From<f64> for Shrinkage {
+    fn from(share: f64) -> Self {
+        Self::Fixed(share)
+    }
+}
+
+impl Value for Shrinkage {
+    fn read(text: &str) -> Option<Self> {
+        if text == Self::Oas.word() { Some(Self::Oas) } else { f64::read(text).map(Self::Fixed) }
+    }
+
+    fn write(&self) -> String {
+        match self {
+            Self::Fixed(share) => share.write(),
+            word => word.word().to_owned(),
+        }
+    }
+}
+
+impl Choice for Shrinkage {
+    const DOMAIN: Domain<Self> = Domain::new("auto or a number from 0 to 1", |shrinkage| match shrinkage {
+        Self::Oas => true,
+        Self::Fixed(share) => SHARE.has(share),
+    });
+    const HELP: &'static str = "share s of tr(Σ)/d · I in the covariance (1 − s) Σ + s tr(Σ)/d · I: auto (OAS) or a number from 0 to 1; with n ≤ d a small fixed s measures mostly noise; held constant for the gradient";
+}
 
 impl Shrinkage {
-    pub fn read(options: &Options) -> Result<Self, OtError> {
-        match options.text("shrinkage") {
-            None | Some("auto") => Ok(Shrinkage::Oas),
-            Some(_) => {
-                let s =
-                    options.parsed("shrinkage", 0.0, "auto or a number from 0 to 1", |s| (0.0..=1.0).contains(s))?;
-                Ok(Shrinkage::Fixed(s))
-            }
+    /// What is chosen where nothing is said.
+    pub const DEFAULT: Self = Self::Oas;
+
+    /// The word of its text form, where it is no number.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Oas => "auto",
+            Self::Fixed(_) => "a number",
         }
     }
 

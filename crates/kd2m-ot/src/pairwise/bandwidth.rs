@@ -15,68 +15,102 @@ use crate::{
     cost::squared_distance,
     error::OtError,
     matrix::{view, view_mut},
-    options::{OptionSpec, Options, is_scale},
+    parameters::domain::{Choice, Domain, Value, is_scale},
     real::Real,
+    stop::{Interrupted, Stop},
 };
 
 /// How σ is chosen.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Bandwidth {
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub enum Bandwidth {
     /// The median distance.
+    #[default]
     Median,
     /// The mean distance.
     Mean,
-    /// A given σ.
+    /// A given σ, in the units of the features.
     Fixed(f64),
     /// Five kernels around the median distance.
     Multi,
 }
 
-/// The option that chooses it.
-pub(crate) const BANDWIDTH: OptionSpec = OptionSpec {
-    name: "bandwidth",
-    default: "median",
-    help: "σ: median or mean distance between different points of A ∪ B, a number, or multi (mean of five kernels, σ = median · ¼, ½, 1, 2, 4); held constant for the gradient",
-};
+impl From<f64> for Bandwidth {
+    fn from(sigma: f64) -> Self {
+        Self::Fixed(sigma)
+    }
+}
+
+impl Value for Bandwidth {
+    fn read(text: &str) -> Option<Self> {
+        let word = [Self::Median, Self::Mean, Self::Multi].into_iter().find(|value| value.word() == text);
+        word.or_else(|| f64::read(text).map(Self::Fixed))
+    }
+
+    fn write(&self) -> String {
+        match self {
+            Self::Fixed(sigma) => sigma.write(),
+            word => word.word().to_owned(),
+        }
+    }
+}
+
+impl Choice for Bandwidth {
+    const DOMAIN: Domain<Self> =
+        Domain::new("median | mean | multi | a number from 1e-100 to 1e100", |bandwidth| match bandwidth {
+            Self::Fixed(sigma) => is_scale(sigma),
+            _ => true,
+        });
+    const HELP: &'static str = "σ: median or mean distance between different points of A ∪ B, a number, or multi (mean of five kernels, σ = median · ¼, ½, 1, 2, 4); held constant for the gradient";
+}
 
 /// A σ that is given lies between these multiples of the samples' extent.
 const SHARES: std::ops::RangeInclusive<f64> = 1e-15..=1e15;
 const MULTIPLES: [f64; 5] = [0.25, 0.5, 1.0, 2.0, 4.0];
 
 impl Bandwidth {
-    pub fn read(options: &Options) -> Result<Self, OtError> {
-        Ok(match options.text("bandwidth") {
-            None | Some("median") => Bandwidth::Median,
-            Some("mean") => Bandwidth::Mean,
-            Some("multi") => Bandwidth::Multi,
-            Some(_) => {
-                let expected = "median | mean | multi | a number from 1e-100 to 1e100";
-                Bandwidth::Fixed(options.parsed("bandwidth", 1.0, expected, is_scale)?)
-            }
-        })
+    /// What is chosen where nothing is said.
+    pub const DEFAULT: Self = Self::Median;
+
+    /// The word of its text form, where it is no number.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Median => "median",
+            Self::Mean => "mean",
+            Self::Multi => "multi",
+            Self::Fixed(_) => "a number",
+        }
     }
 
     /// σ for these points; where it comes out 0 the mean positive distance, and `None` where all points coincide.
-    pub fn sigma<T: Real>(self, a: &Points<T>, b: &Points<T>, stored: Option<&Distances<T>>) -> Option<f64> {
-        let union = Union { parts: [a, b], stored };
+    ///
+    /// # Errors
+    /// Told to stop.
+    pub(crate) fn sigma<T: Real>(
+        self,
+        a: &Points<T>,
+        b: &Points<T>,
+        stored: Option<&Distances<T>>,
+        stop: &Stop,
+    ) -> Result<Option<f64>, Interrupted> {
+        let union = Union { parts: [a, b], stored, stop };
         let sigma = match self {
-            Bandwidth::Fixed(sigma) => return Some(sigma),
-            Bandwidth::Median | Bandwidth::Multi => union.median(),
-            Bandwidth::Mean => union.mean_of_all(),
+            Bandwidth::Fixed(sigma) => return Ok(Some(sigma)),
+            Bandwidth::Median | Bandwidth::Multi => union.median()?,
+            Bandwidth::Mean => union.mean_of_all()?,
         };
-        if sigma > 0.0 { Some(sigma) } else { union.mean_of_positive() }
+        if sigma > 0.0 { Ok(Some(sigma)) } else { union.mean_of_positive() }
     }
 
     /// Fails for a given σ beside which all samples are one point, or none is near another, whatever they are.
     ///
     /// # Errors
     /// [`OtError::BadOption`] with the range for these samples.
-    pub fn check<T: Real>(self, metric: &str, a: &Points<T>, b: &Points<T>) -> Result<(), OtError> {
+    pub(crate) fn check<T: Real>(self, metric: &str, a: &Points<T>, b: &Points<T>) -> Result<(), OtError> {
         let extent = (a.mean_of(|norm| norm) + b.mean_of(|norm| norm)).sqrt();
         match self {
             Bandwidth::Fixed(sigma) if extent > 0.0 && !SHARES.contains(&(sigma / extent)) => Err(OtError::BadOption {
                 metric: metric.to_owned(),
-                name: BANDWIDTH.name.to_owned(),
+                name: "bandwidth".to_owned(),
                 value: format!("{sigma:e}"),
                 expected: format!(
                     "for these features, which reach over {extent:.1e}, a number from {:.0e} to {:.0e}, or median",
@@ -89,12 +123,12 @@ impl Bandwidth {
     }
 
     /// Whether σ has to be read off the distances.
-    pub fn reads_distances(self) -> bool {
+    pub(crate) fn reads_distances(self) -> bool {
         !matches!(self, Bandwidth::Fixed(_))
     }
 
     /// The kernel widths that go with a σ.
-    pub fn widths(self, sigma: f64) -> Vec<f64> {
+    pub(crate) fn widths(self, sigma: f64) -> Vec<f64> {
         match self {
             Bandwidth::Multi => MULTIPLES.iter().map(|m| m * sigma).collect(),
             _ => vec![sigma],
@@ -107,6 +141,7 @@ struct Union<'p, 'c, T> {
     parts: [&'p Points<'c, T>; 2],
     /// Their squared distances, where these are kept.
     stored: Option<&'p Distances<T>>,
+    stop: &'p Stop,
 }
 
 /// Up to this many pairs are sorted out at once; of more only those near the median are looked at.
@@ -130,51 +165,51 @@ impl<T: Real> Union<'_, '_, T> {
     }
 
     /// The median distance; of an even number, the mean of the two in the middle.
-    fn median(&self) -> f64 {
+    fn median(&self) -> Result<f64, Interrupted> {
         let pairs = self.pairs();
         let (low, high) = ((pairs - 1) / 2, pairs / 2);
         if pairs <= SELECT {
-            let all = self.fold(|all: &mut Vec<T>, row| all.extend_from_slice(row));
-            return middle(all.concat(), low, high);
+            let all = self.fold(|all: &mut Vec<T>, row| all.extend_from_slice(row))?;
+            return Ok(middle(all.concat(), low, high));
         }
         let mut margin = MARGIN;
         loop {
             let (from, to) = self.bracket(margin);
-            let (kept, below) = self.between(from, to);
+            let (kept, below) = self.between(from, to)?;
             if low >= below && high < below + kept.len() {
-                return middle(kept, low - below, high - below);
+                return Ok(middle(kept, low - below, high - below));
             }
             // The draw misled: with the whole range as bracket this ends.
             margin = if margin < 0.1 { 0.1 } else { 0.5 };
         }
     }
 
-    fn mean_of_all(&self) -> f64 {
-        self.total().0 / self.pairs() as f64
+    fn mean_of_all(&self) -> Result<f64, Interrupted> {
+        Ok(self.total()?.0 / self.pairs() as f64)
     }
 
-    fn mean_of_positive(&self) -> Option<f64> {
-        let (sum, count) = self.total();
-        (count > 0).then(|| sum / count as f64)
+    fn mean_of_positive(&self) -> Result<Option<f64>, Interrupted> {
+        let (sum, count) = self.total()?;
+        Ok((count > 0).then(|| sum / count as f64))
     }
 
     /// Σ of distances, and how many are positive.
-    fn total(&self) -> (f64, usize) {
+    fn total(&self) -> Result<(f64, usize), Interrupted> {
         let parts = self.fold(|(sum, count): &mut (f64, usize), row| {
             *sum += row.iter().map(|d2| d2.wide().sqrt()).sum::<f64>();
             *count += row.iter().filter(|d2| **d2 > T::zero()).count();
-        });
-        parts.iter().fold((0.0, 0), |(s, c), (x, y)| (s + x, c + y))
+        })?;
+        Ok(parts.iter().fold((0.0, 0), |(s, c), (x, y)| (s + x, c + y)))
     }
 
     /// Squared distances in `from..=to`, and how many lie below.
-    fn between(&self, from: T, to: T) -> (Vec<T>, usize) {
+    fn between(&self, from: T, to: T) -> Result<(Vec<T>, usize), Interrupted> {
         let parts = self.fold(|(kept, below): &mut (Vec<T>, usize), row| {
             kept.extend(row.iter().copied().filter(|d2| *d2 >= from && *d2 <= to));
             *below += Arch::new().dispatch(|| row.iter().map(|d2| u32::from(*d2 < from)).sum::<u32>()) as usize;
-        });
+        })?;
         let below = parts.iter().map(|(_, below)| below).sum();
-        (parts.into_iter().flat_map(|(kept, _)| kept).collect(), below)
+        Ok((parts.into_iter().flat_map(|(kept, _)| kept).collect(), below))
     }
 
     /// Squared distances that bracket the median of all pairs, by the quantiles ½ ± margin of some drawn ones.
@@ -211,7 +246,10 @@ impl<T: Real> Union<'_, '_, T> {
     }
 
     /// Folds the squared distances of every pair once, row by row, into one value for each block of rows.
-    fn fold<R: Default + Send>(&self, read: impl Fn(&mut R, &[T]) + Sync) -> Vec<R> {
+    ///
+    /// # Errors
+    /// Told to stop.
+    fn fold<R: Default + Send>(&self, read: impl Fn(&mut R, &[T]) + Sync) -> Result<Vec<R>, Interrupted> {
         let [a, b] = self.parts;
         let mut tasks = Vec::new();
         for (x, y, of_a, own) in [(a, a, true, true), (a, b, true, false), (b, b, false, true)] {
@@ -224,21 +262,37 @@ impl<T: Real> Union<'_, '_, T> {
                     let values = stored.rows(of_a, own, &rows).chunks_exact(y.len());
                     rows.zip(values).for_each(|(i, row)| read(&mut result, &row[if own { i + 1 } else { 0 }..]));
                 }
-                None => in_tiles(x, y, &rows, own, |row| read(&mut result, row)),
+                None => in_tiles(x, y, &rows, own, self.stop, |row| read(&mut result, row)),
             }
             result
         };
         // Reading a stored distance costs about as much as one multiply–add.
         let work = self.pairs() * if self.stored.is_some() { 1 } else { a.width() };
-        if work < 1 << 18 { tasks.into_iter().map(run).collect() } else { tasks.into_par_iter().map(run).collect() }
+        let found = if work < 1 << 18 {
+            tasks.into_iter().map(run).collect()
+        } else {
+            tasks.into_par_iter().map(run).collect()
+        };
+        self.stop.check()?;
+        Ok(found)
     }
 }
 
-/// Calls `read` on the squared distances of rows of x from y, tile by tile; within one cloud (`own`) only j > i.
-fn in_tiles<T: Real>(x: &Points<T>, y: &Points<T>, rows: &Range<usize>, own: bool, mut read: impl FnMut(&[T])) {
+/// Calls `read` on the squared distances of rows of x from y, tile by tile until told to stop; within one cloud (`own`) only j > i.
+fn in_tiles<T: Real>(
+    x: &Points<T>,
+    y: &Points<T>,
+    rows: &Range<usize>,
+    own: bool,
+    stop: &Stop,
+    mut read: impl FnMut(&[T]),
+) {
     let (height, d) = (rows.len(), x.width());
     let mut tile = Vec::new();
     for start in (if own { rows.start } else { 0 }..y.len()).step_by(COLUMNS) {
+        if stop.is_set() {
+            return;
+        }
         let columns = start..(start + COLUMNS).min(y.len());
         let width = columns.len();
         tile.resize(height * width, T::zero());
@@ -294,8 +348,8 @@ mod tests {
             let all = all_distances(&z, 3);
             let median = 0.5 * (all[(all.len() - 1) / 2] + all[all.len() / 2]);
             let mean = all.iter().sum::<f64>() / all.len() as f64;
-            assert!((Bandwidth::Median.sigma(&a, &b, None).unwrap() - median).abs() < 1e-12);
-            assert!((Bandwidth::Mean.sigma(&a, &b, None).unwrap() - mean).abs() < 1e-12);
+            assert!((Bandwidth::Median.sigma(&a, &b, None, &Stop::NEVER).unwrap().unwrap() - median).abs() < 1e-12);
+            assert!((Bandwidth::Mean.sigma(&a, &b, None, &Stop::NEVER).unwrap().unwrap() - mean).abs() < 1e-12);
         }
     }
 
@@ -308,15 +362,15 @@ mod tests {
         let (a, b) = Points::centred(&a, &b);
         let all = all_distances(&z, 4);
         let expected = 0.5 * (all[(all.len() - 1) / 2] + all[all.len() / 2]);
-        let distances = Distances::of(&a, &b, false);
+        let distances = Distances::of(&a, &b, false, &Stop::NEVER).unwrap();
         for stored in [None, distances.as_ref()] {
-            let union = Union { parts: [&a, &b], stored };
+            let union = Union { parts: [&a, &b], stored, stop: &Stop::NEVER };
             assert!(union.pairs() > SELECT);
             let (from, to) = union.bracket(MARGIN);
-            let (kept, below) = union.between(from, to);
+            let (kept, below) = union.between(from, to).unwrap();
             assert!(kept.len() < union.pairs() / 10 && below < union.pairs() / 2);
-            assert!((union.median() - expected).abs() < 1e-12);
-            assert!((union.mean_of_all() - all.iter().sum::<f64>() / all.len() as f64).abs() < 1e-12);
+            assert!((union.median().unwrap() - expected).abs() < 1e-12);
+            assert!((union.mean_of_all().unwrap() - all.iter().sum::<f64>() / all.len() as f64).abs() < 1e-12);
         }
     }
 
@@ -325,9 +379,9 @@ mod tests {
         let (x, y) = ([0.0f64, 0.0, 0.0, 0.0, 3.0], [0.0f64; 2]);
         let (a, b) = (Cloud::new(Side::A, &x, 5, 1).unwrap(), Cloud::new(Side::B, &y, 2, 1).unwrap());
         let (a, b) = Points::centred(&a, &b);
-        assert!((Bandwidth::Median.sigma(&a, &b, None).unwrap() - 3.0).abs() < 1e-12);
+        assert!((Bandwidth::Median.sigma(&a, &b, None, &Stop::NEVER).unwrap().unwrap() - 3.0).abs() < 1e-12);
         let b2 = Cloud::new(Side::B, &y, 2, 1).unwrap();
         let (a, b) = Points::centred(&b2, &b2);
-        assert_eq!(Bandwidth::Median.sigma(&a, &b, None), None);
+        assert_eq!(Bandwidth::Median.sigma(&a, &b, None, &Stop::NEVER).unwrap(), None);
     }
 }

@@ -10,6 +10,7 @@ use super::{TILE_ROWS, kernel, points::Points};
 use crate::{
     matrix::{view, view_mut},
     real::Real,
+    stop::{Interrupted, Stop},
 };
 
 /// Above this many entries they are not kept (64 MiB in `f32`).
@@ -31,10 +32,13 @@ pub(crate) struct Distances<T> {
 
 impl<T: Real> Distances<T> {
     /// `None` for clouds too large to keep them. `all_of_a`: the block of A in full, as a gradient needs it.
-    pub fn of(a: &Points<T>, b: &Points<T>, all_of_a: bool) -> Option<Self> {
+    ///
+    /// # Errors
+    /// Told to stop.
+    pub fn of(a: &Points<T>, b: &Points<T>, all_of_a: bool, stop: &Stop) -> Result<Option<Self>, Interrupted> {
         let (n, m) = (a.len(), b.len());
         if n * n + n * m + m * m > KEEP {
-            return None;
+            return Ok(None);
         }
         let mut found =
             Self { aa: vec![T::zero(); n * n], ab: vec![T::zero(); n * m], bb: vec![T::zero(); m * m], n, m };
@@ -47,13 +51,18 @@ impl<T: Real> Distances<T> {
                 tasks.push((x, y, chunk, rows, columns));
             }
         }
-        let run = |(x, y, chunk, rows, columns)| fill(x, y, chunk, rows, columns);
+        let run = |(x, y, chunk, rows, columns)| {
+            if !stop.is_set() {
+                fill(x, y, chunk, rows, columns);
+            }
+        };
         if (n * n + n * m + m * m) * a.width() < PARALLEL_FROM {
             tasks.into_iter().for_each(run);
         } else {
             tasks.into_par_iter().for_each(run);
         }
-        Some(found)
+        stop.check()?;
+        Ok(Some(found))
     }
 
     /// Rows of A with A (`of_a` and `own`), A with B, or B with B, row-major over all columns.
@@ -97,7 +106,7 @@ mod tests {
         let (x, y) = (testing::normal(1, n * d), testing::normal(2, m * d));
         let (a, b) = (Cloud::new(Side::A, &x, n, d).unwrap(), Cloud::new(Side::B, &y, m, d).unwrap());
         let (a, b) = Points::centred(&a, &b);
-        let found = Distances::of(&a, &b, true).unwrap();
+        let found = Distances::of(&a, &b, true, &Stop::NEVER).unwrap().unwrap();
         let close = |found: f64, u: &[f64], v: &[f64]| (found - squared_distance(u, v)).abs() < 1e-12;
         for i in 0..n {
             let (own, other) = (found.rows(true, true, &(i..i + 1)), found.rows(true, false, &(i..i + 1)));

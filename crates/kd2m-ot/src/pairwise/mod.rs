@@ -16,37 +16,29 @@ use rayon::prelude::*;
 use self::{distances::Distances, kernel::PairKernel, points::Points};
 use crate::{
     cloud::Cloud,
+    divergence::base::Request,
     error::OtError,
     matrix::{view, view_mut},
     moments::effective_rest,
-    options::{OptionSpec, Options},
+    parameters::words,
     precision::non_negative,
     real::Real,
+    stop::{Interrupted, Stop},
 };
 
-/// Which estimator of a squared MMD.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Estimator {
-    /// All pairs, a sample with itself among them: biased, never negative.
-    V,
-    /// Pairs of different samples within a cloud: unbiased, can be negative.
-    U,
+words! {
+    /// Which estimator of a squared MMD.
+    pub enum Estimator {
+        /// all pairs, biased, never negative
+        V = "v",
+        /// unbiased, without the pairs of a sample with itself, can be negative
+        U = "u",
+    }
 }
 
-/// The option that chooses it.
-pub(crate) const ESTIMATOR: OptionSpec = OptionSpec {
-    name: "estimator",
-    default: "v",
-    help: "v: all pairs, biased, never negative; u: unbiased, without the pairs of a sample with itself, can be negative",
-};
-
 impl Estimator {
-    pub fn read(options: &Options) -> Result<Self, OtError> {
-        Ok(if options.choice("estimator", &["v", "u"])? == "v" { Estimator::V } else { Estimator::U })
-    }
-
     /// The factors of MMD². The unbiased estimator divides by 1 − Σ a², (n − 1)/n for uniform weights.
-    pub fn factors<T: Real>(self, metric: &str, a: &Cloud<T>, b: &Cloud<T>) -> Result<Factors, OtError> {
+    pub(crate) fn factors<T: Real>(self, metric: &str, a: &Cloud<T>, b: &Cloud<T>) -> Result<Factors, OtError> {
         Ok(match self {
             Estimator::V => Factors { aa: 1.0, ab: -2.0, bb: 1.0, diagonal: true },
             Estimator::U => {
@@ -57,7 +49,7 @@ impl Estimator {
     }
 
     /// Takes rounding below zero off an estimator that cannot be negative.
-    pub fn clamp(self, value: f64) -> f64 {
+    pub(crate) fn clamp(self, value: f64) -> f64 {
         if self == Estimator::V { non_negative(value) } else { value }
     }
 }
@@ -95,14 +87,19 @@ enum Task<'g, T> {
 }
 
 /// factor_aa Σ a_i a_j k + factor_ab Σ a_i b_j k + factor_bb Σ b_i b_j k; squared distances are taken from `stored` if given.
+/// The value alone, or with its gradient, as `request` asks.
+///
+/// # Errors
+/// Told to stop.
 pub(crate) fn pair_sum<T: Real, K: PairKernel<T>>(
     a: &Points<T>,
     b: &Points<T>,
     kernel: &K,
     factors: Factors,
     stored: Option<&Distances<T>>,
-    gradient: bool,
-) -> PairSum<T> {
+    request: Request,
+) -> Result<PairSum<T>, Interrupted> {
+    let Request { gradient, stop, .. } = request;
     let (n, m, d) = (a.len(), b.len(), a.width());
     let parallel = d * (n * (n + m) + m * m) > PARALLEL_FROM && rayon::current_num_threads() > 1;
     let step =
@@ -121,25 +118,27 @@ pub(crate) fn pair_sum<T: Real, K: PairKernel<T>>(
 
     let run = |task: Task<T>| match task {
         Task::OfA { rows, gradient: None } => {
-            let mut tiles = Tiles::new(kernel, a, rows, stored, true, false);
+            let mut tiles = Tiles::new(kernel, a, rows, stored, true, Request { gradient: false, ..request });
             let within = tiles.symmetric(a, factors.diagonal);
             factors.aa * within + factors.ab * tiles.all(b, 0.0)
         }
         Task::OfA { rows, gradient: Some(gradient) } => {
-            let mut tiles = Tiles::new(kernel, a, rows, stored, true, true);
+            let mut tiles = Tiles::new(kernel, a, rows, stored, true, request);
             let within = tiles.within(a, 2.0 * factors.aa, factors.diagonal);
             let across = tiles.all(b, factors.ab);
             tiles.write_gradient(gradient);
             factors.aa * within + factors.ab * across
         }
         Task::OfB { rows } => {
-            factors.bb * Tiles::new(kernel, b, rows, stored, false, false).symmetric(b, factors.diagonal)
+            let mut tiles = Tiles::new(kernel, b, rows, stored, false, Request { gradient: false, ..request });
+            factors.bb * tiles.symmetric(b, factors.diagonal)
         }
     };
     // Collected before they are added: the order of the sum does not depend on the threads.
     let parts: Vec<f64> =
         if parallel { tasks.into_par_iter().map(run).collect() } else { tasks.into_iter().map(run).collect() };
-    PairSum { value: parts.iter().sum(), gradient: full }
+    stop.check()?;
+    Ok(PairSum { value: parts.iter().sum(), gradient: full })
 }
 
 /// The work space of one block of rows.
@@ -157,6 +156,7 @@ struct Tiles<'p, 'c, T: Real, K> {
     pull: Vec<T>,
     /// Contributions of pairs so close that they are taken as differences, in `f64`; empty until there is one.
     close: Vec<f64>,
+    stop: &'p Stop,
 }
 
 impl<'p, 'c, T: Real, K: PairKernel<T>> Tiles<'p, 'c, T, K> {
@@ -166,11 +166,11 @@ impl<'p, 'c, T: Real, K: PairKernel<T>> Tiles<'p, 'c, T, K> {
         rows: Range<usize>,
         stored: Option<&'p Distances<T>>,
         of_a: bool,
-        gradient: bool,
+        request: Request<'p>,
     ) -> Self {
-        let pull = vec![T::zero(); if gradient { rows.len() * x.width() } else { 0 }];
+        let pull = vec![T::zero(); if request.gradient { rows.len() * x.width() } else { 0 }];
         let slopes = vec![0.0; rows.len()];
-        Self { kernel, x, slopes, rows, stored, of_a, tile: Vec::new(), pull, close: Vec::new() }
+        Self { kernel, x, slopes, rows, stored, of_a, tile: Vec::new(), pull, close: Vec::new(), stop: request.stop }
     }
 
     /// Σ over these rows and all of y.
@@ -194,6 +194,9 @@ impl<'p, 'c, T: Real, K: PairKernel<T>> Tiles<'p, 'c, T, K> {
     fn columns(&mut self, y: &Points<T>, columns: Range<usize>, factor: f64, own: Option<bool>) -> f64 {
         let mut total = 0.0;
         for start in columns.clone().step_by(TILE_COLUMNS) {
+            if self.stop.is_set() {
+                break;
+            }
             total += self.one_tile(y, start..(start + TILE_COLUMNS).min(columns.end), factor, own);
         }
         total

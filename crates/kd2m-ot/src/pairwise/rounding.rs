@@ -7,7 +7,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{Factors, Tiles, kernel::PairKernel, points::Points};
-use crate::{cost::squared_distance, matrix::dot, precision::is_accepted, real::Real};
+use crate::{cost::squared_distance, divergence::base::Request, matrix::dot, precision::is_accepted, real::Real};
 
 /// Rows of each cloud that are taken again, beside the one farthest out.
 const EVENLY: usize = 3;
@@ -85,7 +85,7 @@ fn errors<T: Real, K>(x: &Points<T>, y: &Points<T>, kernel: &K, diagonal: bool, 
 where
     K: PairKernel<T> + PairKernel<f64>,
 {
-    let mut tiles = Tiles::new(kernel, x, i..i + 1, None, of_a, false);
+    let mut tiles = Tiles::new(kernel, x, i..i + 1, None, of_a, Request::VALUE);
     let mut off = |y: &Points<T>, own: Option<bool>| {
         let skip = (own == Some(false)).then_some(i);
         let (mut sum, mut mass) = (0.0, 0.0);

@@ -4,9 +4,10 @@
 
 use super::transport;
 use crate::{
-    matrix::{self, view},
+    matrix::{self, product_until, view},
     precision::{growth, non_negative, of_square},
     solution::{Plan, Potentials, Status},
+    stop::{Interrupted, Stop},
 };
 
 /// Inner distances and marginals of both sides, and what is added to them.
@@ -20,6 +21,8 @@ pub struct Problem<'a> {
     /// Factor of the Gromov–Wasserstein term.
     pub alpha: f64,
     pub sizes: (usize, usize),
+    /// Ends the descent early.
+    pub stop: &'a Stop,
 }
 
 /// How long to descend and from where.
@@ -49,12 +52,15 @@ pub struct Coupling {
 }
 
 /// The best coupling over all starts.
-pub fn solve(problem: &Problem, settings: Settings) -> Coupling {
+///
+/// # Errors
+/// [`Interrupted`] if it was told to stop.
+pub fn solve(problem: &Problem, settings: Settings) -> Result<Coupling, Interrupted> {
     let (a, b) = problem.marginals();
     let product: Vec<f64> = a.iter().flat_map(|a| b.iter().map(move |b| a * b)).collect();
-    let mut best = problem.descend(product, settings);
+    let mut best = problem.descend(product, settings)?;
     if settings.product_only {
-        return best;
+        return Ok(best);
     }
     let (n, m) = problem.sizes;
     let mut starts = vec![problem.by_eccentricity()];
@@ -62,17 +68,17 @@ pub fn solve(problem: &Problem, settings: Settings) -> Coupling {
         starts.push((0..n * m).map(|k| if k / m == k % m { a[k / m] } else { 0.0 }).collect());
     }
     if let Some(linear) = problem.linear {
-        starts.push(problem.vertex(linear, None).0.to_dense());
+        starts.push(problem.vertex(linear, None)?.0.to_dense());
     }
     let mut iterations = best.iterations;
     for start in starts {
-        let found = problem.descend(start, settings);
+        let found = problem.descend(start, settings)?;
         iterations += found.iterations;
         if found.value < best.value {
             best = found;
         }
     }
-    Coupling { iterations, ..best }
+    Ok(Coupling { iterations, ..best })
 }
 
 impl Problem<'_> {
@@ -82,9 +88,9 @@ impl Problem<'_> {
     }
 
     /// The vertex of the transport polytope that is cheapest under this cost.
-    fn vertex(&self, cost: &[f64], start: Option<&Potentials>) -> (Plan, Potentials) {
-        let found = transport::solve_matrix(cost, self.sizes, self.weights[0], self.weights[1], start);
-        (found.plan, found.potentials)
+    fn vertex(&self, cost: &[f64], start: Option<&Potentials>) -> Result<(Plan, Potentials), Interrupted> {
+        let found = transport::solve_matrix(cost, self.sizes, self.weights[0], self.weights[1], start, self.stop)?;
+        Ok((found.plan, found.potentials))
     }
 
     /// The coupling that sorts samples by their mean squared inner distance: optimal for Mémoli's first lower bound.
@@ -122,17 +128,17 @@ impl Problem<'_> {
     }
 
     /// Conditional gradient from `plan` until no linear step gains.
-    fn descend(&self, mut plan: Vec<f64>, settings: Settings) -> Coupling {
+    fn descend(&self, mut plan: Vec<f64>, settings: Settings) -> Result<Coupling, Interrupted> {
         let (n, m) = self.sizes;
         let separable = self.separable();
         let linear = |k: usize| self.linear.map_or(0.0, |cost| (1.0 - self.alpha) * cost[k]);
         let scale = self.alpha * separable + (0..n * m).map(|k| linear(k).abs()).sum::<f64>() / (n * m) as f64;
-        let mut product = self.product_dense(&plan);
+        let mut product = self.product_dense(&plan)?;
         let mut start: Option<Potentials> = None;
         let (mut gap, mut status, mut iterations) = (f64::INFINITY, None, 0);
         while iterations < settings.max_iterations {
             let slopes: Vec<f64> = (0..n * m).map(|k| linear(k) - 4.0 * self.alpha * product[k]).collect();
-            let (vertex, potentials) = self.vertex(&shifted_to_zero(&slopes), start.as_ref());
+            let (vertex, potentials) = self.vertex(&shifted_to_zero(&slopes), start.as_ref())?;
             start = Some(potentials);
             iterations += 1;
             let mut direction: Vec<f64> = plan.iter().map(|p| -p).collect();
@@ -143,7 +149,7 @@ impl Problem<'_> {
                 status = Some(Status::Converged);
                 break;
             }
-            let target = self.product_sparse(&vertex);
+            let target = self.product_sparse(&vertex)?;
             let curvature = -2.0
                 * self.alpha
                 * target.iter().zip(&product).zip(&direction).map(|((t, p), d)| (t - p) * d).sum::<f64>();
@@ -166,7 +172,8 @@ impl Problem<'_> {
         let value = self.alpha * quadratic + (0..n * m).map(|k| linear(k) * plan[k]).sum::<f64>();
         let status = status.unwrap_or(Status::Stopped { error: gap / scale.max(f64::MIN_POSITIVE) });
         let rounding = self.alpha * rounding + growth(n + m) * f64::EPSILON * value.abs();
-        Coupling { plan, value, rounding, gap, status, iterations }
+        self.stop.check()?;
+        Ok(Coupling { plan, value, rounding, gap, status, iterations })
     }
 
     /// Σ a_i a_k C₁² + Σ b_j b_l C₂²: the part of E that marginals fix.
@@ -191,25 +198,25 @@ impl Problem<'_> {
             let (row, column) = (&self.inner[0][i * n..][..n], &self.inner[1][j * m..][..m]);
             p * entries.iter().map(|&(k, l, q)| q * (row[k] - column[l]).powi(2)).sum::<f64>()
         };
-        Some(entries.iter().map(of_pair).sum())
+        Some(entries.iter().take_while(|_| !self.stop.is_set()).map(of_pair).sum())
     }
 
     /// C₁ γ C₂ of a dense plan.
-    fn product_dense(&self, plan: &[f64]) -> Vec<f64> {
+    fn product_dense(&self, plan: &[f64]) -> Result<Vec<f64>, Interrupted> {
         let (n, m) = self.sizes;
-        let right = matrix::product(view(plan, n, m), view(self.inner[1], m, m));
-        matrix::product(view(self.inner[0], n, n), view(&right, n, m))
+        let right = product_until(view(plan, n, m), view(self.inner[1], m, m), self.stop)?;
+        product_until(view(self.inner[0], n, n), view(&right, n, m), self.stop)
     }
 
     /// C₁ γ C₂ of a vertex, whose first product gathers rows.
-    fn product_sparse(&self, plan: &Plan) -> Vec<f64> {
+    fn product_sparse(&self, plan: &Plan) -> Result<Vec<f64>, Interrupted> {
         let (n, m) = self.sizes;
         let mut right = vec![0.0; n * m];
         for (i, j, mass) in plan.entries() {
             let row = &self.inner[1][j * m..][..m];
             right[i * m..][..m].iter_mut().zip(row).for_each(|(r, c)| *r += mass * c);
         }
-        matrix::product(view(self.inner[0], n, n), view(&right, n, m))
+        product_until(view(self.inner[0], n, n), view(&right, n, m), self.stop)
     }
 }
 
@@ -220,13 +227,16 @@ fn shifted_to_zero(cost: &[f64]) -> Vec<f64> {
 }
 
 /// ∂E/∂C₁ for a fixed plan: 2 (C₁_ik a_i a_k − (γ C₂ γᵀ)_ik), `[n, n]`, a the plan's row masses.
-pub fn gradient_to_inner(problem: &Problem, plan: &[f64]) -> Vec<f64> {
+///
+/// # Errors
+/// [`Interrupted`] if it was told to stop.
+pub fn gradient_to_inner(problem: &Problem, plan: &[f64]) -> Result<Vec<f64>, Interrupted> {
     let (n, m) = problem.sizes;
     let masses: Vec<f64> = plan.chunks_exact(m).map(|row| row.iter().sum()).collect();
-    let left = matrix::product(view(plan, n, m), view(problem.inner[1], m, m));
-    let mut gradient = matrix::product(view(&left, n, m), view(plan, n, m).transpose());
+    let left = product_until(view(plan, n, m), view(problem.inner[1], m, m), problem.stop)?;
+    let mut gradient = product_until(view(&left, n, m), view(plan, n, m).transpose(), problem.stop)?;
     for (k, g) in gradient.iter_mut().enumerate() {
         *g = 2.0 * (problem.inner[0][k] * masses[k / n] * masses[k % n] - *g);
     }
-    gradient
+    Ok(gradient)
 }

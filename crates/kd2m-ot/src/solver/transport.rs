@@ -13,6 +13,7 @@ use crate::{
     isa::Isa,
     real::Real,
     solution::{Plan, Potentials, Status},
+    stop::{Interrupted, Stop},
 };
 
 /// An optimal plan between two marginals, with its certificate.
@@ -32,27 +33,35 @@ pub struct Transport {
 pub(crate) struct Problem<'p, 'r, T: Real, C> {
     pub rounded: &'p Rounded<'r, T>,
     pub exact: &'p C,
+    pub stop: &'p Stop,
 }
 
 /// The plan of least cost for a row-major matrix `[n, m]`; weights of `None` are uniform.
+///
+/// # Errors
+/// [`Interrupted`] if it was told to stop.
 pub fn solve_matrix<T: Real>(
     cost: &[T],
     (n, m): (usize, usize),
     a: Option<&[f64]>,
     b: Option<&[f64]>,
     start: Option<&Potentials>,
-) -> Transport {
+    stop: &Stop,
+) -> Result<Transport, Interrupted> {
     debug_assert_eq!(cost.len(), n * m);
-    solve(&Problem { rounded: &Rounded::exact(cost, m), exact: &Held { cost, columns: m } }, a, b, start)
+    solve(&Problem { rounded: &Rounded::exact(cost, m), exact: &Held { cost, columns: m }, stop }, a, b, start)
 }
 
 /// The plan of least exact cost; weights of `None` are uniform, others need not sum to one.
+///
+/// # Errors
+/// The problem was told to stop.
 pub(crate) fn solve<T: Real, C: Costs>(
     problem: &Problem<T, C>,
     a: Option<&[f64]>,
     b: Option<&[f64]>,
     start: Option<&Potentials>,
-) -> Transport {
+) -> Result<Transport, Interrupted> {
     let (n, m) = problem.exact.shape();
     if n == m && a.is_none() && b.is_none() {
         return assign(problem, n, start);
@@ -62,21 +71,25 @@ pub(crate) fn solve<T: Real, C: Costs>(
     network_simplex::solve_problem(problem, a.unwrap_or(&uniform_a), b.unwrap_or(&uniform_b), start)
 }
 
-fn assign<T: Real, C: Costs>(problem: &Problem<T, C>, n: usize, start: Option<&Potentials>) -> Transport {
+fn assign<T: Real, C: Costs>(
+    problem: &Problem<T, C>,
+    n: usize,
+    start: Option<&Potentials>,
+) -> Result<Transport, Interrupted> {
     let start = start.filter(|p| p.v.len() == n).map(|p| p.v.as_slice());
-    Crew::with(n >= assignment::PARALLEL_FROM, |crew| {
+    Crew::with(n >= assignment::PARALLEL_FROM, problem.stop, |crew| {
         let rows = rows::Bounded { rounded: problem.rounded, exact: problem.exact };
-        let found = assignment::solve_rows(crew, &rows, start);
+        let found = assignment::solve_rows(crew, &rows, start)?;
         let verdict = Verdict::new(problem.exact, found.gap, found.value, &found.potentials);
         if verdict.is_optimal() {
-            return of_assignment(found, verdict);
+            return Ok(of_assignment(found, verdict));
         }
-        let refined = refine::refine(Isa::detect(), crew, problem.exact, &found.columns);
+        let refined = refine::refine(Isa::detect(), crew, problem.exact, &found.columns)?;
         if refined.verdict.gap < verdict.gap {
             let verdict = refined.verdict;
-            return of_assignment(refined.into_assignment(found.iterations), verdict);
+            return Ok(of_assignment(refined.into_assignment(found.iterations), verdict));
         }
-        of_assignment(found, verdict)
+        Ok(of_assignment(found, verdict))
     })
 }
 

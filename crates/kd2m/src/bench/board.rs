@@ -9,9 +9,9 @@ use super::{
     claim::Claims,
     grid::Grid,
     plan::{Plan, Shard, Stage, Task},
+    progress::{Listener, Progress},
     results,
     store::Store,
-    work::{Listener, Progress},
 };
 use crate::{Config, Error};
 

@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use super::{
     grid::{Cell, Grid},
+    options::BenchOptions,
     plan::{Plan, Shard, Stage, Task},
+    record::Found,
     results::{self, Chosen, chosen},
     select::scaled,
-    store::{Found, Store},
-    work::BenchOptions,
+    store::Store,
 };
 use crate::{
     Error,
@@ -180,7 +181,9 @@ fn seconds(cell: &Cell, store: &Store, open: &[&Task], options: &BenchOptions, t
                 timed => timed,
             };
             let step = known.map_or_else(timed, Ok)?;
-            let run = config.train.epochs as f64 * epoch(setup.train.len(), step) + test(step);
+            let validation = VALIDATION * batches(setup.val.len());
+            let epoch = step * (setup.drawn(config, 0)?.batches(config.train.batch_size) as f64 + validation);
+            let run = config.train.epochs as f64 * epoch + test(step);
             all += runs as f64 * run;
         }
     }
@@ -194,17 +197,19 @@ fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f
     let config = &cell.config;
     let size = config.train.batch_size;
     let few = |indices: &[u32], n: usize| indices.iter().copied().take(n).collect::<Vec<u32>>();
-    let source = if arm.is_some() { &setup.train } else { &setup.teacher_train };
+    let drawn = setup.drawn(config, 0)?;
+    let source = if arm.is_some() { &drawn.train } else { &setup.teacher_train };
     let (train, val) = (few(source, 2 * size), few(&setup.val, size));
-    let teacher_weights = init::initialise(&setup.teacher, 0);
+    let graph = setup.teacher.graph()?;
+    let teacher_weights = init::initialise(graph, 0);
     let mut teacher: Option<Box<dyn Teacher>> = None;
     let (engine, objective) = match arm {
-        None => (setup.engine(&setup.teacher, &teacher_weights, &[], true)?, Objective::cross_entropy(0.0)),
+        None => (setup.engine(graph, &teacher_weights, &[], true)?, Objective::cross_entropy(0.0)),
         Some(arm) => {
-            let objective = Objective::new(config, arm, &setup.shapes(), &setup.device.burn()?, 0)?;
+            let objective = Objective::new(config, arm, &setup.shapes(&drawn), &setup.device.burn()?, 0)?;
             let needs = objective.needs();
-            let frozen = setup.engine(&setup.teacher, &teacher_weights, &needs.teacher_maps, false)?;
-            let layout = Layout::of(&setup.teacher, &needs.teacher_maps);
+            let frozen = setup.engine(graph, &teacher_weights, &needs.teacher_maps, false)?;
+            let layout = Layout::of(graph, &needs.teacher_maps);
             let cache = || Cache::in_memory(layout, setup.dataset.train.len(), Limits::default());
             teacher = Some(Box::new(NetworkTeacher::new(frozen, config.teacher.cache.is_on().then(cache))));
             let start = init::initialise(&setup.student, 0);
@@ -215,6 +220,7 @@ fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f
         config,
         dataset: &setup.dataset,
         train: &train,
+        mixture: None,
         val: &val,
         augment: setup.augment,
         epochs: TIMED_EPOCHS,

@@ -4,12 +4,14 @@ use super::{
     board::State,
     export,
     grid::Grid,
+    options::BenchOptions,
     page,
     plan::Stage,
+    progress::{Listener, Progress},
+    record::Found,
     results::{self, CellResults},
-    store::{Found, Store},
+    store::Store,
     summaries, table,
-    work::{BenchOptions, Listener, Progress},
 };
 use crate::{
     Config, Error,

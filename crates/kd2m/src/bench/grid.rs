@@ -16,7 +16,7 @@ use crate::{
     Config, Error,
     config::{ArmConfig, DataConfig, Head, Source, StudentConfig, TeacherCache, TeacherConfig, TrainConfig, explained},
     preprocess::told as told_by,
-    train::distill::arms,
+    train::run::arms,
 };
 
 /// A grid as it was resolved.
@@ -190,9 +190,18 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             val_fraction: data.val_fraction,
             split_seed: data.split_seed,
             augment: data.augment.clone(),
+            portion: crate::config::whole(),
+            limit_by_seed: false,
+            unlabelled: None,
+            labelled_share: crate::config::half(),
+            epoch_images: 0,
         },
         teacher: TeacherConfig {
             model: teacher.model.clone(),
+            outputs: teacher.outputs.clone(),
+            paired: true,
+            // The whole is what finished grids have without a word.
+            portion: Some(config.teacher_portion().to_owned()).filter(|portion| !crate::config::is_whole(portion)),
             stem: teacher.stem,
             weights: teacher.weights.clone(),
             preset: teacher.preset.clone(),

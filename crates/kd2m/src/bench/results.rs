@@ -6,8 +6,9 @@ use serde::Serialize;
 use super::{
     grid::{Cell, Grid},
     plan::Stage,
+    record::{Found, Record},
     select::{Choice, Select, choose, scaled, score},
-    store::{Found, Record, Store},
+    store::Store,
 };
 use crate::{
     Config, Error,

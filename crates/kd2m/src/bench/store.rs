@@ -6,44 +6,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
-
-use super::{grid::Cell, plan::Stage, summaries};
+use super::{
+    grid::Cell,
+    plan::Stage,
+    record::{Found, Record},
+    summaries,
+};
 use crate::{
     Config, Error,
     config::{ArmConfig, TeacherCache},
     files,
     train::{
-        folder::{Existing, RunFolder},
-        inspect::read_config,
-        summary::{StudentSummary, TeacherSummary},
+        folder::{Existing, RunFolder, read_config},
+        summary::TeacherSummary,
     },
 };
 
 /// A student's arm as it was trained, beside its summary.
 const ARM: &str = "arm.json";
-
-/// What a unit found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Found {
-    Finished(Box<StudentSummary>),
-    /// A candidate whose loss was no longer finite: a result, the weight is too large.
-    Diverged(String),
-}
-
-/// Everything that was found in one run folder: an entry of `summaries.json`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Record {
-    pub stage: String,
-    pub cell: String,
-    pub config: Config,
-    pub teacher: Option<TeacherSummary>,
-    pub students: Vec<StudentSummary>,
-    /// `ARM` and seed of candidates that diverged.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub diverged: Vec<(String, u64)>,
-}
 
 /// Where results are found and put.
 pub struct Store {

@@ -6,7 +6,7 @@ use std::{io, path::Path};
 use serde::Serialize;
 use serde_json::{Serializer, ser::Formatter};
 
-use super::store::Record;
+use super::record::Record;
 use crate::{Error, files};
 
 /// Writes the summaries of a grid.

@@ -5,7 +5,6 @@ use std::{
     any::Any,
     collections::{BTreeMap, BTreeSet, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
-    path::PathBuf,
     sync::{Arc, PoisonError},
     thread,
     time::Duration,
@@ -18,7 +17,9 @@ use super::{
     claim::Claims,
     finish::{complete, write_tables},
     grid::Grid,
-    plan::{Plan, Shard, Stage, Task},
+    options::BenchOptions,
+    plan::{Plan, Stage, Task},
+    progress::{Listener, Progress},
     results::{self, CellResults},
     select::Select,
     store::Store,
@@ -40,92 +41,6 @@ use crate::{
 const LOOK: Duration = Duration::from_millis(500);
 /// A worker's stack: backward passes recurse through the tape.
 const STACK: usize = 32 << 20;
-
-/// What a command line says beside the grid.
-#[derive(Debug, Clone)]
-pub struct BenchOptions {
-    pub out: PathBuf,
-    /// Runs at once; 0: as many as cores allow with the grid's threads.
-    pub jobs: usize,
-    /// Threads of one run; 0: the grid's.
-    pub threads: usize,
-    pub device: DeviceChoice,
-    pub shard: Shard,
-    /// Folders whose `summaries.json` counts as done.
-    pub reuse: Vec<PathBuf>,
-    /// Counts what is there and trains nothing.
-    pub tables_only: bool,
-    pub allow_weak_teacher: bool,
-    /// Event files for TensorBoard beside the metrics.
-    pub tensorboard: bool,
-}
-
-impl BenchOptions {
-    /// (runs at once, threads of each).
-    pub fn parallel(&self, grid: &Grid) -> (usize, usize) {
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let threads = [self.threads, grid.threads].into_iter().find(|t| *t > 0);
-        let jobs = match (self.jobs, threads) {
-            (0, None) => 1,
-            (0, Some(threads)) => (cores / threads).max(1),
-            (jobs, _) => jobs,
-        };
-        (jobs, threads.unwrap_or((cores / jobs).max(1)))
-    }
-
-    fn run_options(&self, threads: usize) -> RunOptions {
-        RunOptions {
-            device: self.device,
-            threads,
-            existing: Existing::Resume,
-            allow_weak_teacher: self.allow_weak_teacher,
-            tensorboard: self.tensorboard,
-            ..RunOptions::default()
-        }
-    }
-}
-
-/// What happens.
-#[derive(Debug, Clone)]
-pub enum Progress<'a> {
-    /// So many units are ahead of this process, of so many in the grid.
-    Planned {
-        ahead: usize,
-        of: usize,
-        jobs: usize,
-        threads: usize,
-    },
-    Started {
-        unit: &'a str,
-    },
-    Finished {
-        unit: &'a str,
-        text: String,
-    },
-    Failed {
-        unit: &'a str,
-        why: &'a str,
-    },
-    /// An epoch of a unit under way ended.
-    Epoch {
-        unit: &'a str,
-        epoch: usize,
-        of: usize,
-        val_accuracy: f64,
-    },
-    /// Another process ended a unit that this one was waiting for or would have done.
-    Elsewhere,
-    /// Nothing to do here until another process ends a unit.
-    Waiting,
-    Note(String),
-    /// What was chosen for the user; to be said even where progress is not shown.
-    Notice(String),
-    /// What may be other than meant.
-    Warning(String),
-}
-
-/// Hears progress from all workers.
-pub type Listener<'a> = &'a (dyn Fn(Progress) + Sync);
 
 /// How a grid ended.
 #[derive(Debug, Serialize)]

@@ -1,12 +1,13 @@
 //! All columns of results. A new one is an entry here, with a place in each table that is to show it; every table then has it.
 
 use super::{
-    Column, Place, Row,
-    Table::{Cost, Csv, Grid, Latex, Markdown, Run, Terminal},
-    Value,
+    column::{Column, Place},
+    row::Row,
+    table::Table::{self, Cost, Csv, Grid, Latex, Markdown, Run, Terminal},
+    value::Value,
 };
 
-const fn place(table: super::Table, at: u16) -> Place {
+const fn place(table: Table, at: u16) -> Place {
     Place::new(table, at)
 }
 

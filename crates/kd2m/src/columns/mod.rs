@@ -1,82 +1,17 @@
 //! The columns of results. Each is declared once, in [`list`]: what it is called, what it is measured in, where its values come from and
 //! which tables show it. Markdown, LaTeX, CSV, the two pages and the terminal walk that list ([`lines`], [`shown`]).
 
+mod column;
 mod list;
 mod row;
+mod table;
 mod value;
 
+pub use column::{Column, Place};
 pub use list::{COLUMNS, TEST_ACCURACY};
 pub use row::{Row, Versus};
+pub use table::Table;
 pub use value::{Value, escape};
-
-/// Who shows results.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Table {
-    /// `table.md` of a grid: what its arms reach.
-    Markdown,
-    /// The same file: what they cost.
-    Cost,
-    /// `table.tex` of a grid.
-    Latex,
-    /// `table.csv` of a grid.
-    Csv,
-    /// `report.html` of a grid.
-    Grid,
-    /// `report.html` of a run.
-    Run,
-    /// The end of a run, on the terminal.
-    Terminal,
-}
-
-/// A column of results.
-#[derive(Clone, Copy)]
-pub struct Column {
-    /// Its name in CSV, and the only one of it.
-    pub key: &'static str,
-    pub title: &'static str,
-    /// What its numbers are measured in; follows the title.
-    pub unit: &'static str,
-    /// Where its value comes from.
-    pub of: fn(&Row) -> Value,
-    pub places: &'static [Place],
-    /// Words stand at the left.
-    pub words: bool,
-    /// Summaries of an older version lack it: the column is there only where an arm has a value.
-    pub newer: bool,
-}
-
-/// Where a table shows a column, and how.
-#[derive(Clone, Copy)]
-pub struct Place {
-    table: Table,
-    /// Columns stand in ascending order.
-    at: u16,
-    title: Option<&'static str>,
-    digits: usize,
-    teacher: Option<&'static str>,
-}
-
-impl Place {
-    /// In a table, behind the columns that have a smaller number, with two digits behind the point.
-    pub const fn new(table: Table, at: u16) -> Self {
-        Self { table, at, title: None, digits: 2, teacher: None }
-    }
-
-    /// With another number of digits.
-    pub const fn digits(self, digits: usize) -> Self {
-        Self { digits, ..self }
-    }
-
-    /// Under another heading than the column's title and unit.
-    pub const fn titled(self, title: &'static str) -> Self {
-        Self { title: Some(title), ..self }
-    }
-
-    /// With this in the teacher's row, which is so without being measured.
-    pub const fn teacher(self, text: &'static str) -> Self {
-        Self { teacher: Some(text), ..self }
-    }
-}
 
 /// A column in a table.
 #[derive(Clone, Copy)]

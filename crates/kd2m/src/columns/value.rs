@@ -1,6 +1,6 @@
 //! What stands in a cell of a table, and how each table writes it.
 
-use super::Table;
+use super::table::Table;
 use crate::train::statistics::{plus_minus, signed};
 
 /// A value, before a table writes it.

@@ -81,6 +81,7 @@ impl Config {
         }
         self.teacher.preprocessing().check()?;
         self.student.preprocessing().check()?;
+        self.check_source()?;
         let mut names = HashSet::new();
         let zoo = [("student", stages(&self.student.model)), ("teacher", stages(&teacher.model))];
         for arm in &self.arms {
@@ -99,8 +100,8 @@ impl Config {
         let (penalty, name) = (arm.head_lipschitz, &arm.name);
         let wrong = match penalty {
             _ if !not_negative(penalty) => format!("is {penalty}: not negative"),
-            _ if penalty > 0.0 && !self.student.head.is_own() => {
-                "penalises the classifier, which student.head = \"teacher\" does not train: drop one of them".to_owned()
+            _ if penalty > 0.0 && !arm.head.unwrap_or(self.student.head).is_own() => {
+                "penalises the classifier, which head = \"teacher\" does not train: drop one of them".to_owned()
             }
             _ => return Ok(()),
         };

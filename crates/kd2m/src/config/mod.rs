@@ -7,6 +7,7 @@ pub mod keys;
 mod loss;
 mod network;
 mod overrides;
+mod source;
 
 use std::path::PathBuf;
 
@@ -54,9 +55,43 @@ pub struct DataConfig {
     /// Draws the split.
     #[serde(default)]
     pub split_seed: u64,
+    /// `NUMBER/OF`: only this portion of what is left after the split is the student's, by class; `teacher.portion` may name another.
+    #[serde(default = "whole", skip_serializing_if = "is_whole")]
+    pub portion: String,
+    /// Each seed has labels for `data.train_limit` images of its own; false: all seeds for the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub limit_by_seed: bool,
+    /// Images without labels that criteria see beside the labelled ones: `rest` is the training images that `data.train_limit` leaves
+    /// out. By default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unlabelled: Option<String>,
+    /// Share of a batch that is labelled where there are unlabelled images; all labelled ones where these are fewer.
+    #[serde(default = "half", skip_serializing_if = "is_half")]
+    pub labelled_share: f64,
+    /// Images of an epoch where there are unlabelled images, rounded up to whole batches; 0: as many as there are.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub epoch_images: usize,
     /// `default` (the data set's own), `none`, `crop:4`, `crop-flip:4`, `affine:DEGREES,SHIFT,ZOOM`.
     #[serde(default = "default_augment")]
     pub augment: String,
+}
+
+/// All of what is left after the split.
+pub(crate) fn whole() -> String {
+    "1/1".to_owned()
+}
+
+pub(crate) fn is_whole(portion: &String) -> bool {
+    *portion == whole()
+}
+
+/// Of a batch.
+pub(crate) fn half() -> f64 {
+    0.5
+}
+
+fn is_half(share: &f64) -> bool {
+    *share == half()
 }
 
 fn default_augment() -> String {
@@ -194,6 +229,9 @@ pub struct ArmConfig {
     /// In place of `train.ce_weight`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ce_weight: Option<f64>,
+    /// In place of `student.head`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Head>,
     /// In place of `optim.schedule`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<ScheduleKind>,
@@ -221,7 +259,14 @@ pub struct LossConfig {
 impl ArmConfig {
     /// The arm λ = 0.
     pub fn none() -> Self {
-        Self { name: "none".to_owned(), ce_weight: None, schedule: None, head_lipschitz: 0.0, losses: Vec::new() }
+        Self {
+            name: "none".to_owned(),
+            ce_weight: None,
+            head: None,
+            schedule: None,
+            head_lipschitz: 0.0,
+            losses: Vec::new(),
+        }
     }
 
     /// An arm with one criterion on the features.
@@ -233,14 +278,15 @@ impl ArmConfig {
 
     /// λ = 0 with everything else as in the other arms: what they are compared with.
     pub fn is_none(&self) -> bool {
-        let Self { name: _, ce_weight, schedule, head_lipschitz, losses } = self;
-        losses.is_empty() && ce_weight.is_none() && schedule.is_none() && *head_lipschitz == 0.0
+        let Self { name: _, ce_weight, head, schedule, head_lipschitz, losses } = self;
+        losses.is_empty() && ce_weight.is_none() && head.is_none() && schedule.is_none() && *head_lipschitz == 0.0
     }
 
     /// The configuration as this arm trains by it.
     pub fn configured(&self, config: &Config) -> Config {
         let mut own = config.clone();
         own.optim.schedule = self.schedule.unwrap_or(own.optim.schedule);
+        own.student.head = self.head.unwrap_or(own.student.head);
         own
     }
 
@@ -260,6 +306,11 @@ impl LossConfig {
 }
 
 impl Config {
+    /// The portion of the training images that the teacher learns from and has outputs of.
+    pub fn teacher_portion(&self) -> &str {
+        self.teacher.portion.as_deref().unwrap_or(&self.data.portion)
+    }
+
     /// The configuration as TOML text.
     ///
     /// # Errors

@@ -12,7 +12,8 @@ use crate::preprocess::Keys;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TeacherConfig {
-    /// A network of `kd2m list models`.
+    /// A network of `kd2m list models`; none with `teacher.outputs`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
     /// `imagenet` or `cifar`, for ResNet-18/34/50/101.
     #[serde(default)]
@@ -30,6 +31,17 @@ pub struct TeacherConfig {
     /// The same in place of its deviation.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "one_or_many")]
     pub std: Option<Vec<f64>>,
+    /// A `.npz` or `.safetensors` file of its outputs in place of a network: `features` n×d, `logits` n×C and `labels` n (these two may
+    /// lack), `ids` n (places in the training part; lacking: that order), and `head.weight`, `head.bias` where its classifier is shared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outputs: Option<PathBuf>,
+    /// False: its outputs are a bank of *other* images, from which every batch is matched with a draw. Only criteria that compare
+    /// distributions run then.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub paired: bool,
+    /// Which portion of the training images it learns from and has outputs of; `data.portion` by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub portion: Option<String>,
     /// Weights that a teacher trained in the run starts from; a classifier of other classes is drawn anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub init: Option<PathBuf>,
@@ -45,6 +57,14 @@ pub struct TeacherConfig {
     /// Remember its outputs where no augmentation is random: in the run folder while it runs; a folder here instead of true keeps them for other runs; false: compute them in every step.
     #[serde(default)]
     pub cache: TeacherCache,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn is_yes(paired: &bool) -> bool {
+    *paired
 }
 
 /// A list, or a single number in place of a list of one.

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use kd2m_cpu::{CpuError, Network, Options};
 use kd2m_nn::{Graph, NamedTensor, Shape, Weights};
 
-use super::{Engine, EngineError, Images, Mode, OutputGradients, Rule, Then, Update};
+use super::{Engine, EngineError, Images, Mode, OutputGradients, Then, Update};
 use crate::batch::{CopyError, Outputs, host};
 
 /// A compiled network on this machine's processor.
@@ -71,30 +71,8 @@ impl CpuEngine {
     }
 }
 
-fn rule(rule: Rule) -> kd2m_cpu::Rule {
-    match rule {
-        Rule::Sgd { momentum, nesterov } => kd2m_cpu::Rule::Sgd { momentum: momentum as f32, nesterov },
-        Rule::AdamW { beta1, beta2, eps } => {
-            kd2m_cpu::Rule::AdamW { beta1: beta1 as f32, beta2: beta2 as f32, eps: eps as f32 }
-        }
-    }
-}
-
-fn convert(update: &Update) -> kd2m_cpu::Update {
-    kd2m_cpu::Update {
-        lr: update.lr as f32,
-        weight_decay: update.weight_decay as f32,
-        gradient_scale: update.gradient_scale as f32,
-        rule: rule(update.rule),
-    }
-}
-
 impl Engine for CpuEngine {
     fn forward(&mut self, images: Images, mode: Mode) -> Result<Outputs, EngineError> {
-        let mode = match mode {
-            Mode::Train => kd2m_cpu::Mode::Train,
-            Mode::Evaluate => kd2m_cpu::Mode::Evaluate,
-        };
         self.network.forward(images.pixels, images.n, mode)?;
         let vector = |values: &[f32], width: usize| {
             Tensor::<2>::from_data(TensorData::new(values.to_vec(), [images.n, width]), &self.device)
@@ -116,10 +94,6 @@ impl Engine for CpuEngine {
         let maps = gradients.maps.iter().map(|(name, g)| Ok((name.as_ref(), host(g)?)));
         let maps: Vec<(&str, Vec<f32>)> = maps.collect::<Result<_, CopyError>>()?;
         let maps: Vec<(&str, &[f32])> = maps.iter().map(|(name, g)| (*name, g.as_slice())).collect();
-        let then = match then {
-            Then::Accumulate => kd2m_cpu::Then::Accumulate,
-            Then::Step(update) => kd2m_cpu::Then::Step(convert(&update)),
-        };
         Ok(self.network.backward(features.as_deref(), logits.as_deref(), &maps, then)?)
     }
 
@@ -128,7 +102,7 @@ impl Engine for CpuEngine {
     }
 
     fn step(&mut self, update: &Update) -> Result<(), EngineError> {
-        Ok(self.network.step(&convert(update))?)
+        Ok(self.network.step(update)?)
     }
 
     fn network_state(&self) -> Result<Weights, CopyError> {

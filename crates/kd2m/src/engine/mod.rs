@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ::burn::tensor::Tensor;
 pub use kd2m_nn::step::{Mode, Rule, Then, Update};
-use kd2m_nn::{NamedTensor, Weights};
+use kd2m_nn::{NamedTensor, Weights, optimizer::OptimizerError};
 use thiserror::Error;
 
 use crate::batch::{CopyError, Outputs};
@@ -40,7 +40,15 @@ pub enum EngineError {
     #[error("backward without a forward pass in training mode")]
     NoForward,
     #[error(transparent)]
+    Optimizer(#[from] OptimizerError),
+    #[error(transparent)]
     Copy(#[from] CopyError),
+    /// A teacher that is a list of outputs, asked for an image that is not in it.
+    #[error("teacher.outputs has no row for image {index} of the {} part: give outputs of every image that is trained or validated on", match part {
+        kd2m_data::Part::Train => "training",
+        kd2m_data::Part::Test => "test",
+    })]
+    NoOutputs { part: kd2m_data::Part, index: u32 },
     #[error("{0}")]
     Other(String),
 }

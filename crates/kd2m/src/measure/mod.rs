@@ -10,23 +10,28 @@ use crate::{
     Error,
     batch::host,
     engine::{Engine, Images, Mode},
-    teacher::{Teacher, View},
+    teacher::{Query, Teacher, View},
     train::evaluate::Split,
 };
 pub use calibration::Calibration;
 
-/// Linear CKA between a student's features and its teacher's over a split; `None` where the features of one never vary.
+/// Linear CKA between a student's features and its teacher's over a split; `None` where the features of one never vary, or
+/// the teacher's are of other images.
 ///
 /// # Errors
 /// What engine, teacher or data cannot do.
 pub fn alignment(engine: &mut dyn Engine, teacher: &mut dyn Teacher, split: Split) -> Result<Option<f64>, Error> {
+    if !teacher.is_paired() {
+        return Ok(None);
+    }
     let view = View { part: split.part, fixed: true };
     let mut sums: Option<cka::Sums> = None;
     let mut loader = Loader::evaluation(split.dataset, split.part, split.indices, split.batch_size)?;
     while let Some(data) = loader.next() {
         let images = Images { pixels: &data.images, n: data.len() };
         let student = engine.forward(images, Mode::Evaluate)?.features;
-        let against = teacher.outputs(images, &data.indices, view)?.features;
+        let query = Query { indices: &data.indices, labels: &data.labels, view, draw: [0; 3] };
+        let against = teacher.answer(images, &query)?.all.features;
         let sums = sums.get_or_insert_with(|| cka::Sums::new(student.dims()[1], against.dims()[1]));
         sums.add(&host(&student)?, &host(&against)?);
         loader.recycle(data);

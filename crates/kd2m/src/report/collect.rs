@@ -10,8 +10,7 @@ use crate::{
     measure::Calibration,
     train::{
         EpochRecord,
-        folder::RunFolder,
-        inspect::read_config,
+        folder::{RunFolder, read_config},
         observer::jsonl,
         setup::Setup,
         summary::{StudentSummary, Summary},

@@ -89,13 +89,14 @@ pub struct Heat {
     pub distances: Vec<Option<f64>>,
 }
 
-/// Draws nothing where feature widths differ: such clouds have no common space.
+/// Draws nothing where feature widths differ, such clouds having no common space, or where the teacher cannot be run.
 ///
 /// # Errors
 /// Weights that cannot be read.
 pub fn pictures(folder: &RunFolder, config: &Config, setup: &Setup, arms: &[&str]) -> Result<Pictures, Error> {
     let d = setup.teacher.feature_width();
-    let (Some(seed), true) = (config.train.seeds.first(), d == setup.student.feature_width()) else {
+    let comparable = d == setup.student.feature_width() && setup.teacher.graph().is_ok();
+    let (Some(seed), true) = (config.train.seeds.first(), comparable) else {
         return Ok(Pictures::default());
     };
     let label = |i: &u32| setup.dataset.train.labels[*i as usize];

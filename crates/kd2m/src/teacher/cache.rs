@@ -1,41 +1,15 @@
 //! Outputs of a frozen network by sample: in memory up to a bound, the rest on disk, where other runs find them too.
 //! A cache never ends a run: what cannot be read is computed, what cannot be written is forgotten, and both are noted.
 
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path};
 
 use kd2m_data::Part;
-use kd2m_nn::{Graph, Shape};
 
 use super::{
     key::Key,
+    layout::Layout,
     rows::{Found, RowFile},
 };
-
-/// What a row holds, in this order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
-    pub features: usize,
-    pub logits: usize,
-    /// `[c, h, w]` by the stage's name.
-    pub maps: Vec<(Arc<str>, [usize; 3])>,
-}
-
-impl Layout {
-    /// Of a network that hands out the maps of these stages.
-    pub fn of(graph: &Graph, stages: &[String]) -> Self {
-        let map = |name: &String| match graph.node(graph.stage(name)?).shape {
-            Shape::Map { channels, height, width } => Some((Arc::from(name.as_str()), [channels, height, width])),
-            _ => None,
-        };
-        let maps = stages.iter().filter_map(map).collect();
-        Self { features: graph.feature_width(), logits: graph.classes(), maps }
-    }
-
-    /// Numbers of a row.
-    pub fn width(&self) -> usize {
-        self.features + self.logits + self.maps.iter().map(|(_, map)| map.iter().product::<usize>()).sum::<usize>()
-    }
-}
 
 /// Bounds in bytes.
 #[derive(Debug, Clone, Copy)]
@@ -184,6 +158,8 @@ impl Cache {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::{super::key::tests::some_key, *};
 
     fn layout() -> Layout {

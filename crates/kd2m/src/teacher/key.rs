@@ -3,7 +3,7 @@
 use kd2m_nn::{Graph, Weights};
 use sha2::{Digest, Sha256};
 
-use super::Layout;
+use super::layout::Layout;
 
 /// A checksum over teacher, data, preprocessing, split, wanted outputs, precision, kernels and threads.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,14 +1,23 @@
-//! A teacher: a frozen network in evaluation mode, whose outputs are remembered where the view of a sample is not random.
-//! Read next: `cache.rs` (memory, then disk), `rows.rs` (the file), `key.rs` (when two teachers are the same).
+//! A teacher: a frozen network in evaluation mode, whose outputs are remembered where the view of a sample is not random; or outputs
+//! that were stored elsewhere, of the same images ([`Listed`]) or of others ([`Bank`]).
+//! Read next: `cache.rs` (memory, then disk), `rows.rs` (the file), `key.rs` (when two teachers are the same), `stored.rs`.
 
+mod bank;
 mod cache;
 pub mod key;
+mod layout;
+mod listed;
 mod rows;
+mod stored;
 
+pub use bank::Bank;
 use burn::tensor::{Tensor, TensorData};
-pub use cache::{Cache, Layout, Limits};
+pub use cache::{Cache, Limits};
 use kd2m_data::Part;
 pub use key::Key;
+pub use layout::Layout;
+pub use listed::Listed;
+pub use stored::{Head, StoredOutputs};
 
 use crate::{
     batch::{Outputs, host},
@@ -23,13 +32,38 @@ pub struct View {
     pub fixed: bool,
 }
 
+/// Which samples a batch shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Query<'a> {
+    /// Their places in the data set.
+    pub indices: &'a [u32],
+    /// Classes of the first samples, those that have one.
+    pub labels: &'a [u32],
+    pub view: View,
+    /// What a random draw is a function of: the run's seed and two counts, e.g. of epochs and batches.
+    pub draw: [u64; 3],
+}
+
+/// What a teacher says to a batch.
+pub struct Answer {
+    /// To all of its samples.
+    pub all: Outputs,
+    /// To the labelled ones, with the classes of what is shown; `None` where these are the first rows of `all` and of the same images.
+    pub labelled: Option<(Outputs, Vec<u32>)>,
+}
+
 /// Gives outputs for batches; never trained.
 pub trait Teacher: Send {
-    /// Outputs of these images; `indices` name the samples.
+    /// What a batch of images is compared with.
     ///
     /// # Errors
     /// What the network below cannot do.
-    fn outputs(&mut self, images: Images, indices: &[u32], view: View) -> Result<Outputs, EngineError>;
+    fn answer(&mut self, images: Images, query: &Query) -> Result<Answer, EngineError>;
+
+    /// Whether row i of an answer is of the batch's image i.
+    fn is_paired(&self) -> bool {
+        true
+    }
 
     /// How many batches so far were answered without running the network.
     fn recalled(&self) -> usize;
@@ -73,7 +107,7 @@ impl NetworkTeacher {
     }
 }
 
-impl Teacher for NetworkTeacher {
+impl NetworkTeacher {
     fn outputs(&mut self, images: Images, indices: &[u32], view: View) -> Result<Outputs, EngineError> {
         let Some(cache) = self.cache.as_mut().filter(|_| view.fixed && !indices.is_empty()) else {
             return self.engine.forward(images, Mode::Evaluate);
@@ -90,6 +124,12 @@ impl Teacher for NetworkTeacher {
         }
         cache.remember(view.part, indices, &blocks);
         Ok(outputs)
+    }
+}
+
+impl Teacher for NetworkTeacher {
+    fn answer(&mut self, images: Images, query: &Query) -> Result<Answer, EngineError> {
+        Ok(Answer { all: self.outputs(images, query.indices, query.view)?, labelled: None })
     }
 
     fn recalled(&self) -> usize {

@@ -15,10 +15,10 @@ use crate::{
     Error,
     device::DeviceChoice,
     train::{
-        distill::arms,
         inspect::{Eyes, On, Opened, open},
         networks::Network,
         observer::Observer,
+        run::arms,
         setup::Setup,
     },
 };
@@ -91,7 +91,8 @@ pub fn bound_saved(
         Ok((features, Affine::head(graph, weights)?))
     };
     let saved = setup.saved_teacher(&config, &folder)?;
-    let mut eyes = Eyes::new(&setup, &saved.eyes, observer)?;
+    let mut eyes = Eyes::new(&setup, observer);
+    eyes.of_teacher(&saved.eyes)?;
     let (teacher, teacher_head) = read(&saved)?;
     let settings = Settings { exact_limit: options.exact_limit, ..Settings::new(config.train.batch_size) };
     let arms = arms(&config, false);

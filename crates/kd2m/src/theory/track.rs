@@ -64,7 +64,8 @@ impl<'a> Tracker<'a> {
     /// Runs the teacher once over the validation split.
     fn new(run: Run<'a>, arm: &'a ArmConfig, teacher: &Weights) -> Result<Self, Error> {
         let Run { config, setup, .. } = run;
-        let mut engine = setup.engine(&setup.teacher, teacher, &[], false)?;
+        let graph = setup.teacher.graph()?;
+        let mut engine = setup.engine(graph, teacher, &[], false)?;
         let labels = &setup.dataset.train.labels;
         Ok(Self {
             every: config.train.track_bounds,
@@ -75,7 +76,7 @@ impl<'a> Tracker<'a> {
             val: &setup.val,
             labels: setup.val.iter().map(|i| labels[*i as usize]).collect(),
             teacher: Features::of(engine.as_mut(), &setup.dataset, Part::Train, &setup.val)?,
-            teacher_head: Affine::head(&setup.teacher, teacher)?,
+            teacher_head: Affine::head(graph, teacher)?,
             settings: Settings::new(config.train.batch_size),
         })
     }

@@ -4,7 +4,7 @@
 use super::{
     folder::RunFolder,
     observer::{Event, Observer},
-    run::{Run, RunOptions},
+    run::{Run, RunOptions, arms},
     setup::Setup,
     summary::{ArmSummary, StudentSummary, Summary},
 };
@@ -77,22 +77,14 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
     Ok(Finished { folder, summary })
 }
 
-/// The arms to run, `none` first.
-pub fn arms(config: &Config, no_baseline: bool) -> Vec<ArmConfig> {
-    let given = config.arms.iter().filter(|a| !(no_baseline && a.is_none()));
-    let has_none = config.arms.iter().any(ArmConfig::is_none);
-    let baseline = (!has_none && !no_baseline).then(ArmConfig::none);
-    baseline.into_iter().chain(given.cloned()).collect()
-}
-
 /// Makes every arm's criteria for the networks' sizes, so that what does not fit is known before anything is trained.
 ///
 /// # Errors
 /// A criterion that cannot be made for these networks.
 pub fn check_arms(config: &Config, setup: &Setup, arms: &[ArmConfig]) -> Result<(), Error> {
-    let device = setup.device.burn()?;
+    let (device, drawn) = (setup.device.burn()?, setup.drawn(config, 0)?);
     for arm in arms {
-        Objective::new(config, arm, &setup.shapes(), &device, 0)?;
+        Objective::new(config, arm, &setup.shapes(&drawn), &device, 0)?;
     }
     Ok(())
 }

@@ -8,14 +8,17 @@ use kd2m_ot::{
     divergence::{AnyDivergence, Divergence, Request, registry},
 };
 
-use super::record::{SplitRecord, TermRecord};
+use super::{
+    record::{SplitRecord, TermRecord},
+    sides::Sides,
+};
 use crate::{
     Error,
     batch::{Batch, Outputs, host},
     engine::{Engine, Images, Mode},
     measure::{Calibration, calibration::Reliability},
     objective::{Evaluated, Objective},
-    teacher::{Teacher, View},
+    teacher::{Answer, Query, Teacher, View},
 };
 
 /// Sums over samples, from which a [`SplitRecord`] is made.
@@ -105,6 +108,9 @@ pub struct Evaluation {
     pub w2_to_teacher: Option<f64>,
 }
 
+/// Stands in place of an epoch in draws from a bank, so that every evaluation meets the same rows.
+const EVALUATION: u64 = u64::MAX;
+
 /// Evaluates a network; with a teacher also the objective's terms and the distance to it.
 ///
 /// # Errors
@@ -117,34 +123,28 @@ pub fn evaluate(
     seed: u64,
 ) -> Result<Evaluation, Error> {
     let view = View { part: split.part, fixed: true };
-    let mut tally = Tally::default();
+    let (mut tally, mut number) = (Tally::default(), 0);
     let mut reliability = Reliability::default();
     let mut distance = MeanW2::new(split)?;
     let mut loader = Loader::evaluation(split.dataset, split.part, split.indices, split.batch_size)?;
     while let Some(data) = loader.next() {
         let images = Images { pixels: &data.images, n: data.len() };
         let student = engine.forward(images, Mode::Evaluate)?;
-        let own = student.clone();
-        let against = match teacher.as_deref_mut() {
-            Some(teacher) => teacher.outputs(images, &data.indices, view)?,
-            None => own,
+        let query = Query { indices: &data.indices, labels: &data.labels, view, draw: [seed, EVALUATION, number] };
+        let answer = match teacher.as_deref_mut() {
+            Some(teacher) => teacher.answer(images, &query)?,
+            None => Answer { all: student.clone(), labelled: None },
         };
-        let batch = Batch {
-            student: &student,
-            teacher: &against,
-            labels: &data.labels,
-            indices: &data.indices,
-            step: 0,
-            epoch: 0,
-            seed,
-            mode: Mode::Evaluate,
-        };
-        let value = objective.evaluate(&batch, f64::INFINITY)?;
+        number += 1;
+        let sides = Sides::new(&student, answer, &data.labels);
+        let about =
+            Batch { indices: &data.indices, seed, mode: Mode::Evaluate, ..Batch::new(&student, sides.teacher()) };
+        let value = sides.evaluate(objective, about, f64::INFINITY)?;
         let logits = host(&student.logits)?;
         tally.add(&value, &logits, &data.labels);
         reliability.add(&logits, &data.labels);
         if teacher.is_some() {
-            distance.add(objective, &student, &against)?;
+            distance.add(objective, &student, sides.teacher())?;
         }
         loader.recycle(data);
     }

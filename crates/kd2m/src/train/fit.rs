@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Instant};
 
 use burn::tensor::Gradients;
-use kd2m_data::{Augment, Dataset, Loader, Part, epoch_order};
+use kd2m_data::{Augment, Dataset, Loader, Mixture, Part, epoch_order, training_batches};
 use kd2m_nn::Weights;
 use kd2m_ot::Side;
 
@@ -14,14 +14,15 @@ use super::{
     observer::{Event, Observer},
     record::EpochRecord,
     schedule::learning_rate,
+    sides::Sides,
 };
 use crate::{
     Error,
     batch::{Batch, CopyError, Outputs, host},
     config::{Algorithm, Config},
-    engine::{Engine, Images, Mode, OutputGradients, Rule, Then, Update},
+    engine::{Engine, EngineError, Images, Mode, OutputGradients, Rule, Then, Update},
     objective::{Evaluated, Objective},
-    teacher::{Teacher, View},
+    teacher::{Answer, Query, Teacher, View},
 };
 
 /// What is named when distances meet features that are no longer finite.
@@ -33,6 +34,8 @@ pub struct Fit<'a> {
     pub dataset: &'a Arc<Dataset>,
     /// Samples of the training part to learn from.
     pub train: &'a [u32],
+    /// How batches are mixed of these and of unlabelled samples, where there are such.
+    pub mixture: Option<&'a Mixture>,
     /// Samples of the training part to validate on.
     pub val: &'a [u32],
     pub augment: Augment,
@@ -67,7 +70,7 @@ impl Fit<'_> {
         let what = format!("{}, seed {}", self.arm, self.seed);
         let mut state = self.restore()?;
         let left = self.epochs - state.history.len();
-        observer.event(&mut Event::Started { what: &what, epochs: self.epochs, images: left * self.train.len() })?;
+        observer.event(&mut Event::Started { what: &what, epochs: self.epochs, images: left * self.images() })?;
         for epoch in state.history.len()..self.epochs {
             let (seconds, lr, tally, remembered) = self.train_epoch(epoch, &mut state, observer)?;
             let network = self.engine.network_state()?;
@@ -77,17 +80,14 @@ impl Fit<'_> {
             };
             let found = self.validate(&network, &weights, epoch + 1, observer);
             let (found, bounds) = found.map_err(|error| match unusable_student_value(&error) {
-                Some(value) => {
-                    let batches = kd2m_data::training_batches(self.train, self.config.train.batch_size).len();
-                    self.not_finite(STUDENT, value, epoch, batches - 1, &state)
-                }
+                Some(value) => self.not_finite(STUDENT, value, epoch, self.batches() - 1, &state),
                 None => error,
             })?;
             let record = EpochRecord {
                 epoch: epoch + 1,
                 lr,
                 seconds,
-                images_per_second: self.train.len() as f64 / seconds,
+                images_per_second: self.images() as f64 / seconds,
                 teacher_cache: remembered,
                 train: tally.record(seconds),
                 val: found.record,
@@ -118,6 +118,17 @@ impl Fit<'_> {
         })
     }
 
+    /// Images of an epoch.
+    fn images(&self) -> usize {
+        self.mixture.map_or(self.train.len(), |mixture| mixture.batches * mixture.batch_size)
+    }
+
+    /// Batches of an epoch.
+    fn batches(&self) -> usize {
+        let size = self.config.train.batch_size;
+        self.mixture.map_or_else(|| training_batches(self.train, size).len(), |mixture| mixture.batches)
+    }
+
     /// One pass over the training samples: time, last learning rate, sums, whether the teacher answered from its cache.
     fn train_epoch(
         &mut self,
@@ -127,9 +138,12 @@ impl Fit<'_> {
     ) -> Result<(f64, f64, Tally, bool), Error> {
         let started = Instant::now();
         let view = View { part: Part::Train, fixed: self.augment == Augment::None };
-        let order = epoch_order(self.train, self.seed, epoch);
         let size = self.config.train.batch_size;
-        let batches = kd2m_data::training_batches(&order, size).len();
+        let order = match self.mixture {
+            Some(mixture) => mixture.order(self.seed, epoch),
+            None => epoch_order(self.train, self.seed, epoch),
+        };
+        let batches = self.batches();
         let accumulate = self.config.train.accumulate;
         let mut loader = Loader::training(self.dataset, order, size, &self.augment, self.seed, epoch)?;
         let recalled = |teacher: &Option<&mut dyn Teacher>| teacher.as_ref().map_or(0, |t| t.recalled());
@@ -138,29 +152,31 @@ impl Fit<'_> {
         while let Some(data) = loader.next() {
             let images = Images { pixels: &data.images, n: data.len() };
             let student = self.engine.forward(images, Mode::Train)?.leaves();
+            let labels = &data.labels[..self.mixture.map_or(data.len(), |mixture| mixture.labelled_in_batch)];
+            let draw = [self.seed, epoch as u64, number as u64];
+            let query = Query { indices: &data.indices, labels, view, draw };
             let against = match self.teacher.as_deref_mut() {
-                Some(teacher) => teacher.outputs(images, &data.indices, view)?,
-                None => student.constants(),
+                Some(teacher) => teacher.answer(images, &query)?,
+                None => Answer { all: student.constants(), labelled: None },
             };
-            let batch = Batch {
-                student: &student,
-                teacher: &against,
-                labels: &data.labels,
+            let sides = Sides::new(&student, against, labels);
+            let about = Batch {
                 indices: &data.indices,
                 step: state.steps,
                 epoch,
                 seed: self.seed,
                 mode: Mode::Train,
+                ..Batch::new(&student, sides.teacher())
             };
             let fraction = number as f64 / batches as f64;
-            let value = self.objective.evaluate(&batch, epoch as f64 + fraction).map_err(|error| {
-                match error.unusable_student_value() {
-                    Some(value) => self.not_finite(STUDENT, value, epoch, number, state),
-                    None => error.into(),
-                }
+            let found = sides.evaluate(&mut self.objective, about, epoch as f64 + fraction);
+            let value = found.map_err(|error| match error.unusable_student_value() {
+                Some(value) => self.not_finite(STUDENT, value, epoch, number, state),
+                None => error.into(),
             })?;
             self.refuse_not_finite(&value, epoch, number, state)?;
-            tally.add(&value, &host(&student.logits)?, &data.labels);
+            let seen = labels.len() * student.logits.dims()[1];
+            tally.add(&value, &host(&student.logits)?[..seen], labels);
             number += 1;
             let group = accumulate.min(batches - (number - 1) / accumulate * accumulate);
             let mut gradients = (value.total / group as f64).backward();
@@ -292,7 +308,8 @@ impl Fit<'_> {
         self.engine.load_optimizer(&saved.optimizer)?;
         for (name, part) in self.objective.learned() {
             let (values, moments) = saved.learned_part(&name);
-            part.load_values(&values).and_then(|()| part.load_optimizer(&moments)).map_err(Error::RunFolder)?;
+            part.load_values(&values).map_err(Error::RunFolder)?;
+            part.load_optimizer(&moments).map_err(EngineError::from)?;
         }
         self.objective.load_state(&saved.memories)?;
         Ok(saved.state)

@@ -5,8 +5,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::inspect::read_config;
-use crate::{Config, Error, files};
+use crate::{Config, Error, config::Source, files};
+
+/// The configuration of a run.
+///
+/// # Errors
+/// A file that cannot be read or is no configuration.
+pub fn read_config(folder: &RunFolder) -> Result<Config, Error> {
+    let path = folder.config();
+    Source::parse(&path.display().to_string(), &files::read_text(&path)?)?.resolve()
+}
 
 /// What to do with a folder that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -135,6 +143,11 @@ impl RunFolder {
     /// What is known of the teacher; its being there marks the teacher complete.
     pub fn teacher_summary(&self) -> PathBuf {
         self.teacher().join("summary.json")
+    }
+
+    /// The teacher's outputs that unpaired students are matched with.
+    pub fn teacher_bank(&self) -> PathBuf {
+        self.teacher().join("bank.safetensors")
     }
 
     /// Where the teacher's outputs are remembered until the run ends.

@@ -7,19 +7,19 @@ use serde::Serialize;
 
 use super::{
     evaluate::{Split, evaluate},
-    folder::RunFolder,
+    folder::{RunFolder, read_config},
     observer::Observer,
+    run::arms,
     setup::Setup,
     summary::Summary,
 };
 use crate::{
     Config, Error,
-    config::Source,
     device::DeviceChoice,
     files,
     objective::Objective,
     preprocess::Normalisation,
-    teacher::{Cache, Layout, Limits, NetworkTeacher},
+    teacher::{Cache, Layout, Limits, NetworkTeacher, Teacher},
     warning,
 };
 
@@ -110,17 +110,8 @@ fn expected(folder: &RunFolder, config: &Config) -> Vec<String> {
     let named = |arm: &str| config.arms.iter().any(|a| a.name == arm);
     let summary = files::read_json::<Summary>(&folder.summary()).ok();
     let ran = |arm: &str| summary.as_ref().is_some_and(|s| s.students.iter().any(|found| found.arm == arm));
-    let arms = super::distill::arms(config, false).into_iter().map(|arm| arm.name);
+    let arms = arms(config, false).into_iter().map(|arm| arm.name);
     arms.filter(|arm| named(arm) || ran(arm) || folder.arm(arm).exists()).collect()
-}
-
-/// The configuration of a run.
-///
-/// # Errors
-/// A file that cannot be read or is no configuration.
-pub fn read_config(folder: &RunFolder) -> Result<Config, Error> {
-    let path = folder.config();
-    Source::parse(&path.display().to_string(), &files::read_text(&path)?)?.resolve()
 }
 
 /// Evaluates the students that a path means; `data_root` in place of the configuration's.
@@ -147,11 +138,18 @@ pub fn evaluate_saved(
         On::Validation => (Part::Train, setup.val.as_slice(), "val"),
         On::Test => (Part::Test, all.as_slice(), "test"),
     };
-    let saved = setup.saved_teacher(&config, &folder)?;
-    let mut eyes = Eyes::new(&setup, &saved.eyes, observer)?;
-    let cache = Cache::in_memory(Layout::of(&saved.graph, &[]), setup.dataset.train.len(), Limits::default());
-    let engine = setup.engine(&saved.graph, &saved.weights, &[], false)?;
-    let mut teacher = NetworkTeacher::new(engine, Some(cache));
+    let mut eyes = Eyes::new(&setup, observer);
+    let mut teacher = match setup.teacher.graph() {
+        // Outputs of the training images say nothing of the test's.
+        Err(_) => None,
+        Ok(_) => {
+            let saved = setup.saved_teacher(&config, &folder)?;
+            eyes.of_teacher(&saved.eyes)?;
+            let cache = Cache::in_memory(Layout::of(&saved.graph, &[]), setup.dataset.train.len(), Limits::default());
+            let engine = setup.engine(&saved.graph, &saved.weights, &[], false)?;
+            Some(NetworkTeacher::new(engine, Some(cache)))
+        }
+    };
     let mut found = Vec::new();
     for (arm, seed) in students {
         let saved = setup.saved_student(&config, &folder.student_weights(&arm, seed))?;
@@ -159,7 +157,8 @@ pub fn evaluate_saved(
         let mut engine = setup.engine(&saved.graph, &saved.weights, &[], false)?;
         let split_of = Split { dataset: &setup.dataset, part, indices, batch_size: config.train.batch_size };
         let mut objective = Objective::cross_entropy(0.0);
-        let value = evaluate(engine.as_mut(), Some(&mut teacher), &mut objective, split_of, seed)?;
+        let value =
+            evaluate(engine.as_mut(), teacher.as_mut().map(|t| t as &mut dyn Teacher), &mut objective, split_of, seed)?;
         found.push(Evaluated {
             arm,
             seed,
@@ -180,13 +179,17 @@ pub struct Eyes<'a> {
 }
 
 impl<'a> Eyes<'a> {
+    /// Of a run's networks; nothing is told yet.
+    pub fn new(setup: &'a Setup, observer: &'a mut dyn Observer) -> Self {
+        Self { setup, told: None, observer }
+    }
+
     /// Tells the teacher's.
     ///
     /// # Errors
     /// The observer's.
-    pub fn new(setup: &'a Setup, teacher: &Normalisation, observer: &'a mut dyn Observer) -> Result<Self, Error> {
-        setup.tell_eyes("teacher", teacher, observer)?;
-        Ok(Self { setup, told: None, observer })
+    pub fn of_teacher(&mut self, eyes: &Normalisation) -> Result<(), Error> {
+        self.setup.tell_eyes("teacher", eyes, self.observer)
     }
 
     /// Tells a student's.

@@ -3,6 +3,7 @@
 
 pub mod checkpoint;
 pub mod distill;
+pub mod drawn;
 pub mod evaluate;
 pub mod fit;
 pub mod folder;
@@ -13,6 +14,9 @@ pub mod record;
 pub mod run;
 pub mod schedule;
 pub mod setup;
+pub mod side;
+pub mod sides;
+pub mod source;
 pub mod statistics;
 pub mod student;
 pub mod summary;
@@ -21,4 +25,4 @@ pub mod teach;
 pub use distill::{distill, train_teacher};
 pub use observer::{Event, Observer, Silent};
 pub use record::{EpochRecord, SplitRecord, TermRecord};
-pub use run::{Run, RunOptions};
+pub use run::{Run, RunOptions, arms};

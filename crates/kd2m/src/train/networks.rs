@@ -6,13 +6,12 @@ use std::path::Path;
 use kd2m_nn::{
     Graph, Weights, init,
     weights::{self, Loaded, Owner, Source},
-    zoo::{self, Stem, ZooOptions},
 };
 
 use super::{
     folder::RunFolder,
     observer::{Event, Observer},
-    setup::Setup,
+    setup::{self, Setup},
     summary::TeacherSummary,
 };
 use crate::{
@@ -27,36 +26,14 @@ pub struct Network {
     pub eyes: Normalisation,
 }
 
-/// The network of a name over the images of a data set, seen through these eyes.
-///
-/// # Errors
-/// An unknown model, images that it cannot take.
-pub(super) fn build(
-    model: &str,
-    stem: Stem,
-    eyes: &Normalisation,
-    dataset: &kd2m_data::Dataset,
-) -> Result<Graph, Error> {
-    let options = ZooOptions {
-        classes: dataset.classes,
-        stem,
-        channels: dataset.channels,
-        height: dataset.height,
-        width: dataset.width,
-        mean: eyes.mean.clone(),
-        std: eyes.std.clone(),
-    };
-    Ok(zoo::build(model, &options)?)
-}
-
 impl Setup {
     /// The weights of `teacher.weights`, where it names some.
     ///
     /// # Errors
     /// A file that cannot be read, does not fit, or holds numbers that are not finite.
     pub fn given_teacher(&self, config: &Config) -> Result<Option<Loaded>, Error> {
-        let load = |path: &std::path::PathBuf| weights::load(&Source::parse(path), &self.teacher, Owner::Teacher);
-        Ok(config.teacher.weights.as_ref().map(load).transpose()?)
+        let Some(path) = &config.teacher.weights else { return Ok(None) };
+        Ok(Some(weights::load(&Source::parse(path), self.teacher.graph()?, Owner::Teacher)?))
     }
 
     /// The weights that a teacher which is trained here starts from.
@@ -64,7 +41,7 @@ impl Setup {
     /// # Errors
     /// A file of `teacher.init` that cannot be read or does not fit.
     pub fn teacher_start(&self, config: &Config) -> Result<Loaded, Error> {
-        start(config.teacher.init.as_deref(), &self.teacher, Owner::Teacher, config.teacher.seed)
+        start(config.teacher.init.as_deref(), self.teacher.graph()?, Owner::Teacher, config.teacher.seed)
     }
 
     /// The weights that every arm of a seed starts from; with `student.head = "teacher"` their classifier is the teacher's.
@@ -74,11 +51,13 @@ impl Setup {
     pub fn student_start(&self, config: &Config, seed: u64, teacher: &Weights) -> Result<Weights, Error> {
         let mut initial = self.given_student(config, seed)?.weights;
         if !config.student.head.is_own() {
-            let name = |graph: &Graph| graph.node(graph.logits()).name.clone();
-            let (own, given) = (name(&self.student), name(&self.teacher));
-            for part in ["weight", "bias"] {
-                let tensor = teacher.get(&format!("{given}.{part}"));
-                initial.extend(tensor.map(|tensor| (format!("{own}.{part}"), tensor.clone())));
+            let name = &self.student.node(self.student.logits()).name;
+            let head = self.teacher.head(teacher).ok_or(Error::NoTeacherHead)?;
+            for (part, values) in [("weight", head.weight), ("bias", head.bias)] {
+                // A student's classifier without a bias stays without.
+                if let Some(tensor) = initial.get_mut(&format!("{name}.{part}")) {
+                    tensor.values = values;
+                }
             }
         }
         Ok(initial)
@@ -93,6 +72,9 @@ impl Setup {
     /// # Errors
     /// A file that cannot be read or does not fit.
     pub fn check_teacher(&self, config: &Config, observer: &mut dyn Observer) -> Result<(), Error> {
+        if config.teacher.outputs.is_some() {
+            return Ok(());
+        }
         let loaded = match self.given_teacher(config)? {
             Some(loaded) => loaded,
             None => self.teacher_start(config)?,
@@ -159,6 +141,7 @@ impl Setup {
     /// # Errors
     /// Files that cannot be read or do not fit.
     pub fn saved_teacher(&self, config: &Config, folder: &RunFolder) -> Result<Network, Error> {
+        self.teacher.graph()?;
         let own = folder.teacher_weights();
         let recorded = files::read_json::<TeacherSummary>(&folder.teacher_summary()).ok().and_then(|s| s.normalisation);
         let eyes = match (recorded, &config.teacher.weights) {
@@ -166,7 +149,7 @@ impl Setup {
             (None, Some(_)) => self.teacher_eyes.clone(),
             (None, None) => self.saved_eyes("teacher", &own)?,
         };
-        let graph = build(&config.teacher.model, config.teacher.stem, &eyes, &self.dataset)?;
+        let graph = setup::build(&config.teacher.model, config.teacher.stem, &eyes, &self.dataset)?;
         let source = Source::parse(config.teacher.weights.as_ref().unwrap_or(&own));
         Ok(Network { weights: weights::load(&source, &graph, Owner::Teacher)?.weights, graph, eyes })
     }
@@ -177,7 +160,7 @@ impl Setup {
     /// A file that cannot be read or does not fit.
     pub fn saved_student(&self, config: &Config, file: &Path) -> Result<Network, Error> {
         let eyes = self.saved_eyes("student", file)?;
-        let graph = build(&config.student.model, config.student.stem, &eyes, &self.dataset)?;
+        let graph = setup::build(&config.student.model, config.student.stem, &eyes, &self.dataset)?;
         let source = Source { path: file.to_owned(), key: None };
         Ok(Network { weights: weights::load(&source, &graph, Owner::Student)?.weights, graph, eyes })
     }

@@ -15,6 +15,14 @@ use super::{
 };
 use crate::{Config, Error, config::ArmConfig, device::DeviceChoice};
 
+/// The arms to run, `none` first.
+pub fn arms(config: &Config, no_baseline: bool) -> Vec<ArmConfig> {
+    let given = config.arms.iter().filter(|a| !(no_baseline && a.is_none()));
+    let has_none = config.arms.iter().any(ArmConfig::is_none);
+    let baseline = (!has_none && !no_baseline).then(ArmConfig::none);
+    baseline.into_iter().chain(given.cloned()).collect()
+}
+
 /// What a command line says beside the configuration.
 #[derive(Debug, Clone)]
 pub struct RunOptions {

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use kd2m_data::{Augment, Dataset};
-use kd2m_nn::{Graph, Weights};
+use kd2m_data::{Augment, Dataset, Portion};
+use kd2m_nn::{
+    Graph, Weights,
+    zoo::{self, Stem, ZooOptions},
+};
 
-use super::networks;
+use super::{drawn::Drawn, side::TeacherSide};
 use crate::{
     Error,
     config::{ArmConfig, Config, Head},
@@ -18,20 +21,38 @@ use crate::{
         head::{FrozenHead, LipschitzHead},
     },
     preprocess::Normalisation,
+    teacher::StoredOutputs,
     warning,
 };
+
+/// The network of a name over the images of a data set, seen through these eyes.
+///
+/// # Errors
+/// An unknown model, images that it cannot take.
+pub(super) fn build(model: &str, stem: Stem, eyes: &Normalisation, dataset: &Dataset) -> Result<Graph, Error> {
+    let options = ZooOptions {
+        classes: dataset.classes,
+        stem,
+        channels: dataset.channels,
+        height: dataset.height,
+        width: dataset.width,
+        mean: eyes.mean.clone(),
+        std: eyes.std.clone(),
+    };
+    Ok(zoo::build(model, &options)?)
+}
 
 /// Data and networks of a run.
 pub struct Setup {
     pub dataset: Arc<Dataset>,
-    /// Samples that students learn from.
-    pub train: Vec<u32>,
+    /// Samples that students draw theirs from.
+    pub portion: Vec<u32>,
     /// Samples that the teacher learns from when it is trained here.
     pub teacher_train: Vec<u32>,
     /// Samples that both validate on: no student validates on images that its teacher was trained on.
     pub val: Vec<u32>,
     pub augment: Augment,
-    pub teacher: Graph,
+    pub teacher: TeacherSide,
     pub student: Graph,
     /// What each graph begins with.
     pub teacher_eyes: Normalisation,
@@ -53,9 +74,14 @@ impl Setup {
         let fraction = data.val_fraction.unwrap_or(dataset.val_fraction);
         let labels = &dataset.train.labels;
         let split = kd2m_data::split(labels, dataset.classes, fraction, data.split_seed);
-        let limited = |limit| kd2m_data::limit(&split.train, labels, dataset.classes, limit, data.split_seed);
-        let train = limited(data.train_limit);
-        let teacher_train = limited(config.teacher.train_limit.unwrap_or(data.train_limit));
+        let portion = |text: &str| -> Result<Vec<u32>, Error> {
+            Ok(text.parse::<Portion>()?.of(&split.train, labels, dataset.classes, data.split_seed))
+        };
+        let limited = |of: &[u32], limit| kd2m_data::limit(of, labels, dataset.classes, limit, data.split_seed);
+        let students = portion(&data.portion)?;
+        let train = Drawn::new(config, &dataset, &students, 0)?.train;
+        let teacher_limit = config.teacher.train_limit.unwrap_or(data.train_limit);
+        let teacher_train = limited(&portion(config.teacher_portion())?, teacher_limit);
         if train.len() < 2 || teacher_train.len() < 2 || split.val.is_empty() {
             return Err(Error::Config(format!(
                 "{} training and {} validation images are left: raise data.train_limit or change data.val_fraction",
@@ -70,11 +96,16 @@ impl Setup {
         let (own, start) = (&config.teacher, &config.student);
         let teacher_eyes = Normalisation::resolve(&own.preprocessing(), own.given(), &dataset)?;
         let student_eyes = Normalisation::resolve(&start.preprocessing(), start.weights.as_deref(), &dataset)?;
-        let teacher = networks::build(&own.model, own.stem, &teacher_eyes, &dataset)?;
-        let student = networks::build(&start.model, start.stem, &student_eyes, &dataset)?;
-        if !config.student.head.is_own() && student.feature_width() != teacher.feature_width() {
+        let teacher = match &own.outputs {
+            None => TeacherSide::Network(build(&own.model, own.stem, &teacher_eyes, &dataset)?),
+            Some(file) => TeacherSide::Outputs(Arc::new(StoredOutputs::read(file, dataset.classes)?)),
+        };
+        let student = build(&start.model, start.stem, &student_eyes, &dataset)?;
+        let shares = |arm: &ArmConfig| arm.head.is_some_and(|head| !head.is_own());
+        let shared = !config.student.head.is_own() || config.arms.iter().any(shares);
+        if shared && student.feature_width() != teacher.feature_width() {
             return Err(Error::Config(format!(
-                "student.head = \"teacher\": the teacher's classifier takes {} features, {} has {}: choose a student of that width",
+                "head = \"teacher\": the teacher's classifier takes {} features, {} has {}: choose a student of that width",
                 teacher.feature_width(),
                 student.name,
                 student.feature_width()
@@ -85,7 +116,7 @@ impl Setup {
             student,
             teacher_eyes,
             student_eyes,
-            train,
+            portion: students,
             teacher_train,
             val: split.val,
             augment,
@@ -95,13 +126,21 @@ impl Setup {
         })
     }
 
-    /// Sizes that criteria are prepared for.
-    pub fn shapes(&self) -> Shapes {
+    /// What the student of a seed learns from.
+    ///
+    /// # Errors
+    /// Unlabelled images asked for where there are none.
+    pub fn drawn(&self, config: &Config, seed: u64) -> Result<Drawn, Error> {
+        Drawn::new(config, &self.dataset, &self.portion, seed)
+    }
+
+    /// Sizes that the criteria of a student of these images are prepared for.
+    pub fn shapes(&self, drawn: &Drawn) -> Shapes {
         Shapes {
             student: NetworkShapes::of(&self.student),
-            teacher: NetworkShapes::of(&self.teacher),
+            teacher: self.teacher.shapes(),
             classes: self.dataset.classes,
-            train: self.train.clone(),
+            train: drawn.train.clone(),
         }
     }
 

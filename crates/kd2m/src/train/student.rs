@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use kd2m_data::{Part, training_batches};
+use kd2m_data::Part;
 use kd2m_nn::{Weights, weights};
 
 use super::{
@@ -14,13 +14,7 @@ use super::{
     run::{Run, Training},
     summary::StudentSummary,
 };
-use crate::{
-    Error,
-    config::{ArmConfig, TeacherCache},
-    files, measure,
-    objective::Objective,
-    teacher::{Cache, Key, Layout, Limits, NetworkTeacher, Teacher, key},
-};
+use crate::{Error, config::ArmConfig, files, measure, objective::Objective};
 
 impl Run<'_> {
     /// Trains one student and leaves its files in `students/ARM/seed-K`.
@@ -41,26 +35,26 @@ impl Run<'_> {
             return files::read_json(&summary_file);
         }
         files::make_folder(&place)?;
-        let objective = Objective::new(config, arm, &setup.shapes(), &setup.device.burn()?, seed)?;
+        let drawn = setup.drawn(config, seed)?;
+        let objective = Objective::new(config, arm, &setup.shapes(&drawn), &setup.device.burn()?, seed)?;
         let needs = objective.needs();
-        let engine = setup.engine(&setup.teacher, teacher, &needs.teacher_maps, false)?;
-        let cache = self.teacher_cache(teacher, &needs.teacher_maps, &engine.arithmetic());
-        let start = setup.student_start(config, seed, teacher)?;
-        let training = Training { run: *self, place: &place, student: Some((arm, teacher)) };
-        let mut teacher = NetworkTeacher::new(engine, cache);
-        let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
         let own = arm.configured(config);
+        let start = setup.student_start(&own, seed, teacher)?;
+        let training = Training { run: *self, place: &place, student: Some((arm, teacher)) };
+        let mut teacher = self.source(teacher, &needs.teacher_maps, &drawn)?;
+        let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
         let fit = Fit {
             config: &own,
             dataset: &setup.dataset,
-            train: &setup.train,
+            train: &drawn.train,
+            mixture: drawn.mixture.as_ref(),
             val: &setup.val,
             augment: setup.augment,
             epochs: config.train.epochs,
             seed,
             arm: &arm.name,
-            engine: setup.student_engine(config, arm, &start, &needs.student_maps)?,
-            teacher: Some(&mut teacher),
+            engine: setup.student_engine(&own, arm, &start, &needs.student_maps)?,
+            teacher: Some(teacher.as_mut()),
             objective,
             checkpoints: checkpoints(),
         };
@@ -75,8 +69,8 @@ impl Run<'_> {
             indices: &setup.val,
             batch_size: config.train.batch_size,
         };
-        let cka_to_teacher = measure::alignment(fitted.engine.as_mut(), &mut teacher, val)?;
-        let steps = training_batches(&setup.train, config.train.batch_size).len() as f64;
+        let cka_to_teacher = measure::alignment(fitted.engine.as_mut(), teacher.as_mut(), val)?;
+        let steps = drawn.batches(config.train.batch_size) as f64;
         let (record, top) = (&fitted.history[fitted.history.len() - 1], &fitted.history[fitted.best_epoch - 1]);
         let summary = StudentSummary {
             arm: arm.name.clone(),
@@ -101,30 +95,9 @@ impl Run<'_> {
         Ok(summary)
     }
 
-    /// Where the outputs of this teacher are remembered, if they are to be.
-    fn teacher_cache(&self, weights: &Weights, stages: &[String], arithmetic: &str) -> Option<Cache> {
-        let Run { config, setup, folder, options } = self;
-        if options.no_teacher_cache || !config.teacher.cache.is_on() {
-            return None;
-        }
-        let place = match (&config.teacher.cache, &options.teacher_cache) {
-            (TeacherCache::Folder(place), _) | (_, Some(place)) => place.clone(),
-            _ => folder.teacher_cache(),
-        };
-        let (data, layout) = (&setup.dataset, Layout::of(&setup.teacher, stages));
-        let key = Key::new(&key::Parts {
-            graph: &setup.teacher,
-            weights,
-            data: &data.checksum(),
-            split: &setup.val,
-            layout: &layout,
-            arithmetic: &format!("{:?} {arithmetic}", config.train.precision),
-        });
-        Some(Cache::on_disk(layout, [data.train.len(), data.test.len()], Limits::default(), &place, &key))
-    }
-
     fn save_student(&self, place: &Path, fitted: &mut Fitted) -> Result<(), Error> {
-        let metadata = self.metadata(false);
+        let Run { config, setup, .. } = self;
+        let metadata = self.metadata(&setup.student, config.student.stem, &setup.student_eyes);
         weights::write(&place.join("student.safetensors"), &fitted.last, Some(&metadata))?;
         weights::write(&place.join("best.safetensors"), &fitted.best, Some(&metadata))?;
         let learned = fitted.objective.learned_values()?;

@@ -42,6 +42,21 @@ pub struct TeacherSummary {
     pub normalisation: Option<Normalisation>,
 }
 
+impl TeacherSummary {
+    /// Of a file of outputs: nothing of it was run here, so nothing is known of it.
+    pub fn of_outputs() -> Self {
+        Self {
+            model: "outputs".to_owned(),
+            parameters: 0,
+            val_accuracy: f64::NAN,
+            test_accuracy: f64::NAN,
+            test_top5: None,
+            calibration: None,
+            normalisation: None,
+        }
+    }
+}
+
 /// One student: `students/ARM/seed-K/summary.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StudentSummary {
@@ -211,8 +226,9 @@ impl TeacherSummary {
             teacher: self.model.clone(),
             arm: "teacher".to_owned(),
             criterion: "teacher".to_owned(),
-            parameters: Some(self.parameters),
-            test_mean: Some(self.test_accuracy),
+            // Neither is known of outputs that were given.
+            parameters: Some(self.parameters).filter(|count| *count > 0),
+            test_mean: Some(self.test_accuracy).filter(|accuracy| accuracy.is_finite()),
             top5: self.test_top5,
             ece: self.calibration.as_ref().map(|c| c.ece),
             ..Row::default()

@@ -1,7 +1,7 @@
 //! The teacher of a run: read from a file or trained, evaluated once, refused when it knows nothing.
 
 use kd2m_data::Part;
-use kd2m_nn::{Weights, weights};
+use kd2m_nn::{Graph, Weights, weights, zoo::Stem};
 
 use super::{
     checkpoint::Checkpoints,
@@ -9,9 +9,10 @@ use super::{
     fit::Fit,
     observer::{Event, Observer},
     run::{Run, Training},
+    side::TeacherSide,
     summary::TeacherSummary,
 };
-use crate::{Error, files, objective::Objective};
+use crate::{Error, files, objective::Objective, preprocess::Normalisation};
 
 impl Run<'_> {
     /// Loads or trains the teacher, evaluates it, and leaves its files in the run folder.
@@ -23,6 +24,11 @@ impl Run<'_> {
         let place = folder.teacher();
         let (saved, summary_file) = (folder.teacher_weights(), folder.teacher_summary());
         files::make_folder(&place)?;
+        if let TeacherSide::Outputs(_) = setup.teacher {
+            let summary = TeacherSummary::of_outputs();
+            files::write_json(&summary_file, &summary)?;
+            return Ok((Weights::new(), summary));
+        }
         if summary_file.is_file() {
             let summary = files::read_json::<TeacherSummary>(&summary_file)?;
             let network = setup.saved_teacher(config, folder)?;
@@ -46,19 +52,24 @@ impl Run<'_> {
                     config,
                     dataset: &setup.dataset,
                     train: &setup.teacher_train,
+                    mixture: None,
                     val: &setup.val,
                     augment: setup.augment,
                     epochs: config.teacher.epochs.unwrap_or(config.train.epochs),
                     seed: config.teacher.seed,
                     arm: "teacher",
-                    engine: setup.engine(&setup.teacher, &start, &[], true)?,
+                    engine: setup.engine(setup.teacher.graph()?, &start, &[], true)?,
                     teacher: None,
                     objective: Objective::cross_entropy(config.optim.label_smoothing),
                     checkpoints: checkpoints(),
                 };
                 let training = Training { run: *self, place: &place, student: None };
                 let fitted = fit.run(&mut training.observers(observer)?)?;
-                weights::write(&saved, &fitted.last, Some(&self.metadata(true)))?;
+                weights::write(
+                    &saved,
+                    &fitted.last,
+                    Some(&self.metadata(setup.teacher.graph()?, config.teacher.stem, &setup.teacher_eyes)),
+                )?;
                 fitted.last
             }
         };
@@ -70,7 +81,8 @@ impl Run<'_> {
 
     fn evaluate_teacher(&self, weights: &Weights) -> Result<TeacherSummary, Error> {
         let Run { config, setup, .. } = self;
-        let mut engine = setup.engine(&setup.teacher, weights, &[], false)?;
+        let graph = setup.teacher.graph()?;
+        let mut engine = setup.engine(graph, weights, &[], false)?;
         let mut on = |part, indices: &[u32]| {
             let split = Split { dataset: &setup.dataset, part, indices, batch_size: config.train.batch_size };
             let mut objective = Objective::cross_entropy(0.0);
@@ -80,7 +92,7 @@ impl Run<'_> {
         let (val, test) = (on(Part::Train, &setup.val)?, on(Part::Test, &all)?);
         Ok(TeacherSummary {
             model: config.teacher.model.clone(),
-            parameters: setup.teacher.parameter_count(),
+            parameters: graph.parameter_count(),
             val_accuracy: val.record.accuracy,
             test_accuracy: test.record.accuracy,
             test_top5: (setup.dataset.classes >= 10).then_some(test.top5),
@@ -94,6 +106,9 @@ impl Run<'_> {
     /// # Errors
     /// [`Error::WeakTeacher`].
     pub fn refuse_weak(&self, teacher: &TeacherSummary, observer: &mut dyn Observer) -> Result<(), Error> {
+        if let TeacherSide::Outputs(_) = self.setup.teacher {
+            return Ok(());
+        }
         let classes = self.setup.dataset.classes;
         let chance = 1.0 / classes as f64;
         let error = (chance * (1.0 - chance) / self.setup.val.len() as f64).sqrt();
@@ -107,12 +122,8 @@ impl Run<'_> {
     }
 
     /// What a reader of the weights needs to build the network again, as one JSON text.
-    pub(super) fn metadata(&self, teacher: bool) -> String {
-        let Run { config, setup, .. } = self;
-        let (graph, stem, eyes) = match teacher {
-            true => (&setup.teacher, config.teacher.stem, &setup.teacher_eyes),
-            false => (&setup.student, config.student.stem, &setup.student_eyes),
-        };
+    pub(super) fn metadata(&self, graph: &Graph, stem: Stem, eyes: &Normalisation) -> String {
+        let Run { setup, .. } = self;
         let data = &setup.dataset;
         serde_json::json!({
             "model": graph.name, "stem": stem, "classes": data.classes,

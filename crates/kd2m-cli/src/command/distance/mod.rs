@@ -19,7 +19,7 @@ use kd2m_ot::{
     precision,
 };
 
-use crate::{arguments::DistanceArguments, threads::use_threads};
+use crate::{arguments::DistanceArguments, interrupt, threads::use_threads};
 use answer::Answer;
 use inputs::{Pair, Sample};
 use metrics::{Metric, Metrics};
@@ -34,18 +34,19 @@ pub fn distance(arguments: &DistanceArguments) -> Result<ExitCode, Error> {
     let metrics = Metrics::parse(arguments)?;
     let outputs = Outputs::parse(arguments)?;
     use_threads(arguments.threads)?;
+    let stop = interrupt::stop_on_interrupt();
     match inputs::read(arguments)? {
-        Pair::F32(a, b) => compare(arguments, &metrics, &outputs, &a, &b),
-        Pair::F64(a, b) => compare(arguments, &metrics, &outputs, &a, &b),
+        Pair::F32(a, b) => compare(arguments, &metrics, outputs.request(&stop), &outputs, (&a, &b)),
+        Pair::F64(a, b) => compare(arguments, &metrics, outputs.request(&stop), &outputs, (&a, &b)),
     }
 }
 
 fn compare<T>(
     arguments: &DistanceArguments,
     metrics: &Metrics,
+    request: Request,
     outputs: &Outputs,
-    a: &Sample<T>,
-    b: &Sample<T>,
+    (a, b): (&Sample<T>, &Sample<T>),
 ) -> Result<ExitCode, Error>
 where
     T: Real + Number,
@@ -53,7 +54,6 @@ where
 {
     let (cloud_a, cloud_b) = (a.cloud()?, b.cloud()?);
     outputs.check_size(a.n, b.n)?;
-    let request = outputs.request();
     let sizes = show::Sizes { n: a.n, m: b.n, d: [a.d, b.d], precision: T::NAME };
     match metrics {
         Metrics::One(metric) => {
@@ -74,6 +74,8 @@ where
             for metric in metrics.iter().filter(|metric| labelled || !metric.needs_labels()) {
                 let answer =
                     quick_enough(metric, a.n.max(b.n)).and_then(|()| evaluate(metric, &cloud_a, &cloud_b, request));
+                // The others would be interrupted, too.
+                request.stop.check().map_err(OtError::from)?;
                 first_doubt = first_doubt.or(answer.as_ref().ok().and_then(|answer| doubt(&answer.solution)));
                 table.add(metric, answer)?;
             }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use kd2m::Error;
 use kd2m_data::features::{Number, write_coupling, write_matrix};
-use kd2m_ot::{Plan, Solution, divergence::Request};
+use kd2m_ot::{Plan, Solution, Stop, divergence::Request};
 
 use super::{metrics::Metric, show::Sizes};
 use crate::arguments::DistanceArguments;
@@ -30,9 +30,9 @@ impl Outputs {
         Ok(Self { gradient, plan })
     }
 
-    /// What the metric has to compute.
-    pub fn request(&self) -> Request<'static> {
-        Request { gradient: self.gradient.is_some(), plan: self.plan.is_some(), start: None }
+    /// What the metric has to compute, until `stop` is set.
+    pub fn request<'s>(&self, stop: &'s Stop) -> Request<'s> {
+        Request { gradient: self.gradient.is_some(), plan: self.plan.is_some(), stop, ..Request::VALUE }
     }
 
     /// Refuses a dense coupling that would fill the disk.

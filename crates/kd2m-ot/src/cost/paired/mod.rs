@@ -28,7 +28,7 @@ pub struct Pairing {
 }
 
 /// The identity pairing's costs if every sample of A is proved to have its own partner as the nearest sample of B, in centred
-/// costs; `None` if it has not, or if this processor, type or width has no fast form.
+/// costs; `None` if it has not, or if this processor, type or width has no fast form. Told to stop, it proves nothing whatever it answers.
 pub(crate) fn prove<T: Real>(
     isa: Isa,
     crew: &Crew,

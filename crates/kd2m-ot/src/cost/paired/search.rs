@@ -149,7 +149,7 @@ impl Bounds {
                         }
                     }
                 }
-                if found.load(Relaxed) + mine.len() > n {
+                if found.load(Relaxed) + mine.len() > n || crew.stop().is_set() {
                     break;
                 }
             }

@@ -1,7 +1,7 @@
 //! The proof holds exactly when every sample's own partner is nearest, over sizes, widths, scales and near ties.
 
 use super::*;
-use crate::{cost::centring::Centring, error::Side};
+use crate::{cost::centring::Centring, error::Side, stop::Stop};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
 
@@ -11,7 +11,7 @@ fn check(isa: Isa, n: usize, d: usize, noise: f32, scale: f32, seed: u64) -> Opt
     let x: Vec<f32> = (0..n * d).map(|_| scale * draw()).collect();
     let y: Vec<f32> = x.iter().map(|x| x + scale * (noise * draw() + 0.3)).collect();
     let (a, b) = (Cloud::new(Side::A, &x, n, d).unwrap(), Cloud::new(Side::B, &y, n, d).unwrap());
-    Crew::with(n > 100, |crew| {
+    Crew::with(n > 100, &Stop::NEVER, |crew| {
         let mut proved = None;
         for centring in [Centring::Each, Centring::Common] {
             let centres = Centres::of(isa, crew, &a, &b, centring);

@@ -64,7 +64,7 @@ fn search<T: Real>(crew: &Crew, products: &Pairwise<T>, limits: &[T]) -> Option<
                     mine.extend(below.map(|(j, _)| (i as usize, j)));
                 }
             }
-            if found.load(Relaxed) + mine.len() > n {
+            if found.load(Relaxed) + mine.len() > n || crew.stop().is_set() {
                 break;
             }
         }

@@ -11,6 +11,7 @@ use crate::{
     buffers::Buffer,
     crew::Crew,
     isa::{Avx2, Isa, Vnni},
+    stop::Stop,
 };
 
 /// Rows of a tile.
@@ -161,10 +162,14 @@ impl Words {
     }
 
     /// The costs between some rows of A and `columns` columns of some panels, `[numbers, columns]`.
-    pub fn fill(&self, numbers: &[u32], panels: Range<usize>, columns: usize, out: &mut [f32]) {
+    /// More than a strip of rows is left undone once `stop` is set.
+    pub fn fill(&self, numbers: &[u32], panels: Range<usize>, columns: usize, out: &mut [f32], stop: &Stop) {
         assert!(out.len() == numbers.len() * columns && columns <= panels.len() * COLUMNS);
         assert!(numbers.iter().all(|&i| (i as usize) < self.of_rows.len()));
         for (k, p) in panels.enumerate() {
+            if numbers.len() > ROWS && stop.is_set() {
+                return;
+            }
             let panel = &self.panels[p * COLUMNS * self.width..(p + 1) * COLUMNS * self.width];
             let Some(measures) = self.of_columns[p * COLUMNS..].first_chunk() else { return };
             let of = Panel { words: panel, scale: measures.map(|m| m.scale), norm: measures.map(|m| m.norm) };
@@ -230,7 +235,7 @@ mod tests {
                 let Some(words) = Words::new(by, &Crew::alone(), (&x, &p), (&y, &q)) else { unreachable!("not wide") };
                 let numbers: Vec<u32> = (0..n as u32).rev().collect();
                 let mut costs = vec![f32::NAN; n * m];
-                words.fill(&numbers, 0..m.div_ceil(COLUMNS), m, &mut costs);
+                words.fill(&numbers, 0..m.div_ceil(COLUMNS), m, &mut costs, &Stop::NEVER);
                 let centred = |z: &[f32], c: &[f32], i: usize| -> Vec<f64> {
                     z[i * d..(i + 1) * d].iter().zip(c).map(|(z, c)| f64::from(z - c)).collect()
                 };

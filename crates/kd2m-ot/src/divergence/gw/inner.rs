@@ -4,23 +4,27 @@
 
 use crate::{
     cost,
-    matrix::{self, view},
+    matrix::{self, product_until, view},
+    parameters::words,
+    stop::{Interrupted, Stop},
 };
 
-/// Which inner distance.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Inner {
-    Euclidean,
-    SquaredEuclidean,
-    Cosine,
-    Diffusion,
+words! {
+    /// Which inner distance.
+    pub enum Inner {
+        /// ‖x − y‖
+        Euclidean = "euclidean",
+        /// ‖x − y‖²
+        SquaredEuclidean = "sqeuclidean",
+        /// 1 − the cosine of the angle
+        Cosine = "cosine",
+        /// one step over a Gaussian kernel, σ = median distance, held constant
+        Diffusion = "diffusion",
+    }
 }
 
-/// The words that options use, in the order of [`Inner`].
-pub const WORDS: [&str; 4] = ["euclidean", "sqeuclidean", "cosine", "diffusion"];
-
 /// Inner distances with what their gradient needs.
-pub struct InnerMatrix {
+pub(crate) struct InnerMatrix {
     inner: Inner,
     rows: Vec<f64>,
     n: usize,
@@ -41,55 +45,52 @@ struct Diffusion {
 }
 
 impl Inner {
-    pub fn from_word(word: &str) -> Self {
-        match word {
-            "sqeuclidean" => Inner::SquaredEuclidean,
-            "cosine" => Inner::Cosine,
-            "diffusion" => Inner::Diffusion,
-            _ => Inner::Euclidean,
-        }
-    }
-
     /// The distances between rows `[n, d]`.
-    pub fn matrix(self, rows: Vec<f64>, d: usize) -> InnerMatrix {
+    ///
+    /// # Errors
+    /// Told to stop.
+    pub(crate) fn matrix(self, rows: Vec<f64>, d: usize, stop: &Stop) -> Result<InnerMatrix, Interrupted> {
         let n = rows.len() / d;
         let mut diffusion = None;
         let values = match self {
-            Inner::SquaredEuclidean => squared_distances(&rows, d),
-            Inner::Euclidean => roots(squared_distances(&rows, d)),
-            Inner::Cosine => cosine_distances(&rows, d),
+            Inner::SquaredEuclidean => squared_distances(&rows, d, stop)?,
+            Inner::Euclidean => roots(squared_distances(&rows, d, stop)?),
+            Inner::Cosine => cosine_distances(&rows, d, stop)?,
             Inner::Diffusion => {
-                let parts = Diffusion::new(squared_distances(&rows, d), n);
-                let values = roots(squared_distances(&parts.embedding, n));
+                let parts = Diffusion::new(squared_distances(&rows, d, stop)?, n);
+                let values = roots(squared_distances(&parts.embedding, n, stop)?);
                 diffusion = Some(parts);
                 values
             }
         };
-        InnerMatrix { inner: self, rows, n, d, values, diffusion }
+        Ok(InnerMatrix { inner: self, rows, n, d, values, diffusion })
     }
 }
 
 impl InnerMatrix {
     /// The gradient `[n, d]` of a value whose derivative with respect to each distance is `slopes` `[n, n]`, symmetric.
-    pub fn back(&self, slopes: &[f64]) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// Told to stop.
+    pub fn back(&self, slopes: &[f64], stop: &Stop) -> Result<Vec<f64>, Interrupted> {
         let n = self.n;
         match self.inner {
-            Inner::SquaredEuclidean => pull_apart(slopes.iter().map(|s| 4.0 * s).collect(), &self.rows, self.d),
-            Inner::Euclidean => pull_apart(per_distance(slopes, &self.values), &self.rows, self.d),
-            Inner::Cosine => self.back_cosine(slopes),
+            Inner::SquaredEuclidean => pull_apart(slopes.iter().map(|s| 4.0 * s).collect(), &self.rows, self.d, stop),
+            Inner::Euclidean => pull_apart(per_distance(slopes, &self.values), &self.rows, self.d, stop),
+            Inner::Cosine => self.back_cosine(slopes, stop),
             Inner::Diffusion => {
-                let Some(parts) = &self.diffusion else { return vec![0.0; self.rows.len()] };
-                let of_embedding = pull_apart(per_distance(slopes, &self.values), &parts.embedding, n);
-                pull_apart(parts.back(&of_embedding), &self.rows, self.d)
+                let Some(parts) = &self.diffusion else { return Ok(vec![0.0; self.rows.len()]) };
+                let of_embedding = pull_apart(per_distance(slopes, &self.values), &parts.embedding, n, stop)?;
+                pull_apart(parts.back(&of_embedding), &self.rows, self.d, stop)
             }
         }
     }
 
     /// 1 − x̂_i·x̂_k, with ∂/∂x_i = −(x̂_k − (x̂_i·x̂_k) x̂_i)/‖x_i‖; rows of length 0 get none.
-    fn back_cosine(&self, slopes: &[f64]) -> Vec<f64> {
+    fn back_cosine(&self, slopes: &[f64], stop: &Stop) -> Result<Vec<f64>, Interrupted> {
         let (n, d) = (self.n, self.d);
         let unit = unit_rows(&self.rows, d);
-        let pulled = matrix::product(view(slopes, n, n), view(&unit, n, d));
+        let pulled = product_until(view(slopes, n, n), view(&unit, n, d), stop)?;
         let mut gradient = Vec::with_capacity(self.rows.len());
         for i in 0..n {
             let (u, p) = (&unit[i * d..][..d], &pulled[i * d..][..d]);
@@ -98,7 +99,7 @@ impl InnerMatrix {
             let factor = if norm > 0.0 { -2.0 / norm } else { 0.0 };
             gradient.extend(p.iter().zip(u).map(|(p, u)| factor * (p - along * u)));
         }
-        gradient
+        Ok(gradient)
     }
 }
 
@@ -143,14 +144,14 @@ impl Diffusion {
 }
 
 /// Σ_k w_ik (x_i − x_k) for symmetric weights.
-fn pull_apart(weights: Vec<f64>, rows: &[f64], d: usize) -> Vec<f64> {
+fn pull_apart(weights: Vec<f64>, rows: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Interrupted> {
     let n = rows.len() / d;
-    let mut gradient = matrix::product(view(&weights, n, n), view(rows, n, d));
+    let mut gradient = product_until(view(&weights, n, n), view(rows, n, d), stop)?;
     for (i, g) in gradient.chunks_exact_mut(d).enumerate() {
         let total: f64 = weights[i * n..][..n].iter().sum();
         g.iter_mut().zip(&rows[i * d..][..d]).for_each(|(g, x)| *g = total * x - *g);
     }
-    gradient
+    Ok(gradient)
 }
 
 /// 2 s_ik / c_ik: both ends of a pair pull; coincident samples have a kink, where the gradient is 0.
@@ -166,13 +167,13 @@ fn roots(squared: Vec<f64>) -> Vec<f64> {
 const CLOSE: f64 = 1e-4;
 
 /// ‖x_i − x_k‖², through one product of rows shifted to their mean, close pairs as differences.
-fn squared_distances(rows: &[f64], d: usize) -> Vec<f64> {
+fn squared_distances(rows: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Interrupted> {
     let n = rows.len() / d;
     let mut mean = vec![0.0; d];
     rows.chunks_exact(d).for_each(|row| mean.iter_mut().zip(row).for_each(|(m, x)| *m += x / n as f64));
     let centred: Vec<f64> = rows.chunks_exact(d).flat_map(|row| row.iter().zip(&mean).map(|(x, m)| x - m)).collect();
     let x = view(&centred, n, d);
-    let mut values = matrix::product(x, x.transpose());
+    let mut values = product_until(x, x.transpose(), stop)?;
     let norms: Vec<f64> = (0..n).map(|i| values[i * n + i]).collect();
     for i in 0..n {
         for k in 0..n {
@@ -187,7 +188,7 @@ fn squared_distances(rows: &[f64], d: usize) -> Vec<f64> {
             };
         }
     }
-    values
+    Ok(values)
 }
 
 fn unit_rows(rows: &[f64], d: usize) -> Vec<f64> {
@@ -199,11 +200,11 @@ fn unit_rows(rows: &[f64], d: usize) -> Vec<f64> {
     rows.chunks_exact(d).flat_map(unit).collect()
 }
 
-fn cosine_distances(rows: &[f64], d: usize) -> Vec<f64> {
+fn cosine_distances(rows: &[f64], d: usize, stop: &Stop) -> Result<Vec<f64>, Interrupted> {
     let n = rows.len() / d;
     let unit = unit_rows(rows, d);
     let x = view(&unit, n, d);
-    let mut values = matrix::product(x, x.transpose());
+    let mut values = product_until(x, x.transpose(), stop)?;
     for (k, value) in values.iter_mut().enumerate() {
         let (i, j) = (k / n, k % n);
         let (u, v) = (&unit[i * d..][..d], &unit[j * d..][..d]);
@@ -218,7 +219,7 @@ fn cosine_distances(rows: &[f64], d: usize) -> Vec<f64> {
             distance
         };
     }
-    values
+    Ok(values)
 }
 
 /// The median of what lies above zero.
@@ -232,15 +233,17 @@ fn median_positive(values: &[f64]) -> Option<f64> {
 #[cfg(test)]
 pub(super) mod tests_support {
     use super::*;
+    use crate::stop::unstoppable;
 
     pub fn variance(rows: &[f64], d: usize) -> f64 {
-        median_positive(&squared_distances(rows, d)).unwrap_or(1.0)
+        median_positive(&unstoppable(|stop| squared_distances(rows, d, stop))).unwrap_or(1.0)
     }
 
     pub fn diffusion_with_variance(rows: &[f64], d: usize, variance: f64) -> InnerMatrix {
         let n = rows.len() / d;
-        let parts = Diffusion::with_variance(squared_distances(rows, d), n, variance);
-        let values = roots(squared_distances(&parts.embedding, n));
+        let distances = |rows: &[f64], d: usize| unstoppable(|stop| squared_distances(rows, d, stop));
+        let parts = Diffusion::with_variance(distances(rows, d), n, variance);
+        let values = roots(distances(&parts.embedding, n));
         InnerMatrix { inner: Inner::Diffusion, rows: rows.to_vec(), n, d, values, diffusion: Some(parts) }
     }
 }

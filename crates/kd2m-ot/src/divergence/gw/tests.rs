@@ -1,13 +1,16 @@
 use super::*;
 use crate::{
+    divergence::{AnyDivergence, Divergence, registry},
     error::Side,
+    options::Options,
     solution::Status,
+    stop::Stop,
     testing::{check_gradient, check_weighted_gradient, normal},
 };
 
 fn metric(name: &str, options: &[(&str, &str)]) -> Box<dyn AnyDivergence> {
     let options = options.iter().fold(Options::new(name), |all, (k, v)| all.set(k, v));
-    if name == "gw" { build(&options).unwrap() } else { build_fused(&options).unwrap() }
+    registry::build(&options).unwrap()
 }
 
 fn solve(name: &str, options: &[(&str, &str)], (x, d): (&[f64], usize), (y, e): (&[f64], usize)) -> Solution<f64> {
@@ -105,7 +108,7 @@ fn the_gradient_through_diffusion_distances_matches_with_sigma_held() {
         let distances = inner::tests_support::diffusion_with_variance(x, d, variance);
         distances.values.iter().zip(&slopes).map(|(c, s)| c * s).sum()
     };
-    let gradient = inner::tests_support::diffusion_with_variance(&x, d, variance).back(&slopes);
+    let gradient = inner::tests_support::diffusion_with_variance(&x, d, variance).back(&slopes, &Stop::NEVER).unwrap();
     for k in 0..x.len() {
         let at = |step: f64| {
             let mut moved = x.clone();

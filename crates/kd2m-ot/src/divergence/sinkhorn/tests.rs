@@ -1,12 +1,14 @@
 use super::*;
 use crate::{
+    divergence::{AnyDivergence, Divergence, registry, w2::W2},
     error::Side,
+    options::Options,
     testing::{check_gradient, check_weighted_gradient, normal},
 };
 
 fn metric(name: &str, options: &[(&str, f64)]) -> Box<dyn AnyDivergence> {
     let options = options.iter().fold(Options::new(name), |all, (k, v)| all.set(k, v));
-    if name == "sinkhorn" { build(&options).unwrap() } else { build_unbalanced(&options).unwrap() }
+    registry::build(&options).unwrap()
 }
 
 fn clouds<'a>(x: &'a [f64], y: &'a [f64], d: usize) -> (Cloud<'a, f64>, Cloud<'a, f64>) {
@@ -43,7 +45,7 @@ fn a_translation_adds_its_squared_length() {
 fn limits_are_w2_and_the_distance_of_the_means() {
     let (x, y) = (normal(2, 30), normal(3, 30));
     let (a, b) = clouds(&x, &y, 3);
-    let w2 = crate::divergence::w2::build(&Options::new("w2")).unwrap().evaluate(&a, &b, Request::VALUE).unwrap().value;
+    let w2 = W2::default().evaluate(&a, &b, Request::VALUE).unwrap().value;
     let small = value("sinkhorn", &[("epsilon", 1e-3), ("tolerance", 1e-7)], &x, &y, 3);
     assert!((small - w2).abs() < 0.01 * w2, "{small} {w2}");
     let mean = |x: &[f64], k: usize| x.chunks_exact(3).map(|r| r[k]).sum::<f64>() / 10.0;
@@ -115,13 +117,12 @@ fn tiles_recomputed_and_tiles_held_agree_in_both_precisions() {
     let (x32, y32) = (single(&x), single(&y));
     let mut all = Vec::new();
     for memory in [0, 1 << 30] {
-        let mut debiased = Debiased::read("sinkhorn", Relaxation::Exact, &Options::new("sinkhorn")).unwrap();
-        debiased.memory = memory;
+        let debiased = Debiased { memory, ..Sinkhorn::default().debiased(Relaxation::Exact) };
         let (a, b) = clouds(&x, &y, 8);
-        let wide = Divergence::<f64>::evaluate(&debiased, &a, &b, Request::ALL).unwrap();
+        let wide = debiased.estimate(&a, &b, Request::ALL).unwrap().solution;
         let a = Cloud::new(Side::A, &x32, 400, 8).unwrap();
         let b = Cloud::new(Side::B, &y32, 300, 8).unwrap();
-        let narrow = Divergence::<f32>::evaluate(&debiased, &a, &b, Request::GRADIENT).unwrap();
+        let narrow = debiased.estimate(&a, &b, Request::GRADIENT).unwrap().solution;
         assert!((wide.value - narrow.value).abs() < 1e-4 * wide.value, "{} {}", wide.value, narrow.value);
         let scale = 2.0 / 400.0;
         let (g, h) = (wide.gradient.unwrap().features, narrow.gradient.unwrap().features);

@@ -7,7 +7,10 @@ use super::{
     rows::{FAR, Rows, fixed_tail, padded},
     search::{NONE, State},
 };
-use crate::isa::{Element, Kernel, LANES, Simd};
+use crate::{
+    isa::{Element, Kernel, LANES, Simd},
+    stop::Interrupted,
+};
 
 /// Columns whose least distance is kept in one number.
 const BLOCK: usize = 64;
@@ -15,16 +18,16 @@ const BLOCK: usize = 64;
 /// Marks a column whose distance is final; nothing is below it, so it is never relaxed again.
 const DONE: i32 = i32::MIN;
 
-/// Augments until every row is matched; returns how many rows were free.
+/// Augments until every row is matched; returns how many rows were free, unless it was told to stop.
 pub struct Augment<'s, 'a, R: Rows> {
     pub state: &'s mut State<'a, R>,
 }
 
 impl<R: Rows> Kernel for Augment<'_, '_, R> {
-    type Output = usize;
+    type Output = Result<usize, Interrupted>;
 
     #[inline(always)]
-    fn call<S: Simd>(self, simd: S) -> usize {
+    fn call<S: Simd>(self, simd: S) -> Self::Output {
         let state = self.state;
         let n = state.x.len();
         let mut tree = Tree::new(n);
@@ -34,10 +37,10 @@ impl<R: Rows> Kernel for Augment<'_, '_, R> {
                 continue;
             }
             augmentations += 1;
-            let (end, reached) = tree.grow(simd, state, free);
+            let (end, reached) = tree.grow(simd, state, free)?;
             tree.flip(state, free, end, reached);
         }
-        augmentations
+        Ok(augmentations)
     }
 }
 
@@ -86,7 +89,12 @@ impl Tree {
 
     /// Grows the tree until it reaches a free column, moves the potentials, returns the column and its distance.
     #[inline(always)]
-    fn grow<S: Simd, R: Rows>(&mut self, simd: S, state: &mut State<R>, free: usize) -> (usize, i32) {
+    fn grow<S: Simd, R: Rows>(
+        &mut self,
+        simd: S,
+        state: &mut State<R>,
+        free: usize,
+    ) -> Result<(usize, i32), Interrupted> {
         let n = state.x.len();
         self.reach[..n].fill(FAR);
         self.reach[n..].fill(DONE);
@@ -99,13 +107,13 @@ impl Tree {
         loop {
             self.base[row] = base;
             self.relax_list(simd, state, row, base, reached);
-            let (column, distance) = self.next(simd, state);
+            let (column, distance) = self.next(simd, state)?;
             reached = distance;
             if state.y[column] == NONE {
                 for &(j, distance) in &self.done {
                     state.v[j as usize] += distance - reached;
                 }
-                return (column, reached);
+                return Ok((column, reached));
             }
             self.done.push((column as u32, reached));
             row = state.y[column] as usize;
@@ -149,14 +157,15 @@ impl Tree {
 
     /// The nearest open column and its distance, after completing every row that could reach a nearer one.
     #[inline(always)]
-    fn next<S: Simd, R: Rows>(&mut self, simd: S, state: &mut State<R>) -> (usize, i32) {
+    fn next<S: Simd, R: Rows>(&mut self, simd: S, state: &mut State<R>) -> Result<(usize, i32), Interrupted> {
         loop {
+            state.stop.check()?;
             let least = self.least_block(simd);
             if self.exit.0 <= least && self.exit.0 <= self.pending {
-                return (self.exit.1, self.exit.0);
+                return Ok((self.exit.1, self.exit.0));
             }
             if self.pending >= least {
-                return (self.take(simd, &state.v, least), least);
+                return Ok((self.take(simd, &state.v, least), least));
             }
             self.complete(simd, state);
             self.pending = self.incomplete.iter().map(|p| p.key).min().unwrap_or(i32::MAX);

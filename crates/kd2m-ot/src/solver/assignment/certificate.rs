@@ -12,18 +12,22 @@ use crate::{
     isa::{Element, Isa, Kernel, LANES, Simd},
     real::Real,
     solution::Potentials,
+    stop::{Interrupted, Stop},
 };
 
 /// Row potentials, value and gap of a claimed matching, from the whole matrix.
-pub(crate) fn certify<R: Rows>(isa: Isa, crew: &Crew, rows: &R, matching: Matching) -> Assignment {
+///
+/// # Errors
+/// The problem was told to stop.
+pub(crate) fn certify<R: Rows>(isa: Isa, crew: &Crew, rows: &R, matching: Matching) -> Result<Assignment, Interrupted> {
     let n = rows.size();
     let Matching { mut columns, mut v, iterations } = matching;
     let block = rows.block(crew.size());
     let mut parts: Vec<Seen> = (0..n.div_ceil(block)).map(|_| Seen::default()).collect();
-    crew.share_chunks(&mut parts, 1, |k, out| {
+    crew.share_chunks_until(&mut parts, 1, |k, out| {
         let numbers = k * block..((k + 1) * block).min(n);
-        out[0] = isa.run(Check { rows, columns: &columns, v: &v, numbers });
-    });
+        out[0] = isa.run(Check { rows, columns: &columns, v: &v, numbers, stop: crew.stop() });
+    })?;
     let mut seen = Seen::default();
     for part in parts {
         seen.near.append(part.near);
@@ -31,7 +35,7 @@ pub(crate) fn certify<R: Rows>(isa: Isa, crew: &Crew, rows: &R, matching: Matchi
     }
     if rows.exact(0, 0).is_some() {
         let (mut better, mut lower) = (columns.clone(), v.clone());
-        settle(&seen.near, &mut better, &mut lower);
+        settle(&seen.near, &mut better, &mut lower, crew.stop())?;
         // The bounds below hold for potentials that fell and for a matching: neither is taken on trust.
         if is_permutation(&better) && lower.iter().zip(&v).all(|(after, before)| after <= before) {
             (columns, v) = (better, lower);
@@ -58,7 +62,7 @@ pub(crate) fn certify<R: Rows>(isa: Isa, crew: &Crew, rows: &R, matching: Matchi
         u.push(least);
     }
     let (value, gap) = (value / n as f64, gap / n as f64);
-    Assignment { columns, potentials: Potentials { u, v }, value, gap, iterations }
+    Ok(Assignment { columns, potentials: Potentials { u, v }, value, gap, iterations })
 }
 
 /// What a pass over some rows found.
@@ -74,6 +78,7 @@ struct Check<'a, R> {
     columns: &'a [u32],
     v: &'a [f64],
     numbers: std::ops::Range<usize>,
+    stop: &'a Stop,
 }
 
 /// Entries of a row that are computed again; with more, the rounding bound is taken instead.
@@ -90,6 +95,9 @@ impl<R: Rows> Kernel for Check<'_, R> {
         let mut seen = Seen { near: Near::default(), others: Vec::with_capacity(numbers.len()) };
         let mut candidates = Vec::new();
         for (k, &number) in numbers.iter().enumerate() {
+            if self.stop.is_set() {
+                break;
+            }
             let (i, row) = (number as usize, block.row(k, number));
             let matched = self.columns[i] as usize;
             let least = least_reduced(simd, row, self.v);

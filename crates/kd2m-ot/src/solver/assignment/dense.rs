@@ -2,7 +2,10 @@
 //! The plain form: the reference of every faster one, and the last resort where costs span too wide a range for fixed point.
 
 use super::Matching;
-use crate::real::Real;
+use crate::{
+    real::Real,
+    stop::{Interrupted, Stop, unstoppable},
+};
 
 const FREE: usize = usize::MAX;
 
@@ -14,23 +17,32 @@ struct State<'a, T> {
     /// Column of each row and row of each column, or [`FREE`].
     x: Vec<usize>,
     y: Vec<usize>,
+    stop: &'a Stop,
 }
 
 /// The optimal matching of a row-major `[n, n]` matrix; `start` holds column potentials to begin from (any are allowed).
 pub fn solve<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>) -> Matching {
+    unstoppable(|stop| solve_until(cost, n, start, stop))
+}
+
+/// The same until it is told to stop.
+///
+/// # Errors
+/// [`Interrupted`] if it was.
+pub fn solve_until<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>, stop: &Stop) -> Result<Matching, Interrupted> {
     let v = match start {
         Some(v) if v.len() == n && v.iter().all(|v| v.is_finite()) => v.to_vec(),
         _ => column_minima(cost, n),
     };
-    let mut state = State { cost, n, v, x: vec![FREE; n], y: vec![FREE; n] };
-    state.reduce_rows(2 * n);
+    let mut state = State { cost, n, v, x: vec![FREE; n], y: vec![FREE; n], stop };
+    state.reduce_rows(2 * n)?;
     let free: Vec<usize> = (0..n).filter(|&i| state.x[i] == FREE).collect();
     let mut search = Search::new(n);
     for &row in &free {
-        search.augment(&mut state, row);
+        search.augment(&mut state, row)?;
     }
     let columns = state.x.iter().map(|&j| j as u32).collect();
-    Matching { columns, v: state.v, iterations: free.len() }
+    Ok(Matching { columns, v: state.v, iterations: free.len() })
 }
 
 fn column_minima<T: Real>(cost: &[T], n: usize) -> Vec<f64> {
@@ -66,10 +78,11 @@ impl<T: Real> State<'_, T> {
     }
 
     /// Free rows bid for their best column up to indifference. Bounded: without a bound, near ties end in price wars.
-    fn reduce_rows(&mut self, steps: usize) {
+    fn reduce_rows(&mut self, steps: usize) -> Result<(), Interrupted> {
         let mut queue: std::collections::VecDeque<usize> = (0..self.n).collect();
         for _ in 0..steps {
-            let Some(i) = queue.pop_front() else { return };
+            self.stop.check()?;
+            let Some(i) = queue.pop_front() else { return Ok(()) };
             let (least, j, second) = self.two_least(i);
             if second.is_finite() {
                 self.v[j] -= second - least;
@@ -81,6 +94,7 @@ impl<T: Real> State<'_, T> {
                 queue.push_back(loser);
             }
         }
+        Ok(())
     }
 }
 
@@ -98,7 +112,7 @@ impl Search {
     }
 
     /// Shortest path in reduced costs from a free row to a free column; potentials move so that all of it becomes tight.
-    fn augment<T: Real>(&mut self, state: &mut State<T>, free_row: usize) {
+    fn augment<T: Real>(&mut self, state: &mut State<T>, free_row: usize) -> Result<(), Interrupted> {
         let n = state.n;
         self.distance.fill(f64::INFINITY);
         self.done.fill(false);
@@ -106,6 +120,7 @@ impl Search {
         // `base` maps a row's reduced costs to distances from the free row: c_ij − v_j − base.
         let (mut row, mut base) = (free_row, state.two_least(free_row).0);
         let (end, reached) = loop {
+            state.stop.check()?;
             let costs = &state.cost[row * n..(row + 1) * n];
             let (mut next, mut least) = (FREE, f64::INFINITY);
             for (j, cost) in costs.iter().enumerate() {
@@ -139,7 +154,7 @@ impl Search {
             state.y[j] = i;
             let previous = std::mem::replace(&mut state.x[i], j);
             if i == free_row {
-                return;
+                return Ok(());
             }
             j = previous;
         }

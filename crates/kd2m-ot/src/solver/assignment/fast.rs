@@ -14,6 +14,7 @@ use crate::{
     crew::Crew,
     isa::{Element, Isa, Kernel, LANES, Simd},
     real::Real,
+    stop::Interrupted,
 };
 
 /// What the phases are tuned by; the defaults were chosen by measurement on clouds of features.
@@ -35,6 +36,9 @@ impl Default for Tuning {
     }
 }
 
+/// With more than this share of rows free under a start's potentials, searching a path for each takes longer than an auction.
+const FEW: usize = 32;
+
 /// How the solver ended.
 pub enum Answer<T> {
     /// Each row has its nearest column, at this cost, and no two the same.
@@ -54,32 +58,38 @@ impl<T> Answer<T> {
 }
 
 /// The optimal matching of the matrix in fixed point.
+///
+/// # Errors
+/// The problem was told to stop.
 pub(crate) fn solve<R: Rows>(
     isa: Isa,
     crew: &Crew,
     rows: &R,
     start: Option<&[f64]>,
     tuning: Tuning,
-) -> Answer<R::Element> {
+) -> Result<Answer<R::Element>, Interrupted> {
     let n = rows.size();
     let start = start.filter(|v| v.len() == n);
     let tied = start.is_none() && isa.run(IsTied { rows });
-    let mut minima = Minima::of(isa, crew, rows, !tied);
+    let stop = crew.stop();
+    let mut minima = Minima::of(isa, crew, rows, !tied)?;
     if super::certificate::is_permutation(&minima.nearest) {
-        return Answer::Nearest { columns: minima.nearest, least: minima.row };
+        return Ok(Answer::Nearest { columns: minima.nearest, least: minima.row });
     }
     let fixed = FixedPoint::new(minima.row, minima.range);
     let lowest = fixed.offsets.iter().fold(R::Element::INFINITE, |lowest, &c| if c < lowest { c } else { lowest });
     let by_rows = |v: Vec<i32>, greedy| {
-        let found = isa.run(ByRows { rows, fixed: &fixed, v, greedy })?;
-        let matching = unscaled(found.columns, &found.v[..n], fixed.scale.wide(), found.paths);
-        Some(Answer::Searched { matching, lowest })
+        let found = isa.run(ByRows { rows, fixed: &fixed, v, greedy, stop })?;
+        Ok(found.map(|found| {
+            let matching = unscaled(found.columns, &found.v[..n], fixed.scale.wide(), found.paths);
+            Answer::Searched { matching, lowest }
+        }))
     };
     if tied {
-        if let Some(found) = by_rows(vec![0; padded(n)], Some(n / 8)) {
-            return found;
+        if let Some(found) = by_rows(vec![0; padded(n)], Some(n / 8))? {
+            return Ok(found);
         }
-        minima.column = Minima::of(isa, crew, rows, true).column;
+        minima.column = Minima::of(isa, crew, rows, true)?.column;
     }
     let mut v: Vec<i32> = match start {
         Some(v) => carried(v, fixed.scale.wide()),
@@ -87,11 +97,11 @@ pub(crate) fn solve<R: Rows>(
     };
     v.resize(padded(n), 0);
     if n <= tuning.small
-        && let Some(found) = by_rows(v.clone(), None)
+        && let Some(found) = by_rows(v.clone(), None)?
     {
-        return found;
+        return Ok(found);
     }
-    let lists = lists::build_all(isa, crew, rows, &fixed, &v);
+    let lists = lists::build_all(isa, crew, rows, &fixed, &v)?;
     let mut state = State {
         rows,
         fixed,
@@ -103,13 +113,21 @@ pub(crate) fn solve<R: Rows>(
         scratch: Vec::new(),
         work: lists::Work::default(),
         refills: 0,
+        stop,
     };
 
     let epsilon = (state.mean_spread() * tuning.epsilon).max(1.0);
     // What the potentials of the start match without any bid.
     isa.run(Tighten { state: &mut state });
-    let skip = start.is_some() || state.tied() > n / 16;
-    if !skip {
+    if state.tied() > n / 16 {
+        // Ties are left to the last auction and the search.
+    } else if start.is_some() {
+        // Potentials of a problem that has moved place most rows; the others bid among what is placed.
+        if state.free() > n / FEW {
+            isa.run(Auction { epsilon: epsilon as i32, steps: tuning.bids * n, state: &mut state });
+            isa.run(Tighten { state: &mut state });
+        }
+    } else {
         for epsilon in [epsilon * tuning.coarse, epsilon] {
             state.clear();
             isa.run(Auction { epsilon: epsilon as i32, steps: tuning.bids * n, state: &mut state });
@@ -117,10 +135,10 @@ pub(crate) fn solve<R: Rows>(
         isa.run(Tighten { state: &mut state });
     }
     isa.run(Auction { epsilon: 0, steps: n, state: &mut state });
-    let iterations = isa.run(Augment { state: &mut state });
+    let iterations = isa.run(Augment { state: &mut state })?;
 
     let matching = unscaled(state.x, &state.v[..n], state.fixed.scale.wide(), iterations);
-    Answer::Searched { matching, lowest }
+    Ok(Answer::Searched { matching, lowest })
 }
 
 fn unscaled(columns: Vec<u32>, v: &[i32], scale: f64, iterations: usize) -> Matching {

@@ -8,6 +8,7 @@ use crate::{
     crew::Crew,
     isa::{Element, Isa, Kernel, LANES, Simd},
     real::Real,
+    stop::{Interrupted, Stop},
 };
 
 /// Entries of a list: two vectors.
@@ -39,10 +40,19 @@ pub struct Best {
 }
 
 /// Lists of all rows, for the potentials `v` (padded, as integers).
-pub fn build_all<R: Rows>(isa: Isa, crew: &Crew, rows: &R, fixed: &FixedPoint<R::Element>, v: &[i32]) -> Buffer<List> {
+///
+/// # Errors
+/// The problem was told to stop.
+pub fn build_all<R: Rows>(
+    isa: Isa,
+    crew: &Crew,
+    rows: &R,
+    fixed: &FixedPoint<R::Element>,
+    v: &[i32],
+) -> Result<Buffer<List>, Interrupted> {
     let mut lists = Buffer::any(rows.size(), List::EMPTY);
     let block = rows.block(crew.size());
-    crew.share_chunks(&mut lists, block, |k, lists| {
+    crew.share_chunks_until(&mut lists, block, |k, lists| {
         let numbers: Vec<u32> = (k * block..k * block + lists.len()).map(|i| i as u32).collect();
         let mut scratch = Vec::new();
         isa.run(Refill {
@@ -52,9 +62,10 @@ pub fn build_all<R: Rows>(isa: Isa, crew: &Crew, rows: &R, fixed: &FixedPoint<R:
             numbers: &numbers,
             lists: &mut Dense { first: k * block, lists },
             work: &mut Work::default(),
+            stop: crew.stop(),
         });
-    });
-    lists
+    })?;
+    Ok(lists)
 }
 
 /// Lists of consecutive rows from `first` on.
@@ -72,6 +83,8 @@ pub struct Refill<'a, 'b, T> {
     pub numbers: &'a [u32],
     pub lists: &'a mut Dense<'b>,
     pub work: &'a mut Work<T>,
+    /// Leaves lists as they were once it is set.
+    pub stop: &'a Stop,
 }
 
 impl<T: Element + Real> Kernel for Refill<'_, '_, T> {
@@ -81,6 +94,9 @@ impl<T: Element + Real> Kernel for Refill<'_, '_, T> {
     fn call<S: Simd>(self, simd: S) {
         let (v, _) = self.v.as_chunks::<LANES>();
         for (k, &i) in self.numbers.iter().enumerate() {
+            if self.stop.is_set() {
+                return;
+            }
             let (row, i) = (self.block.row(k, i), i as usize);
             let list = &mut self.lists.lists[i - self.lists.first];
             fill(simd, i, row, self.fixed.offsets[i], self.fixed.scale, v, self.work, list);

@@ -10,6 +10,7 @@ use crate::{
     crew::Crew,
     isa::{Element, Isa, Kernel, LANES, Simd},
     real::Real,
+    stop::{Interrupted, Stop},
 };
 
 /// What the first pass found.
@@ -26,15 +27,15 @@ pub struct Minima<T> {
 
 impl<T: Real> Minima<T> {
     /// One pass over all rows; column minima are left out unless they are wanted.
-    pub fn of<R: Rows<Element = T>>(isa: Isa, crew: &Crew, rows: &R, columns: bool) -> Self {
+    pub fn of<R: Rows<Element = T>>(isa: Isa, crew: &Crew, rows: &R, columns: bool) -> Result<Self, Interrupted> {
         let n = rows.size();
         // Column minima are of use only when two rows want the same column.
         let contested = AtomicBool::new(false);
         let block = if crew.size() > 1 { rows.block(crew.size()) } else { n };
-        let part =
-            |from: usize| isa.run(Part { rows, from, to: (from + block).min(n), columns, contested: &contested });
+        let (contested, stop) = (&contested, crew.stop());
+        let part = |from: usize| isa.run(Part { rows, from, to: (from + block).min(n), columns, contested, stop });
         let mut parts: Vec<Option<Minima<T>>> = (0..n.div_ceil(block)).map(|_| None).collect();
-        crew.share_chunks(&mut parts, 1, |k, out| out[0] = Some(part(k * block)));
+        crew.share_chunks_until(&mut parts, 1, |k, out| out[0] = Some(part(k * block)))?;
         let mut parts = parts.into_iter().flatten();
         let Some(mut all) = parts.next() else { unreachable!("a matrix has rows") };
         for part in parts {
@@ -45,7 +46,7 @@ impl<T: Real> Minima<T> {
                 *a = a.min(b);
             }
         }
-        all
+        Ok(all)
     }
 }
 
@@ -55,6 +56,7 @@ struct Part<'a, R> {
     to: usize,
     columns: bool,
     contested: &'a AtomicBool,
+    stop: &'a Stop,
 }
 
 impl<R: Rows> Kernel for Part<'_, R> {
@@ -74,6 +76,9 @@ impl<R: Rows> Kernel for Part<'_, R> {
         let mut scratch = Vec::new();
         let block = self.rows.fetch(&numbers, &mut scratch);
         for (k, &i) in numbers.iter().enumerate() {
+            if self.stop.is_set() {
+                break;
+            }
             let row = block.row(k, i);
             let (least, nearest, most) = extremes(simd, row);
             out.range = out.range.max(most - least);

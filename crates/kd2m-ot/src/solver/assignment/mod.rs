@@ -20,7 +20,13 @@ mod tests;
 use rows::Rows;
 
 use super::costs::{Held, Verdict, is_at_rounding};
-use crate::{crew::Crew, isa::Isa, real::Real, solution::Potentials};
+use crate::{
+    crew::Crew,
+    isa::Isa,
+    real::Real,
+    solution::Potentials,
+    stop::{Interrupted, Stop, unstoppable},
+};
 
 /// An optimal assignment and the proof of it.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,44 +48,63 @@ pub struct Assignment {
 /// # Panics
 /// If `cost` does not hold n² values: callers own both.
 pub fn solve<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>) -> Assignment {
-    assert_eq!(cost.len(), n * n, "a square matrix");
-    Crew::with(n >= PARALLEL_FROM, |crew| solve_by(crew, cost, n, start))
+    unstoppable(|stop| solve_until(cost, n, start, stop))
 }
 
-fn solve_by<T: Real>(crew: &Crew, cost: &[T], n: usize, start: Option<&[f64]>) -> Assignment {
+/// The same until it is told to stop.
+///
+/// # Errors
+/// [`Interrupted`] if it was.
+///
+/// # Panics
+/// If `cost` does not hold n² values: callers own both.
+pub fn solve_until<T: Real>(
+    cost: &[T],
+    n: usize,
+    start: Option<&[f64]>,
+    stop: &Stop,
+) -> Result<Assignment, Interrupted> {
+    assert_eq!(cost.len(), n * n, "a square matrix");
+    Crew::with(n >= PARALLEL_FROM, stop, |crew| solve_by(crew, cost, n, start))
+}
+
+fn solve_by<T: Real>(crew: &Crew, cost: &[T], n: usize, start: Option<&[f64]>) -> Result<Assignment, Interrupted> {
     let (isa, exact) = (Isa::detect(), Held { cost, columns: n });
     let rows = rows::Matrix::new(cost, n);
-    let found = solve_rows(crew, &rows, start);
+    let found = solve_rows(crew, &rows, start)?;
     if is_at_rounding(found.gap, found.value) {
-        return found;
+        return Ok(found);
     }
     // Fixed point holds 27 bits. What it leaves open is mostly settled over few entries; a very wide range is refined.
     let iterations = found.iterations;
     let matching = Matching { columns: found.columns, v: found.potentials.v, iterations };
-    let found = certificate::certify(isa, crew, &rows::Settled(rows), matching);
+    let found = certificate::certify(isa, crew, &rows::Settled(rows), matching)?;
     let verdict = Verdict::new(&exact, found.gap, found.value, &found.potentials);
     if verdict.is_optimal() {
-        return Assignment { gap: verdict.gap, ..found };
+        return Ok(Assignment { gap: verdict.gap, ..found });
     }
-    let refined = refine::refine(isa, crew, &exact, &found.columns);
-    if refined.verdict.gap < verdict.gap { refined.into_assignment(iterations) } else { found }
+    let refined = refine::refine(isa, crew, &exact, &found.columns)?;
+    Ok(if refined.verdict.gap < verdict.gap { refined.into_assignment(iterations) } else { found })
 }
 
 /// The same for any source of rows, without the finish in `f64`: the gap tells what fixed point left open.
-pub(crate) fn solve_rows<R: Rows>(crew: &Crew, rows: &R, start: Option<&[f64]>) -> Assignment {
+///
+/// # Errors
+/// The problem was told to stop.
+pub(crate) fn solve_rows<R: Rows>(crew: &Crew, rows: &R, start: Option<&[f64]>) -> Result<Assignment, Interrupted> {
     let isa = Isa::detect();
-    let matching = match fast::solve(isa, crew, rows, start, fast::Tuning::default()) {
+    let matching = match fast::solve(isa, crew, rows, start, fast::Tuning::default())? {
         // Row minima are exact where entries are: with v = 0 nothing was rounded, and the pass that found them is the proof.
         fast::Answer::Nearest { columns, least } if rows.exact(0, 0).is_none() => {
             let u: Vec<f64> = least.iter().map(|u| u.wide()).collect();
             let value = u.iter().sum::<f64>() / u.len() as f64;
             let potentials = Potentials { v: vec![0.0; u.len()], u };
-            return Assignment { columns, potentials, value, gap: 0.0, iterations: 0 };
+            return Ok(Assignment { columns, potentials, value, gap: 0.0, iterations: 0 });
         }
         // Of whole numbers matched at no cost nothing is left to prove: below zero there is no matching.
         fast::Answer::Searched { matching, lowest } if rows.exact(0, 0).is_none() && lowest.wide() >= 0.0 => {
-            let found = certificate::certify(isa, crew, rows, matching);
-            return Assignment { gap: found.gap.min(found.value), ..found };
+            let found = certificate::certify(isa, crew, rows, matching)?;
+            return Ok(Assignment { gap: found.gap.min(found.value), ..found });
         }
         answer => answer.matching(),
     };
@@ -101,5 +126,6 @@ pub struct Matching {
 /// A matching with its proof, for tests of the solvers.
 #[cfg(test)]
 fn certified<T: Real>(cost: &[T], n: usize, matching: Matching) -> Assignment {
-    certificate::certify(Isa::Portable(crate::isa::Portable), &Crew::alone(), &rows::Matrix::new(cost, n), matching)
+    let isa = Isa::Portable(crate::isa::Portable);
+    unstoppable(|_| certificate::certify(isa, &Crew::alone(), &rows::Matrix::new(cost, n), matching))
 }

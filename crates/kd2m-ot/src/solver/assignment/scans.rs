@@ -7,7 +7,10 @@ use super::{
     rows::{FAR, FixedPoint, Rows, fixed_tail, padded},
     search::NONE,
 };
-use crate::isa::{Element, Kernel, LANES, Simd};
+use crate::{
+    isa::{Element, Kernel, LANES, Simd},
+    stop::{Interrupted, Stop},
+};
 
 /// Solves by whole rows from the column potentials `v` (padded); see [`Found`].
 pub struct ByRows<'a, R: Rows> {
@@ -16,6 +19,7 @@ pub struct ByRows<'a, R: Rows> {
     pub v: Vec<i32>,
     /// Give up if a greedy start from v = 0 leaves more rows than this without one of their best columns.
     pub greedy: Option<usize>,
+    pub stop: &'a Stop,
 }
 
 /// The matching, its potentials, and how many paths were searched.
@@ -26,26 +30,26 @@ pub struct Found {
 }
 
 impl<R: Rows> Kernel for ByRows<'_, R> {
-    type Output = Option<Found>;
+    type Output = Result<Option<Found>, Interrupted>;
 
     #[inline(always)]
-    fn call<S: Simd>(self, simd: S) -> Option<Found> {
+    fn call<S: Simd>(self, simd: S) -> Self::Output {
         let n = self.rows.size();
-        let mut state = State::new(self.rows, self.fixed, self.v);
+        let mut state = State::new(self.rows, self.fixed, self.v, self.stop);
         if let Some(most) = self.greedy {
             state.v.fill(0);
-            if state.match_ties(simd) > most {
-                return None;
+            if state.match_ties(simd)? > most {
+                return Ok(None);
             }
         } else {
-            state.reduce_rows(simd, 2 * n);
+            state.reduce_rows(simd, 2 * n)?;
         }
         let free: Vec<usize> = (0..n).filter(|&i| state.x[i] == NONE).collect();
         let mut tree = Tree::new(n);
         for &row in &free {
-            tree.augment(simd, &mut state, row);
+            tree.augment(simd, &mut state, row)?;
         }
-        Some(Found { columns: state.x, v: state.v, paths: free.len() })
+        Ok(Some(Found { columns: state.x, v: state.v, paths: free.len() }))
     }
 }
 
@@ -59,6 +63,7 @@ struct State<'a, R: Rows> {
     /// Free columns as bits, a word for sixteen.
     open: Vec<u32>,
     scratch: Vec<R::Element>,
+    stop: &'a Stop,
 }
 
 /// A row in fixed point, sixteen columns at a time.
@@ -77,13 +82,13 @@ impl<T: Element, I: Copy> Row<'_, T, I> {
 }
 
 impl<'a, R: Rows> State<'a, R> {
-    fn new(rows: &'a R, fixed: &'a FixedPoint<R::Element>, v: Vec<i32>) -> Self {
+    fn new(rows: &'a R, fixed: &'a FixedPoint<R::Element>, v: Vec<i32>, stop: &'a Stop) -> Self {
         let n = rows.size();
         let mut open = vec![0xffff; n.div_ceil(LANES)];
         if let (Some(last), rest @ 1..) = (open.last_mut(), n % LANES) {
             *last = (1 << rest) - 1;
         }
-        Self { rows, fixed, v, x: vec![NONE; n], y: vec![NONE; n], open, scratch: Vec::new() }
+        Self { rows, fixed, v, x: vec![NONE; n], y: vec![NONE; n], open, scratch: Vec::new(), stop }
     }
 
     #[inline(always)]
@@ -95,11 +100,12 @@ impl<'a, R: Rows> State<'a, R> {
 
     /// Gives each row the next free column that costs it no more than its cheapest; returns how many rows got none.
     #[inline(always)]
-    fn match_ties<S: Simd>(&mut self, simd: S) -> usize {
+    fn match_ties<S: Simd>(&mut self, simd: S) -> Result<usize, Interrupted> {
         let (words, zero) = (self.open.len(), simd.splat(0));
         // Each row looks on where the last one found something: what lies before is mostly taken.
         let (mut from, mut left) = (0, 0);
         for i in 0..self.x.len() {
+            self.stop.check()?;
             let block = self.rows.fetch(&[i as u32], &mut self.scratch);
             let row = view(simd, block.row(0, i as u32), self.fixed, i);
             // Plain loops: what is handed to an iterator's method may be compiled apart, without the instructions.
@@ -123,22 +129,23 @@ impl<'a, R: Rows> State<'a, R> {
                 None => left += 1,
             }
         }
-        left
+        Ok(left)
     }
 
     /// Free rows bid for their best column up to indifference, the last loser next. Bounded, against price wars; a bid that would
     /// raise nothing is made only for a free column.
     #[inline(always)]
-    fn reduce_rows<S: Simd>(&mut self, simd: S, steps: usize) {
+    fn reduce_rows<S: Simd>(&mut self, simd: S, steps: usize) -> Result<(), Interrupted> {
         let mut next = 0;
         let mut loser = NONE;
         for _ in 0..steps {
+            self.stop.check()?;
             let i = if loser != NONE { std::mem::replace(&mut loser, NONE) as usize } else { next };
             if i == next {
                 next += 1;
             }
             if i >= self.x.len() {
-                return;
+                return Ok(());
             }
             let best = self.best(simd, i);
             if best.second > best.least {
@@ -153,6 +160,7 @@ impl<'a, R: Rows> State<'a, R> {
                 self.pair(i, j);
             }
         }
+        Ok(())
     }
 
     /// The two best columns of a row.
@@ -227,7 +235,7 @@ impl Tree {
 
     /// Matches one more row along a shortest path to a free column and moves the potentials so that it becomes tight.
     #[inline(always)]
-    fn augment<S: Simd, R: Rows>(&mut self, simd: S, state: &mut State<R>, free: usize) {
+    fn augment<S: Simd, R: Rows>(&mut self, simd: S, state: &mut State<R>, free: usize) -> Result<(), Interrupted> {
         let words = state.open.len();
         self.distance.fill(FAR);
         self.closed[..state.x.len()].fill(0);
@@ -236,6 +244,7 @@ impl Tree {
         let mut end = self.relax(simd, state, free, least, i32::MIN);
         let (mut scanned, mut reached) = (0, 0);
         while end.is_none() {
+            state.stop.check()?;
             if scanned == self.inside.len() {
                 reached = self.nearest(simd, words);
                 end = self.enter(simd, state, words, reached);
@@ -252,13 +261,13 @@ impl Tree {
         for &j in &self.inside {
             state.v[j as usize] += self.distance[j as usize] - reached;
         }
-        let Some(mut j) = end else { return };
+        let Some(mut j) = end else { return Ok(()) };
         loop {
             let i = self.from[j] as usize;
             let previous = state.x[i];
             state.pair(i, j);
             if i == free {
-                return;
+                return Ok(());
             }
             j = previous as usize;
         }

@@ -8,7 +8,11 @@ use super::{
 use crate::{
     buffers::Buffer,
     isa::{Kernel, Simd},
+    stop::Stop,
 };
+
+/// Bids between two looks at the flag that ends the solve.
+const LOOKS: usize = 64;
 
 /// A row without column, or a column without row.
 pub const NONE: u32 = u32::MAX;
@@ -30,6 +34,7 @@ pub struct State<'a, R: Rows> {
     pub work: Work<R::Element>,
     /// Lists made anew so far.
     pub refills: usize,
+    pub stop: &'a Stop,
 }
 
 impl<R: Rows> State<'_, R> {
@@ -52,6 +57,7 @@ impl<R: Rows> State<'_, R> {
             numbers,
             lists: &mut Dense { first: 0, lists: &mut self.lists },
             work: &mut self.work,
+            stop: self.stop,
         });
     }
 
@@ -87,6 +93,11 @@ impl<R: Rows> State<'_, R> {
         self.x[i] = best.column as u32;
         self.matched[i] = best.least.wrapping_add(self.v[best.column]);
         loser
+    }
+
+    /// Rows without column.
+    pub fn free(&self) -> usize {
+        self.x.iter().filter(|&&j| j == NONE).count()
     }
 
     /// Forgets the matching, keeps the potentials.
@@ -129,7 +140,10 @@ impl<R: Rows> Kernel for Auction<'_, '_, R> {
         let batch = state.rows.batch();
         let mut exhausted: Vec<u32> = Vec::with_capacity(batch);
         let most_refills = state.refills + 2 * n;
-        for _ in 0..steps {
+        for step in 0..steps {
+            if step.is_multiple_of(LOOKS) && state.stop.is_set() {
+                return;
+            }
             // Lists that run out again and again are the mark of a price war over ties.
             if state.refills > most_refills {
                 break;

@@ -5,6 +5,7 @@
 use std::{collections::VecDeque, ops::Range};
 
 use super::search::NONE;
+use crate::stop::{Interrupted, Stop};
 
 /// Exact costs of the pairs that can matter, row by row; each row's own pair comes first.
 #[derive(Debug, Clone, Default)]
@@ -55,7 +56,10 @@ const MOST_LOOKS: usize = 200;
 
 /// Lowers potentials, and changes the matching where that is better, until no pair of `near` has a reduced cost below its row's own.
 /// Potentials never rise.
-pub fn settle(near: &Near, columns: &mut [u32], v: &mut [f64]) {
+///
+/// # Errors
+/// Told to stop.
+pub fn settle(near: &Near, columns: &mut [u32], v: &mut [f64], stop: &Stop) -> Result<(), Interrupted> {
     let n = columns.len();
     let mut row_of = vec![NONE; n];
     columns.iter().enumerate().for_each(|(i, &j)| row_of[j as usize] = i as u32);
@@ -72,8 +76,11 @@ pub fn settle(near: &Near, columns: &mut [u32], v: &mut [f64]) {
     let mut falls = vec![0u32; n];
     let mut waits = vec![true; n];
     let mut queue: VecDeque<u32> = (0..n as u32).collect();
-    for _ in 0..MOST_LOOKS * n {
-        let Some(i) = queue.pop_front() else { return };
+    for look in 0..MOST_LOOKS * n {
+        if look.is_multiple_of(1024) {
+            stop.check()?;
+        }
+        let Some(i) = queue.pop_front() else { break };
         waits[i as usize] = false;
         let mut again = Vec::new();
         for at in near.range(i as usize) {
@@ -96,6 +103,7 @@ pub fn settle(near: &Near, columns: &mut [u32], v: &mut [f64]) {
             }
         }
     }
+    Ok(())
 }
 
 struct State<'a> {
@@ -189,7 +197,7 @@ mod tests {
                     near.end_row();
                 }
                 let before = v.clone();
-                settle(&near, &mut columns, &mut v);
+                settle(&near, &mut columns, &mut v, &Stop::NEVER).unwrap();
                 assert!(v.iter().zip(&before).all(|(after, before)| after <= before));
                 let value: f64 = (0..n).map(|i| cost[i * n + columns[i] as usize]).sum();
                 let exact = dense::solve(&cost, n, None);

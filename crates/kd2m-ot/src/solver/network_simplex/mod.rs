@@ -1,10 +1,11 @@
 //! Exact transport between any two marginals: the primal network simplex on the bipartite graph of samples.
 //! Strongly feasible spanning trees (Cunningham 1976) make it end whatever the ties; arcs are priced block by block
-//! (Grigoriadis 1986). Read [`tree`] for a pivot, [`masses`] for why flows are integers, [`settle`] for the proof.
+//! (Grigoriadis 1986). Read [`tree`] for a pivot, [`masses`] for why flows are integers, [`settle`] for the proof, [`warm`] for a start.
 
 mod masses;
 mod settle;
 mod tree;
+mod warm;
 mod whole;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ use crate::{
     cost::Rounded,
     real::Real,
     solution::{Plan, Potentials, Status},
+    stop::{Interrupted, Stop, unstoppable},
 };
 use masses::Masses;
 use settle::Known;
@@ -35,7 +37,8 @@ pub struct Proof {
 
 /// The plan of least cost for a row-major matrix `[n, m]` under weights `a` `[n]` and `b` `[m]`, which count as shares of their sums.
 ///
-/// `start` holds potentials whose column part shapes the first tree: it changes the time, never the answer.
+/// `start` holds potentials whose column part shapes the first tree: it changes the time, never the answer; one that does not fit, or
+/// is not finite, is left out.
 ///
 /// # Panics
 /// If `cost` does not hold n·m values: callers own all three.
@@ -56,19 +59,22 @@ pub fn solve_capped<T: Real>(
     max_pivots: usize,
 ) -> Transport {
     assert_eq!(cost.len(), a.len() * b.len(), "one cost for each pair");
-    let problem = Problem { rounded: &Rounded::exact(cost, b.len()), exact: &Held { cost, columns: b.len() } };
+    let (rounded, exact) = (&Rounded::exact(cost, b.len()), &Held { cost, columns: b.len() });
     let max_pivots = max_pivots.min(PIVOTS_A_NODE.saturating_mul(a.len() + b.len()));
-    solve_problem_capped(&problem, a, b, start, max_pivots)
+    unstoppable(|stop| solve_problem_capped(&Problem { rounded, exact, stop }, a, b, start, max_pivots))
 }
 
 /// The plan of least exact cost: first over the rounded matrix, then over what rounding left in question, and in whole numbers where
 /// the range of the costs asks for it.
+///
+/// # Errors
+/// The problem was told to stop.
 pub(crate) fn solve_problem<T: Real, C: Costs>(
     problem: &Problem<T, C>,
     a: &[f64],
     b: &[f64],
     start: Option<&Potentials>,
-) -> Transport {
+) -> Result<Transport, Interrupted> {
     solve_problem_capped(problem, a, b, start, PIVOTS_A_NODE.saturating_mul(a.len() + b.len()))
 }
 
@@ -78,21 +84,22 @@ fn solve_problem_capped<T: Real, C: Costs>(
     b: &[f64],
     start: Option<&Potentials>,
     max_pivots: usize,
-) -> Transport {
+) -> Result<Transport, Interrupted> {
     let masses = Masses::new(a, b);
-    let (mut tree, mut pivots, mut is_done) = over_rounded(&problem.rounded.cost, &masses, start, max_pivots);
+    let (mut tree, mut pivots, mut is_done) = over_rounded(problem, &masses, start, max_pivots)?;
     let mut known = Known::new(problem);
     if is_done {
-        let (more, ended) = known.settle(&mut tree, max_pivots - pivots);
+        let (more, ended) = known.settle(&mut tree, max_pivots - pivots)?;
         (pivots, is_done) = (pivots + more, ended);
     }
     let unplaced = masses.share(tree.mass_at_root());
     let flows = tree.complete_flows().into_iter();
     let mut entries: Vec<_> = flows.map(|(i, j, flow)| (i, j, masses.share(flow))).collect();
-    let mut proof = known.certify(&entries, tree.sink_potentials());
+    let mut proof = known.certify(&entries, tree.sink_potentials())?;
     let verdict = |proof: &Proof| Verdict::new(problem.exact, proof.gap, proof.value, &proof.potentials);
     if is_done && !verdict(&proof).is_optimal() {
-        let finished = whole::finish(tree, &masses, problem.exact, max_pivots - pivots);
+        let finished = whole::finish(tree, &masses, problem, max_pivots - pivots);
+        problem.stop.check()?;
         if let Some(whole) = finished.filter(|whole| whole.proof.gap < proof.gap) {
             (entries, proof, pivots) = (whole.entries, whole.proof, pivots + whole.pivots);
         }
@@ -101,20 +108,27 @@ fn solve_problem_capped<T: Real, C: Costs>(
     let status = if is_done { verdict(&proof).status() } else { Status::Stopped { error: unplaced } };
     let Proof { potentials, value, .. } = proof;
     let plan = Plan::Sparse { n: a.len(), m: b.len(), entries };
-    Transport { plan, potentials, value, gap, status, iterations: pivots }
+    Ok(Transport { plan, potentials, value, gap, status, iterations: pivots })
 }
 
 /// A tree for the costs of a matrix, the pivots that it took, and whether it is optimal for them.
-fn over_rounded<T: Real>(
-    cost: &[T],
+fn over_rounded<T: Real, C: Costs>(
+    problem: &Problem<T, C>,
     masses: &Masses,
     start: Option<&Potentials>,
     max_pivots: usize,
-) -> (Tree<f64>, usize, bool) {
+) -> Result<(Tree<f64>, usize, bool), Interrupted> {
+    let (cost, stop) = (&problem.rounded.cost[..], problem.stop);
     let (n, m) = (masses.a.len(), masses.b.len());
     let largest = cost.iter().fold(0.0, |most: f64, c| most.max(c.wide().abs()));
-    let mut tree = Tree::new(masses, largest);
-    tree.adopt_cheapest_sinks(cost, start.filter(|p| p.v.len() == m));
+    let mut tree = match warm::usable(start, m) {
+        Some(v) => warm::tree(masses, largest, cost, v, stop),
+        None => {
+            let mut star = Tree::new(masses, largest);
+            star.adopt_cheapest_sinks(cost, stop);
+            star
+        }
+    };
 
     // Rounding of the potentials, not optimality, would decide between arcs closer to zero than this.
     let tolerance = largest * 1e-14;
@@ -122,7 +136,9 @@ fn over_rounded<T: Real>(
     let mut pivots = 0;
     let mut is_fresh = false;
     while pivots < max_pivots {
-        match pricing.next_entering(cost, &tree, tolerance) {
+        let entering = pricing.next_entering(cost, &tree, tolerance, stop);
+        stop.check()?;
+        match entering {
             Some((i, j)) => {
                 tree.pivot(i, j, cost[i * m + j].wide());
                 pivots += 1;
@@ -133,10 +149,10 @@ fn over_rounded<T: Real>(
                 tree.recompute_potentials(|i, j| cost[i * m + j].wide());
                 is_fresh = true;
             }
-            None => return (tree, pivots, true),
+            None => return Ok((tree, pivots, true)),
         }
     }
-    (tree, pivots, false)
+    Ok((tree, pivots, false))
 }
 
 /// Walks over all arcs in blocks of about √(nm) and takes the most negative reduced cost of a block.
@@ -153,7 +169,13 @@ impl Pricing {
         Self { n, m, block: ((n * m) as f64).sqrt().ceil() as usize, at: 0 }
     }
 
-    fn next_entering<T: Real>(&mut self, cost: &[T], tree: &Tree<f64>, tolerance: f64) -> Option<(usize, usize)> {
+    fn next_entering<T: Real>(
+        &mut self,
+        cost: &[T],
+        tree: &Tree<f64>,
+        tolerance: f64,
+        stop: &Stop,
+    ) -> Option<(usize, usize)> {
         let arcs = self.n * self.m;
         let (mut scanned, mut in_block) = (0, 0);
         let mut best = (-tolerance, None);
@@ -172,7 +194,7 @@ impl Pricing {
             in_block += length;
             self.at = (self.at + length) % arcs;
             if in_block >= self.block {
-                if best.1.is_some() {
+                if best.1.is_some() || stop.is_set() {
                     return best.1;
                 }
                 in_block = 0;

@@ -13,6 +13,7 @@ use crate::{
         costs::Costs,
         transport::Problem,
     },
+    stop::Interrupted,
 };
 
 /// The exact costs that were asked for.
@@ -42,23 +43,27 @@ impl<'p, 'r, T: Real, C: Costs> Known<'p, 'r, T, C> {
 
     /// Pivots until no arc's exact cost is below its potentials by more than they are rounded; returns the number of pivots, and
     /// whether it came to an end.
-    pub fn settle(&mut self, tree: &mut Tree<f64>, max_pivots: usize) -> (usize, bool) {
+    ///
+    /// # Errors
+    /// The problem was told to stop.
+    pub fn settle(&mut self, tree: &mut Tree<f64>, max_pivots: usize) -> Result<(usize, bool), Interrupted> {
         let (n, _) = self.problem.exact.shape();
         let mut pivots = 0;
         loop {
             tree.recompute_potentials(|i, j| self.cost(i, j));
             let before = pivots;
             for i in (0..n).filter(|&i| tree.is_active_source(i)).collect::<Vec<_>>() {
+                self.problem.stop.check()?;
                 while let Some((j, cost)) = self.cheapest(tree, i) {
                     if pivots == max_pivots {
-                        return (pivots, false);
+                        return Ok((pivots, false));
                     }
                     tree.pivot(i, j, cost);
                     pivots += 1;
                 }
             }
             if pivots == before {
-                return (pivots, true);
+                return Ok((pivots, true));
             }
         }
     }
@@ -89,11 +94,15 @@ impl<'p, 'r, T: Real, C: Costs> Known<'p, 'r, T, C> {
 
     /// Feasible potentials, the plan's cost, and how far apart they leave it from the optimum: from the plan and column potentials
     /// alone. Columns without mass hold −∞ and get the largest feasible potential.
-    pub fn certify(&mut self, entries: &[(u32, u32, f64)], mut v: Vec<f64>) -> super::Proof {
+    ///
+    /// # Errors
+    /// The problem was told to stop.
+    pub fn certify(&mut self, entries: &[(u32, u32, f64)], mut v: Vec<f64>) -> Result<super::Proof, Interrupted> {
         let (n, _) = self.problem.exact.shape();
         let rounded = self.problem.rounded;
         let mut u = Vec::with_capacity(n);
         for i in 0..n {
+            self.problem.stop.check()?;
             let row = rounded.row(i);
             // Whatever is further off than both can be wrong is no nearer.
             let limit = self.isa.run(Least { row, v: &v }) + 2.0 * self.offsets[i];
@@ -121,7 +130,7 @@ impl<'p, 'r, T: Real, C: Costs> Known<'p, 'r, T, C> {
             gap += mass * (reduced - least + f64::EPSILON * (reduced.abs() + least.abs()));
         }
         gap += (2.0 * self.problem.exact.relative_error() + f64::EPSILON) * value.abs();
-        super::Proof { potentials: Potentials { u, v }, value, gap }
+        Ok(super::Proof { potentials: Potentials { u, v }, value, gap })
     }
 }
 

@@ -5,7 +5,12 @@
 use rayon::prelude::*;
 
 use super::{Proof, masses::Masses, tree::Tree};
-use crate::{solution::Potentials, solver::costs::Costs};
+use crate::{
+    real::Real,
+    solution::Potentials,
+    solver::{costs::Costs, transport::Problem},
+    stop::Stop,
+};
 
 /// Bits of the largest potential: with a cost and another potential added it still fits.
 const BITS: i32 = 123;
@@ -20,11 +25,17 @@ pub struct Whole {
     pub pivots: usize,
 }
 
-/// Goes on from a tree of any quality; `None` if pivots or cuts ran out.
-pub fn finish<C: Costs>(tree: Tree<f64>, masses: &Masses, exact: &C, max_pivots: usize) -> Option<Whole> {
+/// Goes on from a tree of any quality; `None` if pivots or cuts ran out, or if it was told to stop.
+pub fn finish<T: Real, C: Costs>(
+    tree: Tree<f64>,
+    masses: &Masses,
+    problem: &Problem<T, C>,
+    max_pivots: usize,
+) -> Option<Whole> {
+    let (exact, stop) = (problem.exact, problem.stop);
     let (n, m) = exact.shape();
     let mut cost = vec![0.0; n * m];
-    cost.par_chunks_mut(m).enumerate().for_each(|(i, row)| exact.fill_row(i, row));
+    cost.par_chunks_mut(m).enumerate().filter(|_| !stop.is_set()).for_each(|(i, row)| exact.fill_row(i, row));
     let largest = cost.iter().fold(0.0, |most: f64, c| most.max(c.abs()));
     let at = |i: usize, j: usize| cost[i * m + j];
 
@@ -37,7 +48,7 @@ pub fn finish<C: Costs>(tree: Tree<f64>, masses: &Masses, exact: &C, max_pivots:
         // Once for all pivots: a conversion costs as much as ten comparisons.
         let prices: Vec<i128> = cost.par_iter().map(|c| scale.of(*c)).collect();
         let mut whole = tree.priced_anew(scale.of(cut) + 1, |i, j| prices[i * m + j]);
-        pivots += optimise(&mut whole, &prices, max_pivots.checked_sub(pivots)?)?;
+        pivots += optimise(&mut whole, &prices, max_pivots.checked_sub(pivots)?, stop)?;
         let carried = reach_of(&whole, &at);
         let next = carried.unwrap_or(largest);
         if carried.is_none() || next > cut {
@@ -94,8 +105,8 @@ impl Scale {
 }
 
 /// Pivots until no arc has a negative reduced cost, row by row over row-major `prices` `[n, m]`; their number, or `None` where they
-/// ran out.
-fn optimise(tree: &mut Tree<i128>, prices: &[i128], max_pivots: usize) -> Option<usize> {
+/// ran out or it was told to stop.
+fn optimise(tree: &mut Tree<i128>, prices: &[i128], max_pivots: usize, stop: &Stop) -> Option<usize> {
     let m = tree.pi_sinks().len();
     let sources: Vec<usize> = (0..prices.len() / m).filter(|&i| tree.is_active_source(i)).collect();
     let (mut pivots, mut clean) = (0, 0);
@@ -103,10 +114,13 @@ fn optimise(tree: &mut Tree<i128>, prices: &[i128], max_pivots: usize) -> Option
         if clean == sources.len() {
             break;
         }
+        if stop.is_set() {
+            return None;
+        }
         clean += 1;
         let row = &prices[i * m..(i + 1) * m];
         while let Some((j, price)) = cheapest(tree, row, i) {
-            if pivots == max_pivots {
+            if pivots == max_pivots || stop.is_set() {
                 return None;
             }
             tree.pivot(i, j, price);

@@ -9,6 +9,7 @@ use crate::{
     matrix::{self, view},
     real::Real,
     solution::Status,
+    stop::unstoppable,
 };
 
 /// The kernel form needs costs below this many ε: exp(−300) keeps kernel, scalings and their products inside `f64`.
@@ -271,9 +272,9 @@ fn one_by_one<T: Real>(cost: &[f64], p: &[f64], q: &[f64], classes: usize, setti
     let mut all = Batch::empty();
     for (p, q) in p.chunks_exact(classes).zip(q.chunks_exact(classes)) {
         let scores = Scores::from_cost(cost, classes, classes, &zeros);
-        let found = super::solve(&scores, p, q, settings, from, None);
+        let found = unstoppable(|_| super::solve(&scores, p, q, settings, from, None));
         let potentials = &found.potentials;
-        let plan = super::plan(&scores, p, q, settings.epsilon, potentials);
+        let plan = unstoppable(|_| super::plan(&scores, p, q, settings.epsilon, potentials));
         let linear = matrix::dot(&plan, cost);
         all.push((p, &potentials.u), (q, &potentials.v), linear, found.mass, settings.epsilon);
         all.error = all.error.max(found.error);

@@ -11,7 +11,10 @@ mod scores;
 pub use kernel::Lane;
 pub use scores::Scores;
 
-use crate::solution::{Potentials, Status};
+use crate::{
+    solution::{Potentials, Status},
+    stop::Interrupted,
+};
 use anderson::Anderson;
 use pass::Sweep;
 
@@ -107,6 +110,9 @@ impl Course {
 
 /// Solves the problem between weights `a` `[n]` and `b` `[m]`, each summing to one. `from` is the ε to begin with (about the mean
 /// cost); a `start` that fits skips the scaling.
+///
+/// # Errors
+/// Told to stop by the scores' flag.
 pub fn solve<T: Lane>(
     scores: &Scores<T>,
     a: &[f64],
@@ -114,14 +120,14 @@ pub fn solve<T: Lane>(
     settings: Settings,
     from: f64,
     start: Option<&Potentials>,
-) -> Found {
+) -> Result<Found, Interrupted> {
     let start = start.filter(|p| p.u.len() == a.len() && p.v.len() == b.len());
     let mut p = start.cloned().unwrap_or_else(|| Potentials { u: vec![0.0; a.len()], v: vec![0.0; b.len()] });
     let mut iterations = 0;
     let levels: Vec<f64> = if start.is_some() { Vec::new() } else { settings.levels(from).collect() };
     for epsilon in levels.into_iter().take(settings.max_iterations.saturating_sub(1)) {
         let damping = settings.damping(epsilon);
-        let swept = Sweep::new(scores, a, b, epsilon).both(&p.u, &p.v, damping);
+        let swept = Sweep::new(scores, a, b, epsilon).both(&p.u, &p.v, damping)?;
         p.u = swept.f;
         for (g, log_sum) in p.v.iter_mut().zip(&swept.log_columns) {
             *g = damping * (*g - epsilon * log_sum);
@@ -135,7 +141,7 @@ pub fn solve<T: Lane>(
     let mut anderson = Anderson::new(b);
     let mut course = Course::default();
     loop {
-        let swept = sweep.both(&p.u, &p.v, damping);
+        let swept = sweep.both(&p.u, &p.v, damping)?;
         iterations += 1;
         p.u = swept.f;
         let mass = swept.log_columns.iter().zip(b).map(|(log_sum, b)| b * log_sum.exp()).sum();
@@ -147,7 +153,7 @@ pub fn solve<T: Lane>(
         if error <= settings.tolerance || iterations >= settings.max_iterations {
             // The row marginals are exact for these v; a last column step would spoil them.
             let open = course.open(epsilon);
-            return Found { potentials: p, mass, error, open, status: settings.end(error), iterations };
+            return Ok(Found { potentials: p, mass, error, open, status: settings.end(error), iterations });
         }
         if let Some(rho) = settings.rho {
             let shift = balancing_shift(&p.u, a, &p.v, b, rho);
@@ -159,13 +165,16 @@ pub fn solve<T: Lane>(
 
 /// Solves the problem of a cloud with itself: one potential, each step the mean of the old and its soft minimum, which converges in
 /// a few sweeps where alternating steps would swing. A `start` that fits skips the scaling.
+///
+/// # Errors
+/// Told to stop by the scores' flag.
 pub fn solve_symmetric<T: Lane>(
     scores: &Scores<T>,
     a: &[f64],
     settings: Settings,
     from: f64,
     start: Option<&Potentials>,
-) -> Found {
+) -> Result<Found, Interrupted> {
     let start = start.filter(|p| p.u.len() == a.len());
     let mut f = start.map_or_else(|| vec![0.0; a.len()], |p| p.u.clone());
     let mut iterations = 0;
@@ -177,7 +186,7 @@ pub fn solve_symmetric<T: Lane>(
     };
     let levels: Vec<f64> = if start.is_some() { Vec::new() } else { settings.levels(from).collect() };
     for epsilon in levels.into_iter().take(settings.max_iterations.saturating_sub(1)) {
-        let log_sums = Sweep::new(scores, a, a, epsilon).log_rows(&f, &f);
+        let log_sums = Sweep::new(scores, a, a, epsilon).log_rows(&f, &f)?;
         step(&mut f, &log_sums, epsilon);
         iterations += 1;
     }
@@ -186,7 +195,7 @@ pub fn solve_symmetric<T: Lane>(
     let mut anderson = Anderson::new(a);
     let mut course = Course::default();
     loop {
-        let log_sums = sweep.log_rows(&f, &f);
+        let log_sums = sweep.log_rows(&f, &f)?;
         iterations += 1;
         let mass: f64 = log_sums.iter().zip(a).map(|(log_sum, a)| a * log_sum.exp()).sum();
         let merit = 2.0 * settings.dual(&f, a) + epsilon * (1.0 - mass);
@@ -209,7 +218,7 @@ pub fn solve_symmetric<T: Lane>(
             if settings.rho.is_none() && found.mass > LARGEST_MASS {
                 found.scale_to_mass_one(&log_sums, a, &settings);
             }
-            return found;
+            return Ok(found);
         }
         f = anderson.next(&f, &steps, merit, settings.noise::<T>(from), error);
     }
@@ -245,6 +254,9 @@ fn balancing_shift(f: &[f64], a: &[f64], g: &[f64], b: &[f64], rho: f64) -> f64 
 }
 
 /// Σ_j γ_ij y_j for the rows y `[m, d]` and the plan's row masses.
+///
+/// # Errors
+/// Told to stop by the scores' flag.
 pub fn pull<T: Lane>(
     scores: &Scores<T>,
     a: &[f64],
@@ -252,11 +264,20 @@ pub fn pull<T: Lane>(
     epsilon: f64,
     p: &Potentials,
     (y, d): (&[T], usize),
-) -> (Vec<T>, Vec<f64>) {
+) -> Result<(Vec<T>, Vec<f64>), Interrupted> {
     Sweep::new(scores, a, b, epsilon).pull(&p.u, &p.v, y, d)
 }
 
 /// The plan, row-major `[n, m]`.
-pub fn plan<T: Lane>(scores: &Scores<T>, a: &[f64], b: &[f64], epsilon: f64, p: &Potentials) -> Vec<f64> {
+///
+/// # Errors
+/// Told to stop by the scores' flag.
+pub fn plan<T: Lane>(
+    scores: &Scores<T>,
+    a: &[f64],
+    b: &[f64],
+    epsilon: f64,
+    p: &Potentials,
+) -> Result<Vec<f64>, Interrupted> {
     Sweep::new(scores, a, b, epsilon).plan(&p.u, &p.v, b)
 }

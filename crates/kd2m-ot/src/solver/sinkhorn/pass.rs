@@ -6,9 +6,12 @@ use pulp::Arch;
 
 use super::{
     kernel::{AddScaled, Densities, Lane},
-    scores::{BLOCK, Scores, blocks},
+    scores::{BLOCK, Scores},
 };
-use crate::matrix::{view, view_mut};
+use crate::{
+    matrix::{view, view_mut},
+    stop::Interrupted,
+};
 
 /// Sums of densities outside are not trusted: exponents were cut. The sum is then taken anew around its largest term.
 const TRUSTED: std::ops::Range<f64> = 1e-25..1e25;
@@ -37,7 +40,10 @@ impl<'a, T: Lane> Sweep<'a, T> {
     }
 
     /// Both half-steps: new f from g (its soft minimum times `damping`), then the column sums under it.
-    pub fn both(&self, f: &[f64], g: &[f64], damping: f64) -> Swept {
+    ///
+    /// # Errors
+    /// Told to stop.
+    pub fn both(&self, f: &[f64], g: &[f64], damping: f64) -> Result<Swept, Interrupted> {
         let exponents = self.column_exponents(g);
         let m = g.len();
         let groups = self.scores.groups(|group| {
@@ -45,7 +51,7 @@ impl<'a, T: Lane> Sweep<'a, T> {
             let mut columns = vec![0.0; m];
             let (mut block_columns, mut densities) = (vec![T::zero(); m], vec![T::zero(); m]);
             let mut buffer = Vec::new();
-            for rows in blocks(group) {
+            for rows in self.scores.blocks(group) {
                 let scores = self.scores.block(&rows, &mut buffer);
                 for (i, scores) in rows.clone().zip(scores.chunks_exact(m)) {
                     let (at, sum) = self.trusted_densities(scores, &exponents, f[i], i, &mut densities);
@@ -61,7 +67,7 @@ impl<'a, T: Lane> Sweep<'a, T> {
                 }
             }
             (new_f, columns)
-        });
+        })?;
         let (mut new_f, mut columns) = (Vec::with_capacity(f.len()), vec![0.0; m]);
         for (part_f, part) in groups {
             new_f.extend(part_f);
@@ -70,19 +76,19 @@ impl<'a, T: Lane> Sweep<'a, T> {
         let lost: Vec<usize> = (0..m).filter(|&j| !TRUSTED.contains(&columns[j])).collect();
         let mut log_columns: Vec<f64> = columns.iter().map(|sum| sum.ln()).collect();
         if !lost.is_empty() {
-            for (j, log_sum) in lost.iter().zip(self.log_columns(&new_f, g, &lost)) {
+            for (j, log_sum) in lost.iter().zip(self.log_columns(&new_f, g, &lost)?) {
                 log_columns[*j] = log_sum;
             }
         }
-        Swept { f: new_f, log_columns }
+        Ok(Swept { f: new_f, log_columns })
     }
 
     /// ln Σ_i a_i density_ij of a few columns, each around its largest term so that nothing under- or overflows.
-    fn log_columns(&self, f: &[f64], g: &[f64], columns: &[usize]) -> Vec<f64> {
+    fn log_columns(&self, f: &[f64], g: &[f64], columns: &[usize]) -> Result<Vec<f64>, Interrupted> {
         let m = g.len();
         let mut totals = vec![(f64::NEG_INFINITY, 0.0); columns.len()];
         let mut buffer = Vec::new();
-        for rows in blocks(0..f.len()) {
+        for rows in self.scores.blocks(0..f.len()) {
             let scores = self.scores.block(&rows, &mut buffer);
             for (i, scores) in rows.clone().zip(scores.chunks_exact(m)).filter(|(i, _)| self.a[*i] > 0.0) {
                 for ((largest, sum), &j) in totals.iter_mut().zip(columns) {
@@ -96,17 +102,21 @@ impl<'a, T: Lane> Sweep<'a, T> {
                 }
             }
         }
-        totals.into_iter().map(|(largest, sum)| largest + sum.ln()).collect()
+        self.scores.stop.check()?;
+        Ok(totals.into_iter().map(|(largest, sum)| largest + sum.ln()).collect())
     }
 
     /// ln Σ_j b_j density_ij of each row.
-    pub fn log_rows(&self, f: &[f64], g: &[f64]) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// Told to stop.
+    pub fn log_rows(&self, f: &[f64], g: &[f64]) -> Result<Vec<f64>, Interrupted> {
         let exponents = self.column_exponents(g);
         let m = g.len();
         let groups = self.scores.groups(|group| {
             let mut sums = Vec::with_capacity(group.len());
             let (mut densities, mut buffer) = (vec![T::zero(); m], Vec::new());
-            for rows in blocks(group) {
+            for rows in self.scores.blocks(group) {
                 let scores = self.scores.block(&rows, &mut buffer);
                 for (i, scores) in rows.clone().zip(scores.chunks_exact(m)) {
                     let (at, sum) = self.trusted_densities(scores, &exponents, f[i], i, &mut densities);
@@ -114,12 +124,15 @@ impl<'a, T: Lane> Sweep<'a, T> {
                 }
             }
             sums
-        });
-        groups.concat()
+        })?;
+        Ok(groups.concat())
     }
 
     /// Σ_j γ_ij y_j for the plan γ_ij = a_i b_j density_ij and rows y `[m, d]`, and the plan's row masses.
-    pub fn pull(&self, f: &[f64], g: &[f64], y: &[T], d: usize) -> (Vec<T>, Vec<f64>) {
+    ///
+    /// # Errors
+    /// Told to stop.
+    pub fn pull(&self, f: &[f64], g: &[f64], y: &[T], d: usize) -> Result<(Vec<T>, Vec<f64>), Interrupted> {
         let exponents = self.column_exponents(g);
         let m = g.len();
         let groups = self.scores.groups(|group| {
@@ -127,7 +140,7 @@ impl<'a, T: Lane> Sweep<'a, T> {
             let mut masses = Vec::with_capacity(group.len());
             let mut plan = vec![T::zero(); BLOCK.min(group.len()) * m];
             let mut buffer = Vec::new();
-            for (rows, pulled) in blocks(group).zip(pulled.chunks_mut(BLOCK * d)) {
+            for (rows, pulled) in self.scores.blocks(group).zip(pulled.chunks_mut(BLOCK * d)) {
                 let scores = self.scores.block(&rows, &mut buffer);
                 let plan = &mut plan[..rows.len() * m];
                 for ((i, scores), plan) in rows.clone().zip(scores.chunks_exact(m)).zip(plan.chunks_exact_mut(m)) {
@@ -145,19 +158,22 @@ impl<'a, T: Lane> Sweep<'a, T> {
                 );
             }
             (pulled, masses)
-        });
+        })?;
         let (pulled, masses): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
-        (pulled.concat(), masses.concat())
+        Ok((pulled.concat(), masses.concat()))
     }
 
     /// The plan itself, row-major `[n, m]`.
-    pub fn plan(&self, f: &[f64], g: &[f64], b: &[f64]) -> Vec<f64> {
+    ///
+    /// # Errors
+    /// Told to stop.
+    pub fn plan(&self, f: &[f64], g: &[f64], b: &[f64]) -> Result<Vec<f64>, Interrupted> {
         let exponents = self.column_exponents(g);
         let m = g.len();
         let groups = self.scores.groups(|group| {
             let mut plan = Vec::with_capacity(group.len() * m);
             let (mut densities, mut buffer) = (vec![T::zero(); m], Vec::new());
-            for rows in blocks(group) {
+            for rows in self.scores.blocks(group) {
                 let scores = self.scores.block(&rows, &mut buffer);
                 for (i, scores) in rows.clone().zip(scores.chunks_exact(m)) {
                     self.densities(scores, &exponents, f[i], i, &mut densities);
@@ -165,8 +181,8 @@ impl<'a, T: Lane> Sweep<'a, T> {
                 }
             }
             plan
-        });
-        groups.concat()
+        })?;
+        Ok(groups.concat())
     }
 
     /// The densities of row i under its potential, or, where their sum is not to be trusted, under the potential that makes the

@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use crate::{
     matrix::{self, view, view_mut},
     real::Real,
+    stop::{Interrupted, Stop},
 };
 
 /// Rows handled together: the height of a recomputed tile, and how many rows are summed before `f64` takes over.
@@ -37,28 +38,40 @@ pub struct Scores<'a, T> {
     pub columns: &'a [f64],
     /// θ.
     pub factor: f64,
+    /// Ends the problem early.
+    pub stop: &'a Stop,
 }
 
 impl<'a, T: Real> Scores<'a, T> {
     /// A cost matrix `[n, m]` as it is; `zeros` serves as offsets and holds at least max(n, m) zeros.
     pub fn from_cost(cost: &'a [T], n: usize, m: usize, zeros: &'a [f64]) -> Self {
-        Self { source: Source::Borrowed(cost), rows: &zeros[..n], columns: &zeros[..m], factor: -1.0 }
+        Self {
+            source: Source::Borrowed(cost),
+            rows: &zeros[..n],
+            columns: &zeros[..m],
+            factor: -1.0,
+            stop: &Stop::NEVER,
+        }
     }
 
     /// Squared distances between the rows of `x` and `y`, whose squared norms are given. `hold` keeps the n·m products in memory.
+    ///
+    /// # Errors
+    /// Told to stop.
     pub fn squared_distances(
         (x, x_norms): (&'a [T], &'a [f64]),
         (y, y_norms): (&'a [T], &'a [f64]),
         d: usize,
         hold: bool,
-    ) -> Self {
+        stop: &'a Stop,
+    ) -> Result<Self, Interrupted> {
         let (n, m) = (x_norms.len(), y_norms.len());
         let source = if hold {
-            Source::Dense(matrix::product(view(x, n, d), view(y, m, d).transpose()))
+            Source::Dense(matrix::product_until(view(x, n, d), view(y, m, d).transpose(), stop)?)
         } else {
             Source::Products { x, y, d }
         };
-        Self { source, rows: x_norms, columns: y_norms, factor: 2.0 }
+        Ok(Self { source, rows: x_norms, columns: y_norms, factor: 2.0, stop })
     }
 
     pub fn shape(&self) -> (usize, usize) {
@@ -81,20 +94,31 @@ impl<'a, T: Real> Scores<'a, T> {
         }
     }
 
-    /// Runs `work` over groups of rows, on both cores where that pays, and returns the results in order.
-    pub(super) fn groups<R: Send>(&self, work: impl Fn(Range<usize>) -> R + Sync + Send) -> Vec<R> {
+    /// Runs `work` over groups of rows, on both cores where that pays, and returns the results in order. `work` leaves its group
+    /// early once [`Self::stop`] is set.
+    ///
+    /// # Errors
+    /// Told to stop.
+    pub(super) fn groups<R: Send>(
+        &self,
+        work: impl Fn(Range<usize>) -> R + Sync + Send,
+    ) -> Result<Vec<R>, Interrupted> {
         let (n, m) = self.shape();
         let step = n.div_ceil(GROUPS).next_multiple_of(BLOCK);
         let ranges = (0..n).step_by(step).map(|start| start..(start + step).min(n));
-        if n * m < PARALLEL_FROM || rayon::current_num_threads() == 1 {
-            return ranges.map(work).collect();
-        }
-        ranges.collect::<Vec<_>>().into_par_iter().map(work).collect()
+        let found = if n * m < PARALLEL_FROM || rayon::current_num_threads() == 1 {
+            ranges.map(work).collect()
+        } else {
+            ranges.collect::<Vec<_>>().into_par_iter().map(work).collect()
+        };
+        self.stop.check()?;
+        Ok(found)
     }
-}
 
-/// The blocks of a group.
-pub(super) fn blocks(group: Range<usize>) -> impl Iterator<Item = Range<usize>> {
-    let end = group.end;
-    group.step_by(BLOCK).map(move |start| start..(start + BLOCK).min(end))
+    /// The blocks of a group, until the problem is told to stop.
+    pub(super) fn blocks(&self, group: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let (stop, end) = (self.stop, group.end);
+        let blocks = group.step_by(BLOCK).map(move |start| start..(start + BLOCK).min(end));
+        blocks.take_while(|_| !stop.is_set())
+    }
 }

@@ -15,7 +15,7 @@ use serde::Serialize;
 use super::{
     BenchOptions, CellResults, Grid, Outcome,
     estimate::{Estimate, estimate},
-    work::Listener,
+    progress::Listener,
 };
 use crate::{
     Config, Error,

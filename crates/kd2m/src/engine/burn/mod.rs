@@ -195,7 +195,7 @@ impl Engine for BurnEngine {
     }
 
     fn load_optimizer(&mut self, state: &Weights) -> Result<(), EngineError> {
-        self.parameters.load_optimizer(state).map_err(|m| misfit(&self.graph, m))
+        Ok(self.parameters.load_optimizer(state)?)
     }
 
     fn gradients(&self) -> Result<Weights, CopyError> {

@@ -1,0 +1,53 @@
+//! What a command line says beside a grid.
+
+use std::{path::PathBuf, thread};
+
+use super::{grid::Grid, plan::Shard};
+use crate::{
+    device::DeviceChoice,
+    train::{RunOptions, folder::Existing},
+};
+
+/// What a command line says beside the grid.
+#[derive(Debug, Clone)]
+pub struct BenchOptions {
+    pub out: PathBuf,
+    /// Runs at once; 0: as many as cores allow with the grid's threads.
+    pub jobs: usize,
+    /// Threads of one run; 0: the grid's.
+    pub threads: usize,
+    pub device: DeviceChoice,
+    pub shard: Shard,
+    /// Folders whose `summaries.json` counts as done.
+    pub reuse: Vec<PathBuf>,
+    /// Counts what is there and trains nothing.
+    pub tables_only: bool,
+    pub allow_weak_teacher: bool,
+    /// Event files for TensorBoard beside the metrics.
+    pub tensorboard: bool,
+}
+
+impl BenchOptions {
+    /// (runs at once, threads of each).
+    pub fn parallel(&self, grid: &Grid) -> (usize, usize) {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let threads = [self.threads, grid.threads].into_iter().find(|t| *t > 0);
+        let jobs = match (self.jobs, threads) {
+            (0, None) => 1,
+            (0, Some(threads)) => (cores / threads).max(1),
+            (jobs, _) => jobs,
+        };
+        (jobs, threads.unwrap_or((cores / jobs).max(1)))
+    }
+
+    pub(super) fn run_options(&self, threads: usize) -> RunOptions {
+        RunOptions {
+            device: self.device,
+            threads,
+            existing: Existing::Resume,
+            allow_weak_teacher: self.allow_weak_teacher,
+            tensorboard: self.tensorboard,
+            ..RunOptions::default()
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What a student may learn from: which teachers, portions and mixtures go together. Found before anything is trained.
+
+use kd2m_data::Portion;
+
+use super::{ArmConfig, Config};
+use crate::{Error, criterion::registry};
+
+impl Config {
+    /// Portions, the share of labels, and that the criteria of an unpaired teacher compare distributions.
+    ///
+    /// # Errors
+    /// The first key or criterion that does not go with the others, and what to do.
+    pub(super) fn check_source(&self) -> Result<(), Error> {
+        let key = |key: &str, why: String| Error::Key { key: key.to_owned(), why };
+        for (name, text) in [("data.portion", &self.data.portion[..]), ("teacher.portion", self.teacher_portion())] {
+            text.parse::<Portion>().map_err(|error| key(name, format!("is wrong: {error}")))?;
+        }
+        let share = self.data.labelled_share;
+        if !(share > 0.0 && share < 1.0) {
+            return Err(key("data.labelled_share", format!("is {share}: above 0 and below 1")));
+        }
+        if self.data.unlabelled.as_ref().is_some_and(|unlabelled| unlabelled != "rest") {
+            let why = "is unknown: write \"rest\" for the training images that data.train_limit leaves out".to_owned();
+            return Err(key("data.unlabelled", why));
+        }
+        let teacher = &self.teacher;
+        let network = [
+            ("teacher.model", !teacher.model.is_empty()),
+            ("teacher.weights", teacher.weights.is_some()),
+            ("teacher.init", teacher.init.is_some()),
+            ("teacher.portion", teacher.portion.is_some()),
+        ];
+        match (&teacher.outputs, network.iter().find(|(_, given)| *given)) {
+            (Some(_), Some((name, _))) => {
+                let why = "goes with a network, and teacher.outputs is a file of one's outputs: leave one of them out"
+                    .to_owned();
+                return Err(key(name, why));
+            }
+            (Some(_), None) if self.train.track_bounds > 0 => {
+                let why = "needs a teacher that can be run, not teacher.outputs: leave it out".to_owned();
+                return Err(key("train.track_bounds", why));
+            }
+            (None, _) if teacher.model.is_empty() => {
+                let why = "is missing: name a network of kd2m list models, or give teacher.outputs".to_owned();
+                return Err(key("teacher.model", why));
+            }
+            _ => {}
+        }
+        self.arms.iter().try_for_each(|arm| self.check_pairs(arm))
+    }
+
+    fn check_pairs(&self, arm: &ArmConfig) -> Result<(), Error> {
+        if self.teacher.paired {
+            return Ok(());
+        }
+        for loss in &arm.losses {
+            let needs = registry::check(&loss.criterion)?.needs();
+            let name = loss.criterion.name();
+            let why = match () {
+                () if !needs.unpaired => format!(
+                    "{name} compares the teacher's outputs image by image, which teacher.paired = false has of other images: use a \
+                     criterion that compares distributions, as w2, cw2, sinkhorn or mmd-rbf"
+                ),
+                () if !needs.teacher_maps.is_empty() => {
+                    format!("{name} reads maps of stages, an unpaired teacher has features and logits: leave `on` out")
+                }
+                () => continue,
+            };
+            return Err(Error::ArmKey { arm: arm.name.clone(), why });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,31 @@
+//! What is remembered of a sample.
+
+use std::sync::Arc;
+
+use kd2m_nn::{Graph, Shape};
+
+/// What a row holds, in this order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    pub features: usize,
+    pub logits: usize,
+    /// `[c, h, w]` by the stage's name.
+    pub maps: Vec<(Arc<str>, [usize; 3])>,
+}
+
+impl Layout {
+    /// Of a network that hands out the maps of these stages.
+    pub fn of(graph: &Graph, stages: &[String]) -> Self {
+        let map = |name: &String| match graph.node(graph.stage(name)?).shape {
+            Shape::Map { channels, height, width } => Some((Arc::from(name.as_str()), [channels, height, width])),
+            _ => None,
+        };
+        let maps = stages.iter().filter_map(map).collect();
+        Self { features: graph.feature_width(), logits: graph.classes(), maps }
+    }
+
+    /// Numbers of a row.
+    pub fn width(&self) -> usize {
+        self.features + self.logits + self.maps.iter().map(|(_, map)| map.iter().product::<usize>()).sum::<usize>()
+    }
+}

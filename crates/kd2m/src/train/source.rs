@@ -1,0 +1,108 @@
+//! What a student learns from: the teacher itself, run or remembered, or a bank of its outputs on other images.
+
+use kd2m_data::{Loader, Part};
+use kd2m_nn::{Graph, Weights};
+
+use super::{drawn::Drawn, run::Run, side::TeacherSide};
+use crate::{
+    Error,
+    batch::host,
+    config::TeacherCache,
+    engine::{Images, Mode},
+    teacher::{Bank, Cache, Head, Key, Layout, Limits, Listed, NetworkTeacher, StoredOutputs, Teacher, key},
+};
+
+impl Run<'_> {
+    /// The teacher of these weights as students meet it, with the maps of these stages.
+    ///
+    /// # Errors
+    /// Weights that do not fit, or a bank that cannot be made, read or written.
+    pub fn source(&self, weights: &Weights, stages: &[String], drawn: &Drawn) -> Result<Box<dyn Teacher>, Error> {
+        let Run { config, setup, .. } = self;
+        if let TeacherSide::Outputs(stored) = &setup.teacher {
+            return self.outputs(stored.as_ref().clone(), drawn);
+        }
+        if !config.teacher.paired {
+            return Ok(Box::new(Bank::new(self.bank(weights)?, setup.device.burn()?)));
+        }
+        let engine = setup.engine(setup.teacher.graph()?, weights, stages, false)?;
+        let cache = self.teacher_cache(setup.teacher.graph()?, weights, stages, &engine.arithmetic());
+        Ok(Box::new(NetworkTeacher::new(engine, cache)))
+    }
+
+    /// A teacher that is a file.
+    fn outputs(&self, stored: StoredOutputs, drawn: &Drawn) -> Result<Box<dyn Teacher>, Error> {
+        let Run { config, setup, .. } = self;
+        let device = setup.device.burn()?;
+        if !config.teacher.paired {
+            return Ok(Box::new(Bank::new(stored, device)));
+        }
+        let listed = Listed::new(stored, device);
+        let all: Vec<u32> = drawn.all().chain(setup.val.iter().copied()).collect();
+        match (listed.missing(&all), &config.teacher.outputs) {
+            (missing, Some(path)) if missing > 0 => Err(Error::Outputs {
+                path: path.clone(),
+                why: format!(
+                    "has no row for {missing} of the {} images that are trained or validated on: give outputs of all of them, their places \
+                     as `ids`, or set teacher.paired = false where they are of other images",
+                    all.len()
+                ),
+            }),
+            _ => Ok(Box::new(listed)),
+        }
+    }
+
+    /// The teacher's outputs on the images that it was trained on, once a run: the file can be given to others as `teacher.outputs`.
+    fn bank(&self, weights: &Weights) -> Result<StoredOutputs, Error> {
+        let Run { config, setup, folder, .. } = self;
+        let (file, data) = (folder.teacher_bank(), &setup.dataset);
+        if file.is_file() {
+            return StoredOutputs::read(&file, data.classes);
+        }
+        let ids = &setup.teacher_train;
+        let graph = setup.teacher.graph()?;
+        let mut engine = setup.engine(graph, weights, &[], false)?;
+        let mut loader = Loader::evaluation(data, Part::Train, ids, config.train.batch_size)?;
+        let (mut features, mut logits, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+        while let Some(batch) = loader.next() {
+            let outputs = engine.forward(Images { pixels: &batch.images, n: batch.len() }, Mode::Evaluate)?;
+            features.extend(host(&outputs.features)?);
+            logits.extend(host(&outputs.logits)?);
+            labels.extend_from_slice(&batch.labels);
+            loader.recycle(batch);
+        }
+        let bank = StoredOutputs {
+            features,
+            width: graph.feature_width(),
+            logits: Some(logits),
+            classes: data.classes,
+            labels: Some(labels),
+            ids: Some(ids.clone()),
+            head: Head::of(graph, weights),
+        };
+        bank.write(&file)?;
+        Ok(bank)
+    }
+
+    /// Where the outputs of this teacher are remembered, if they are to be.
+    fn teacher_cache(&self, graph: &Graph, weights: &Weights, stages: &[String], arithmetic: &str) -> Option<Cache> {
+        let Run { config, setup, folder, options } = self;
+        if options.no_teacher_cache || !config.teacher.cache.is_on() {
+            return None;
+        }
+        let place = match (&config.teacher.cache, &options.teacher_cache) {
+            (TeacherCache::Folder(place), _) | (_, Some(place)) => place.clone(),
+            _ => folder.teacher_cache(),
+        };
+        let (data, layout) = (&setup.dataset, Layout::of(graph, stages));
+        let key = Key::new(&key::Parts {
+            graph,
+            weights,
+            data: &data.checksum(),
+            split: &setup.val,
+            layout: &layout,
+            arithmetic: &format!("{:?} {arithmetic}", config.train.precision),
+        });
+        Some(Cache::on_disk(layout, [data.train.len(), data.test.len()], Limits::default(), &place, &key))
+    }
+}

@@ -1,0 +1,162 @@
+//! Students whose teacher is a bank of its outputs on other images, with few labels among many images.
+
+use std::{fs, path::Path};
+
+use kd2m::{
+    Config,
+    config::Source,
+    teacher::StoredOutputs,
+    train::{RunOptions, Silent, distill},
+};
+
+const FILE: &str = r#"
+    name = "unpaired"
+    [data]
+    dataset = "digits"
+    portion = "1/2"
+    train_limit = 40
+    unlabelled = "rest"
+    [teacher]
+    model = "digits-cnn-teacher"
+    portion = "2/2"
+    train_limit = 0
+    paired = false
+    epochs = 6
+    [student]
+    model = "digits-cnn-middle"
+    [train]
+    epochs = 4
+    batch_size = 64
+    seeds = [1]
+    [optim]
+    lr = 0.05
+    [[arm]]
+    name = "w2"
+    head = "teacher"
+    loss = [{ criterion = "w2", weight = 0.1 }]
+    [[arm]]
+    name = "cw2"
+    loss = [{ criterion = "cw2", weight = 0.1 }]
+"#;
+
+fn config(sets: &[&str]) -> Result<Config, kd2m::Error> {
+    let mut source = Source::parse("test", FILE)?;
+    sets.iter().try_for_each(|set| source.set(set))?;
+    source.resolve()
+}
+
+fn run(out: &Path, config: &Config) -> kd2m::train::distill::Finished {
+    let options = RunOptions { out: Some(out.to_owned()), threads: 1, ..RunOptions::default() };
+    distill(config, &options, &mut Silent).unwrap()
+}
+
+fn weights(out: &Path, arm: &str) -> Vec<u8> {
+    fs::read(out.join("students").join(arm).join("seed-1/student.safetensors")).unwrap()
+}
+
+#[test]
+fn the_bank_holds_the_teachers_portion_and_students_repeat() {
+    let folder = tempfile::tempdir().unwrap();
+    let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+    let config = config(&[]).unwrap();
+    let finished = run(&first, &config);
+    let bank = StoredOutputs::read(&first.join("teacher/bank.safetensors"), 10).unwrap();
+    // Half of 1,438 − 360 training images, by class; a feature of 64.
+    let ids = bank.ids.as_ref().unwrap();
+    assert!((535..=543).contains(&bank.rows()) && bank.width == 64, "{}", bank.rows());
+    // Logits are the classifier's of the features.
+    let (head, logits) = (bank.head.as_ref().unwrap(), bank.logits.as_ref().unwrap());
+    for (row, logit) in bank.features.chunks(64).zip(logits.chunks(10)) {
+        for class in 0..10 {
+            let products = row.iter().zip(&head.weight[class * 64..(class + 1) * 64]).map(|(x, w)| x * w);
+            assert!((products.sum::<f32>() + head.bias[class] - logit[class]).abs() < 1e-3);
+        }
+    }
+    // The classifier of the arm with the teacher's head is the teacher's, to the bit.
+    let of = |bytes: &[u8], key: &str| {
+        safetensors::SafeTensors::deserialize(bytes).unwrap().tensor(key).unwrap().data().to_vec()
+    };
+    let teacher = fs::read(first.join("teacher/teacher.safetensors")).unwrap();
+    let own = |arm: &str| of(&weights(&first, arm), "fc.weight");
+    assert!(own("w2") == of(&teacher, "fc.weight") && own("cw2") != own("w2"));
+    // No image is on both sides.
+    let setup = kd2m::train::setup::Setup::new(&config, kd2m::device::DeviceChoice::Cpu, 1).unwrap();
+    let drawn = setup.drawn(&config, 1).unwrap();
+    let mixture = drawn.mixture.as_ref().unwrap();
+    assert_eq!(mixture.labelled.len(), 40);
+    assert!((495..=503).contains(&mixture.unlabelled.len()));
+    assert!(ids.iter().all(|id| !mixture.labelled.contains(id) && !mixture.unlabelled.contains(id)));
+    // Labels of another seed are of other images only where that is asked for.
+    assert_eq!(setup.drawn(&config, 2).unwrap(), drawn);
+    let mut by_seed = config.clone();
+    by_seed.data.limit_by_seed = true;
+    let [one, two] = [1, 2].map(|seed| setup.drawn(&by_seed, seed).unwrap());
+    assert!(one.train != two.train && one.train.len() == two.train.len());
+    // What pairs would be needed for is not said.
+    let arm = &finished.summary.students[1];
+    assert_eq!(arm.cka_to_teacher, None);
+    run(&second, &config);
+    for arm in ["none", "w2", "cw2"] {
+        assert!(weights(&first, arm) == weights(&second, arm), "{arm}");
+    }
+}
+
+#[test]
+fn what_needs_pairs_or_does_not_exist_is_refused_by_name() {
+    for (set, expected) in [
+        ("arm.0.loss.0.criterion=hinton", "arm w2: hinton compares the teacher's outputs image by image"),
+        ("arm.0.loss.0.criterion=mse", "arm w2: mse compares the teacher's outputs image by image"),
+        ("arm.0.loss.0.criterion=class-mse", "image by image"),
+        ("arm.0.loss.0.memory=4", "image by image"),
+        ("arm.0.loss.0.on=layer1", "reads maps of stages"),
+        ("data.portion=3/2", "data.portion is wrong: \"3/2\" is no portion: write NUMBER/OF"),
+        ("data.labelled_share=1", "data.labelled_share is 1: above 0 and below 1"),
+        ("data.unlabelled=others", "data.unlabelled is unknown: write \"rest\""),
+    ] {
+        let error = config(&[set]).unwrap_err().to_string();
+        assert!(error.contains(expected), "{set}: {error}");
+    }
+    let all = config(&["data.train_limit=0"]).unwrap();
+    let options = RunOptions { out: Some(tempfile::tempdir().unwrap().path().join("run")), ..RunOptions::default() };
+    let error = distill(&all, &options, &mut Silent).err().unwrap().to_string();
+    assert!(error.contains("every training image has a label"), "{error}");
+}
+
+/// The bank of one run as the teacher of another, which has no network on that side: the same students to the bit.
+#[test]
+fn a_file_of_outputs_is_a_teacher() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    run(&place("network"), &config(&[]).unwrap());
+    let file = place("network").join("teacher/bank.safetensors");
+    let with = |outputs: &Path, more: &str| {
+        let text: String = FILE.split("[teacher]").next().unwrap().to_owned()
+            + &format!("[teacher]\noutputs = {:?}\n{more}\n[student]", outputs.display().to_string())
+            + FILE.split("[student]").nth(1).unwrap();
+        Source::parse("test", &text)?.resolve()
+    };
+    let outputs = with(&file, "paired = false").unwrap();
+    let finished = run(&place("outputs"), &outputs);
+    for arm in ["none", "w2", "cw2"] {
+        assert!(weights(&place("network"), arm) == weights(&place("outputs"), arm), "{arm}");
+    }
+    assert!(finished.summary.teacher.test_accuracy.is_nan());
+    // The same rows do not cover the student's half.
+    let options = |name: &str| RunOptions { out: Some(place(name)), threads: 1, ..RunOptions::default() };
+    let paired = with(&file, "").unwrap();
+    let error = distill(&paired, &options("paired"), &mut Silent).err().unwrap().to_string();
+    assert!(error.contains("has no row for") && error.contains("teacher.paired = false"), "{error}");
+    // Features alone, without a classifier to share.
+    let bank = StoredOutputs { head: None, logits: None, ..StoredOutputs::read(&file, 10).unwrap() };
+    bank.write(&place("bare.safetensors")).unwrap();
+    let bare = with(&place("bare.safetensors"), "paired = false").unwrap();
+    let error = distill(&bare, &options("bare"), &mut Silent).err().unwrap().to_string();
+    assert!(error.contains("store head.weight and head.bias beside its outputs"), "{error}");
+    for (more, expected) in [
+        ("model = \"resnet18\"", "teacher.model goes with a network"),
+        ("paired = false\nweights = \"a.pth\"", "teacher.weights goes with a network"),
+    ] {
+        let error = with(&file, more).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
