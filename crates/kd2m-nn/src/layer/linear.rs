@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     onnx::{
-        operator::Operator,
+        operator::{Numbers, Operator},
         writer::{Writer, int, ints},
     },
     parameter::Role,
@@ -105,7 +105,7 @@ fn mat_mul(operator: &mut Operator) -> Result<Option<Linear>, String> {
 }
 
 /// The second input's matrix is `[outputs, inputs]` where `turned`, as PyTorch's; ONNX's own is `[inputs, outputs]`.
-fn linear(operator: &mut Operator, turned: bool, bias: Option<(Vec<usize>, Vec<f32>)>) -> Result<Linear, String> {
+fn linear(operator: &mut Operator, turned: bool, bias: Option<Numbers>) -> Result<Linear, String> {
     let (shape, mut weight) = operator.floats(1, "weight")?;
     let [mut outputs, mut inputs] = shape[..] else { return Err(format!("its weight {shape:?} is no matrix")) };
     if !turned {

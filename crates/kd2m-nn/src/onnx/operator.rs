@@ -7,6 +7,9 @@ use super::{
 };
 use crate::{parameter::NodeId, shape::Shape, weights::NamedTensor};
 
+/// Shape and numbers of a constant.
+pub(crate) type Numbers = (Vec<usize>, Vec<f32>);
+
 /// An operator, what it reads, and what a layer that it turns out to be takes of it.
 #[derive(Clone)]
 pub(crate) struct Operator<'v, 'a> {
@@ -60,12 +63,12 @@ impl<'v, 'a> Operator<'v, 'a> {
     }
 
     /// The shape and numbers of an input that is a weight.
-    pub fn floats(&self, index: usize, what: &str) -> Result<(Vec<usize>, Vec<f32>), String> {
+    pub fn floats(&self, index: usize, what: &str) -> Result<Numbers, String> {
         self.optional_floats(index, what)?.ok_or_else(|| format!("needs a {what}"))
     }
 
     /// The same of an input that may be left out.
-    pub fn optional_floats(&self, index: usize, what: &str) -> Result<Option<(Vec<usize>, Vec<f32>)>, String> {
+    pub fn optional_floats(&self, index: usize, what: &str) -> Result<Option<Numbers>, String> {
         let Some(constant) = self.values.constant(self.node, index)? else { return Ok(None) };
         let values = constant.floats().ok_or_else(|| format!("{what} is of a type that is not read"))?;
         Ok(Some((constant.shape.clone(), values.to_vec())))
