@@ -28,6 +28,7 @@ mod projection;
 pub mod real;
 pub mod solution;
 pub mod solver;
+mod sorting;
 pub mod stop;
 #[cfg(test)]
 mod testing;
