@@ -5,7 +5,7 @@
 mod cache;
 mod lanes;
 
-pub use cache::second_level;
+pub(crate) use cache::second_level;
 pub use lanes::{Kernel, Lanes, Portable};
 
 use std::fmt;

@@ -2,7 +2,7 @@
 
 use burn::tensor::activation;
 
-use super::{Value, each};
+use super::value::{Value, each};
 
 /// max(x, 0).
 pub fn relu(inputs: &[Value]) -> Option<Value> {

@@ -6,7 +6,7 @@ use burn::tensor::{
 };
 use kd2m_nn::{BatchNorm, Role};
 
-use super::{Scope, Value};
+use super::{scope::Scope, value::Value};
 use crate::engine::Mode;
 
 pub fn apply(scope: &mut Scope, norm: &BatchNorm, inputs: &[Value]) -> Option<Value> {

@@ -1,6 +1,6 @@
 //! Channels across groups.
 
-use super::{Value, map};
+use super::value::{Value, map};
 
 pub fn apply(groups: usize, inputs: &[Value]) -> Option<Value> {
     let x = map(inputs)?;

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::{Value, map};
+use super::value::{Value, map};
 
 pub fn apply(inputs: &[Value]) -> Option<Value> {
     let maps = inputs.iter().map(|value| map(std::slice::from_ref(value)).cloned());

@@ -3,7 +3,10 @@
 use burn::tensor::{module::conv2d, ops::ConvOptions};
 use kd2m_nn::{Conv, Role};
 
-use super::{Scope, Value, map};
+use super::{
+    scope::Scope,
+    value::{Value, map},
+};
 
 pub fn apply(scope: &Scope, conv: &Conv, inputs: &[Value]) -> Option<Value> {
     let options = ConvOptions::new(conv.stride, conv.padding, conv.dilation, conv.groups);

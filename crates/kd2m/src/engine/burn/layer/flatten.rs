@@ -1,6 +1,6 @@
 //! Maps as vectors.
 
-use super::Value;
+use super::value::Value;
 
 pub fn apply(inputs: &[Value]) -> Option<Value> {
     match inputs {

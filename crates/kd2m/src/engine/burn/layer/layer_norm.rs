@@ -3,7 +3,7 @@
 use burn::tensor::module::layer_norm;
 use kd2m_nn::{LayerNorm, Role};
 
-use super::{Scope, Value};
+use super::{scope::Scope, value::Value};
 
 pub fn apply(scope: &Scope, norm: &LayerNorm, inputs: &[Value]) -> Option<Value> {
     let (scale, shift) = (scope.parameter::<1>(Role::Scale), Some(scope.parameter::<1>(Role::Shift)));

@@ -3,7 +3,7 @@
 use burn::tensor::module::linear;
 use kd2m_nn::Role;
 
-use super::{Scope, Value};
+use super::{scope::Scope, value::Value};
 
 pub fn apply(scope: &Scope, inputs: &[Value]) -> Option<Value> {
     let (weight, bias) = (scope.parameter::<2>(Role::Weight).transpose(), scope.optional(Role::Bias));

@@ -14,34 +14,12 @@ mod pool;
 mod scope;
 mod slice;
 mod tokens;
+mod value;
 
-use burn::tensor::Tensor;
 use kd2m_nn::Layer;
 
 pub use scope::Scope;
-
-/// What flows along an edge of the graph.
-#[derive(Clone)]
-pub enum Value {
-    /// `[n, c, h, w]`
-    Map(Tensor<4>),
-    /// `[n, d]`
-    Vector(Tensor<2>),
-    /// `[n, tokens, width]`
-    Tokens(Tensor<3>),
-}
-
-/// The same function of a value whatever its rank.
-macro_rules! each {
-    ($value:expr, $x:ident => $result:expr) => {
-        match $value {
-            Value::Map($x) => Value::Map($result),
-            Value::Vector($x) => Value::Vector($result),
-            Value::Tokens($x) => Value::Tokens($result),
-        }
-    };
-}
-use each;
+pub use value::Value;
 
 /// One layer; none where the engine cannot run it on such inputs. In training mode a batch norm also moves its running statistics.
 pub fn apply(scope: &mut Scope, layer: &Layer, inputs: &[Value]) -> Option<Value> {
@@ -65,13 +43,5 @@ pub fn apply(scope: &mut Scope, layer: &Layer, inputs: &[Value]) -> Option<Value
         Layer::Gelu => activation::gelu(inputs),
         Layer::Silu => activation::silu(inputs),
         Layer::Tokens => tokens::apply(inputs),
-    }
-}
-
-/// The sole input, if it is a map.
-fn map(inputs: &[Value]) -> Option<&Tensor<4>> {
-    match inputs {
-        [Value::Map(x)] => Some(x),
-        _ => None,
     }
 }

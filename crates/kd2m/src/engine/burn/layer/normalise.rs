@@ -1,6 +1,6 @@
 //! Images by their mean and standard deviation.
 
-use super::{Scope, Value};
+use super::{scope::Scope, value::Value};
 
 pub fn apply(scope: &Scope, mean: &[f32], std: &[f32], inputs: &[Value]) -> Option<Value> {
     let channels = mean.len();

@@ -6,7 +6,7 @@ use burn::tensor::{
 };
 use kd2m_nn::Pool;
 
-use super::{Value, map};
+use super::value::{Value, map};
 
 /// Maxima over windows.
 pub fn max(pool: &Pool, inputs: &[Value]) -> Option<Value> {

@@ -1,6 +1,6 @@
 //! Places of maps as tokens.
 
-use super::{Value, map};
+use super::value::{Value, map};
 
 pub fn apply(inputs: &[Value]) -> Option<Value> {
     let x = map(inputs)?;
