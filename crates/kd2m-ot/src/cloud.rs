@@ -63,9 +63,30 @@ pub struct Cloud<'a, T> {
 
 /// Weights as they came and as shares of their sum.
 #[derive(Debug, Clone, PartialEq)]
-struct Weights {
-    given: Vec<f64>,
-    normalised: Vec<f64>,
+pub(crate) struct Weights {
+    pub given: Vec<f64>,
+    pub normalised: Vec<f64>,
+}
+
+impl Weights {
+    /// Weights of `count` samples of a side.
+    ///
+    /// # Errors
+    /// Another number of weights, a negative or non-finite one, or a sum that is zero or no number.
+    pub fn new(side: Side, weights: &[f64], count: usize) -> Result<Self, OtError> {
+        if weights.len() != count {
+            return Err(OtError::WeightCount { side, expected: count, found: weights.len() });
+        }
+        if let Some(row) = weights.iter().position(|w| !w.is_finite() || *w < 0.0) {
+            return Err(OtError::Weight { side, row, value: weights[row] });
+        }
+        let sum: f64 = weights.iter().sum();
+        if sum <= 0.0 || !sum.is_finite() {
+            return Err(OtError::WeightSum { side });
+        }
+        let normalised = weights.iter().map(|w| w / sum).collect();
+        Ok(Self { given: weights.to_vec(), normalised })
+    }
 }
 
 impl<'a, T: Real> Cloud<'a, T> {
@@ -101,19 +122,7 @@ impl<'a, T: Real> Cloud<'a, T> {
     /// # Errors
     /// Another number of weights, a negative or non-finite one, or a sum of zero.
     pub fn with_weights(mut self, weights: &[f64]) -> Result<Self, OtError> {
-        let side = self.side;
-        if weights.len() != self.n {
-            return Err(OtError::WeightCount { side, expected: self.n, found: weights.len() });
-        }
-        if let Some(row) = weights.iter().position(|w| !w.is_finite() || *w < 0.0) {
-            return Err(OtError::Weight { side, row, value: weights[row] });
-        }
-        let sum: f64 = weights.iter().sum();
-        if sum <= 0.0 || !sum.is_finite() {
-            return Err(OtError::WeightSum { side });
-        }
-        let normalised = weights.iter().map(|w| w / sum).collect();
-        self.weights = Some(Weights { given: weights.to_vec(), normalised });
+        self.weights = Some(Weights::new(self.side, weights, self.n)?);
         Ok(self)
     }
 

@@ -35,6 +35,8 @@ pub enum OtError {
         "{side}: row {row}, column {column} is {value:.1e}: squared distances of values beyond {limit:.0e} overflow in this precision: scale both sets down alike, or use f64"
     )]
     TooLarge { side: Side, row: usize, column: usize, value: f64, limit: f64 },
+    #[error("the cost of row {row}, column {column} is {value}: costs must be finite")]
+    Cost { row: usize, column: usize, value: f64 },
     #[error("A has {a} columns and B has {b}: {metric} needs equal widths ({alternatives} compares different widths)")]
     Widths { metric: String, a: usize, b: usize, alternatives: String },
     #[error("{side} has {found} sample(s), {metric} needs at least {needed}")]

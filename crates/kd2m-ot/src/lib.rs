@@ -2,7 +2,8 @@
 //!
 //! Two sets of features become two [`Cloud`]s (checked once), a [`Divergence`](divergence::Divergence) compares them, and the
 //! answer is a [`Solution`]: value, gradient with respect to the first cloud, coupling, potentials, and an honest [`Status`].
-//! Start with [`divergence::registry`] to see what there is.
+//! Start with [`divergence`] to see what there is, with [`problem`] where costs are given instead of features, and with
+//! [`divergence::registry`] where a divergence is chosen by its name.
 
 mod buffers;
 pub mod cloud;
@@ -22,6 +23,7 @@ pub mod options;
 mod pairwise;
 mod parameters;
 pub mod precision;
+pub mod problem;
 mod projection;
 pub mod real;
 pub mod solution;

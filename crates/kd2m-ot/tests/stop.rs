@@ -14,7 +14,7 @@ use kd2m_ot::{
 
 /// What tests allow for on a busy machine. Alone, solvers end within a tenth of a second, and the system takes as long again to have
 /// a gigabyte of costs back.
-const SLACK: Duration = Duration::from_secs(2);
+const SLACK: Duration = Duration::from_secs(5);
 
 /// Features that look like noise, different for each seed.
 fn noise(count: usize, seed: u64) -> Vec<f32> {
@@ -94,7 +94,7 @@ const LONG: &[Long] = &[
     Long::new("jw2", 4_000, 5_000, 32),
     Long::new("class-w2", 30_000, 30_000, 64),
     Long::new("joint-w2", 12_000, 12_000, 64),
-    Long::new("bounds", 40_000, 40_000, 64),
+    Long::new("bounds", 30_000, 30_000, 64),
     Long::new("sinkhorn", 12_000, 12_000, 64).with(&[("tolerance", "1e-9")]),
     Long::new("unbalanced", 12_000, 12_000, 64).with(&[("tolerance", "1e-9"), ("memory", "1")]),
     Long::new("gw", 2_000, 2_000, 16),

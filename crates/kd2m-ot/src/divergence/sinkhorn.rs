@@ -99,6 +99,14 @@ impl<T: Lane> Estimated<T> for Sinkhorn {
     }
 }
 
+impl Sinkhorn {
+    /// What the solver is asked for costs of this mean, in units of `unit`.
+    pub(crate) fn settings(&self, mean_cost: f64, unit: f64) -> Settings {
+        let asked = self.debiased(Relaxation::Exact);
+        Debiased { epsilon: asked.epsilon.map(|epsilon| epsilon / unit), ..asked }.settings(mean_cost)
+    }
+}
+
 /// The debiased divergence with exact or relaxed marginals.
 pub(super) struct Debiased {
     pub metric: &'static str,
@@ -159,7 +167,7 @@ const MOVED: f64 = 0.1;
 const LEAST_TOLERANCE: f64 = 64.0;
 
 /// ε lies between these multiples of the mean cost.
-const EPSILONS: std::ops::RangeInclusive<f64> = 1e-12..=1e12;
+pub(crate) const EPSILONS: std::ops::RangeInclusive<f64> = 1e-12..=1e12;
 
 impl Debiased {
     /// Fails for an ε beside which costs are all alike, or none are to `f64`.

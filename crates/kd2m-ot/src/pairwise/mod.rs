@@ -16,7 +16,7 @@ use rayon::prelude::*;
 use self::{distances::Distances, kernel::PairKernel, points::Points};
 use crate::{
     cloud::Cloud,
-    divergence::Request,
+    divergence::base::Request,
     error::OtError,
     matrix::{view, view_mut},
     moments::effective_rest,

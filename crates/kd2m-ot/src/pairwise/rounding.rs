@@ -7,7 +7,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{Factors, Tiles, kernel::PairKernel, points::Points};
-use crate::{cost::squared_distance, divergence::Request, matrix::dot, precision::is_accepted, real::Real};
+use crate::{cost::squared_distance, divergence::base::Request, matrix::dot, precision::is_accepted, real::Real};
 
 /// Rows of each cloud that are taken again, beside the one farthest out.
 const EVENLY: usize = 3;

@@ -36,6 +36,9 @@ impl Default for Tuning {
     }
 }
 
+/// With more than this share of rows free under a start's potentials, searching a path for each takes longer than an auction.
+const FEW: usize = 32;
+
 /// How the solver ended.
 pub enum Answer<T> {
     /// Each row has its nearest column, at this cost, and no two the same.
@@ -116,8 +119,15 @@ pub(crate) fn solve<R: Rows>(
     let epsilon = (state.mean_spread() * tuning.epsilon).max(1.0);
     // What the potentials of the start match without any bid.
     isa.run(Tighten { state: &mut state });
-    let skip = start.is_some() || state.tied() > n / 16;
-    if !skip {
+    if state.tied() > n / 16 {
+        // Ties are left to the last auction and the search.
+    } else if start.is_some() {
+        // Potentials of a problem that has moved place most rows; the others bid among what is placed.
+        if state.free() > n / FEW {
+            isa.run(Auction { epsilon: epsilon as i32, steps: tuning.bids * n, state: &mut state });
+            isa.run(Tighten { state: &mut state });
+        }
+    } else {
         for epsilon in [epsilon * tuning.coarse, epsilon] {
             state.clear();
             isa.run(Auction { epsilon: epsilon as i32, steps: tuning.bids * n, state: &mut state });

@@ -95,6 +95,11 @@ impl<R: Rows> State<'_, R> {
         loser
     }
 
+    /// Rows without column.
+    pub fn free(&self) -> usize {
+        self.x.iter().filter(|&&j| j == NONE).count()
+    }
+
     /// Forgets the matching, keeps the potentials.
     pub fn clear(&mut self) {
         self.x.fill(NONE);

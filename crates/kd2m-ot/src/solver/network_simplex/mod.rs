@@ -1,10 +1,11 @@
 //! Exact transport between any two marginals: the primal network simplex on the bipartite graph of samples.
 //! Strongly feasible spanning trees (Cunningham 1976) make it end whatever the ties; arcs are priced block by block
-//! (Grigoriadis 1986). Read [`tree`] for a pivot, [`masses`] for why flows are integers, [`settle`] for the proof.
+//! (Grigoriadis 1986). Read [`tree`] for a pivot, [`masses`] for why flows are integers, [`settle`] for the proof, [`warm`] for a start.
 
 mod masses;
 mod settle;
 mod tree;
+mod warm;
 mod whole;
 
 #[cfg(test)]
@@ -36,7 +37,8 @@ pub struct Proof {
 
 /// The plan of least cost for a row-major matrix `[n, m]` under weights `a` `[n]` and `b` `[m]`, which count as shares of their sums.
 ///
-/// `start` holds potentials whose column part shapes the first tree: it changes the time, never the answer.
+/// `start` holds potentials whose column part shapes the first tree: it changes the time, never the answer; one that does not fit, or
+/// is not finite, is left out.
 ///
 /// # Panics
 /// If `cost` does not hold n·m values: callers own all three.
@@ -119,8 +121,14 @@ fn over_rounded<T: Real, C: Costs>(
     let (cost, stop) = (&problem.rounded.cost[..], problem.stop);
     let (n, m) = (masses.a.len(), masses.b.len());
     let largest = cost.iter().fold(0.0, |most: f64, c| most.max(c.wide().abs()));
-    let mut tree = Tree::new(masses, largest);
-    tree.adopt_cheapest_sinks(cost, start.filter(|p| p.v.len() == m), stop);
+    let mut tree = match warm::usable(start, m) {
+        Some(v) => warm::tree(masses, largest, cost, v, stop),
+        None => {
+            let mut star = Tree::new(masses, largest);
+            star.adopt_cheapest_sinks(cost, stop);
+            star
+        }
+    };
 
     // Rounding of the potentials, not optimality, would decide between arcs closer to zero than this.
     let tolerance = largest * 1e-14;

@@ -5,7 +5,7 @@
 use std::ops::{Add, Neg, Sub};
 
 use super::masses::Masses;
-use crate::{real::Real, solution::Potentials, stop::Stop};
+use crate::{real::Real, stop::Stop};
 
 const NONE: u32 = u32::MAX;
 
@@ -84,9 +84,9 @@ impl Tree<f64> {
         tree
     }
 
-    /// A better first tree: each source moves whole to its cheapest sink (under the start's potentials) while that sink keeps some
-    /// flow from the root, so the tree stays strongly feasible.
-    pub fn adopt_cheapest_sinks<T: Real>(&mut self, cost: &[T], start: Option<&Potentials>, stop: &Stop) {
+    /// A better first tree: each source moves whole to its cheapest sink while that sink keeps some flow from the root, so the tree
+    /// stays strongly feasible.
+    pub fn adopt_cheapest_sinks<T: Real>(&mut self, cost: &[T], stop: &Stop) {
         for i in (0..self.n).filter(|&i| self.is_active[i]).collect::<Vec<_>>() {
             if stop.is_set() {
                 return;
@@ -94,7 +94,7 @@ impl Tree<f64> {
             let row = &cost[i * self.m..(i + 1) * self.m];
             let mut best = (f64::INFINITY, None);
             for (j, c) in row.iter().enumerate() {
-                let value = c.wide() - start.map_or(0.0, |p| p.v[j]);
+                let value = c.wide();
                 if value < best.0 && self.is_active[self.n + j] && self.flow[self.n + j] > self.flow[i] {
                     best = (value, Some(j));
                 }
@@ -111,7 +111,41 @@ impl Tree<f64> {
     }
 }
 
+/// An arc of a tree with its flow, which is zero only where the source hangs from the sink.
+pub struct Arc {
+    pub source: usize,
+    pub sink: usize,
+    pub flow: i128,
+}
+
 impl<P: Price> Tree<P> {
+    /// Takes these arcs into a star. The parts that they make hang from the root by `tops`; a node's arc to the root carries what
+    /// `left` holds. Nodes without mass stay out; potentials are left to [`Tree::recompute_potentials`].
+    pub fn regrow(&mut self, arcs: &[Arc], tops: &[usize], left: &[i128]) {
+        let mut neighbours: Vec<Vec<(usize, i128)>> = vec![Vec::new(); self.root];
+        for arc in arcs {
+            neighbours[arc.source].push((arc.sink, arc.flow));
+            neighbours[arc.sink].push((arc.source, arc.flow));
+        }
+        for &top in tops {
+            if !self.is_active[top] {
+                continue;
+            }
+            self.flow[top] = left[top];
+            let mut stack = vec![top];
+            while let Some(node) = stack.pop() {
+                let parent = self.parent[node] as usize;
+                for &(next, flow) in neighbours[node].iter().filter(|(next, _)| *next != parent) {
+                    self.unhang(next);
+                    self.hang(next, node);
+                    self.flow[next] = flow;
+                    self.depth[next] = self.depth[node] + 1;
+                    stack.push(next);
+                }
+            }
+        }
+    }
+
     pub fn is_active_source(&self, i: usize) -> bool {
         self.is_active[i]
     }
