@@ -5,17 +5,20 @@
 //! Start with [`divergence`] to see what there is, with [`problem`] where costs are given instead of features, and with
 //! [`divergence::registry`] where a divergence is chosen by its name.
 
+#![deny(missing_docs)]
+#![allow(rustdoc::private_intra_doc_links)]
+
 mod buffers;
 pub mod cloud;
 pub mod combine;
-pub mod cost;
+mod cost;
 mod crew;
 mod decomposition;
 pub mod divergence;
 pub mod error;
 mod exp;
 mod gaussian;
-pub mod isa;
+mod isa;
 mod label_vectors;
 mod matrix;
 mod moments;
@@ -27,11 +30,27 @@ pub mod problem;
 mod projection;
 pub mod real;
 pub mod solution;
-pub mod solver;
+mod solver;
+mod sorting;
 pub mod stop;
 #[cfg(test)]
 mod testing;
 mod trigonometry;
+
+/// What benchmarks, golden tests and this workspace's own programs reach below the public interface. No promise is made of it.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::{
+        cost::squared_distances,
+        isa::Isa,
+        solver::{
+            assignment::solve as assignment,
+            network_simplex::solve as network_simplex,
+            one_dimension::transport as one_dimension,
+            sinkhorn::{Settings, batched::solve as batched_sinkhorn},
+        },
+    };
+}
 
 pub use cloud::{Cloud, Labels};
 pub use error::{OtError, Side};
