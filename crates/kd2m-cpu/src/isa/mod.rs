@@ -27,10 +27,13 @@ pub const ISA_VARIABLE: &str = "KD2M_ISA";
 /// An instruction set that this processor has: each variant carries the proof.
 #[derive(Clone, Copy, Debug)]
 pub enum Isa {
+    /// 16 numbers a register.
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    /// 8 numbers a register.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    /// 4 numbers a register.
     #[cfg(target_arch = "aarch64")]
     Neon(Neon),
     /// Plain Rust and the `gemm` crate: works everywhere.
@@ -39,11 +42,24 @@ pub enum Isa {
 
 /// Why a wanted instruction set cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum IsaError {
+    /// No set has this name.
     #[error("unknown instruction set `{name}`: {ISA_VARIABLE} takes one of {known}")]
-    Unknown { name: String, known: String },
+    Unknown {
+        /// As it was given.
+        name: String,
+        /// All that there are.
+        known: String,
+    },
+    /// A set of other processors.
     #[error("this processor has no `{name}`: unset {ISA_VARIABLE}, or set it to one of {available}")]
-    Unavailable { name: String, available: String },
+    Unavailable {
+        /// As it was given.
+        name: String,
+        /// Those of this one.
+        available: String,
+    },
 }
 
 /// Every name that [`Isa::named`] knows, on any processor.
