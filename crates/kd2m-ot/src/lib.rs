@@ -5,17 +5,14 @@
 //! Start with [`divergence`] to see what there is, with [`problem`] where costs are given instead of features, and with
 //! [`divergence::registry`] where a divergence is chosen by its name.
 
-mod buffers;
 pub mod cloud;
 pub mod combine;
 pub mod cost;
-mod crew;
 mod decomposition;
 pub mod divergence;
 pub mod error;
 mod exp;
 mod gaussian;
-pub mod isa;
 mod label_vectors;
 mod matrix;
 mod moments;
@@ -28,14 +25,15 @@ mod projection;
 pub mod real;
 pub mod solution;
 pub mod solver;
-pub mod stop;
 #[cfg(test)]
 mod testing;
 mod trigonometry;
+
+pub use kd2m_simd::{Stop, isa, stop};
+use kd2m_simd::{buffers, cache, pool};
 
 pub use cloud::{Cloud, Labels};
 pub use error::{OtError, Side};
 pub use options::Options;
 pub use real::Real;
 pub use solution::{Gradient, Plan, Potentials, Solution, Status};
-pub use stop::Stop;

@@ -3,19 +3,19 @@
 
 pub(crate) mod anew;
 pub mod centring;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod int16;
 pub(crate) mod paired;
 pub mod pairwise;
 mod rounded;
 pub mod rows;
 pub(crate) mod scan;
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod words;
 
 use crate::{
     cloud::Cloud,
-    crew::Crew,
     error::OtError,
     isa::Isa,
+    pool::Pool,
     real::Real,
     stop::{Interrupted, Stop, unstoppable},
 };
@@ -69,7 +69,7 @@ pub(crate) fn rounded_distances<T: Real>(
 ) -> Result<Rounded<'static, T>, Interrupted> {
     let pairs = pairwise::Pairwise::new(a, b, centring::Centring::Each, stop);
     let parallel = a.len() * b.len() * a.width() >= 1 << 22;
-    let mut cost = Crew::with(parallel, stop, |crew| Ok(pairs.matrix(crew)?.to_vec()))?;
+    let mut cost = Pool::with(parallel, stop, |pool| Ok(pairs.matrix(pool)?.to_vec()))?;
     // Centring moves each cost by what the means differ; that is put back row by row, column by column.
     let absolute = pairs.restore(a, b, &mut cost)?;
     if ground == Ground::Distance {
