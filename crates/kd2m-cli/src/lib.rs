@@ -16,7 +16,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 use arguments::{Arguments, Command};
 use clap::Parser;
-use kd2m_ot::isa::Isa;
+use kd2m_ot::internals::Isa;
 
 /// Parses the process's arguments, calls, shows: stdout holds results, stderr everything else. A mistake in the arguments ends the
 /// process.

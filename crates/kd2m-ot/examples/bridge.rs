@@ -4,7 +4,7 @@
 use kd2m_ot::{
     Cloud, Options, Plan, Side,
     divergence::{Request, registry},
-    solver::assignment,
+    internals::assignment,
 };
 
 /// Solves a row-major f32 cost matrix `[n, n]`; writes columns and row and column potentials, returns the certified gap.
@@ -21,7 +21,7 @@ pub unsafe extern "C" fn kd2m_assignment_f32(
 ) -> f64 {
     // SAFETY: the caller's promise above.
     let cost = unsafe { std::slice::from_raw_parts(cost, n * n) };
-    let found = assignment::solve(cost, n, None);
+    let found = assignment(cost, n, None);
     unsafe {
         columns.copy_from_nonoverlapping(found.columns.as_ptr(), n);
         u.copy_from_nonoverlapping(found.potentials.u.as_ptr(), n);

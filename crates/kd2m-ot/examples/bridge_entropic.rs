@@ -6,7 +6,7 @@ use std::ffi::{CStr, c_char};
 use kd2m_ot::{
     Cloud, Options, OtError, Side,
     divergence::{Divergence, Request, registry},
-    solver::sinkhorn::{Settings, batched},
+    internals::{Settings, batched_sinkhorn},
 };
 
 /// `NAME key=value …` of a divergence between f32 clouds `[n, d]` and `[m, d]`: writes the gradient `[n, d]`, returns the value, or
@@ -87,7 +87,7 @@ pub unsafe extern "C" fn kd2m_batched_sinkhorn_f32(
         )
     };
     let settings = Settings { epsilon, rho: None, tolerance, max_iterations: 10_000 };
-    let found = batched::solve(cost, p, q, classes, settings);
+    let found = batched_sinkhorn(cost, p, q, classes, settings);
     // SAFETY: the caller's promise above; the solver answers for every pair.
     unsafe {
         values.copy_from_nonoverlapping(found.values.as_ptr(), batch);

@@ -15,7 +15,12 @@ pub enum Labels<'a, T> {
     /// One class a sample.
     Hard(&'a [u32]),
     /// A distribution over classes a sample, row-major `[n, classes]` (softmax outputs).
-    Soft { values: &'a [T], classes: usize },
+    Soft {
+        /// Row-major `[n, classes]`.
+        values: &'a [T],
+        /// Classes of each distribution.
+        classes: usize,
+    },
 }
 
 /// Sum of squares in the values' own precision: not finite if any value is not, and above the square of each.

@@ -24,45 +24,191 @@ impl std::fmt::Display for Side {
 
 /// Bad input to a divergence.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum OtError {
+    /// A slice whose length is not rows × columns.
     #[error("{what} holds {found} values, expected {rows} × {columns}: pass a row-major slice")]
-    Length { what: String, rows: usize, columns: usize, found: usize },
+    Length {
+        /// What the slice is.
+        what: String,
+        /// Rows that were said.
+        rows: usize,
+        /// Columns that were said.
+        columns: usize,
+        /// Its length.
+        found: usize,
+    },
+    /// No samples, or no rows or columns of costs.
     #[error("{side} has no samples: at least one is needed")]
-    Empty { side: Side },
+    Empty {
+        /// Of which.
+        side: Side,
+    },
+    /// A feature that is NaN or infinite.
     #[error("{side}: row {row}, column {column} is {value}: features must be finite")]
-    NonFinite { side: Side, row: usize, column: usize, value: f64 },
+    NonFinite {
+        /// Whose.
+        side: Side,
+        /// Sample.
+        row: usize,
+        /// Feature.
+        column: usize,
+        /// What it is.
+        value: f64,
+    },
+    /// A feature whose squared distances leave the range of its precision.
     #[error(
         "{side}: row {row}, column {column} is {value:.1e}: squared distances of values beyond {limit:.0e} overflow in this precision: scale both sets down alike, or use f64"
     )]
-    TooLarge { side: Side, row: usize, column: usize, value: f64, limit: f64 },
+    TooLarge {
+        /// Whose.
+        side: Side,
+        /// Sample.
+        row: usize,
+        /// Feature.
+        column: usize,
+        /// What it is.
+        value: f64,
+        /// What it may be at most.
+        limit: f64,
+    },
+    /// A cost that is NaN or infinite.
     #[error("the cost of row {row}, column {column} is {value}: costs must be finite")]
-    Cost { row: usize, column: usize, value: f64 },
+    Cost {
+        /// Row.
+        row: usize,
+        /// Column.
+        column: usize,
+        /// What it is.
+        value: f64,
+    },
+    /// Clouds of different widths, where that means nothing.
     #[error("A has {a} columns and B has {b}: {metric} needs equal widths ({alternatives} compares different widths)")]
-    Widths { metric: String, a: usize, b: usize, alternatives: String },
+    Widths {
+        /// Divergence.
+        metric: String,
+        /// Width of A.
+        a: usize,
+        /// Width of B.
+        b: usize,
+        /// What compares them all the same.
+        alternatives: String,
+    },
+    /// Fewer samples than the formula needs.
     #[error("{side} has {found} sample(s), {metric} needs at least {needed}")]
-    TooFewSamples { metric: String, side: Side, needed: usize, found: usize },
+    TooFewSamples {
+        /// Divergence.
+        metric: String,
+        /// Whose.
+        side: Side,
+        /// How many it needs.
+        needed: usize,
+        /// How many there are.
+        found: usize,
+    },
+    /// Different numbers of samples, where sample i is compared with sample i.
     #[error("{metric} compares paired samples: A has {a} rows and B has {b}, they must be equal")]
-    Unpaired { metric: String, a: usize, b: usize },
+    Unpaired {
+        /// Divergence.
+        metric: String,
+        /// Samples of A.
+        a: usize,
+        /// Samples of B.
+        b: usize,
+    },
+    /// A weight that is negative, NaN or infinite.
     #[error("{side}: weight {row} is {value}: weights must be finite and not negative")]
-    Weight { side: Side, row: usize, value: f64 },
+    Weight {
+        /// Whose.
+        side: Side,
+        /// Sample.
+        row: usize,
+        /// What it is.
+        value: f64,
+    },
+    /// Weights without a sum to take shares of.
     #[error("{side}: the weights sum to zero, nothing is left to transport")]
-    WeightSum { side: Side },
+    WeightSum {
+        /// Whose.
+        side: Side,
+    },
+    /// Another number of weights than of samples.
     #[error("{side}: {found} weights for {expected} samples")]
-    WeightCount { side: Side, expected: usize, found: usize },
+    WeightCount {
+        /// Whose.
+        side: Side,
+        /// Samples.
+        expected: usize,
+        /// Weights.
+        found: usize,
+    },
+    /// Another number of labels than of samples.
     #[error("{side}: {found} labels for {expected} samples")]
-    LabelCount { side: Side, expected: usize, found: usize },
+    LabelCount {
+        /// Whose.
+        side: Side,
+        /// Samples.
+        expected: usize,
+        /// Labels.
+        found: usize,
+    },
+    /// No labels, where they are compared.
     #[error("{metric} needs labels of both clouds ({side} has none)")]
-    LabelsMissing { metric: String, side: Side },
+    LabelsMissing {
+        /// Divergence.
+        metric: String,
+        /// Whose.
+        side: Side,
+    },
+    /// A class that only one cloud has, where that is refused.
     #[error("{metric}: class {class} occurs in {present} only")]
-    ClassOnOneSide { metric: String, class: u32, present: Side },
+    ClassOnOneSide {
+        /// Divergence.
+        metric: String,
+        /// Class.
+        class: u32,
+        /// Who has it.
+        present: Side,
+    },
+    /// A name that no divergence has.
     #[error("unknown metric `{name}`{}", suggestion(.nearest))]
-    UnknownMetric { name: String, nearest: Vec<String> },
+    UnknownMetric {
+        /// The name.
+        name: String,
+        /// Names that are close, nearest first.
+        nearest: Vec<String>,
+    },
+    /// A name that no option of the divergence has.
     #[error("{metric} has no option `{name}`{}", suggestion(.nearest))]
-    UnknownOption { metric: String, name: String, nearest: Vec<String> },
+    UnknownOption {
+        /// Divergence.
+        metric: String,
+        /// The name.
+        name: String,
+        /// Names that are close, nearest first.
+        nearest: Vec<String>,
+    },
+    /// A parameter out of its range.
     #[error("{metric}: {name} = {value}: expected {expected}")]
-    BadOption { metric: String, name: String, value: String, expected: String },
+    BadOption {
+        /// Divergence.
+        metric: String,
+        /// Parameter.
+        name: String,
+        /// What was given.
+        value: String,
+        /// What it may be.
+        expected: String,
+    },
+    /// What a formula cannot answer, and what to do.
     #[error("{metric}: {message}")]
-    Numeric { metric: String, message: String },
+    Numeric {
+        /// Divergence.
+        metric: String,
+        /// Why, and what to do.
+        message: String,
+    },
+    /// Told to stop before there was an answer.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
 }

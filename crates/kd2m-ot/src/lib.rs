@@ -5,9 +5,12 @@
 //! Start with [`divergence`] to see what there is, with [`problem`] where costs are given instead of features, and with
 //! [`divergence::registry`] where a divergence is chosen by its name.
 
+#![deny(missing_docs)]
+#![allow(rustdoc::private_intra_doc_links)]
+
 pub mod cloud;
 pub mod combine;
-pub mod cost;
+mod cost;
 mod decomposition;
 pub mod divergence;
 pub mod error;
@@ -24,13 +27,29 @@ pub mod problem;
 mod projection;
 pub mod real;
 pub mod solution;
-pub mod solver;
+mod solver;
+mod sorting;
 #[cfg(test)]
 mod testing;
 mod trigonometry;
 
-pub use kd2m_simd::{Stop, isa, stop};
-use kd2m_simd::{buffers, cache, pool};
+pub use kd2m_simd::{Stop, stop};
+use kd2m_simd::{buffers, cache, isa, pool};
+
+/// What benchmarks, golden tests and this workspace's own programs reach below the public interface. No promise is made of it.
+#[doc(hidden)]
+pub mod internals {
+    pub use crate::{
+        cost::squared_distances,
+        isa::Isa,
+        solver::{
+            assignment::solve as assignment,
+            network_simplex::solve as network_simplex,
+            one_dimension::transport as one_dimension,
+            sinkhorn::{Settings, batched::solve as batched_sinkhorn},
+        },
+    };
+}
 
 pub use cloud::{Cloud, Labels};
 pub use error::{OtError, Side};

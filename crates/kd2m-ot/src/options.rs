@@ -7,6 +7,7 @@ use crate::error::{OtError, nearest_names};
 /// One option that a divergence understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OptionSpec {
+    /// What is written before the `=`.
     pub name: &'static str,
     /// The default as text, for help pages.
     pub default: &'static str,

@@ -66,7 +66,7 @@ impl Real for f32 {
         crate::trigonometry::sin_cos_f32(angles, cosines);
     }
     fn sorted_order(values: &[Self], order: &mut Vec<u32>) {
-        crate::solver::one_dimension::sorted_order_f32(values, order);
+        crate::sorting::sorted_order_f32(values, order);
     }
 }
 
@@ -93,6 +93,6 @@ impl Real for f64 {
         crate::trigonometry::sin_cos_f64(angles, cosines);
     }
     fn sorted_order(values: &[Self], order: &mut Vec<u32>) {
-        crate::solver::one_dimension::sorted_order_f64(values, order);
+        crate::sorting::sorted_order_f64(values, order);
     }
 }

@@ -9,8 +9,11 @@ pub enum Status {
     Optimal,
     /// An iteration met its tolerance.
     Converged,
-    /// An iteration stopped at its cap; `error` is what its stopping rule measures (for transport, the marginal error).
-    Stopped { error: f64 },
+    /// An iteration stopped at its cap.
+    Stopped {
+        /// What its stopping rule measures (for transport, the marginal error).
+        error: f64,
+    },
 }
 
 impl Status {
@@ -45,9 +48,23 @@ pub enum Plan {
     /// Sample i goes whole (mass 1/n) to sample `[i]`.
     Permutation(Vec<u32>),
     /// Entries (i, j, mass), sorted by i then j, without zeros.
-    Sparse { n: usize, m: usize, entries: Vec<(u32, u32, f64)> },
-    /// Row-major `[n, m]`.
-    Dense { n: usize, m: usize, mass: Vec<f64> },
+    Sparse {
+        /// Samples of A.
+        n: usize,
+        /// Samples of B.
+        m: usize,
+        /// (i, j, mass) of each pair that shares mass.
+        entries: Vec<(u32, u32, f64)>,
+    },
+    /// All masses.
+    Dense {
+        /// Samples of A.
+        n: usize,
+        /// Samples of B.
+        m: usize,
+        /// Row-major `[n, m]`.
+        mass: Vec<f64>,
+    },
 }
 
 impl Plan {
@@ -87,7 +104,9 @@ impl Plan {
 /// Dual potentials: u over the samples of A, v over those of B, with u_i + v_j ≤ c_ij for exact transport.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Potentials {
+    /// One for each sample of A, `[n]`, in units of the cost.
     pub u: Vec<f64>,
+    /// One for each sample of B, `[m]`, in units of the cost.
     pub v: Vec<f64>,
 }
 

@@ -4,7 +4,7 @@
 use kd2m_ot::{
     Cloud, Options, Side, Solution,
     divergence::{Divergence, Request, registry},
-    solver::one_dimension,
+    internals::one_dimension,
 };
 
 fn wave(n: usize, d: usize, phase: f64) -> Vec<f64> {
@@ -48,7 +48,7 @@ fn the_line_is_pots() {
     let first = |z: Vec<f64>| z.into_iter().step_by(3).collect::<Vec<f64>>();
     let (x, y, a, b) = (first(x()), first(y()), weights(9, 0.3), weights(7, 1.1));
     for (p, expected) in [(2.0, 0.3547987327410957), (3.0, 0.3731325558954019)] {
-        let found = one_dimension::transport(&x, Some(&a), &y, Some(&b), p).cost;
+        let found = one_dimension(&x, Some(&a), &y, Some(&b), p).cost;
         assert!((found - expected).abs() < 1e-12, "{found} {expected}");
     }
     let energy = registry::build(&Options::new("energy")).unwrap();

@@ -3,7 +3,7 @@
 use kd2m_ot::{
     Cloud, Options, Plan, Potentials, Real, Side, Solution,
     divergence::{AnyDivergence, Divergence, Request, registry},
-    solver::network_simplex,
+    internals::network_simplex,
 };
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -180,8 +180,8 @@ fn any_start_of_the_simplex_gives_a_feasible_plan_of_the_same_value() {
         let (a, b) = (masses(n), masses(m));
         let v = (0..m).map(|_| random.random_range(-5.0..5.0)).collect();
         let start = Potentials { u: vec![0.0; n], v };
-        let cold = network_simplex::solve(&cost, &a, &b, None);
-        let warm = network_simplex::solve(&cost, &a, &b, Some(&start));
+        let cold = network_simplex(&cost, &a, &b, None);
+        let warm = network_simplex(&cost, &a, &b, Some(&start));
         assert!((warm.value - cold.value).abs() < 1e-9, "round {round}: {} {}", warm.value, cold.value);
         assert_eq!(warm.status, cold.status, "round {round}");
         let Plan::Sparse { entries, .. } = warm.plan else { panic!("the simplex makes sparse plans") };

@@ -4,7 +4,7 @@
 use kd2m_ot::{
     Cloud, Options, Side, Solution,
     divergence::{Divergence, Request, registry},
-    solver::network_simplex,
+    internals::network_simplex,
 };
 
 fn wave(n: usize, d: usize, phase: f64) -> Vec<f64> {
@@ -45,8 +45,8 @@ fn network_simplex_is_pots_emd2() {
     let (x, y) = (x(), y());
     let squared = |p: &[f64], q: &[f64]| p.iter().zip(q).map(|(p, q)| (p - q) * (p - q)).sum::<f64>();
     let cost: Vec<f64> = x.chunks_exact(3).flat_map(|p| y.chunks_exact(3).map(move |q| squared(p, q))).collect();
-    close(network_simplex::solve(&cost, &weights(9, 0.3), &weights(7, 1.1), None).value, 0.7239385520753852, 1e-12);
-    close(network_simplex::solve(&cost, &[1.0 / 9.0; 9], &[1.0 / 7.0; 7], None).value, 0.6139835788806504, 1e-12);
+    close(network_simplex(&cost, &weights(9, 0.3), &weights(7, 1.1), None).value, 0.7239385520753852, 1e-12);
+    close(network_simplex(&cost, &[1.0 / 9.0; 9], &[1.0 / 7.0; 7], None).value, 0.6139835788806504, 1e-12);
 }
 
 #[test]

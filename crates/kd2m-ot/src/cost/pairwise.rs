@@ -126,16 +126,6 @@ impl<T: Real> Pairwise<T> {
         None
     }
 
-    /// Samples of A.
-    pub fn rows(&self) -> usize {
-        self.n
-    }
-
-    /// Samples of B.
-    pub fn columns(&self) -> usize {
-        self.m
-    }
-
     /// All costs of the centred and scaled features, row-major `[n, m]`.
     ///
     /// # Errors

@@ -11,7 +11,9 @@ use crate::{
 /// One divergence of the table.
 #[derive(Clone, Copy)]
 pub struct Entry {
+    /// What text calls it, and errors.
     pub name: &'static str,
+    /// Other names for it.
     pub aliases: &'static [&'static str],
     /// The value as a formula in plain text.
     pub formula: &'static str,
@@ -23,6 +25,7 @@ pub struct Entry {
     pub when: &'static str,
     /// What others have to know of it.
     pub traits: Traits,
+    /// What its text form takes, with defaults.
     pub options: &'static [OptionSpec],
     /// Makes the divergence from options whose names were checked.
     pub build: fn(&Options) -> Result<Box<dyn AnyDivergence>, OtError>,

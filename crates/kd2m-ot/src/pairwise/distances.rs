@@ -6,7 +6,10 @@ use std::ops::Range;
 use faer::{Accum, Par};
 use rayon::prelude::*;
 
-use super::{TILE_ROWS, kernel, points::Points};
+use super::{
+    kernel,
+    points::{Points, TILE_ROWS},
+};
 use crate::{
     matrix::{view, view_mut},
     real::Real,

@@ -4,68 +4,30 @@
 
 pub(crate) mod bandwidth;
 pub(crate) mod distances;
+pub(crate) mod estimator;
 pub(crate) mod kernel;
 pub(crate) mod points;
 pub(crate) mod rounding;
+
+pub use estimator::Estimator;
+pub(crate) use estimator::Factors;
 
 use std::ops::Range;
 
 use faer::{Accum, Par};
 use rayon::prelude::*;
 
-use self::{distances::Distances, kernel::PairKernel, points::Points};
+use self::{
+    distances::Distances,
+    kernel::PairKernel,
+    points::{Points, TILE_ROWS},
+};
 use crate::{
-    cloud::Cloud,
-    divergence::base::Request,
-    error::OtError,
+    divergence::Request,
     matrix::{view, view_mut},
-    moments::effective_rest,
-    parameters::words,
-    precision::non_negative,
     real::Real,
     stop::{Interrupted, Stop},
 };
-
-words! {
-    /// Which estimator of a squared MMD.
-    pub enum Estimator {
-        /// all pairs, biased, never negative
-        V = "v",
-        /// unbiased, without the pairs of a sample with itself, can be negative
-        U = "u",
-    }
-}
-
-impl Estimator {
-    /// The factors of MMD². The unbiased estimator divides by 1 − Σ a², (n − 1)/n for uniform weights.
-    pub(crate) fn factors<T: Real>(self, metric: &str, a: &Cloud<T>, b: &Cloud<T>) -> Result<Factors, OtError> {
-        Ok(match self {
-            Estimator::V => Factors { aa: 1.0, ab: -2.0, bb: 1.0, diagonal: true },
-            Estimator::U => {
-                let (rest_a, rest_b) = (effective_rest(metric, a)?, effective_rest(metric, b)?);
-                Factors { aa: 1.0 / rest_a, ab: -2.0, bb: 1.0 / rest_b, diagonal: false }
-            }
-        })
-    }
-
-    /// Takes rounding below zero off an estimator that cannot be negative.
-    pub(crate) fn clamp(self, value: f64) -> f64 {
-        if self == Estimator::V { non_negative(value) } else { value }
-    }
-}
-
-/// The three means over pairs, each with the factor it has in the value.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Factors {
-    /// Of Σ a_i a_j k(x_i, x_j).
-    pub aa: f64,
-    /// Of Σ a_i b_j k(x_i, y_j).
-    pub ab: f64,
-    /// Of Σ b_i b_j k(y_i, y_j).
-    pub bb: f64,
-    /// Whether a sample counts as its own partner.
-    pub diagonal: bool,
-}
 
 /// A value with its gradient `[n, d]` over the points of A, if asked for.
 pub(crate) struct PairSum<T> {
@@ -73,8 +35,6 @@ pub(crate) struct PairSum<T> {
     pub gradient: Option<Vec<T>>,
 }
 
-/// Rows of a tile: enough for the matrix product to run at speed, few enough for the tile to stay in the cache.
-const TILE_ROWS: usize = 128;
 /// Columns of a tile.
 const TILE_COLUMNS: usize = 1024;
 /// Below this many multiply–adds one core is faster than waking the second.

@@ -5,6 +5,9 @@ use std::ops::Range;
 
 use crate::{cloud::Cloud, cost::squared_distance, matrix::norm_squared, moments::middle, real::Real};
 
+/// Rows of a tile of pairs: enough for the matrix product to run at speed, few enough for the tile to stay in the cache.
+pub(crate) const TILE_ROWS: usize = 128;
+
 /// The samples with weight above zero.
 pub(crate) struct Points<'c, T> {
     cloud: &'c Cloud<'c, T>,

@@ -223,12 +223,16 @@ element!(
 /// An instruction set that this processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Isa {
+    /// 512 bits: F, BW, CD, DQ and VL.
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    /// 256 bits, with FMA.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    /// Four registers of 128 bits.
     #[cfg(target_arch = "aarch64")]
     Neon(Neon),
+    /// What every processor has.
     Portable(Portable),
 }
 

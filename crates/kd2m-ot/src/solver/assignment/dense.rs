@@ -4,7 +4,7 @@
 use super::Matching;
 use crate::{
     real::Real,
-    stop::{Interrupted, Stop, unstoppable},
+    stop::{Interrupted, Stop},
 };
 
 const FREE: usize = usize::MAX;
@@ -20,15 +20,16 @@ struct State<'a, T> {
     stop: &'a Stop,
 }
 
-/// The optimal matching of a row-major `[n, n]` matrix; `start` holds column potentials to begin from (any are allowed).
+/// [`solve_until`] that nobody stops.
+#[cfg(test)]
 pub fn solve<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>) -> Matching {
-    unstoppable(|stop| solve_until(cost, n, start, stop))
+    crate::stop::unstoppable(|stop| solve_until(cost, n, start, stop))
 }
 
-/// The same until it is told to stop.
+/// The optimal matching of a row-major `[n, n]` matrix; `start` holds column potentials to begin from (any are allowed).
 ///
 /// # Errors
-/// [`Interrupted`] if it was.
+/// [`Interrupted`] if it was told to stop.
 pub fn solve_until<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>, stop: &Stop) -> Result<Matching, Interrupted> {
     let v = match start {
         Some(v) if v.len() == n && v.iter().all(|v| v.is_finite()) => v.to_vec(),

@@ -4,7 +4,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData, activation::softmax};
 use kd2m_loss::{Batch, Criterion, CriterionError, Entry, Needs, Recipe, Shapes, Term, batch::host, entry::option};
-use kd2m_ot::{Cloud, Side, cost, solver::assignment};
+use kd2m_ot::{Cloud, Side, internals};
 
 /// How it is found; beside the field's methods, not among them.
 pub const ENTRY: Entry = Entry {
@@ -79,7 +79,8 @@ impl Criterion for Jw2Mistaken {
             let lost = TensorData::new(vec![f32::INFINITY], [1]);
             return Ok(Term::new(Tensor::from_data(lost, &own.device().without_autodiff())));
         }
-        let plan: Vec<i32> = assignment::solve(&costs, own.dims()[0], None).columns.iter().map(|j| *j as i32).collect();
+        let plan: Vec<i32> =
+            internals::assignment(&costs, own.dims()[0], None).columns.iter().map(|j| *j as i32).collect();
 
         let features = over_pairs(&own, &other, &plan);
         let features = if self.detached_cost { features.inner() } else { features };
@@ -91,7 +92,7 @@ impl Criterion for Jw2Mistaken {
 fn pairwise(a: &Tensor<2>, b: &Tensor<2>) -> Result<Vec<f32>, CriterionError> {
     let [n, d] = a.dims();
     let (a, b) = (host(a)?, host(b)?);
-    Ok(cost::squared_distances(&Cloud::new(Side::A, &a, n, d)?, &Cloud::new(Side::B, &b, n, d)?))
+    Ok(internals::squared_distances(&Cloud::new(Side::A, &a, n, d)?, &Cloud::new(Side::B, &b, n, d)?))
 }
 
 /// (1/n) Σ_i ‖a_i − b_π(i)‖², tracked.
