@@ -5,5 +5,6 @@ pub mod costs;
 pub mod gromov;
 pub mod network_simplex;
 pub mod one_dimension;
+mod plan;
 pub mod sinkhorn;
 pub mod transport;

@@ -4,6 +4,10 @@
 
 mod avx2;
 mod avx512;
+mod panel;
+
+pub use panel::{COLUMNS, Measure};
+use panel::{LENGTH, Panel, ROWS, Strip, measure};
 
 use std::ops::Range;
 
@@ -14,17 +18,8 @@ use crate::{
     stop::Stop,
 };
 
-/// Rows of a tile.
-const ROWS: usize = 12;
-
-/// Columns of a panel: two vectors of AVX-512.
-pub const COLUMNS: usize = 32;
-
 /// Most coordinates: rounding to words then adds at most 128 to a row's length in words.
 const WIDEST: usize = 1 << 16;
-
-/// Length of a row in words: products of two rows stay below 2³¹, with room for that rounding.
-const LENGTH: f32 = 46_000.0;
 
 /// Which instructions multiply.
 #[derive(Debug, Clone, Copy)]
@@ -104,25 +99,6 @@ pub struct Words {
     of_columns: Vec<Measure>,
 }
 
-/// What is known of a row beside its words. The row is `scale` · words + a rest.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Measure {
-    scale: f32,
-    /// Length of the rest, and a little more.
-    pub rest: f32,
-    /// Squared length of the centred row.
-    pub norm: f32,
-}
-
-/// What is known of a row of `length` coordinates from the squares of its rest, its products with the rest, and the squares of its words.
-fn measure(length: usize, scale: f32, rest: f64, along: f64, squares: i32) -> Measure {
-    // ‖x‖² from the words, whose squares are added exactly, and the small rest: ‖x‖² = ‖sq‖² + 2⟨x, rest⟩ − ‖rest‖².
-    let words = f64::from(scale).powi(2) * f64::from(squares);
-    // Sixteen lanes sum up to WIDEST / 16 squares in single precision.
-    let rounded = 1.0 + 2f64.powi(-24) * (length as f64 / 16.0 + 16.0);
-    Measure { scale, rest: (rest.sqrt() * rounded) as f32, norm: (words + 2.0 * along - rest).max(0.0) as f32 }
-}
-
 impl Words {
     /// Packs two clouds `[n, d]` and `[m, d]` around their centres; `None` where they are too wide.
     pub fn new(by: Multiplier, crew: &Crew, (a, p): (&[f32], &[f32]), (b, q): (&[f32], &[f32])) -> Option<Self> {
@@ -187,21 +163,6 @@ impl Words {
             }
         }
     }
-}
-
-/// At most twelve rows of A.
-struct Strip<'a> {
-    rows: [&'a [i16]; ROWS],
-    measures: [Measure; ROWS],
-    /// How many of them are stored.
-    count: usize,
-}
-
-/// A panel beside what is known of its columns.
-struct Panel<'a> {
-    words: &'a [i16],
-    scale: [f32; COLUMNS],
-    norm: [f32; COLUMNS],
 }
 
 #[cfg(test)]

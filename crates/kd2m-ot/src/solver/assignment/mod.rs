@@ -7,6 +7,7 @@ pub mod certificate;
 pub mod dense;
 pub mod fast;
 mod lists;
+mod matching;
 mod minima;
 pub(crate) mod refine;
 pub mod rows;
@@ -16,6 +17,8 @@ mod settle;
 
 #[cfg(test)]
 mod tests;
+
+pub use matching::{Assignment, Matching};
 
 use rows::Rows;
 
@@ -27,21 +30,6 @@ use crate::{
     solution::Potentials,
     stop::{Interrupted, Stop, unstoppable},
 };
-
-/// An optimal assignment and the proof of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Assignment {
-    /// Row i is matched with column `columns[i]`.
-    pub columns: Vec<u32>,
-    /// u and v with `u_i + v_j ≤ c_ij`, equal (within `gap`) on matched pairs.
-    pub potentials: Potentials,
-    /// Mean cost of the matched pairs.
-    pub value: f64,
-    /// How far from optimal the assignment can be: `value − mean(u) − mean(v)` with all that rounding can have hidden added.
-    pub gap: f64,
-    /// Augmenting paths searched.
-    pub iterations: usize,
-}
 
 /// The assignment of least total cost for a row-major square matrix `[n, n]`; `start` holds column potentials to begin from.
 ///
@@ -113,15 +101,6 @@ pub(crate) fn solve_rows<R: Rows>(crew: &Crew, rows: &R, start: Option<&[f64]>) 
 
 /// From this size on the passes over the matrix are shared among threads; below, waking them costs more than they save.
 pub(crate) const PARALLEL_FROM: usize = 384;
-
-/// What a solver claims: nobody trusts it before [`certificate::certify`] has seen it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Matching {
-    pub columns: Vec<u32>,
-    /// Column potentials; the row potentials follow from them.
-    pub v: Vec<f64>,
-    pub iterations: usize,
-}
 
 /// A matching with its proof, for tests of the solvers.
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! (Grigoriadis 1986). Read [`tree`] for a pivot, [`masses`] for why flows are integers, [`settle`] for the proof, [`warm`] for a start.
 
 mod masses;
+mod proof;
 mod settle;
 mod tree;
 mod warm;
@@ -22,18 +23,12 @@ use crate::{
     stop::{Interrupted, Stop, unstoppable},
 };
 use masses::Masses;
+pub use proof::Proof;
 use settle::Known;
 use tree::Tree;
 
 /// Pivots allowed for each node: typical problems need 5 to 30.
 const PIVOTS_A_NODE: usize = 2_000;
-
-/// A plan's cost, feasible potentials, and how far apart they leave it from the optimum.
-pub struct Proof {
-    pub potentials: Potentials,
-    pub value: f64,
-    pub gap: f64,
-}
 
 /// The plan of least cost for a row-major matrix `[n, m]` under weights `a` `[n]` and `b` `[m]`, which count as shares of their sums.
 ///
