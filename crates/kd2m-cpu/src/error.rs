@@ -31,8 +31,8 @@ pub enum CpuError {
     NoForward,
     #[error("the gradients of the accumulated backward passes were already used by a step")]
     NoGradient,
-    #[error("cannot start {threads} threads: {message}")]
-    Threads { threads: usize, message: String },
     #[error(transparent)]
-    Isa(#[from] crate::isa::IsaError),
+    Threads(#[from] kd2m_simd::threads::ThreadsError),
+    #[error(transparent)]
+    Isa(#[from] kd2m_simd::isa::IsaError),
 }

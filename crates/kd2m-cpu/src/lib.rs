@@ -2,7 +2,6 @@
 //!
 //! Start with [`Network`]; then `plan` (graph → steps and buffers), `op` (a file a layer), `conv` (the products), `dispatch` (which kernel, and why).
 
-mod buffers;
 mod conv;
 mod dispatch;
 mod epilogue;
@@ -17,8 +16,9 @@ mod parameters;
 mod plan;
 mod pool;
 mod program;
-mod threads;
 mod update;
+
+use kd2m_simd::{aligned, cache, threads};
 
 pub use error::CpuError;
 pub use kd2m_nn::step::{Mode, Rule, Then, Update};

@@ -8,17 +8,14 @@
 #![deny(missing_docs)]
 #![allow(rustdoc::private_intra_doc_links)]
 
-mod buffers;
 pub mod cloud;
 pub mod combine;
 mod cost;
-mod crew;
 mod decomposition;
 pub mod divergence;
 pub mod error;
 mod exp;
 mod gaussian;
-mod isa;
 mod label_vectors;
 mod matrix;
 mod moments;
@@ -32,7 +29,6 @@ pub mod real;
 pub mod solution;
 mod solver;
 mod sorting;
-pub mod stop;
 #[cfg(test)]
 mod testing;
 mod trigonometry;
@@ -52,9 +48,11 @@ pub mod internals {
     };
 }
 
+pub use kd2m_simd::{Stop, stop};
+use kd2m_simd::{buffers, cache, isa, pool};
+
 pub use cloud::{Cloud, Labels};
 pub use error::{OtError, Side};
 pub use options::Options;
 pub use real::Real;
 pub use solution::{Gradient, Plan, Potentials, Solution, Status};
-pub use stop::Stop;

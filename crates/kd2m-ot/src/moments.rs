@@ -1,16 +1,15 @@
 //! Mean and covariance of a cloud in `f64`, kept as centred rows: with r_i = √w_i (x_i − μ), Σ = rᵀ r, so that no d × d matrix
 //! is needed where n is smaller than d. Next: [`crate::divergence::gaussian_w2`].
 
-use faer::MatRef;
-use pulp::Arch;
-
 use crate::{
     cloud::Cloud,
     error::OtError,
+    isa,
     matrix::{norm_squared, product, view},
     precision::growth,
     real::Real,
 };
+use faer::MatRef;
 
 /// First and second moments of a weighted cloud.
 pub(crate) struct Moments {
@@ -85,7 +84,7 @@ impl Moments {
     pub fn variances(&self) -> Vec<f64> {
         let mut variances = vec![0.0; self.d];
         for row in self.rows.chunks_exact(self.d) {
-            Arch::new().dispatch(|| variances.iter_mut().zip(row).for_each(|(v, r)| *v += r * r));
+            isa::arch().dispatch(|| variances.iter_mut().zip(row).for_each(|(v, r)| *v += r * r));
         }
         variances
     }
@@ -142,7 +141,7 @@ pub(crate) fn mean<T: Real>(cloud: &Cloud<T>) -> Mean {
     for i in 0..n {
         let a = cloud.weight(i);
         let columns = shift.iter_mut().zip(cloud.row(i)).zip(&origin);
-        Arch::new().dispatch(|| columns.for_each(|((s, x), o)| *s += a * (x.wide() - o.wide())));
+        isa::arch().dispatch(|| columns.for_each(|((s, x), o)| *s += a * (x.wide() - o.wide())));
     }
     Mean { origin: origin.iter().map(|o| o.wide()).collect(), shift }
 }
@@ -163,7 +162,7 @@ pub(crate) fn middle<T: Real>(cloud: &Cloud<T>) -> Vec<T> {
     let median = |x: T, y: T, z: T| more(less(x, y), less(more(x, y), z));
     let mut middle = vec![T::zero(); cloud.width()];
     let [a, b, c, d, e, f, g, h, i] = rows.map(|row| &row[..middle.len()]);
-    Arch::new().dispatch(|| {
+    isa::arch().dispatch(|| {
         for (k, middle) in middle.iter_mut().enumerate() {
             let (first, second) = (median(a[k], b[k], c[k]), median(d[k], e[k], f[k]));
             *middle = median(first, second, median(g[k], h[k], i[k]));

@@ -2,7 +2,7 @@
 //! sample each, which leave every optimal plan as it is, and makes norms small, so that little cancels in products.
 
 use super::scan;
-use crate::{cloud::Cloud, crew::Crew, isa::Isa, real::Real};
+use crate::{cloud::Cloud, isa::Isa, pool::Pool, real::Real};
 
 /// What is subtracted from the features before they are multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +22,8 @@ pub struct Centres<T> {
 
 impl<T: Real> Centres<T> {
     /// The means, or the point between them. Any point is allowed: exact costs are taken from this one.
-    pub(crate) fn of(isa: Isa, crew: &Crew, a: &Cloud<T>, b: &Cloud<T>, centring: Centring) -> Self {
-        let (mut mean_a, mut mean_b) = crew.join(|| mean(isa, a), || mean(isa, b));
+    pub(crate) fn of(isa: Isa, pool: &Pool, a: &Cloud<T>, b: &Cloud<T>, centring: Centring) -> Self {
+        let (mut mean_a, mut mean_b) = pool.join(|| mean(isa, a), || mean(isa, b));
         if centring == Centring::Common {
             for (p, q) in mean_a.iter_mut().zip(&mut mean_b) {
                 *p = 0.5 * (*p + *q);

@@ -3,8 +3,8 @@
 use super::{centring::Centring, pairwise::Pairwise, rounded::Rounded, rows::Ground, single::squared_distance};
 use crate::{
     cloud::Cloud,
-    crew::Crew,
     error::OtError,
+    pool::Pool,
     real::Real,
     stop::{Interrupted, Stop, unstoppable},
 };
@@ -51,7 +51,7 @@ pub(crate) fn rounded_distances<T: Real>(
 ) -> Result<Rounded<'static, T>, Interrupted> {
     let pairs = Pairwise::new(a, b, Centring::Each, stop);
     let parallel = a.len() * b.len() * a.width() >= 1 << 22;
-    let mut cost = Crew::with(parallel, stop, |crew| Ok(pairs.matrix(crew)?.to_vec()))?;
+    let mut cost = Pool::with(parallel, stop, |pool| Ok(pairs.matrix(pool)?.to_vec()))?;
     // Centring moves each cost by what the means differ; that is put back row by row, column by column.
     let absolute = pairs.restore(a, b, &mut cost)?;
     if ground == Ground::Distance {

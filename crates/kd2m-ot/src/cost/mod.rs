@@ -5,14 +5,14 @@ pub(crate) mod anew;
 pub mod centring;
 mod distances;
 mod ground;
+#[cfg(target_arch = "x86_64")]
+pub(crate) mod int16;
 pub(crate) mod paired;
 pub mod pairwise;
 mod rounded;
 pub mod rows;
 pub(crate) mod scan;
 mod single;
-#[cfg(target_arch = "x86_64")]
-pub(crate) mod words;
 
 pub use distances::squared_distances;
 pub(crate) use distances::{largest, largest_of, rounded_distances};

@@ -8,7 +8,7 @@ use super::pairwise::Pairwise;
 use crate::{
     buffers::Buffer,
     cloud::Cloud,
-    crew::Crew,
+    pool::Pool,
     real::Real,
     solver::assignment::rows::{Fetched, Rows},
     stop::Interrupted,
@@ -16,7 +16,7 @@ use crate::{
 
 /// Costs of two clouds of equal size.
 pub struct CloudRows<'a, T: Real> {
-    crew: &'a Crew,
+    pool: &'a Pool,
     a: &'a Cloud<'a, T>,
     b: &'a Cloud<'a, T>,
     pairs: Pairwise<T>,
@@ -31,7 +31,7 @@ impl<'a, T: Real> CloudRows<'a, T> {
     /// # Errors
     /// The problem was told to stop.
     pub(crate) fn new(
-        crew: &'a Crew,
+        pool: &'a Pool,
         a: &'a Cloud<'a, T>,
         b: &'a Cloud<'a, T>,
         pairs: Pairwise<T>,
@@ -40,7 +40,7 @@ impl<'a, T: Real> CloudRows<'a, T> {
     ) -> Result<Self, Interrupted> {
         let bytes = a.len().saturating_mul(b.len()).saturating_mul(size_of::<T>());
         let matrix = if bytes <= memory {
-            let mut cost = pairs.matrix(crew)?;
+            let mut cost = pairs.matrix(pool)?;
             if ground == Ground::Distance {
                 cost.iter_mut().for_each(|c| *c = c.sqrt());
             }
@@ -48,7 +48,7 @@ impl<'a, T: Real> CloudRows<'a, T> {
         } else {
             None
         };
-        Ok(Self { crew, a, b, pairs, ground, matrix })
+        Ok(Self { pool, a, b, pairs, ground, matrix })
     }
 
     /// Computes the costs between some rows and the columns of some panels, `[rows, columns]`.
@@ -101,14 +101,14 @@ impl<T: Real> Rows for CloudRows<'_, T> {
         let panels = self.pairs.panel_count();
         if let [_] = rows {
             // Reading the columns takes longer than multiplying them, so each thread reads its part of them.
-            let each = panels.div_ceil(self.crew.size());
+            let each = panels.div_ceil(self.pool.size());
             let width = self.pairs.columns_of(0..each).len();
-            self.crew.share_chunks(scratch, width, |k, out| {
+            self.pool.share_chunks(scratch, width, |k, out| {
                 self.compute(rows, k * each..((k + 1) * each).min(panels), out);
             });
         } else {
-            let each = rows.len().div_ceil(self.crew.size());
-            self.crew.share_chunks(scratch, each * m, |k, out| {
+            let each = rows.len().div_ceil(self.pool.size());
+            self.pool.share_chunks(scratch, each * m, |k, out| {
                 self.compute(&rows[k * each..][..out.len() / m], 0..panels, out);
             });
         }
@@ -141,7 +141,7 @@ impl<T: Real> Rows for CloudRows<'_, T> {
     }
 
     fn batch(&self) -> usize {
-        if self.matrix.is_some() { 1 } else { 48 * self.crew.size() }
+        if self.matrix.is_some() { 1 } else { 48 * self.pool.size() }
     }
 
     fn block(&self, threads: usize) -> usize {

@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     cost::Rounded,
-    crew::Crew,
     isa::Isa,
+    pool::Pool,
     real::Real,
     solution::{Plan, Potentials},
     stop::{Interrupted, Stop},
@@ -59,14 +59,14 @@ fn assign<T: Real, C: Costs>(
     start: Option<&Potentials>,
 ) -> Result<Transport, Interrupted> {
     let start = start.filter(|p| p.v.len() == n).map(|p| p.v.as_slice());
-    Crew::with(n >= assignment::PARALLEL_FROM, problem.stop, |crew| {
+    Pool::with(n >= assignment::PARALLEL_FROM, problem.stop, |pool| {
         let rows = rows::Bounded { rounded: problem.rounded, exact: problem.exact };
-        let found = assignment::solve_rows(crew, &rows, start)?;
+        let found = assignment::solve_rows(pool, &rows, start)?;
         let verdict = Verdict::new(problem.exact, found.gap, found.value, &found.potentials);
         if verdict.is_optimal() {
             return Ok(of_assignment(found, verdict));
         }
-        let refined = refine::refine(Isa::detect(), crew, problem.exact, &found.columns)?;
+        let refined = refine::refine(Isa::detect(), pool, problem.exact, &found.columns)?;
         if refined.verdict.gap < verdict.gap {
             let verdict = refined.verdict;
             return Ok(of_assignment(refined.into_assignment(found.iterations), verdict));

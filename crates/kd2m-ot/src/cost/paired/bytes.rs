@@ -35,7 +35,16 @@ pub enum Place<'a> {
     Panel(&'a mut [u8], usize),
 }
 
-impl Vnni {
+/// What the token of [`Vnni`] allows: products of bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Products(Vnni);
+
+impl Products {
+    /// For a processor that has them.
+    pub fn of(vnni: Vnni) -> Self {
+        Self(vnni)
+    }
+
     /// Centres a row and writes it as bytes, padded to whole vectors; `scratch` holds the centred row and is as long as its bytes.
     pub fn quantise(self, row: &[f32], centre: &[f32], scratch: &mut [f32], place: Place) -> Quantised {
         assert!(row.len() == centre.len() && scratch.len() == row.len().next_multiple_of(16));
@@ -159,7 +168,7 @@ mod tests {
     /// Bytes, measures and bits against plain sums, over odd widths.
     #[test]
     fn tiles_agree_with_plain_sums() {
-        let Some(vnni) = Vnni::new() else {
+        let Some(products) = Vnni::new().map(Products::of) else {
             eprintln!("skipped: this processor has no AVX-512 VNNI");
             return;
         };
@@ -174,11 +183,11 @@ mod tests {
             let mut of_x = [Quantised::default(); ROWS];
             for (i, of_x) in of_x.iter_mut().enumerate() {
                 let place = Place::Row(&mut rows[i * wide..(i + 1) * wide]);
-                *of_x = vnni.quantise(&x[i * d..(i + 1) * d], &p, &mut scratch, place);
+                *of_x = products.quantise(&x[i * d..(i + 1) * d], &p, &mut scratch, place);
             }
             let mut of_y = [Quantised::default(); COLUMNS];
             for (j, of_y) in of_y.iter_mut().enumerate() {
-                *of_y = vnni.quantise(&y[j * d..(j + 1) * d], &q, &mut scratch, Place::Panel(&mut panel, j));
+                *of_y = products.quantise(&y[j * d..(j + 1) * d], &q, &mut scratch, Place::Panel(&mut panel, j));
             }
             let byte_x = |i: usize, k: usize| i32::from(rows[i * wide + k]) - 128;
             let byte_y = |j: usize, k: usize| i32::from(panel[k / 4 * 4 * COLUMNS + 4 * j + k % 4] as i8);
@@ -205,7 +214,7 @@ mod tests {
                 scale: &of_y.map(|of| of.scale),
                 offset: &of_y.map(|of| of.norm),
             };
-            for (i, bits) in vnni.below(&tile).into_iter().enumerate() {
+            for (i, bits) in products.below(&tile).into_iter().enumerate() {
                 for j in 0..COLUMNS {
                     let value = tile.offset[j] - tile.slope[i] * (product(i, j) * tile.scale[j]);
                     let doubtful = (value - tile.limit[i]).abs() < 1e-4 * value.abs();

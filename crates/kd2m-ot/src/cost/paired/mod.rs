@@ -1,29 +1,29 @@
 //! Clouds paired sample by sample, without a cost matrix: a proof that each sample's own partner is the nearest one of all.
 //! Then the identity is optimal with v = 0 (for centred costs). Features become bytes; `‖x‖ · (what y's bytes leave out)` and the
 //! reverse bound each product's error, and the few pairs that the bound leaves open are computed exactly. Next: [`bytes`], or
-//! [`words`] for processors that multiply no bytes.
+//! [`int16`] for processors that multiply no bytes.
 
 #[cfg(target_arch = "x86_64")]
 mod bytes;
+#[cfg(target_arch = "x86_64")]
+mod int16;
 mod pairing;
 #[cfg(target_arch = "x86_64")]
 mod search;
 #[cfg(test)]
 mod tests;
-#[cfg(target_arch = "x86_64")]
-mod words;
 
 pub use pairing::Pairing;
 use pairing::decide;
 
 use super::{centring::Centres, scan::CentredDistance};
-use crate::{cloud::Cloud, crew::Crew, isa::Isa, real::Real};
+use crate::{cloud::Cloud, isa::Isa, pool::Pool, real::Real};
 
 /// The identity pairing's costs if every sample of A is proved to have its own partner as the nearest sample of B, in centred
 /// costs; `None` if it has not, or if this processor, type or width has no fast form. Told to stop, it proves nothing whatever it answers.
 pub(crate) fn prove<T: Real>(
     isa: Isa,
-    crew: &Crew,
+    pool: &Pool,
     a: &Cloud<T>,
     b: &Cloud<T>,
     centres: &Centres<T>,
@@ -33,8 +33,8 @@ pub(crate) fn prove<T: Real>(
     }
     #[cfg(target_arch = "x86_64")]
     return match (isa, crate::isa::Vnni::new()) {
-        (Isa::Avx512(_), Some(vnni)) => search::prove(isa, vnni, crew, a, b, centres),
-        _ => words::prove(isa, crew, a, b, centres),
+        (Isa::Avx512(_), Some(vnni)) => search::prove(isa, vnni, pool, a, b, centres),
+        _ => int16::prove(isa, pool, a, b, centres),
     };
     #[cfg(not(target_arch = "x86_64"))]
     None

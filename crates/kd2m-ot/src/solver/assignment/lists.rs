@@ -5,8 +5,8 @@
 use super::rows::{FAR, Fetched, FixedPoint, Rows, fixed_tail};
 use crate::{
     buffers::Buffer,
-    crew::Crew,
     isa::{Element, Isa, Kernel, LANES, Simd},
+    pool::Pool,
     real::Real,
     stop::{Interrupted, Stop},
 };
@@ -45,14 +45,14 @@ pub struct Best {
 /// The problem was told to stop.
 pub fn build_all<R: Rows>(
     isa: Isa,
-    crew: &Crew,
+    pool: &Pool,
     rows: &R,
     fixed: &FixedPoint<R::Element>,
     v: &[i32],
 ) -> Result<Buffer<List>, Interrupted> {
     let mut lists = Buffer::any(rows.size(), List::EMPTY);
-    let block = rows.block(crew.size());
-    crew.share_chunks_until(&mut lists, block, |k, lists| {
+    let block = rows.block(pool.size());
+    pool.share_chunks_until(&mut lists, block, |k, lists| {
         let numbers: Vec<u32> = (k * block..k * block + lists.len()).map(|i| i as u32).collect();
         let mut scratch = Vec::new();
         isa.run(Refill {
@@ -62,7 +62,7 @@ pub fn build_all<R: Rows>(
             numbers: &numbers,
             lists: &mut Dense { first: k * block, lists },
             work: &mut Work::default(),
-            stop: crew.stop(),
+            stop: pool.stop(),
         });
     })?;
     Ok(lists)

@@ -9,6 +9,7 @@ use super::{
     scores::{BLOCK, Scores},
 };
 use crate::{
+    isa,
     matrix::{view, view_mut},
     stop::Interrupted,
 };
@@ -36,7 +37,7 @@ pub(super) struct Swept {
 impl<'a, T: Lane> Sweep<'a, T> {
     pub fn new(scores: &'a Scores<'a, T>, a: &'a [f64], b: &[f64], epsilon: f64) -> Self {
         let b = b.iter().map(|b| T::of(*b)).collect();
-        Self { scores, a, b, epsilon, scale: std::f64::consts::LOG2_E / epsilon, arch: Arch::new() }
+        Self { scores, a, b, epsilon, scale: std::f64::consts::LOG2_E / epsilon, arch: isa::arch() }
     }
 
     /// Both half-steps: new f from g (its soft minimum times `damping`), then the column sums under it.

@@ -59,7 +59,7 @@ const MOST_LOOKS: usize = 200;
 ///
 /// # Errors
 /// Told to stop.
-pub fn settle(near: &Near, columns: &mut [u32], v: &mut [f64], stop: &Stop) -> Result<(), Interrupted> {
+pub fn repair(near: &Near, columns: &mut [u32], v: &mut [f64], stop: &Stop) -> Result<(), Interrupted> {
     let n = columns.len();
     let mut row_of = vec![NONE; n];
     columns.iter().enumerate().for_each(|(i, &j)| row_of[j as usize] = i as u32);
@@ -197,7 +197,7 @@ mod tests {
                     near.end_row();
                 }
                 let before = v.clone();
-                settle(&near, &mut columns, &mut v, &Stop::NEVER).unwrap();
+                repair(&near, &mut columns, &mut v, &Stop::NEVER).unwrap();
                 assert!(v.iter().zip(&before).all(|(after, before)| after <= before));
                 let value: f64 = (0..n).map(|i| cost[i * n + columns[i] as usize]).sum();
                 let exact = dense::solve(&cost, n, None);

@@ -1,5 +1,5 @@
-//! Features as 16-bit words, whose products AVX-512 VNNI and AVX2 add up twice as fast as single precision multiplies, and exactly.
-//! Rows are scaled so that no sum of products can leave an `i32` (Cauchy–Schwarz); what rounding to words leaves out of a row is
+//! Features as 16-bit integers, whose products AVX-512 VNNI and AVX2 add up twice as fast as single precision multiplies, and exactly.
+//! Rows are scaled so that no sum of products can leave an `i32` (Cauchy–Schwarz); what rounding to integers leaves out of a row is
 //! measured, so that every cost comes with a bound. Next: [`super::pairwise`], which uses them where costs are certified later.
 
 mod avx2;
@@ -13,12 +13,12 @@ use std::ops::Range;
 
 use crate::{
     buffers::Buffer,
-    crew::Crew,
     isa::{Avx2, Isa, Vnni},
+    pool::Pool,
     stop::Stop,
 };
 
-/// Most coordinates: rounding to words then adds at most 128 to a row's length in words.
+/// Most coordinates: rounding to integers then adds at most 128 to a row's length in integers.
 const WIDEST: usize = 1 << 16;
 
 /// Which instructions multiply.
@@ -32,34 +32,34 @@ impl Multiplier {
     /// The best that goes with an instruction set, if any does.
     pub fn of(isa: Isa) -> Option<Self> {
         match isa {
-            // AVX-512 without VNNI multiplies words as AVX2 does.
+            // AVX-512 without VNNI multiplies integers as AVX2 does.
             Isa::Avx512(_) => Vnni::new().map(Self::Avx512).or(Avx2::new().map(Self::Avx2)),
             Isa::Avx2(avx2) => Some(Self::Avx2(avx2)),
             Isa::Portable(_) => None,
         }
     }
 
-    /// Centres rows and writes them as words, each padded with zeros to whole vectors of sixteen.
-    fn quantise(self, features: &[f32], centre: &[f32], words: &mut [i16], measures: &mut [Measure]) {
+    /// Centres rows and writes them as integers, each padded with zeros to whole vectors of sixteen.
+    fn quantise(self, features: &[f32], centre: &[f32], integers: &mut [i16], measures: &mut [Measure]) {
         let width = centre.len().next_multiple_of(16);
         assert!(features.len().is_multiple_of(centre.len()));
         assert!(
-            words.len() / width >= features.len() / centre.len() && measures.len() >= features.len() / centre.len()
+            integers.len() / width >= features.len() / centre.len() && measures.len() >= features.len() / centre.len()
         );
         let mut scratch = vec![0.0; width];
-        let rows = features.chunks_exact(centre.len()).zip(words.chunks_exact_mut(width));
-        for ((row, words), measure) in rows.zip(measures) {
+        let rows = features.chunks_exact(centre.len()).zip(integers.chunks_exact_mut(width));
+        for ((row, integers), measure) in rows.zip(measures) {
             // SAFETY: the token is proof of the instructions; lengths are those of the chunks.
             *measure = unsafe {
                 match self {
-                    Self::Avx512(_) => avx512::quantise(row, centre, &mut scratch, words),
-                    Self::Avx2(_) => avx2::quantise(row, centre, &mut scratch, words),
+                    Self::Avx512(_) => avx512::quantise(row, centre, &mut scratch, integers),
+                    Self::Avx2(_) => avx2::quantise(row, centre, &mut scratch, integers),
                 }
             };
         }
     }
 
-    /// Turns 32 rows of words into a panel: pairs of words are the elements of square transpositions.
+    /// Turns 32 rows of integers into a panel: pairs of integers are the elements of square transpositions.
     fn transpose(self, rows: &[i16], panel: &mut [i16]) {
         assert!(panel.len() == rows.len() && rows.len().is_multiple_of(COLUMNS * 16));
         // SAFETY: the token is proof of the instructions; a panel holds as much as 32 rows.
@@ -73,9 +73,9 @@ impl Multiplier {
 
     /// Costs of at most twelve rows and a panel, `inside` columns of it, to rows of `out` that lie `stride` apart.
     fn tile(self, strip: &Strip, panel: &Panel, inside: usize, out: &mut [f32], stride: usize) {
-        assert!(panel.words.len().is_multiple_of(2 * COLUMNS));
-        assert!(strip.rows.iter().all(|row| row.len() * COLUMNS == panel.words.len()));
-        // SAFETY: the token is proof of the instructions; every row has as many words as a column of the panel.
+        assert!(panel.integers.len().is_multiple_of(2 * COLUMNS));
+        assert!(strip.rows.iter().all(|row| row.len() * COLUMNS == panel.integers.len()));
+        // SAFETY: the token is proof of the instructions; every row has as many integers as a column of the panel.
         unsafe {
             match self {
                 Self::Avx512(_) => avx512::tile(strip, panel, inside, out, stride),
@@ -85,10 +85,10 @@ impl Multiplier {
     }
 }
 
-/// Two clouds, centred, as words: A in rows, B in panels of [`COLUMNS`].
-pub struct Words {
+/// Two clouds, centred, as integers: A in rows, B in panels of [`COLUMNS`].
+pub struct Int16Products {
     by: Multiplier,
-    /// Words of a row, padded to whole vectors.
+    /// Int16Products of a row, padded to whole vectors.
     width: usize,
     /// `[n, width]`.
     rows: Buffer<i16>,
@@ -99,9 +99,9 @@ pub struct Words {
     of_columns: Vec<Measure>,
 }
 
-impl Words {
+impl Int16Products {
     /// Packs two clouds `[n, d]` and `[m, d]` around their centres; `None` where they are too wide.
-    pub fn new(by: Multiplier, crew: &Crew, (a, p): (&[f32], &[f32]), (b, q): (&[f32], &[f32])) -> Option<Self> {
+    pub fn new(by: Multiplier, pool: &Pool, (a, p): (&[f32], &[f32]), (b, q): (&[f32], &[f32])) -> Option<Self> {
         let d = p.len();
         if d > WIDEST || q.len() != d {
             return None;
@@ -113,16 +113,16 @@ impl Words {
         let mut of_columns = vec![Measure::default(); m.next_multiple_of(COLUMNS)];
 
         let parts = a.chunks(COLUMNS * d).zip(rows.chunks_mut(COLUMNS * width)).zip(of_rows.chunks_mut(COLUMNS));
-        crew.share_chunks(&mut parts.collect::<Vec<_>>(), 1, |_, part| {
-            let ((features, words), measures) = &mut part[0];
-            by.quantise(features, p, words, measures);
+        pool.share_chunks(&mut parts.collect::<Vec<_>>(), 1, |_, part| {
+            let ((features, integers), measures) = &mut part[0];
+            by.quantise(features, p, integers, measures);
         });
         let parts = b.chunks(COLUMNS * d).zip(panels.chunks_mut(COLUMNS * width)).zip(of_columns.chunks_mut(COLUMNS));
-        crew.share_chunks(&mut parts.collect::<Vec<_>>(), 1, |_, part| {
+        pool.share_chunks(&mut parts.collect::<Vec<_>>(), 1, |_, part| {
             let ((features, panel), measures) = &mut part[0];
-            let mut words = Buffer::any(COLUMNS * width, 0i16);
-            by.quantise(features, q, &mut words, measures);
-            by.transpose(&words, panel);
+            let mut integers = Buffer::any(COLUMNS * width, 0i16);
+            by.quantise(features, q, &mut integers, measures);
+            by.transpose(&integers, panel);
         });
         Some(Self { by, width, rows, panels, of_rows, of_columns })
     }
@@ -148,7 +148,7 @@ impl Words {
             }
             let panel = &self.panels[p * COLUMNS * self.width..(p + 1) * COLUMNS * self.width];
             let Some(measures) = self.of_columns[p * COLUMNS..].first_chunk() else { return };
-            let of = Panel { words: panel, scale: measures.map(|m| m.scale), norm: measures.map(|m| m.norm) };
+            let of = Panel { integers: panel, scale: measures.map(|m| m.scale), norm: measures.map(|m| m.norm) };
             let first = k * COLUMNS;
             for (numbers, out) in numbers.chunks(ROWS).zip(out.chunks_mut(ROWS * columns)) {
                 // A short strip repeats its last row; the repetitions are not stored.
@@ -176,7 +176,7 @@ mod tests {
     fn costs_lie_within_what_the_rests_allow() {
         let multipliers: Vec<Multiplier> = Isa::available().into_iter().filter_map(Multiplier::of).collect();
         if multipliers.is_empty() {
-            eprintln!("skipped: this processor multiplies no words");
+            eprintln!("skipped: this processor multiplies no integers");
         }
         for by in multipliers {
             check(by);
@@ -193,20 +193,22 @@ mod tests {
                 x[0] += outlier;
                 y[d / 2] += outlier;
                 x[(n - 1) * d..].copy_from_slice(&p);
-                let Some(words) = Words::new(by, &Crew::alone(), (&x, &p), (&y, &q)) else { unreachable!("not wide") };
+                let Some(integers) = Int16Products::new(by, &Pool::alone(), (&x, &p), (&y, &q)) else {
+                    unreachable!("not wide")
+                };
                 let numbers: Vec<u32> = (0..n as u32).rev().collect();
                 let mut costs = vec![f32::NAN; n * m];
-                words.fill(&numbers, 0..m.div_ceil(COLUMNS), m, &mut costs, &Stop::NEVER);
+                integers.fill(&numbers, 0..m.div_ceil(COLUMNS), m, &mut costs, &Stop::NEVER);
                 let centred = |z: &[f32], c: &[f32], i: usize| -> Vec<f64> {
                     z[i * d..(i + 1) * d].iter().zip(c).map(|(z, c)| f64::from(z - c)).collect()
                 };
                 for (k, &i) in numbers.iter().enumerate() {
-                    let of_x = words.of_rows()[i as usize];
+                    let of_x = integers.of_rows()[i as usize];
                     let x = centred(&x, &p, i as usize);
                     let length = |z: &[f64]| z.iter().map(|z| z * z).sum::<f64>().sqrt();
                     assert!((f64::from(of_x.norm) - length(&x).powi(2)).abs() <= 1e-6 * length(&x).powi(2));
                     for j in 0..m {
-                        let (y, of_y) = (centred(&y, &q, j), words.of_columns()[j]);
+                        let (y, of_y) = (centred(&y, &q, j), integers.of_columns()[j]);
                         let exact: f64 = x.iter().zip(&y).map(|(x, y)| (x - y).powi(2)).sum();
                         let (of_x, of_y) = (f64::from(of_x.rest), f64::from(of_y.rest));
                         let bound = 2.0 * (of_x * length(&y) + (length(&x) + of_x) * of_y);
