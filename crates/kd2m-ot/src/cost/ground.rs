@@ -4,7 +4,7 @@ use super::centring::Centring;
 
 /// The cost of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ground {
+pub(crate) enum Ground {
     /// ‖x − y‖², less what [`Centring::Each`] takes away.
     Squared,
     /// ‖x − y‖.
@@ -13,7 +13,7 @@ pub enum Ground {
 
 impl Ground {
     /// How features may be centred without a change of plan.
-    pub fn centring(self) -> Centring {
+    pub(crate) fn centring(self) -> Centring {
         match self {
             Ground::Squared => Centring::Each,
             Ground::Distance => Centring::Common,
@@ -21,7 +21,7 @@ impl Ground {
     }
 
     /// The cost of a squared distance.
-    pub fn of_squared(self, squared: f64) -> f64 {
+    pub(crate) fn of_squared(self, squared: f64) -> f64 {
         match self {
             Ground::Squared => squared,
             Ground::Distance => squared.sqrt(),
@@ -30,7 +30,7 @@ impl Ground {
 
     /// What an error of a squared distance means for the cost that comes of it: |√p − √q| is at most √|p − q|, and |p − q| / √p where
     /// that is less; one more rounding for the root itself.
-    pub fn of_error(self, squared: f64, cost: f64) -> f64 {
+    pub(crate) fn of_error(self, squared: f64, cost: f64) -> f64 {
         match self {
             Ground::Squared => squared,
             Ground::Distance => squared.sqrt().min(squared / cost.max(f64::MIN_POSITIVE)) + f64::EPSILON * cost,

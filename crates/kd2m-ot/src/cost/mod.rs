@@ -2,19 +2,19 @@
 //! Next: [`anew`] for costs in which nothing is rounded but themselves, [`paired`] for clouds that need no matrix, [`pairwise`] for the product and its rounding bound, [`rows`] for what the assignment solver sees of it.
 
 pub(crate) mod anew;
-pub mod centring;
+pub(crate) mod centring;
 mod distances;
 mod ground;
 #[cfg(target_arch = "x86_64")]
 pub(crate) mod int16;
 pub(crate) mod paired;
-pub mod pairwise;
+pub(crate) mod pairwise;
 mod rounded;
-pub mod rows;
+pub(crate) mod rows;
 pub(crate) mod scan;
 mod single;
 
 pub use distances::squared_distances;
 pub(crate) use distances::{largest, largest_of, rounded_distances};
 pub(crate) use rounded::Rounded;
-pub use single::squared_distance;
+pub(crate) use single::squared_distance;

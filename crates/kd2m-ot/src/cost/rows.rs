@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-pub use super::ground::Ground;
+pub(crate) use super::ground::Ground;
 use super::pairwise::Pairwise;
 use crate::{
     buffers::Buffer,
@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Costs of two clouds of equal size.
-pub struct CloudRows<'a, T: Real> {
+pub(crate) struct CloudRows<'a, T: Real> {
     pool: &'a Pool,
     a: &'a Cloud<'a, T>,
     b: &'a Cloud<'a, T>,
@@ -60,12 +60,12 @@ impl<'a, T: Real> CloudRows<'a, T> {
     }
 
     /// The products behind the costs.
-    pub fn pairs(&self) -> &Pairwise<T> {
+    pub(crate) fn pairs(&self) -> &Pairwise<T> {
         &self.pairs
     }
 
     /// What one unit of these costs is in the features' units.
-    pub fn unit(&self) -> f64 {
+    pub(crate) fn unit(&self) -> f64 {
         match self.ground {
             Ground::Squared => 1.0 / (self.pairs.scale * self.pairs.scale),
             Ground::Distance => 1.0 / self.pairs.scale,

@@ -3,7 +3,7 @@
 //! Next: [`super::assignment`], [`super::network_simplex`].
 
 pub(crate) use super::plan::Problem;
-pub use super::plan::Transport;
+pub(crate) use super::plan::Transport;
 use super::{
     assignment::{self, Assignment, refine, rows},
     costs::{Costs, Held, Verdict},
@@ -22,7 +22,7 @@ use crate::{
 ///
 /// # Errors
 /// [`Interrupted`] if it was told to stop.
-pub fn solve_matrix<T: Real>(
+pub(crate) fn solve_matrix<T: Real>(
     cost: &[T],
     (n, m): (usize, usize),
     a: Option<&[f64]>,

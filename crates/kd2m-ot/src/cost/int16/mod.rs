@@ -6,7 +6,7 @@ mod avx2;
 mod avx512;
 mod panel;
 
-pub use panel::{COLUMNS, Measure};
+pub(crate) use panel::{COLUMNS, Measure};
 use panel::{LENGTH, Panel, ROWS, Strip, measure};
 
 use std::ops::Range;
@@ -23,14 +23,14 @@ const WIDEST: usize = 1 << 16;
 
 /// Which instructions multiply.
 #[derive(Debug, Clone, Copy)]
-pub enum Multiplier {
+pub(crate) enum Multiplier {
     Avx512(Vnni),
     Avx2(Avx2),
 }
 
 impl Multiplier {
     /// The best that goes with an instruction set, if any does.
-    pub fn of(isa: Isa) -> Option<Self> {
+    pub(crate) fn of(isa: Isa) -> Option<Self> {
         match isa {
             // AVX-512 without VNNI multiplies integers as AVX2 does.
             Isa::Avx512(_) => Vnni::new().map(Self::Avx512).or(Avx2::new().map(Self::Avx2)),
@@ -86,7 +86,7 @@ impl Multiplier {
 }
 
 /// Two clouds, centred, as integers: A in rows, B in panels of [`COLUMNS`].
-pub struct Int16Products {
+pub(crate) struct Int16Products {
     by: Multiplier,
     /// Int16Products of a row, padded to whole vectors.
     width: usize,
@@ -101,7 +101,7 @@ pub struct Int16Products {
 
 impl Int16Products {
     /// Packs two clouds `[n, d]` and `[m, d]` around their centres; `None` where they are too wide.
-    pub fn new(by: Multiplier, pool: &Pool, (a, p): (&[f32], &[f32]), (b, q): (&[f32], &[f32])) -> Option<Self> {
+    pub(crate) fn new(by: Multiplier, pool: &Pool, (a, p): (&[f32], &[f32]), (b, q): (&[f32], &[f32])) -> Option<Self> {
         let d = p.len();
         if d > WIDEST || q.len() != d {
             return None;
@@ -128,18 +128,18 @@ impl Int16Products {
     }
 
     /// What is known of the rows of A.
-    pub fn of_rows(&self) -> &[Measure] {
+    pub(crate) fn of_rows(&self) -> &[Measure] {
         &self.of_rows
     }
 
     /// What is known of the rows of B, padded with zeros.
-    pub fn of_columns(&self) -> &[Measure] {
+    pub(crate) fn of_columns(&self) -> &[Measure] {
         &self.of_columns
     }
 
     /// The costs between some rows of A and `columns` columns of some panels, `[numbers, columns]`.
     /// More than a strip of rows is left undone once `stop` is set.
-    pub fn fill(&self, numbers: &[u32], panels: Range<usize>, columns: usize, out: &mut [f32], stop: &Stop) {
+    pub(crate) fn fill(&self, numbers: &[u32], panels: Range<usize>, columns: usize, out: &mut [f32], stop: &Stop) {
         assert!(out.len() == numbers.len() * columns && columns <= panels.len() * COLUMNS);
         assert!(numbers.iter().all(|&i| (i as usize) < self.of_rows.len()));
         for (k, p) in panels.enumerate() {

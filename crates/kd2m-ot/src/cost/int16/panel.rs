@@ -4,14 +4,14 @@
 pub(super) const ROWS: usize = 12;
 
 /// Columns of a panel: two vectors of AVX-512.
-pub const COLUMNS: usize = 32;
+pub(crate) const COLUMNS: usize = 32;
 
 /// Length of a row in integers: products of two rows stay below 2³¹, with room for that rounding.
 pub(super) const LENGTH: f32 = 46_000.0;
 
 /// What is known of a row beside its integers. The row is `scale` · integers + a rest.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Measure {
+pub(crate) struct Measure {
     pub(super) scale: f32,
     /// Length of the rest, and a little more.
     pub rest: f32,

@@ -13,7 +13,7 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-pub use pairing::Pairing;
+pub(crate) use pairing::Pairing;
 use pairing::decide;
 
 use super::{centring::Centres, scan::CentredDistance};

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The identity pairing, proved.
-pub struct Pairing {
+pub(crate) struct Pairing {
     /// Its costs, sample by sample.
     pub pairs: Vec<PairCost>,
     /// Rows in which another sample could be nearer than the partner by rounding alone, and by how much at most, in squared distance.

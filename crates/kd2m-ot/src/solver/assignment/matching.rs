@@ -19,7 +19,7 @@ pub struct Assignment {
 
 /// What a solver claims: nobody trusts it before [`certificate::certify`] has seen it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Matching {
+pub(crate) struct Matching {
     pub columns: Vec<u32>,
     /// Column potentials; the row potentials follow from them.
     pub v: Vec<f64>,

@@ -3,22 +3,22 @@
 //! assignment problems" (1987). Read [`dense`] first, then [`certificate`].
 
 mod augment;
-pub mod certificate;
-pub mod dense;
+pub(crate) mod certificate;
+pub(crate) mod dense;
 mod dual_repair;
-pub mod fast;
+pub(crate) mod fast;
 mod lists;
 mod matching;
 mod minima;
 pub(crate) mod refine;
-pub mod rows;
+pub(crate) mod rows;
 mod scans;
 mod search;
 
 #[cfg(test)]
 mod tests;
 
-pub use matching::{Assignment, Matching};
+pub(crate) use matching::{Assignment, Matching};
 
 use rows::Rows;
 
@@ -46,7 +46,7 @@ pub fn solve<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>) -> Assignment
 ///
 /// # Panics
 /// If `cost` does not hold n² values: callers own both.
-pub fn solve_until<T: Real>(
+pub(crate) fn solve_until<T: Real>(
     cost: &[T],
     n: usize,
     start: Option<&[f64]>,

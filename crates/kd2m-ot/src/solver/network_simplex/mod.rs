@@ -23,7 +23,7 @@ use crate::{
     stop::{Interrupted, Stop, unstoppable},
 };
 use masses::Masses;
-pub use proof::Proof;
+pub(crate) use proof::Proof;
 use settle::Known;
 use tree::Tree;
 
@@ -46,7 +46,7 @@ pub fn solve<T: Real>(cost: &[T], a: &[f64], b: &[f64], start: Option<&Potential
 ///
 /// # Panics
 /// If `cost` does not hold n·m values: callers own all three.
-pub fn solve_capped<T: Real>(
+pub(crate) fn solve_capped<T: Real>(
     cost: &[T],
     a: &[f64],
     b: &[f64],

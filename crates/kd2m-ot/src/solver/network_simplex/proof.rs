@@ -3,7 +3,7 @@
 use crate::solution::Potentials;
 
 /// A plan's cost, feasible potentials, and how far apart they leave it from the optimum.
-pub struct Proof {
+pub(crate) struct Proof {
     pub potentials: Potentials,
     pub value: f64,
     pub gap: f64,
