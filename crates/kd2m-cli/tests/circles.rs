@@ -188,6 +188,10 @@ impl File {
     }
 
     fn import(&mut self, tree: &[String], public: bool) {
+        // `::name` is another crate's, also where a child has that name.
+        if tree.first().is_some_and(|first| first == "::") {
+            return;
+        }
         for (path, name) in leaves(&[], tree) {
             match (name.as_str(), public) {
                 ("*", _) => self.globs.push(path),

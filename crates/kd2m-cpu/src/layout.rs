@@ -11,7 +11,7 @@ use crate::{
     threads::{Shared, for_each, for_each_piece},
 };
 
-/// Channels, height and width of one sample; a vector is a map of one position.
+/// Channels, height and width of one sample; a vector is a map of one position, tokens are a column of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Extent {
     pub channels: usize,
@@ -24,6 +24,7 @@ impl Extent {
         match shape {
             kd2m_nn::Shape::Map { channels, height, width } => Self { channels, height, width },
             kd2m_nn::Shape::Vector(channels) => Self { channels, height: 1, width: 1 },
+            kd2m_nn::Shape::Tokens { tokens, width } => Self { channels: width, height: tokens, width: 1 },
         }
     }
 

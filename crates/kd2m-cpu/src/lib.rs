@@ -2,6 +2,8 @@
 //!
 //! Start with [`Network`]; then `plan` (graph → steps and buffers), `op` (a file a layer), `conv` (the products), `dispatch` (which kernel, and why).
 
+#![deny(missing_docs)]
+
 mod conv;
 mod dispatch;
 mod epilogue;

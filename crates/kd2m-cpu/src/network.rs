@@ -42,10 +42,13 @@ impl Default for Options {
 /// A line of [`Network::kernels`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KernelChoice {
+    /// Its name in the graph.
     pub layer: String,
     /// E.g. `3×3 /2 64×8×8 → 128×4×4`.
     pub shape: String,
+    /// The kernel's name.
     pub kernel: &'static str,
+    /// What decided for it.
     pub why: &'static str,
     /// Of one image; taps that only meet padding are left out.
     pub multiply_adds: u64,
@@ -87,6 +90,7 @@ impl Network {
         Ok(Self { graph: graph.clone(), threads, isa, parameters, training, evaluation, last: None })
     }
 
+    /// What it was made of.
     pub fn graph(&self) -> &Graph {
         &self.graph
     }

@@ -4,7 +4,7 @@
 mod reference;
 
 use kd2m_cpu::{Mode, Network, Options, Then, isa::Isa};
-use kd2m_nn::{Conv, Graph, GraphBuilder, Layer, Linear, NamedTensor, NodeId, Pool, Role, Weights};
+use kd2m_nn::{Conv, Graph, GraphBuilder, Layer, LayerNorm, Linear, NamedTensor, NodeId, Pool, Role, Weights};
 use reference::{Loss, difference, noise, run, to_f64};
 
 /// Random weights with positive variances and scales of both signs.
@@ -115,8 +115,8 @@ fn around(
     let y = block(&mut b, x);
     b.stage("after", y);
     let pooled = match b.shape(y) {
-        kd2m_nn::Shape::Map { .. } => b.global_avg_pool("pool", y),
         kd2m_nn::Shape::Vector(_) => y,
+        _ => b.global_avg_pool("pool", y),
     };
     let d = b.shape(pooled).len();
     let logits = b.linear("fc", pooled, Linear::new(d, 3));
@@ -288,4 +288,91 @@ fn concatenation_and_dense_reuse() {
         b.push("cat2", Layer::Concat, &[z, w, z])
     });
     everywhere(&graph, &[2, 3]);
+}
+
+#[test]
+fn layer_norms_alone_and_with_all_that_fuses() {
+    for channels in [1, 5, 16, 70] {
+        let plain = around("layer norm", channels, 3, 5, |b, x| b.layer_norm("ln", x));
+        everywhere(&plain, &[1, 7]);
+        let relu6 = around("layer norm relu6", channels, 3, 5, |b, x| {
+            let y = b.push("ln", Layer::LayerNorm(LayerNorm { width: channels, eps: 0.1 }), &[x]);
+            b.push("relu6", Layer::Relu6, &[y])
+        });
+        everywhere(&relu6, &[2]);
+        let residual = around("layer norm residual", channels, 3, 5, |b, x| {
+            let y = b.conv("conv", x, Conv::square(channels, channels, 3));
+            let y = b.layer_norm("ln", y);
+            let y = b.add("add", y, x);
+            b.relu("relu", y)
+        });
+        everywhere(&residual, &[2]);
+        let of_itself = around("layer norm of itself", channels, 3, 5, |b, x| {
+            let y = b.layer_norm("ln", x);
+            b.add("add", x, y)
+        });
+        everywhere(&of_itself, &[2]);
+    }
+    // Many rows: several tasks, each with sums of its own.
+    everywhere(&around("layer norm of many rows", 3, 24, 24, |b, x| b.layer_norm("ln", x)), &[2]);
+}
+
+#[test]
+fn smooth_activations() {
+    for layer in [Layer::Gelu, Layer::Silu] {
+        let alone = around("smooth", 7, 4, 5, |b, x| b.push("f", layer.clone(), &[x]));
+        everywhere(&alone, &[1, 3]);
+        let shared = around("smooth shared", 7, 4, 5, |b, x| {
+            let y = b.push("f", layer.clone(), &[x]);
+            let y = b.push("g", layer.clone(), &[y]);
+            b.add("add", y, x)
+        });
+        everywhere(&shared, &[2]);
+        let normed = around("smooth after a norm", 6, 4, 5, |b, x| {
+            let y = b.batch_norm("bn", x);
+            let y = b.push("f", layer.clone(), &[y]);
+            let y = b.conv("conv", y, Conv::square(6, 6, 1));
+            b.add("add", y, x)
+        });
+        everywhere(&normed, &[3]);
+    }
+}
+
+#[test]
+fn tokens_through_a_block_of_linear_layers() {
+    let graph = around("tokens", 9, 3, 4, |b, x| {
+        let x = b.push("tokens", Layer::Tokens, &[x]);
+        let y = b.layer_norm("norm", x);
+        let y = b.linear("up", y, Linear::new(9, 20));
+        let y = b.push("gelu", Layer::Gelu, &[y]);
+        let y = b.linear("down", y, Linear { bias: false, ..Linear::new(20, 9) });
+        let x = b.add("sum", x, y);
+        let x = b.global_avg_pool("mean", x);
+        let x = b.layer_norm("last", x);
+        b.push("silu", Layer::Silu, &[x])
+    });
+    everywhere(&graph, &[1, 4]);
+    // A map of one place is one token.
+    let one = around("one token", 6, 1, 1, |b, x| {
+        let x = b.push("tokens", Layer::Tokens, &[x]);
+        let x = b.linear("linear", x, Linear::new(6, 8));
+        b.global_avg_pool("mean", x)
+    });
+    everywhere(&one, &[3]);
+}
+
+/// The gradient of what is added to a batch norm or a layer norm is that of the sum, also where nobody asks for the norm's own.
+#[test]
+fn what_is_added_to_a_norm_of_the_images_learns() {
+    type Norm = fn(&mut GraphBuilder, &str, NodeId) -> NodeId;
+    for (name, norm) in [("batch", GraphBuilder::batch_norm as Norm), ("layer", GraphBuilder::layer_norm as Norm)] {
+        let (mut b, x) = GraphBuilder::new(name, 5, 3, 4, &[0.4; 5], &[0.5; 5]);
+        let y = norm(&mut b, "norm", x);
+        let z = b.conv("conv", x, Conv::square(5, 5, 3));
+        let y = b.add("add", y, z);
+        let y = b.relu("relu", y);
+        let f = b.global_avg_pool("pool", y);
+        let logits = b.linear("fc", f, Linear::new(5, 3));
+        everywhere(&b.finish(f, logits).unwrap(), &[4]);
+    }
 }

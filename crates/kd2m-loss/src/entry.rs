@@ -33,35 +33,114 @@ pub const fn option(name: &'static str, default: &'static str, help: &'static st
     OptionSpec { name, default, help }
 }
 
-/// The option `temperature` with this default.
-pub(crate) const fn temperature(default: &'static str) -> OptionSpec {
-    option("temperature", default, "softens both distributions; from 0.001 to 1000")
+/// A number that a criterion reads: name, default and range are said once, for reading and for help pages. Made by `number!`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Number {
+    pub name: &'static str,
+    /// As a person writes it.
+    pub text: &'static str,
+    pub default: f64,
+    pub range: Range,
+    pub help: &'static str,
+}
+
+/// Which numbers are accepted, ends included, and what to call them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Range {
+    low: f64,
+    high: f64,
 }
 
 /// A weight inside a criterion: it may be 0, which leaves its part out.
-pub(crate) fn part(options: &Options, name: &str, default: f64) -> Result<f64, OtError> {
-    within(options, name, default, 0.0, 1e6)
-}
-
-/// Softens softmax: beyond these bounds nothing of the logits is left in single precision.
-pub(crate) fn softening(options: &Options, default: f64) -> Result<f64, OtError> {
-    within(options, "temperature", default, 1e-3, 1e3)
-}
-
+pub(crate) const PART: Range = Range { low: 0.0, high: 1e6 };
+/// What softens a softmax: beyond these bounds nothing of the logits is left in single precision.
+pub(crate) const SOFTENING: Range = Range { low: 1e-3, high: 1e3 };
 /// A number that is divided by, or that divides.
-pub(crate) fn above_zero(options: &Options, name: &str, default: f64) -> Result<f64, OtError> {
-    within(options, name, default, 1e-6, 1e6)
-}
+pub(crate) const ABOVE_ZERO: Range = Range { low: 1e-6, high: 1e6 };
 
-/// A number of a range; `auto` is the default.
-fn within(options: &Options, name: &str, default: f64, low: f64, high: f64) -> Result<f64, OtError> {
-    match options.text(name) {
-        Some("auto") => Ok(default),
-        _ => options.parsed(name, default, &format!("a number from {low} to {high}"), |x| (low..=high).contains(x)),
+impl Number {
+    /// Its line on a help page.
+    pub const fn spec(&self) -> OptionSpec {
+        option(self.name, self.text, self.help)
+    }
+
+    /// Its value; the default where it is not given or is `auto`.
+    ///
+    /// # Errors
+    /// No number, or one out of range.
+    pub fn read(&self, options: &Options) -> Result<f64, OtError> {
+        let Range { low, high } = self.range;
+        match options.text(self.name) {
+            Some("auto") => Ok(self.default),
+            _ => options.parsed(self.name, self.default, &format!("a number from {low} to {high}"), |x| {
+                (low..=high).contains(x)
+            }),
+        }
     }
 }
 
-/// A count of things that are kept or done for each.
-pub(crate) fn count(options: &Options, name: &str, default: usize, most: usize) -> Result<usize, OtError> {
-    options.parsed(name, default, &format!("a whole number from 1 to {most}"), |n| (1..=most).contains(n))
+/// A count of things that are kept or done for each, at least 1. Made by `count!`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Count {
+    pub name: &'static str,
+    /// As a person writes it.
+    pub text: &'static str,
+    pub default: usize,
+    pub most: usize,
+    pub help: &'static str,
 }
+
+impl Count {
+    /// Its line on a help page.
+    pub const fn spec(&self) -> OptionSpec {
+        option(self.name, self.text, self.help)
+    }
+
+    /// Its value; the default where it is not given.
+    ///
+    /// # Errors
+    /// No whole number, or one out of range.
+    pub fn read(&self, options: &Options) -> Result<usize, OtError> {
+        let most = self.most;
+        let expected = format!("a whole number from 1 to {most}");
+        options.parsed(self.name, self.default, &expected, |n| (1..=most).contains(n))
+    }
+}
+
+/// `number!(name = default in RANGE, help)`.
+macro_rules! number {
+    ($name:ident = $default:literal in $range:expr, $help:expr) => {
+        $crate::entry::Number {
+            name: stringify!($name),
+            text: stringify!($default),
+            default: $default as f64,
+            range: $range,
+            help: $help,
+        }
+    };
+}
+
+/// `count!(name = default up to most, help)`.
+macro_rules! count {
+    ($name:ident = $default:literal up to $most:expr, $help:expr) => {
+        $crate::entry::Count {
+            name: stringify!($name),
+            text: stringify!($default),
+            default: $default,
+            most: $most,
+            help: $help,
+        }
+    };
+}
+
+/// `temperature!(default)`.
+macro_rules! temperature {
+    ($default:literal) => {
+        $crate::entry::number!(
+            temperature = $default in $crate::entry::SOFTENING,
+            "softens both distributions; from 0.001 to 1000"
+        )
+    };
+}
+
+pub(crate) use {count, number, temperature};

@@ -64,7 +64,7 @@ impl NetworkShapes {
     pub fn of(graph: &Graph) -> Self {
         let maps = graph.stages().iter().filter_map(|(name, id)| match graph.node(*id).shape {
             Shape::Map { channels, height, width } => Some((name.clone(), [channels, height, width])),
-            Shape::Vector(_) => None,
+            Shape::Vector(_) | Shape::Tokens { .. } => None,
         });
         Self { features: graph.feature_width(), maps: maps.collect() }
     }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    layer::{BatchNorm, Conv, Layer, Linear, Pool},
+    layer::{BatchNorm, Conv, Layer, LayerNorm, Linear, Pool},
     parameter::ParameterSpec,
 };
 
@@ -15,18 +15,38 @@ pub use crate::{parameter::NodeId, shape::Shape};
 pub struct Node {
     /// The path PyTorch gives the module, e.g. `layer1.0.conv1`; unique in the graph.
     pub name: String,
+    /// What it computes.
     pub layer: Layer,
+    /// What it reads; all come before it.
     pub inputs: Vec<NodeId>,
+    /// What it gives for one sample.
     pub shape: Shape,
 }
 
 /// What makes a graph invalid; `node` says where.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum GraphError {
+    /// A layer that cannot read what it is given.
     #[error("{node}: {message}")]
-    Shape { node: String, message: String },
+    Shape {
+        /// The layer's name.
+        node: String,
+        /// What it needs, and what it got.
+        message: String,
+    },
+    /// Names are keys of weights.
     #[error("two layers are called {0}")]
     DuplicateName(String),
+    /// A stage that criteria could not read.
+    #[error("stage {stage} gives {shape}: criteria read maps and vectors, mark the map before it is made tokens")]
+    Stage {
+        /// Its name.
+        stage: String,
+        /// What it gives.
+        shape: Shape,
+    },
+    /// Features or logits that are no vector.
     #[error("the graph has no {0} output")]
     MissingOutput(&'static str),
 }
@@ -34,6 +54,7 @@ pub enum GraphError {
 /// A network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Graph {
+    /// The architecture, e.g. `resnet18`.
     pub name: String,
     nodes: Vec<Node>,
     features: NodeId,
@@ -148,35 +169,49 @@ impl GraphBuilder {
         NodeId(self.nodes.len() - 1)
     }
 
+    /// Adds a convolution of a map.
     pub fn conv(&mut self, name: &str, x: NodeId, conv: Conv) -> NodeId {
         self.push(name, Layer::Conv(conv), &[x])
     }
 
+    /// Adds a batch norm over the channels of a map or a vector, with PyTorch's defaults.
     pub fn batch_norm(&mut self, name: &str, x: NodeId) -> NodeId {
         let channels = self.shape(x).channels();
         self.push(name, Layer::BatchNorm(BatchNorm::new(channels)), &[x])
     }
 
+    /// Adds a layer norm over a vector, each token, or the channels at each place of a map, with PyTorch's defaults.
+    pub fn layer_norm(&mut self, name: &str, x: NodeId) -> NodeId {
+        let width = self.shape(x).channels();
+        self.push(name, Layer::LayerNorm(LayerNorm::new(width)), &[x])
+    }
+
+    /// Adds a linear layer of a vector or of each token.
     pub fn linear(&mut self, name: &str, x: NodeId, linear: Linear) -> NodeId {
         self.push(name, Layer::Linear(linear), &[x])
     }
 
+    /// Adds max(x, 0).
     pub fn relu(&mut self, name: &str, x: NodeId) -> NodeId {
         self.push(name, Layer::Relu, &[x])
     }
 
+    /// Adds the sum of two values of equal shape.
     pub fn add(&mut self, name: &str, x: NodeId, y: NodeId) -> NodeId {
         self.push(name, Layer::Add, &[x, y])
     }
 
+    /// Adds maxima over windows of a map.
     pub fn max_pool(&mut self, name: &str, x: NodeId, pool: Pool) -> NodeId {
         self.push(name, Layer::MaxPool(pool), &[x])
     }
 
+    /// Adds the mean over the places of a map, or over tokens.
     pub fn global_avg_pool(&mut self, name: &str, x: NodeId) -> NodeId {
         self.push(name, Layer::GlobalAvgPool, &[x])
     }
 
+    /// Adds the map as one vector, channels outermost.
     pub fn flatten(&mut self, name: &str, x: NodeId) -> NodeId {
         self.push(name, Layer::Flatten, &[x])
     }
@@ -199,7 +234,7 @@ impl GraphBuilder {
     /// The graph with its features and logits marked.
     ///
     /// # Errors
-    /// The first layer whose input does not fit, a name used twice, outputs that are not vectors.
+    /// The first layer whose input does not fit, a name used twice, outputs that are not vectors, a stage of tokens.
     pub fn finish(self, features: NodeId, logits: NodeId) -> Result<Graph, GraphError> {
         if let Some(error) = self.error {
             return Err(error);
@@ -208,6 +243,10 @@ impl GraphBuilder {
             if !matches!(self.nodes[id.0].shape, Shape::Vector(_)) {
                 return Err(GraphError::MissingOutput(what));
             }
+        }
+        let of_tokens = |(_, id): &&(String, NodeId)| matches!(self.nodes[id.0].shape, Shape::Tokens { .. });
+        if let Some((stage, id)) = self.stages.iter().find(of_tokens) {
+            return Err(GraphError::Stage { stage: stage.clone(), shape: self.nodes[id.0].shape });
         }
         Ok(Graph { name: self.name, nodes: self.nodes, features, logits, stages: self.stages })
     }

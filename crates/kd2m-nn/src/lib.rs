@@ -2,6 +2,8 @@
 //!
 //! Start with [`Graph`], then [`zoo`], [`weights`] and [`mod@onnx`].
 
+#![deny(missing_docs)]
+
 mod files;
 pub mod graph;
 pub mod init;
@@ -15,5 +17,5 @@ pub mod weights;
 pub mod zoo;
 
 pub use graph::{Graph, GraphBuilder, GraphError, Node, NodeId, Shape};
-pub use layer::{BatchNorm, Conv, Init, Layer, Linear, Pool};
+pub use layer::{BatchNorm, Conv, Init, Layer, LayerNorm, Linear, Pool};
 pub use weights::{NamedTensor, ParameterSpec, Role, Weights};

@@ -11,12 +11,15 @@ pub struct NodeId(pub usize);
 pub enum Role {
     /// Of a convolution or a linear layer.
     Weight,
+    /// What a convolution or a linear layer adds.
     Bias,
-    /// γ of a batch norm.
+    /// γ of a batch norm or a layer norm.
     Scale,
-    /// β of a batch norm.
+    /// β of a batch norm or a layer norm.
     Shift,
+    /// Of a batch norm, for evaluation.
     RunningMean,
+    /// The same; the unbiased variance.
     RunningVariance,
 }
 
@@ -32,8 +35,11 @@ impl Role {
 pub struct ParameterSpec {
     /// PyTorch's key, e.g. `layer1.0.conv1.weight`.
     pub key: String,
+    /// The layer that it belongs to.
     pub node: NodeId,
+    /// PyTorch's.
     pub shape: Vec<usize>,
+    /// What it is for.
     pub role: Role,
 }
 

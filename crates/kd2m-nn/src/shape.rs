@@ -16,6 +16,13 @@ pub enum Shape {
     },
     /// A vector of this length.
     Vector(usize),
+    /// A sequence of vectors, `[tokens, width]`.
+    Tokens {
+        /// How many.
+        tokens: usize,
+        /// Length of each.
+        width: usize,
+    },
 }
 
 impl Shape {
@@ -25,6 +32,7 @@ impl Shape {
             // Saturating: a file may claim any shape, and what cannot be held is refused where it would be.
             Shape::Map { channels, height, width } => channels.saturating_mul(height).saturating_mul(width),
             Shape::Vector(d) => d,
+            Shape::Tokens { tokens, width } => tokens.saturating_mul(width),
         }
     }
 
@@ -33,11 +41,12 @@ impl Shape {
         self.len() == 0
     }
 
-    /// Channels of a map, length of a vector.
+    /// Channels of a map, length of a vector, width of tokens.
     pub fn channels(&self) -> usize {
         match *self {
             Shape::Map { channels, .. } => channels,
             Shape::Vector(d) => d,
+            Shape::Tokens { width, .. } => width,
         }
     }
 }
@@ -47,6 +56,7 @@ impl std::fmt::Display for Shape {
         match self {
             Shape::Map { channels, height, width } => write!(f, "{channels}×{height}×{width}"),
             Shape::Vector(d) => write!(f, "{d}"),
+            Shape::Tokens { tokens, width } => write!(f, "{tokens} tokens of {width}"),
         }
     }
 }

@@ -34,6 +34,9 @@ mod sorting;
 mod testing;
 mod trigonometry;
 
+pub use kd2m_simd::{Stop, stop};
+use kd2m_simd::{buffers, cache, isa, pool};
+
 /// What benchmarks, golden tests and this workspace's own programs reach below the public interface. No promise is made of it.
 #[doc(hidden)]
 pub mod internals {
@@ -48,9 +51,6 @@ pub mod internals {
         },
     };
 }
-
-pub use kd2m_simd::{Stop, stop};
-use kd2m_simd::{buffers, cache, isa, pool};
 
 pub use cloud::{Cloud, Labels};
 pub use error::{OtError, Side};

@@ -7,7 +7,7 @@ use kd2m::engine::{
     cpu::CpuEngine,
     head::{FrozenHead, LipschitzHead},
 };
-use kd2m_nn::{Graph, Shape, Weights, init, zoo};
+use kd2m_nn::{Conv, Graph, GraphBuilder, Layer, Linear, Shape, Weights, init, zoo};
 
 /// Values in ±1 that look random and are the same everywhere.
 fn noise(count: usize, salt: u64) -> Vec<f32> {
@@ -66,13 +66,17 @@ fn evaluations_agree(model: &str, burn: &mut BurnEngine, cpu: &mut CpuEngine, ba
 /// `tight`: tolerances without ReLU units whose sign depends on rounding. In deep networks there are some, and one flipped sign moves
 /// every gradient below it by a percent; there `torch_step.rs` and the layer tests of `kd2m-cpu` are the sharp ones.
 fn agree(model: &str, stem: zoo::Stem, [channels, height, width]: [usize; 3], n: usize, tight: bool) {
-    let (rounds, outputs_within, gradients_within) = if tight { (2, 2e-4, 5e-3) } else { (1, 1e-3, 8e-2) };
     let graph = zoo::build(model, &zoo::ZooOptions::new(7, channels, height, width).stem(stem)).unwrap();
-    let weights = init::initialise(&graph, 5);
+    agree_on(model, &graph, n, tight);
+}
+
+fn agree_on(model: &str, graph: &Graph, n: usize, tight: bool) {
+    let (rounds, outputs_within, gradients_within) = if tight { (2, 2e-4, 5e-3) } else { (1, 1e-3, 8e-2) };
+    let weights = init::initialise(graph, 5);
     let stages: Vec<String> = graph.stages().iter().map(|(name, _)| name.clone()).collect();
-    let mut burn = BurnEngine::new(&graph, &weights, &stages, &Device::flex()).unwrap();
-    let mut cpu = CpuEngine::new(&graph, &weights, &stages, true, 2).unwrap();
-    let pixels = images(&graph, n);
+    let mut burn = BurnEngine::new(graph, &weights, &stages, &Device::flex()).unwrap();
+    let mut cpu = CpuEngine::new(graph, &weights, &stages, true, 2).unwrap();
+    let pixels = images(graph, n);
     let batch = Images { pixels: &pixels, n };
     let update =
         Update { lr: 0.01, weight_decay: 5e-4, gradient_scale: 0.5, rule: Rule::Sgd { momentum: 0.9, nesterov: true } };
@@ -85,7 +89,7 @@ fn agree(model: &str, stem: zoo::Stem, [channels, height, width]: [usize; 3], n:
             let found = difference(&c, &b, 1e-3);
             assert!(found < outputs_within, "{model} round {round}: {name} differ by {found}");
         }
-        let given = gradients(&graph, n, &stages);
+        let given = gradients(graph, n, &stages);
         for engine in [&mut burn as &mut dyn Engine, &mut cpu] {
             engine.backward(&given, Then::Accumulate).unwrap();
         }
@@ -138,6 +142,29 @@ fn the_networks_of_the_literature() {
     for model in ["MobileNetV2", "ShuffleV1", "ShuffleV2"] {
         agree(model, zoo::Stem::Cifar, [3, 32, 32], 8, false);
     }
+}
+
+/// Layer norms of maps, tokens and vectors, linear layers of tokens, GELU and SiLU, as ViTs and ConvNeXts have them.
+#[test]
+fn tokens_and_smooth_activations() {
+    let (mut b, x) = GraphBuilder::new("tokens", 3, 8, 8, &[0.1, 0.2, 0.3], &[0.4, 0.5, 0.6]);
+    let x = b.conv("embed", x, Conv { padding: [0; 2], ..Conv::square(3, 12, 2) }.stride(2).with_bias());
+    let x = b.layer_norm("norm0", x);
+    b.stage("embedded", x);
+    let y = b.push("silu0", Layer::Silu, &[x]);
+    let y = b.conv("mix", y, Conv::square(12, 12, 3).groups(12));
+    let x = b.add("sum0", x, y);
+    let x = b.push("tokens", Layer::Tokens, &[x]);
+    let y = b.layer_norm("norm1", x);
+    let y = b.linear("up", y, Linear::new(12, 30));
+    let y = b.push("gelu", Layer::Gelu, &[y]);
+    let y = b.linear("down", y, Linear { bias: false, ..Linear::new(30, 12) });
+    let x = b.add("sum1", x, y);
+    let x = b.push("relu6", Layer::Relu6, &[x]);
+    let x = b.global_avg_pool("mean", x);
+    let features = b.layer_norm("norm2", x);
+    let logits = b.linear("fc", features, Linear::new(12, 7));
+    agree_on("tokens", &b.finish(features, logits).unwrap(), 6, true);
 }
 
 fn both_engines(graph: &Graph, weights: &Weights) -> [Box<dyn Engine>; 2] {

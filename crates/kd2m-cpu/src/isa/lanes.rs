@@ -6,7 +6,9 @@ use pulp::NullaryFnOnce;
 
 /// A piece of work that is compiled for an instruction set; `run` must be `#[inline(always)]`.
 pub trait Kernel {
+    /// What it gives.
     type Output;
+    /// The work, in operations of these lanes.
     fn run<S: Lanes>(self, lanes: S) -> Self::Output;
 }
 
@@ -20,9 +22,13 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     /// Runs `kernel` inside a function compiled for this instruction set.
     fn vectorized<K: Kernel>(self, kernel: K) -> K::Output;
 
+    /// `value` in every place.
     fn splat(self, value: f32) -> Self::F32;
+    /// `a + b`.
     fn add(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a − b`.
     fn sub(self, a: Self::F32, b: Self::F32) -> Self::F32;
+    /// `a · b`.
     fn mul(self, a: Self::F32, b: Self::F32) -> Self::F32;
     /// `a·b + c`, rounded once where the processor can.
     fn mul_add(self, a: Self::F32, b: Self::F32, c: Self::F32) -> Self::F32;
@@ -33,6 +39,7 @@ pub trait Lanes: Copy + Send + Sync + 'static {
     /// `value` where low < by < high, else zero: the derivative of a limited function.
     fn keep_between(self, low: Self::F32, by: Self::F32, high: Self::F32, value: Self::F32) -> Self::F32;
 
+    /// Zero in every place.
     #[inline(always)]
     fn zero(self) -> Self::F32 {
         self.splat(0.0)

@@ -24,10 +24,13 @@ pub use pulp::x86::V4 as Avx512;
 /// An instruction set that this processor has: each variant carries the proof.
 #[derive(Clone, Copy, Debug)]
 pub enum Isa {
+    /// 16 numbers a register.
     #[cfg(target_arch = "x86_64")]
     Avx512(Avx512),
+    /// 8 numbers a register.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    /// 4 numbers a register.
     #[cfg(target_arch = "aarch64")]
     Neon(Neon),
     /// Plain Rust and the `gemm` crate: works everywhere.

@@ -50,19 +50,22 @@ pub struct NormGradients {
 
 /// Where the gradient to the input goes.
 pub enum Target<'a> {
+    /// Nobody asks for it.
+    Nowhere,
     /// Into dy itself.
     InPlace,
     Write(&'a mut [f32]),
     Add(&'a mut [f32]),
 }
 
-fn parts_of(rows: usize, channels: usize) -> usize {
+/// How many parts the rows are cut into.
+pub fn parts_of(rows: usize, channels: usize) -> usize {
     let each = (PART / channels).clamp(1, MOST_ROWS);
     rows.div_ceil(each)
 }
 
 /// Sums of the parts, added in their order: (Σ first, Σ second) of each channel.
-fn total(sums: &[f32], parts: usize, channels: usize) -> Vec<(f64, f64)> {
+pub fn total(sums: &[f32], parts: usize, channels: usize) -> Vec<(f64, f64)> {
     let mut total = vec![(0.0, 0.0); channels];
     for part in sums.chunks_exact(2 * channels).take(parts) {
         let (first, second) = part.split_at(channels);
@@ -172,6 +175,7 @@ impl NormState {
         let masked = masked && y.is_none();
         let (by_z, constant) = (&by_z, &constant);
         let (out, add) = match target {
+            Target::Nowhere => return,
             Target::InPlace => (None, false),
             Target::Write(dx) => (Some(Shared::new(dx)), false),
             Target::Add(dx) => (Some(Shared::new(dx)), true),

@@ -135,8 +135,8 @@ impl Op for BatchNormalise {
         let target = match step.dx {
             Dx::Own { values, add: true } => Target::Add(values),
             Dx::Own { values, add: false } => Target::Write(values),
-            // Without upstream parameters dy is free to be written over, too.
-            Dx::OverDy | Dx::None => Target::InPlace,
+            Dx::OverDy => Target::InPlace,
+            Dx::None => Target::Nowhere,
         };
         let y = step.residual.then_some(step.y);
         let mut gradients = NormGradients::default();

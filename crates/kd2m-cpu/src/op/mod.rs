@@ -10,13 +10,18 @@ mod batch_norm;
 mod concat;
 mod convolution;
 mod flatten;
+mod function;
+mod gelu;
 mod global_avg_pool;
 mod identity;
 mod images;
+mod layer_norm;
 mod max_pool;
 mod normalise;
 mod shuffle;
+mod silu;
 mod slice;
+mod tokens;
 
 use std::{any::Any, collections::BTreeMap};
 
@@ -52,6 +57,10 @@ pub fn plan(c: &mut Compiler, node: usize) -> Place {
         Layer::GlobalAvgPool => global_avg_pool::plan(c, node),
         Layer::Flatten => flatten::plan(c, node),
         Layer::ChannelShuffle { groups } => shuffle::plan(c, node, *groups),
+        Layer::LayerNorm(norm) => layer_norm::plan(c, node, norm),
+        Layer::Gelu => function::plan::<gelu::Gelu>(c, node),
+        Layer::Silu => function::plan::<silu::Silu>(c, node),
+        Layer::Tokens => tokens::plan(c, node),
     }
 }
 

@@ -27,6 +27,8 @@ fn dims(shape: Shape) -> (usize, usize, usize) {
     match shape {
         Shape::Map { channels, height, width } => (channels, height, width),
         Shape::Vector(d) => (d, 1, 1),
+        // Kept as the map that they were: places are tokens.
+        Shape::Tokens { tokens, width } => (width, tokens, 1),
     }
 }
 
@@ -46,7 +48,7 @@ pub fn run(graph: &Graph, tensors: &Tensors, images: &[f64], n: usize, train: bo
             Layer::Conv(conv) => convolution(conv, input(0), (h, w), n, tensor("weight").unwrap(), tensor("bias")),
             Layer::Linear(l) => {
                 let conv = Conv::square(l.inputs, l.outputs, 1);
-                convolution(&conv, input(0), (1, 1), n, tensor("weight").unwrap(), tensor("bias"))
+                convolution(&conv, input(0), (h, w), n, tensor("weight").unwrap(), tensor("bias"))
             }
             Layer::BatchNorm(norm) => {
                 let x = input(0).0;
@@ -94,7 +96,22 @@ pub fn run(graph: &Graph, tensors: &Tensors, images: &[f64], n: usize, train: bo
                 let (x, (_, ih, iw)) = input(0);
                 x.chunks(ih * iw).map(|plane| plane.iter().sum::<f64>() / (ih * iw) as f64).collect()
             }
-            Layer::Flatten => input(0).0.clone(),
+            Layer::Flatten | Layer::Tokens => input(0).0.clone(),
+            Layer::LayerNorm(norm) => {
+                let (x, places) = (input(0).0, h * w);
+                let (gamma, beta) = (tensor("weight").unwrap(), tensor("bias").unwrap());
+                let mut y = x.clone();
+                for row in 0..n * places {
+                    let at = |ch: usize| (row / places * c + ch) * places + row % places;
+                    let mean = (0..c).map(|ch| x[at(ch)]).sum::<f64>() / c as f64;
+                    let variance = (0..c).map(|ch| (x[at(ch)] - mean).powi(2)).sum::<f64>() / c as f64;
+                    let deviation = (variance + f64::from(norm.eps)).sqrt();
+                    (0..c).for_each(|ch| y[at(ch)] = (x[at(ch)] - mean) / deviation * gamma[ch] + beta[ch]);
+                }
+                y
+            }
+            Layer::Gelu => input(0).0.iter().map(|x| x * 0.5 * (1.0 + erf(x / 2.0_f64.sqrt()))).collect(),
+            Layer::Silu => input(0).0.iter().map(|x| x / (1.0 + (-x).exp())).collect(),
             Layer::ChannelShuffle { groups } => {
                 let x = input(0).0;
                 let each = c / groups;
@@ -106,6 +123,16 @@ pub fn run(graph: &Graph, tensors: &Tensors, images: &[f64], n: usize, train: bo
         values.push(value);
     }
     (values, running)
+}
+
+/// 2/√π e^(−x²) Σ 2ᵏ x^(2k+1) / (2k+1)!!, whose terms are all of one sign.
+fn erf(x: f64) -> f64 {
+    let (mut term, mut sum) = (x, x);
+    for k in 1..200 {
+        term *= 2.0 * x * x / f64::from(2 * k + 1);
+        sum += term;
+    }
+    2.0 / std::f64::consts::PI.sqrt() * (-x * x).exp() * sum
 }
 
 fn by_channel(x: &[f64], channels: usize, plane: usize, f: impl Fn(f64, usize) -> f64) -> Vec<f64> {

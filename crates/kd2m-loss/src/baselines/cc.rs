@@ -8,7 +8,7 @@ use crate::{
     batch::Batch,
     criterion::{Criterion, Recipe, Term},
     embedding::Embeddings,
-    entry::{Entry, count, option},
+    entry::{Count, Entry, count, option},
     error::CriterionError,
     parameters::ParameterSet,
     shapes::{Needs, Shapes},
@@ -28,6 +28,8 @@ enum Form {
     Paper,
 }
 
+const WIDTH: Count = count!(width = 128 up to 65_536, "width of the learned embeddings of both features");
+
 /// How it is found.
 pub const ENTRY: Entry = Entry {
     name: "cc",
@@ -39,11 +41,11 @@ pub const ENTRY: Entry = Entry {
     weight: 0.02,
     options: &[
         option("form", "code", "code | paper: two losses that share little but the name"),
-        option("width", "128", "width of the learned embeddings of both features"),
+        WIDTH.spec(),
     ],
     build: |o| {
         let form = if o.choice("form", &["code", "paper"])? == "code" { Form::Code } else { Form::Paper };
-        Ok(Box::new(CcConfig { form, width: count(o, "width", 128, 65_536)? }))
+        Ok(Box::new(CcConfig { form, width: WIDTH.read(o)? }))
     },
 };
 

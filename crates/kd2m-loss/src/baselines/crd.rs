@@ -11,7 +11,7 @@ use crate::{
     batch::{Batch, CopyError, host},
     criterion::{Criterion, Recipe, Term},
     embedding::Embeddings,
-    entry::{Entry, count, option, softening, temperature},
+    entry::{Count, Entry, Number, count, option, temperature},
     error::CriterionError,
     parameters::{ParameterSet, fitting},
     shapes::{Needs, Shapes},
@@ -20,6 +20,11 @@ use crate::{
 
 
 const EPS: f64 = 1e-7;
+
+const WIDTH: Count = count!(width = 128 up to 65_536, "width of the learned embeddings");
+const NEGATIVES: Count =
+    count!(negatives = 16384 up to 10_000_000, "drawn a step, with replacement, shared by the batch");
+const TEMPERATURE: Number = temperature!(0.07);
 
 /// How it is found.
 pub const ENTRY: Entry = Entry {
@@ -31,16 +36,16 @@ pub const ENTRY: Entry = Entry {
     when: "long training on many samples; widths may differ",
     weight: 0.8,
     options: &[
-        option("width", "128", "width of the learned embeddings"),
-        option("negatives", "16384", "drawn a step, with replacement, shared by the batch"),
-        temperature("0.07"),
+        WIDTH.spec(),
+        NEGATIVES.spec(),
+        TEMPERATURE.spec(),
         option("momentum", "0.5", "how much of an old entry a memory keeps; 0 or more, below 1"),
     ],
     build: |o| {
         Ok(Box::new(CrdOptions {
-            width: count(o, "width", 128, 65_536)?,
-            negatives: count(o, "negatives", 16_384, 10_000_000)?,
-            temperature: softening(o, 0.07)?,
+            width: WIDTH.read(o)?,
+            negatives: NEGATIVES.read(o)?,
+            temperature: TEMPERATURE.read(o)?,
             momentum: o.parsed("momentum", 0.5, "a number from 0 to below 1", |m| (0.0..1.0).contains(m))?,
         }))
     },

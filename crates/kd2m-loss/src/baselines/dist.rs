@@ -6,12 +6,19 @@ use burn::tensor::{Tensor, activation::softmax};
 use crate::{
     batch::Batch,
     criterion::{Criterion, Term},
-    entry::{Entry, option, part, softening, temperature},
+    entry::{Entry, Number, PART, number, temperature},
     error::CriterionError,
     shapes::Needs,
     unit::unit,
 };
 
+
+const BETA: Number = number!(
+    beta = 1 in PART,
+    "weight of the relation between classes; 2 with temperature 4 is the CIFAR recipe"
+);
+const GAMMA: Number = number!(gamma = 1 in PART, "weight of the relation between samples");
+const TEMPERATURE: Number = temperature!(1);
 
 /// How it is found.
 pub const ENTRY: Entry = Entry {
@@ -23,15 +30,15 @@ pub const ENTRY: Entry = Entry {
     when: "a teacher much stronger than the student: its order of classes counts, not its probabilities",
     weight: 1.0,
     options: &[
-        option("beta", "1", "weight of the relation between classes; 2 with temperature 4 is the CIFAR recipe"),
-        option("gamma", "1", "weight of the relation between samples"),
-        temperature("1"),
+        BETA.spec(),
+        GAMMA.spec(),
+        TEMPERATURE.spec(),
     ],
     build: |o| {
         Ok(Box::new(Dist {
-            beta: part(o, "beta", 1.0)?,
-            gamma: part(o, "gamma", 1.0)?,
-            temperature: softening(o, 1.0)?,
+            beta: BETA.read(o)?,
+            gamma: GAMMA.read(o)?,
+            temperature: TEMPERATURE.read(o)?,
         }))
     },
 };

@@ -10,7 +10,7 @@ use burn::tensor::{
 use crate::{
     batch::Batch,
     criterion::{Criterion, Term},
-    entry::{Entry, option, part, softening, temperature},
+    entry::{Entry, Number, PART, number, temperature},
     error::CriterionError,
     shapes::Needs,
 };
@@ -22,6 +22,10 @@ pub(super) const MASKED: f64 = 1000.0;
 /// Keeps log finite where a softmax underflows.
 const TINY: f64 = 1e-30;
 
+const ALPHA: Number = number!(alpha = 1 in PART, "weight of the target's part; at least 0");
+const BETA: Number = number!(beta = 8 in PART, "weight of the other classes; tuned by pair, at least 0");
+const TEMPERATURE: Number = temperature!(4);
+
 /// How it is found.
 pub const ENTRY: Entry = Entry {
     name: "dkd",
@@ -32,15 +36,15 @@ pub const ENTRY: Entry = Entry {
     when: "a teacher so sure of its training samples that hinton hardly sees the other classes",
     weight: 1.0,
     options: &[
-        option("alpha", "1", "weight of the target's part; at least 0"),
-        option("beta", "8", "weight of the other classes; tuned by pair, at least 0"),
-        temperature("4"),
+        ALPHA.spec(),
+        BETA.spec(),
+        TEMPERATURE.spec(),
     ],
     build: |o| {
         Ok(Box::new(Dkd {
-            alpha: part(o, "alpha", 1.0)?,
-            beta: part(o, "beta", 8.0)?,
-            temperature: softening(o, 4.0)?,
+            alpha: ALPHA.read(o)?,
+            beta: BETA.read(o)?,
+            temperature: TEMPERATURE.read(o)?,
         }))
     },
 };

@@ -8,10 +8,12 @@ use burn::tensor::{Tensor, activation::log_softmax};
 use crate::{
     batch::Batch,
     criterion::{Criterion, Term},
-    entry::{Entry, option, softening, temperature},
+    entry::{Entry, Number, option, temperature},
     error::CriterionError,
     shapes::Needs,
 };
+
+const TEMPERATURE: Number = temperature!(4);
 
 /// How it is found.
 pub const ENTRY: Entry = Entry {
@@ -23,11 +25,11 @@ pub const ENTRY: Entry = Entry {
     when: "the reference point of every comparison; logits only",
     weight: 0.9,
     options: &[
-        temperature("4"),
+        TEMPERATURE.spec(),
         option("reverse", "false", "true: KL(student ‖ teacher), as KD²M's reference code has it by mistake"),
     ],
     build: |o| {
-        let (temperature, reverse) = (softening(o, 4.0)?, o.flag("reverse")?);
+        let (temperature, reverse) = (TEMPERATURE.read(o)?, o.flag("reverse")?);
         Ok(Box::new(Hinton { temperature, standardise: false, reverse }))
     },
 };

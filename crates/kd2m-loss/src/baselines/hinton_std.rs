@@ -2,7 +2,9 @@
 //! [`super::hinton`]'s.
 
 use super::hinton::Hinton;
-use crate::entry::{Entry, softening, temperature};
+use crate::entry::{Entry, Number, temperature};
+
+const TEMPERATURE: Number = temperature!(2);
 
 /// How it is found.
 pub const ENTRY: Entry = Entry {
@@ -13,6 +15,6 @@ pub const ENTRY: Entry = Entry {
     cost: "O(n·classes)",
     when: "teacher and student logits of very different scale",
     weight: 9.0,
-    options: &[temperature("2")],
-    build: |o| Ok(Box::new(Hinton { temperature: softening(o, 2.0)?, standardise: true, reverse: false })),
+    options: &[TEMPERATURE.spec()],
+    build: |o| Ok(Box::new(Hinton { temperature: TEMPERATURE.read(o)?, standardise: true, reverse: false })),
 };

@@ -7,7 +7,7 @@ use burn::tensor::Tensor;
 use crate::{
     batch::Batch,
     criterion::{Criterion, Term},
-    entry::{Entry, option, part},
+    entry::{Entry, Number, PART, number},
     error::CriterionError,
     shapes::Needs,
     unit::inverse_root,
@@ -16,6 +16,9 @@ use crate::{
 
 /// Squared distances up to this count as zero, as in the authors' code.
 const COINCIDENT: f64 = 1e-12;
+
+const DISTANCE: Number = number!(distance = 25 in PART, "weight of the distances; at least 0");
+const ANGLE: Number = number!(angle = 50 in PART, "weight of the angles; 0 leaves out the n³ part");
 
 /// How it is found.
 pub const ENTRY: Entry = Entry {
@@ -27,10 +30,10 @@ pub const ENTRY: Entry = Entry {
     when: "only the shape of the batch in feature space should be alike; widths may differ",
     weight: 1.0,
     options: &[
-        option("distance", "25", "weight of the distances; at least 0"),
-        option("angle", "50", "weight of the angles; 0 leaves out the n³ part"),
+        DISTANCE.spec(),
+        ANGLE.spec(),
     ],
-    build: |o| Ok(Box::new(Rkd { distance: part(o, "distance", 25.0)?, angle: part(o, "angle", 50.0)? })),
+    build: |o| Ok(Box::new(Rkd { distance: DISTANCE.read(o)?, angle: ANGLE.read(o)? })),
 };
 
 /// Cost O(n² · d + n³). Choose it where only the shape of the batch in feature space should be alike, not its place or

@@ -7,11 +7,15 @@ use burn::tensor::activation::softmax;
 use crate::{
     batch::Batch,
     criterion::{Criterion, Term},
-    entry::{Entry, above_zero, count, option, softening, temperature},
+    entry::{ABOVE_ZERO, Count, Entry, Number, count, number, temperature},
     error::CriterionError,
     shapes::Needs,
 };
 
+
+const TEMPERATURE: Number = temperature!(2);
+const EPSILON: Number = number!(epsilon = 0.1 in ABOVE_ZERO, "entropic regularisation; above 0");
+const ITERATIONS: Count = count!(iterations = 20 up to 100_000, "Sinkhorn rounds");
 
 /// How it is found.
 pub const ENTRY: Entry = Entry {
@@ -23,15 +27,15 @@ pub const ENTRY: Entry = Entry {
     when: "what a plan over the batch adds to hinton's sample-by-sample loss",
     weight: 0.001,
     options: &[
-        temperature("2"),
-        option("epsilon", "0.1", "entropic regularisation; above 0"),
-        option("iterations", "20", "Sinkhorn rounds"),
+        TEMPERATURE.spec(),
+        EPSILON.spec(),
+        ITERATIONS.spec(),
     ],
     build: |o| {
         Ok(Box::new(SinKd {
-            temperature: softening(o, 2.0)?,
-            epsilon: above_zero(o, "epsilon", 0.1)?,
-            iterations: count(o, "iterations", 20, 100_000)?,
+            temperature: TEMPERATURE.read(o)?,
+            epsilon: EPSILON.read(o)?,
+            iterations: ITERATIONS.read(o)?,
         }))
     },
 };

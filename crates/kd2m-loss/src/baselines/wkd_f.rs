@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use crate::{
     batch::Batch,
     criterion::{Criterion, Recipe, Term},
-    entry::{Entry, above_zero, count, option},
+    entry::{ABOVE_ZERO, Count, Entry, Number, count, number},
     error::CriterionError,
     parameters::ParameterSet,
     regressor::Regressor,
@@ -18,6 +18,9 @@ use crate::{
 };
 
 const EPS: f64 = 1e-5;
+
+const RATIO: Number = number!(ratio = 4 in ABOVE_ZERO, "weight of means against deviations; above 0");
+const GRID: Count = count!(grid = 1 up to 1024, "a Gaussian for each cell of grid × grid");
 
 /// How it is found.
 pub const ENTRY: Entry = Entry {
@@ -30,14 +33,14 @@ pub const ENTRY: Entry = Entry {
     weight: 0.08,
     options: &[
         Choice::Last.option(),
-        option("ratio", "4", "weight of means against deviations; above 0"),
-        option("grid", "1", "a Gaussian for each cell of grid × grid"),
+        RATIO.spec(),
+        GRID.spec(),
     ],
     build: |o| {
         Ok(Box::new(WkdFConfig {
             stages: StageChoice::parse(o, Choice::Last)?,
-            ratio: above_zero(o, "ratio", 4.0)?,
-            grid: count(o, "grid", 1, 1024)?,
+            ratio: RATIO.read(o)?,
+            grid: GRID.read(o)?,
         }))
     },
 };

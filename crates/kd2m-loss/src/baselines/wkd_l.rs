@@ -14,13 +14,23 @@ use crate::{
     batch::{Batch, CopyError},
     class_cost::ClassCost,
     criterion::{Criterion, Recipe, Term},
-    entry::{Entry, above_zero, count, option, part, softening, temperature},
+    entry::{ABOVE_ZERO, Count, Entry, Number, PART, count, number, temperature},
     error::CriterionError,
     shapes::{Needs, Shapes},
 };
 
 /// Keeps divisions by an empty class finite, as in the authors' code; so does the cost.
 const FLOOR: f64 = 1e-8;
+
+const TEMPERATURE: Number = temperature!(8);
+const GAMMA: Number = number!(
+    gamma = 600 in PART,
+    "weight of the transport part; 200 with temperature 6, 30 with 2 on ImageNet"
+);
+const EPSILON: Number = number!(epsilon = 0.05 in ABOVE_ZERO, "entropic regularisation; above 0");
+const ITERATIONS: Count = count!(iterations = 10 up to 100_000, "Sinkhorn rounds");
+const SHARPNESS: Number = number!(sharpness = 1 in ABOVE_ZERO, "κ of the cost; above 0");
+const IMAGES: Count = count!(images = 32 up to 1_000_000, "teacher features a class from which the cost is measured");
 
 /// How it is found.
 pub const ENTRY: Entry = Entry {
@@ -32,21 +42,21 @@ pub const ENTRY: Entry = Entry {
     when: "classes that resemble each other: a mistake towards a similar class costs less",
     weight: 1.0,
     options: &[
-        temperature("8"),
-        option("gamma", "600", "weight of the transport part; 200 with temperature 6, 30 with 2 on ImageNet"),
-        option("epsilon", "0.05", "entropic regularisation; above 0"),
-        option("iterations", "10", "Sinkhorn rounds"),
-        option("sharpness", "1", "κ of the cost; above 0"),
-        option("images", "32", "teacher features a class from which the cost is measured"),
+        TEMPERATURE.spec(),
+        GAMMA.spec(),
+        EPSILON.spec(),
+        ITERATIONS.spec(),
+        SHARPNESS.spec(),
+        IMAGES.spec(),
     ],
     build: |o| {
         Ok(Box::new(WkdLConfig {
-            temperature: softening(o, 8.0)?,
-            gamma: part(o, "gamma", 600.0)?,
-            epsilon: above_zero(o, "epsilon", 0.05)?,
-            iterations: count(o, "iterations", 10, 100_000)?,
-            sharpness: above_zero(o, "sharpness", 1.0)?,
-            images: count(o, "images", 32, 1_000_000)?,
+            temperature: TEMPERATURE.read(o)?,
+            gamma: GAMMA.read(o)?,
+            epsilon: EPSILON.read(o)?,
+            iterations: ITERATIONS.read(o)?,
+            sharpness: SHARPNESS.read(o)?,
+            images: IMAGES.read(o)?,
         }))
     },
 };

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::kind::{Kind, Operators, Tensor, one};
+use super::kind::{Kind, Operators, Tensor, no_tokens};
 use crate::{
     onnx::{
         operator::Operator,
@@ -34,7 +34,7 @@ impl BatchNorm {
 
 impl Kind for BatchNorm {
     fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
-        let shape = one(inputs)?;
+        let shape = no_tokens(inputs)?;
         if shape.channels() == self.channels {
             Ok(shape)
         } else {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::kind::{Kind, Operators, one};
+use super::kind::{Kind, Operators, no_tokens};
 use crate::{
     onnx::writer::{Writer, ints},
     shape::Shape,
@@ -18,7 +18,7 @@ pub(super) const OPERATORS: &Operators<usize> = &[];
 
 impl Kind for ChannelShuffle {
     fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
-        let (shape, groups) = (one(inputs)?, self.groups);
+        let (shape, groups) = (no_tokens(inputs)?, self.groups);
         if groups > 0 && shape.channels().is_multiple_of(groups) {
             Ok(shape)
         } else {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::kind::{Kind, Operators, one};
+use super::kind::{Kind, Operators, no_tokens};
 use crate::{
     onnx::writer::{Writer, int},
     shape::Shape,
@@ -16,7 +16,7 @@ pub(super) const OPERATORS: &Operators<()> = &[];
 
 impl Kind for Flatten {
     fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
-        Ok(Shape::Vector(one(inputs)?.len()))
+        Ok(Shape::Vector(no_tokens(inputs)?.len()))
     }
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -53,5 +53,14 @@ pub(crate) fn map(inputs: &[Shape]) -> Result<(usize, usize, usize), String> {
     match one(inputs)? {
         Shape::Map { channels, height, width } => Ok((channels, height, width)),
         Shape::Vector(_) => Err("needs a map, got a vector".to_owned()),
+        Shape::Tokens { .. } => Err("needs a map, got tokens".to_owned()),
+    }
+}
+
+/// The sole input, if it is no tokens.
+pub(crate) fn no_tokens(inputs: &[Shape]) -> Result<Shape, String> {
+    match one(inputs)? {
+        Shape::Tokens { .. } => Err("needs a map or a vector, got tokens".to_owned()),
+        shape => Ok(shape),
     }
 }

@@ -10,19 +10,19 @@ use super::{
 };
 use crate::{
     onnx::{
-        operator::Operator,
-        writer::{Writer, int},
+        operator::{Numbers, Operator},
+        writer::{Writer, int, ints},
     },
     parameter::Role,
     shape::Shape,
 };
 
-/// y = W x + b; weight `[outputs, inputs]`.
+/// y = W x + b of each vector or token; weight `[outputs, inputs]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Linear {
-    /// Length of the vectors that it reads.
+    /// Length of the vectors, width of the tokens that it reads.
     pub inputs: usize,
-    /// Length of the vectors that it gives.
+    /// The same of what it gives.
     pub outputs: usize,
     /// Whether there is a b.
     pub bias: bool,
@@ -41,6 +41,9 @@ impl Kind for Linear {
     fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
         match one(inputs)? {
             Shape::Vector(d) if d == self.inputs => Ok(Shape::Vector(self.outputs)),
+            Shape::Tokens { tokens, width } if width == self.inputs => {
+                Ok(Shape::Tokens { tokens, width: self.outputs })
+            }
             shape => Err(format!("expects a vector of {}, got {shape}", self.inputs)),
         }
     }
@@ -54,8 +57,8 @@ impl Kind for Linear {
         (self.init, Fan { inward: self.inputs, outward: self.outputs })
     }
 
-    fn multiply_adds(&self, _: Shape) -> u64 {
-        (self.inputs * self.outputs) as u64
+    fn multiply_adds(&self, output: Shape) -> u64 {
+        (self.inputs * output.len()) as u64
     }
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -63,7 +66,19 @@ impl Kind for Linear {
     }
 
     fn write(&self, onnx: &mut Writer) {
-        onnx.last("Gemm", onnx.input_and(self.tensors().iter().map(|tensor| tensor.0)), vec![int("transB", 1)]);
+        if onnx.sizes.len() == 1 {
+            let inputs = onnx.input_and(self.tensors().iter().map(|tensor| tensor.0));
+            return onnx.last("Gemm", inputs, vec![int("transB", 1)]);
+        }
+        // Gemm is of matrices only; tokens are multiplied as PyTorch exports them.
+        let turned = onnx.part("turned", "Transpose", vec![onnx.key("weight")], vec![ints("perm", &[1, 0])]);
+        let inputs = vec![onnx.input(), turned];
+        if !self.bias {
+            return onnx.last("MatMul", inputs, vec![]);
+        }
+        let product = onnx.key("product");
+        onnx.push(onnx.name.to_owned(), "MatMul", inputs, product.clone(), vec![]);
+        onnx.push(onnx.key("sum"), "Add", vec![product, onnx.key("bias")], onnx.output.clone(), vec![]);
     }
 }
 
@@ -80,12 +95,9 @@ fn gemm(operator: &mut Operator) -> Result<Option<Linear>, String> {
 
 /// A linear layer without bias, or with the one that the next operator adds.
 fn mat_mul(operator: &mut Operator) -> Result<Option<Linear>, String> {
-    let (values, node) = (operator.values, operator.node);
-    let adds = node.output.first().and_then(|output| values.sole_reader(output)).filter(|next| {
-        next.op_type == "Add" && next.input.len() == 2 && next.attribute.is_empty() && next.domain == node.domain
-    });
+    let adds = operator.next(operator.node, "Add").filter(|next| next.input.len() == 2);
     let bias = adds.and_then(|next| {
-        let constant = next.input.iter().find_map(|name| values.constants.get(name))?;
+        let constant = next.input.iter().find_map(|name| operator.values.constants.get(name))?;
         operator.takes_in.push(next.output.first()?.clone());
         Some((constant.shape.clone(), constant.floats()?.to_vec()))
     });
@@ -93,7 +105,7 @@ fn mat_mul(operator: &mut Operator) -> Result<Option<Linear>, String> {
 }
 
 /// The second input's matrix is `[outputs, inputs]` where `turned`, as PyTorch's; ONNX's own is `[inputs, outputs]`.
-fn linear(operator: &mut Operator, turned: bool, bias: Option<(Vec<usize>, Vec<f32>)>) -> Result<Linear, String> {
+fn linear(operator: &mut Operator, turned: bool, bias: Option<Numbers>) -> Result<Linear, String> {
     let (shape, mut weight) = operator.floats(1, "weight")?;
     let [mut outputs, mut inputs] = shape[..] else { return Err(format!("its weight {shape:?} is no matrix")) };
     if !turned {

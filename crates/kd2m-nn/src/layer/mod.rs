@@ -10,17 +10,21 @@ mod channel_shuffle;
 mod concat;
 mod conv;
 mod flatten;
+mod gelu;
 mod global_avg_pool;
 mod init;
 mod input;
 mod kind;
+mod layer_norm;
 mod linear;
 mod max_pool;
 mod normalise;
 mod pool;
 mod relu;
 mod relu6;
+mod silu;
 mod slice;
+mod tokens;
 mod window;
 
 use std::fmt;
@@ -37,6 +41,7 @@ pub use batch_norm::BatchNorm;
 pub use conv::Conv;
 pub(crate) use init::Fan;
 pub use init::Init;
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use pool::Pool;
 
@@ -127,7 +132,7 @@ layers! {
     max_pool: MaxPool(pool: Pool) => &max_pool::MaxPool(pool);
     /// Means over windows.
     avg_pool: AvgPool(pool: Pool) => &avg_pool::AvgPool(pool);
-    /// The mean over positions: maps `[n, c, h, w]` become vectors `[n, c]`.
+    /// The mean over places or tokens: maps `[n, c, h, w]` and tokens `[n, t, c]` become vectors `[n, c]`.
     global_avg_pool: GlobalAvgPool => &global_avg_pool::GlobalAvgPool;
     /// Maps `[n, c, h, w]` become vectors `[n, c·h·w]`, channels outermost.
     flatten: Flatten => &flatten::Flatten;
@@ -136,6 +141,14 @@ layers! {
         /// Rows of that table.
         groups: usize
     } => &channel_shuffle::ChannelShuffle { groups: *groups };
+    /// Layer normalisation.
+    layer_norm: LayerNorm(norm: LayerNorm) => norm;
+    /// x Φ(x), with the error function.
+    gelu: Gelu => &gelu::Gelu;
+    /// x / (1 + exp(−x)).
+    silu: Silu => &silu::Silu;
+    /// Places of maps as tokens: `[n, c, h, w]` become `[n, h·w, c]`, row by row.
+    tokens: Tokens => &tokens::Tokens;
 }
 
 impl Layer {

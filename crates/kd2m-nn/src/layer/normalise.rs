@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::kind::{Kind, Operators, one};
+use super::kind::{Kind, Operators, no_tokens};
 use crate::{onnx::writer::Writer, shape::Shape};
 
 /// (x − mean) / std per channel.
@@ -16,7 +16,7 @@ pub(super) const OPERATORS: &Operators<(Vec<f32>, Vec<f32>)> = &[];
 
 impl Kind for Normalise<'_> {
     fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
-        let (shape, Self { mean, std }) = (one(inputs)?, self);
+        let (shape, Self { mean, std }) = (no_tokens(inputs)?, self);
         if mean.len() != shape.channels() || std.len() != mean.len() || std.iter().any(|s| *s <= 0.0) {
             return Err(format!("needs {} means and positive deviations", shape.channels()));
         }

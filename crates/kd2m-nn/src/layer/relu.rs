@@ -44,5 +44,6 @@ pub(super) fn limits(operator: &mut Operator) -> Result<(Option<f32>, Option<f32
     };
     let (min, max) = (limit(1, "min")?, limit(2, "max")?);
     // ONNX's default, the largest number of the type, is no limit. A NaN stays, and is refused.
-    Ok((min, max.filter(|limit| !(*limit >= f32::MAX))))
+    let open = |limit: &f32| *limit >= f32::MAX;
+    Ok((min, max.filter(|limit| !open(limit))))
 }

@@ -9,22 +9,51 @@ use crate::{graph::GraphError, weights::Mismatch};
 
 /// Why an ONNX file cannot be written or used.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum OnnxError {
+    /// No file, or one that may not be read.
     #[error("cannot read {}: {source}", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A folder that is not there, a full disk.
     #[error("cannot write {}: {source}", path.display())]
-    Write { path: PathBuf, source: std::io::Error },
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Bytes that are no ONNX model.
     #[error("this is not an ONNX model: {0}")]
     Malformed(String),
     /// A model, but not one that a graph can be.
     #[error("the ONNX model cannot be used: {0}")]
     Unsuitable(String),
+    /// An operator, or a setting of one, that no layer has.
     #[error("operator {operator} of {node}: {reason}")]
-    Operator { operator: String, node: String, reason: String },
+    Operator {
+        /// ONNX's name of its kind.
+        operator: String,
+        /// Its name, or what it gives.
+        node: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Layers that do not fit each other.
     #[error("the model's graph: {0}")]
     Graph(#[from] GraphError),
+    /// Weights that are not the graph's.
     #[error("the weights do not fit {graph}: {mismatch}")]
-    Weights { graph: String, mismatch: Mismatch },
+    Weights {
+        /// The network.
+        graph: String,
+        /// The tensors that do not fit.
+        mismatch: Mismatch,
+    },
 }
 
 impl OnnxError {

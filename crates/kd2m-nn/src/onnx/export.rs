@@ -63,6 +63,7 @@ fn axes(shape: Shape) -> Vec<i64> {
     match shape {
         Shape::Map { channels, height, width } => vec![channels as i64, height as i64, width as i64],
         Shape::Vector(length) => vec![length as i64],
+        Shape::Tokens { tokens, width } => vec![tokens as i64, width as i64],
     }
 }
 
@@ -79,6 +80,7 @@ impl Export<'_> {
             inputs: node.inputs.iter().map(|id| self.value_name(*id)).collect(),
             output: self.value_name(id),
             sizes: axes(node.shape),
+            input_sizes: node.inputs.first().map_or_else(Vec::new, |id| axes(self.graph.node(*id).shape)),
             nodes: &mut self.nodes,
             constants: &mut self.constants,
         });

@@ -5,7 +5,10 @@ use super::{
     proto::NodeProto,
     values::{Flow, Values},
 };
-use crate::{shape::Shape, weights::NamedTensor};
+use crate::{parameter::NodeId, shape::Shape, weights::NamedTensor};
+
+/// Shape and numbers of a constant.
+pub(crate) type Numbers = (Vec<usize>, Vec<f32>);
 
 /// An operator, what it reads, and what a layer that it turns out to be takes of it.
 #[derive(Clone)]
@@ -17,8 +20,10 @@ pub(crate) struct Operator<'v, 'a> {
     pub output: usize,
     /// Tensors of the layer, by PyTorch's names within it.
     pub tensors: Vec<(&'static str, NamedTensor)>,
-    /// Axes of length one that ONNX keeps behind the layer's vector.
-    pub ones: usize,
+    /// The node that the layer reads, where that is not what its computed inputs are.
+    pub reads: Option<NodeId>,
+    /// What the operator's output is of the layer's.
+    pub gives: fn(NodeId) -> Flow,
     /// Outputs of later operators that the layer does too; the last of them is what it gives.
     pub takes_in: Vec<String>,
 }
@@ -26,7 +31,16 @@ pub(crate) struct Operator<'v, 'a> {
 impl<'v, 'a> Operator<'v, 'a> {
     /// Nothing of it is taken yet.
     pub fn new(values: &'v Values, node: &'a NodeProto, attributes: Attributes<'a>, output: usize) -> Self {
-        Self { values, node, attributes, output, tensors: Vec::new(), ones: 0, takes_in: Vec::new() }
+        Self {
+            values,
+            node,
+            attributes,
+            output,
+            tensors: Vec::new(),
+            reads: None,
+            gives: Flow::Node,
+            takes_in: Vec::new(),
+        }
     }
 
     /// The shape of an input that a layer gives.
@@ -44,16 +58,17 @@ impl<'v, 'a> Operator<'v, 'a> {
         match self.shape(0)? {
             Shape::Map { height, width, .. } => Ok([height, width]),
             Shape::Vector(length) => Err(format!("reads a vector of {length} where a map is needed")),
+            tokens @ Shape::Tokens { .. } => Err(format!("reads {tokens} where a map is needed")),
         }
     }
 
     /// The shape and numbers of an input that is a weight.
-    pub fn floats(&self, index: usize, what: &str) -> Result<(Vec<usize>, Vec<f32>), String> {
+    pub fn floats(&self, index: usize, what: &str) -> Result<Numbers, String> {
         self.optional_floats(index, what)?.ok_or_else(|| format!("needs a {what}"))
     }
 
     /// The same of an input that may be left out.
-    pub fn optional_floats(&self, index: usize, what: &str) -> Result<Option<(Vec<usize>, Vec<f32>)>, String> {
+    pub fn optional_floats(&self, index: usize, what: &str) -> Result<Option<Numbers>, String> {
         let Some(constant) = self.values.constant(self.node, index)? else { return Ok(None) };
         let values = constant.floats().ok_or_else(|| format!("{what} is of a type that is not read"))?;
         Ok(Some((constant.shape.clone(), values.to_vec())))
@@ -83,6 +98,17 @@ impl<'v, 'a> Operator<'v, 'a> {
         }
         self.keep(name, shape, values);
         Ok(())
+    }
+
+    /// The operator of this kind that alone reads another one's value, if nothing about it is out of the ordinary: a layer may do it too.
+    pub fn next(&self, after: &NodeProto, kind: &str) -> Option<&'v NodeProto> {
+        let plain = |next: &&NodeProto| {
+            next.op_type == kind
+                && next.output.len() == 1
+                && next.attribute.is_empty()
+                && next.domain == self.node.domain
+        };
+        self.values.sole_reader(after.output.first()?).filter(plain)
     }
 
     /// An error if an output beside the first is read.

@@ -8,7 +8,6 @@ use super::{
     import::Import,
     operator::Operator,
     proto::NodeProto,
-    values::Flow,
 };
 use crate::layer;
 
@@ -68,17 +67,20 @@ impl Import {
         for output in (0..node.output.len()).filter(|at| !node.output[*at].is_empty()) {
             let mut operator = Operator::new(&self.values, node, given.clone(), output);
             let Some(layer) = layer::read(&mut operator)? else { return Ok(false) };
-            let computed = (0..node.input.len()).filter(|at| self.values.is_computed(&node.input[*at]));
-            let inputs = computed.map(|at| self.values.input(node, at)).collect::<Result<Vec<_>, _>>()?;
-            let Operator { attributes: left, tensors, ones, takes_in, .. } = operator;
+            let Operator { attributes: left, tensors, reads, gives, takes_in, .. } = operator;
+            let inputs = match reads {
+                Some(id) => vec![id],
+                None => {
+                    let computed = (0..node.input.len()).filter(|at| self.values.is_computed(&node.input[*at]));
+                    computed.map(|at| self.values.input(node, at)).collect::<Result<_, _>>()?
+                }
+            };
             *attributes = left;
             let (id, name) = self.add(node, output, layer, &inputs);
             self.weights.extend(tensors.into_iter().map(|(suffix, tensor)| (format!("{name}.{suffix}"), tensor)));
-            if ones > 0 {
-                self.values.bind(node, output, Flow::Pooled { of: id, ones });
-            }
+            self.values.bind(node, output, gives(id));
             for later in takes_in {
-                self.values.flows.insert(later.clone(), Flow::Node(id));
+                self.values.flows.insert(later.clone(), gives(id));
                 self.taken_in.insert(later);
             }
         }

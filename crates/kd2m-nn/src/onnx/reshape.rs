@@ -25,11 +25,15 @@ impl Import {
         match flow {
             Flow::Pooled { of, .. } => self.values.bind(node, 0, Flow::Node(of)),
             Flow::Node(id) if matches!(self.builder.shape(id), Shape::Vector(_)) => self.values.bind(node, 0, flow),
+            Flow::Node(id) if matches!(self.builder.shape(id), Shape::Tokens { .. }) => {
+                return Err("of tokens is not a layer, their mean is".to_owned());
+            }
             Flow::Node(_) => {
                 let x = self.values.input(node, 0)?;
                 self.add(node, 0, Layer::Flatten, &[x]);
             }
             Flow::Grouped { .. } | Flow::Swapped { .. } => return Err("ends a channel shuffle halfway".to_owned()),
+            Flow::Places(_) | Flow::ChannelsLast(_) => return Err("of a map whose axes were moved".to_owned()),
         }
         Ok(())
     }
@@ -77,12 +81,17 @@ impl Import {
                 self.add(node, 0, Layer::ChannelShuffle { groups }, &[of]);
                 Ok(())
             }
-            (Flow::Swapped { .. } | Flow::Grouped { .. }, _) => refused(),
+            (Flow::Swapped { .. } | Flow::Grouped { .. } | Flow::Places(_) | Flow::ChannelsLast(_), _) => refused(),
             (_, _) if wanted == held => {
                 self.values.bind(node, 0, flow);
                 Ok(())
             }
+            (Flow::Node(of), _) if matches!(self.values.shapes[of.0], Shape::Tokens { .. }) => refused(),
             (_, [_]) => self.vector(node, flow),
+            (Flow::Node(of), [channels, _]) if held.len() == 3 && *channels == held[0] => {
+                self.values.bind(node, 0, Flow::Places(of));
+                Ok(())
+            }
             (Flow::Node(of), [groups, rest, places @ ..])
                 if groups.checked_mul(*rest) == Some(held[0]) && *places == held[1..] =>
             {
@@ -144,7 +153,16 @@ impl Import {
         match flow {
             _ if order.iter().copied().eq(0..axes) => self.values.bind(node, 0, flow),
             Flow::Grouped { of, groups } if order == swapped => self.values.bind(node, 0, Flow::Swapped { of, groups }),
-            _ => return Err(format!("perm = {order:?} is known within a channel shuffle only")),
+            Flow::Places(of) if order == [0, 2, 1] => {
+                self.add(node, 0, Layer::Tokens, &[of]);
+            }
+            Flow::Node(of) if axes == 4 && order == [0, 2, 3, 1] => self.values.bind(node, 0, Flow::ChannelsLast(of)),
+            Flow::ChannelsLast(of) if order == [0, 3, 1, 2] => self.values.bind(node, 0, Flow::Node(of)),
+            _ => {
+                return Err(format!(
+                    "perm = {order:?} is known within a channel shuffle, to tokens and around a layer norm only"
+                ));
+            }
         }
         Ok(())
     }

@@ -4,8 +4,9 @@ use prost::Message;
 
 use super::{names::IMAGES, *};
 use crate::{
+    graph::GraphBuilder,
     init::initialise,
-    layer::{Init, Layer},
+    layer::{Conv, Init, Layer, LayerNorm, Linear},
     onnx::proto::{Attribute, GraphProto, Model, NodeProto},
     zoo::{self, MODELS, ZooOptions},
 };
@@ -40,6 +41,118 @@ fn every_network_comes_back_with_names_stages_and_weights() {
     }
 }
 
+/// A patch embedding, a layer norm of maps and of tokens, a residual block of linear layers, and every activation.
+fn of_tokens() -> Graph {
+    let (mut b, x) = GraphBuilder::new("tokens", 3, 8, 8, &[0.1, 0.2, 0.3], &[0.4, 0.5, 0.6]);
+    let x = b.conv("embed", x, Conv { kernel: [4; 2], padding: [0; 2], ..Conv::square(3, 6, 4) }.stride(4).with_bias());
+    let x = b.layer_norm("norm0", x);
+    b.stage("embedded", x);
+    let x = b.push("tokens", Layer::Tokens, &[x]);
+    let y = b.push("norm1", Layer::LayerNorm(LayerNorm { width: 6, eps: 1e-6 }), &[x]);
+    let y = b.linear("up", y, Linear { init: Init::TorchDefault, ..Linear::new(6, 10) });
+    let y = b.push("gelu", Layer::Gelu, &[y]);
+    let y = b.linear("down", y, Linear { bias: false, ..Linear::new(10, 6) });
+    let x = b.add("sum", x, y);
+    let pooled = b.global_avg_pool("mean", x);
+    let y = b.layer_norm("norm2", pooled);
+    let features = b.push("silu", Layer::Silu, &[y]);
+    let logits = b.linear("fc", features, Linear::new(6, 5));
+    b.finish(features, logits).unwrap()
+}
+
+#[test]
+fn tokens_layer_norms_and_smooth_activations_come_back() {
+    let graph = of_tokens();
+    let weights = initialise(&graph, 3);
+    let (found, found_weights) = decode(&encode(&graph, &weights).unwrap()).unwrap();
+    assert_eq!(found.nodes().len(), graph.nodes().len());
+    for (a, b) in graph.nodes().iter().zip(found.nodes()) {
+        assert_eq!((&a.name, &a.inputs, a.shape), (&b.name, &b.inputs, b.shape));
+        assert_eq!(without_init(&a.layer), without_init(&b.layer), "{}", a.name);
+    }
+    assert_eq!((found.stages(), found.features(), found.logits()), (graph.stages(), graph.features(), graph.logits()));
+    assert!(found_weights == weights);
+    let shown: Vec<String> = graph.nodes()[3..8].iter().map(|n| format!("{}: {}", n.layer, n.shape)).collect();
+    let expected = ["layer norm: 6×2×2", "places as tokens: 4 tokens of 6", "layer norm: 4 tokens of 6"];
+    assert_eq!(shown[..3], expected);
+    assert_eq!(shown[3..], ["linear 6→10: 4 tokens of 10", "GELU: 4 tokens of 10"]);
+    // 3·4·4·6 products at 4 places, 6·10 + 10·6 for each of 4 tokens, and the classifier.
+    assert_eq!(graph.multiply_adds(), 3 * 16 * 6 * 4 + 4 * 120 + 30);
+}
+
+/// The graph of tokens with its ONNX nodes changed.
+fn changed(change: impl FnOnce(&mut GraphProto)) -> Result<Graph, String> {
+    let graph = of_tokens();
+    let mut model = Model::decode(&encode(&graph, &initialise(&graph, 3)).unwrap()[..]).unwrap();
+    change(model.graph.as_mut().unwrap());
+    decode(&model.encode_to_vec()).map(|(graph, _)| graph).map_err(|e| e.to_string())
+}
+
+#[test]
+fn gelu_and_silu_are_read_in_the_forms_of_other_programs_and_nothing_near_them_is() {
+    let gelu = |g: &mut GraphProto| g.node.iter().position(|n| n.name == "gelu").unwrap();
+    // The operator of opset 20 in place of the five.
+    let one = changed(|g| {
+        let at = gelu(g);
+        let output = g.node[at + 4].output.clone();
+        g.node.drain(at + 1..at + 5);
+        g.node[at] = NodeProto {
+            op_type: "Gelu".into(),
+            output,
+            input: vec![g.node[at].input[0].clone()],
+            ..g.node[at].clone()
+        };
+    });
+    assert_eq!(one.unwrap().nodes(), changed(|_| ()).unwrap().nodes());
+    // The half first, and the root as a factor that comes first.
+    let other = changed(|g| {
+        let at = gelu(g);
+        let x = g.node[at].input[0].clone();
+        g.node[at].op_type = "Mul".into();
+        g.node[at].input.reverse();
+        let root = g.initializer.iter_mut().find(|t| t.name == "gelu.root").unwrap();
+        *root = tensor::floats("gelu.root", &[], &[0.5_f32.sqrt()]);
+        g.node[at + 3].input = vec!["gelu.half".into(), "gelu.shifted".into()];
+        g.node[at + 4].input = vec!["gelu.doubled".into(), x];
+    });
+    assert_eq!(other.unwrap().nodes(), changed(|_| ()).unwrap().nodes());
+    let quarter = changed(|g| {
+        let half = g.initializer.iter_mut().find(|t| t.name == "gelu.half").unwrap();
+        *half = tensor::floats("gelu.half", &[], &[0.25]);
+    });
+    assert_eq!(
+        quarter.unwrap_err(),
+        "operator Div of gelu: begins an erf, which is read as GELU only: x · (1 + erf(x / √2)) · 0.5"
+    );
+    let squared = changed(|g| node(g, "silu.product").input[0] = "silu.gate".into());
+    assert_eq!(squared.unwrap_err(), "operator Sigmoid of silu: is read as SiLU only: x · sigmoid(x)");
+    let of_map = changed(|g| {
+        let at = g.node.iter().position(|n| n.name == "norm0.normalised").unwrap();
+        g.node[at].input[0] = "embed".into();
+    });
+    assert!(of_map.unwrap_err().contains("axis = -1 of [6, 2, 2]: a layer norm is over the width of tokens"));
+    let flat = changed(|g| {
+        let at = node(g, "mean");
+        (at.op_type, at.attribute) = ("Flatten".into(), vec![]);
+    });
+    assert_eq!(flat.unwrap_err(), "operator Flatten of mean: of tokens is not a layer, their mean is");
+    let kept = changed(|g| node(g, "mean").attribute[1].i = Some(1));
+    assert!(kept.unwrap_err().contains("of tokens only axes = [1], keepdims = 0 is a layer"));
+}
+
+#[test]
+fn a_stage_of_tokens_is_refused() {
+    let (mut b, x) = GraphBuilder::new("stage", 1, 4, 4, &[0.0], &[1.0]);
+    let tokens = b.push("tokens", Layer::Tokens, &[x]);
+    b.stage("layer1", tokens);
+    let mean = b.global_avg_pool("mean", tokens);
+    let logits = b.linear("fc", mean, Linear::new(1, 2));
+    assert_eq!(
+        b.finish(mean, logits).unwrap_err().to_string(),
+        "stage layer1 gives 16 tokens of 1: criteria read maps and vectors, mark the map before it is made tokens"
+    );
+}
+
 fn small() -> Model {
     let graph = zoo::build("digits-cnn-student", &ZooOptions::new(10, 1, 8, 8)).unwrap();
     Model::decode(&encode(&graph, &initialise(&graph, 0)).unwrap()[..]).unwrap()
@@ -57,8 +170,8 @@ fn node<'a>(graph: &'a mut GraphProto, name: &str) -> &'a mut NodeProto {
 
 #[test]
 fn operators_and_settings_that_no_layer_has_are_named() {
-    let unknown = refusal(|g| node(g, "relu1").op_type = "Gelu".into());
-    assert!(unknown.starts_with("operator Gelu of relu1: is not one that a graph has; it has Add"), "{unknown}");
+    let unknown = refusal(|g| node(g, "relu1").op_type = "Selu".into());
+    assert!(unknown.starts_with("operator Selu of relu1: is not one that a graph has; it has Add"), "{unknown}");
     let uneven = refusal(|g| node(g, "conv1").attribute.iter_mut().find(|a| a.name == "pads").unwrap().ints[0] = 0);
     assert!(uneven.contains("operator Conv of conv1: pads = [0, 1, 1, 1] differ"), "{uneven}");
     let computed = refusal(|g| node(g, "conv2").input[1] = "relu1".into());
@@ -92,6 +205,8 @@ fn every_form() -> Vec<(String, Model)> {
         let graph = zoo::build(name, &ZooOptions::new(10, channels, 32, 32)).unwrap();
         all.push((name.to_owned(), Model::decode(&encode(&graph, &initialise(&graph, 0)).unwrap()[..]).unwrap()));
     }
+    let graph = of_tokens();
+    all.push((graph.name.clone(), Model::decode(&encode(&graph, &initialise(&graph, 0)).unwrap()[..]).unwrap()));
     assert!(all.len() > 30);
     all
 }

@@ -27,6 +27,10 @@ pub(crate) enum Flow {
         of: NodeId,
         groups: usize,
     },
+    /// A map whose rows are one after another, `[n, c, h·w]`: halfway to tokens.
+    Places(NodeId),
+    /// A map with its channels behind, `[n, h, w, c]`.
+    ChannelsLast(NodeId),
 }
 
 /// All values so far, and who reads them.
@@ -95,6 +99,8 @@ impl Values {
             Flow::Node(id) => Ok(id),
             Flow::Pooled { .. } => Err("reads a globally pooled map before it is flattened".to_owned()),
             Flow::Grouped { .. } | Flow::Swapped { .. } => Err("reads a half-finished channel shuffle".to_owned()),
+            Flow::Places(_) => Err("reads places of a map before they are transposed to tokens".to_owned()),
+            Flow::ChannelsLast(_) => Err("reads a map with its channels last; only a layer norm does".to_owned()),
         }
     }
 
@@ -103,10 +109,20 @@ impl Values {
         let own = |id: NodeId| match self.shapes[id.0] {
             Shape::Map { channels, height, width } => vec![channels, height, width],
             Shape::Vector(length) => vec![length],
+            Shape::Tokens { tokens, width } => vec![tokens, width],
         };
         match flow {
             Flow::Node(id) => own(id),
             Flow::Pooled { of, ones } => own(of).into_iter().chain(std::iter::repeat_n(1, ones)).collect(),
+            Flow::Places(of) => {
+                let sizes = own(of);
+                vec![sizes[0], sizes[1..].iter().product()]
+            }
+            Flow::ChannelsLast(of) => {
+                let mut sizes = own(of);
+                sizes.rotate_left(1);
+                sizes
+            }
             Flow::Grouped { of, groups } | Flow::Swapped { of, groups } => {
                 let sizes = own(of);
                 let rest = sizes[0] / groups.max(1);

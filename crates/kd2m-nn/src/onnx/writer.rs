@@ -15,6 +15,8 @@ pub(crate) struct Writer<'a> {
     pub output: String,
     /// The sizes of one sample of it.
     pub sizes: Vec<i64>,
+    /// Of the first value that it reads.
+    pub input_sizes: Vec<i64>,
     pub nodes: &'a mut Vec<NodeProto>,
     pub constants: &'a mut Vec<Tensor>,
 }
@@ -95,6 +97,11 @@ pub(crate) fn ints(name: &str, values: &[usize]) -> Attribute {
 /// One that is a whole number.
 pub(crate) fn int(name: &str, value: usize) -> Attribute {
     Attribute { name: name.to_owned(), i: Some(value as i64), r#type: ATTRIBUTE_INT, ..Attribute::default() }
+}
+
+/// The same, of either sign.
+pub(crate) fn integer(name: &str, value: i64) -> Attribute {
+    Attribute { name: name.to_owned(), i: Some(value), r#type: ATTRIBUTE_INT, ..Attribute::default() }
 }
 
 /// One that is a number.

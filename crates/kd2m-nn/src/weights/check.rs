@@ -12,13 +12,34 @@ use crate::{graph::Graph, zoo::nearest};
 
 /// One tensor that does not fit.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum Problem {
+    /// A tensor of another shape.
     #[error("{key} should be {expected:?} but is {found:?}")]
-    Shape { key: String, expected: Vec<usize>, found: Vec<usize> },
+    Shape {
+        /// PyTorch's name of it.
+        key: String,
+        /// The network's.
+        expected: Vec<usize>,
+        /// The file's.
+        found: Vec<usize>,
+    },
+    /// The network has it, the file does not.
     #[error("{key} is missing{}", hint(nearest))]
-    Missing { key: String, nearest: Option<String> },
+    Missing {
+        /// PyTorch's name of it.
+        key: String,
+        /// The unexpected name that is most like it.
+        nearest: Option<String>,
+    },
+    /// The file has it, the network does not.
     #[error("{key} is unexpected{}", hint(nearest))]
-    Unexpected { key: String, nearest: Option<String> },
+    Unexpected {
+        /// Its name.
+        key: String,
+        /// The missing name that is most like it.
+        nearest: Option<String>,
+    },
 }
 
 fn hint(nearest: &Option<String>) -> String {
@@ -28,6 +49,7 @@ fn hint(nearest: &Option<String>) -> String {
 /// All tensors that do not fit; shown with the first few spelt out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mismatch {
+    /// Other shapes first, then what is missing, then what is unexpected.
     pub problems: Vec<Problem>,
 }
 

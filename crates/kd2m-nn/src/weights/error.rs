@@ -8,19 +8,70 @@ use super::{check::Mismatch, finite::NotFinite, source::Source};
 
 /// Why a weights file cannot be used.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum WeightsError {
+    /// No file, or one that may not be read.
     #[error("cannot read {}: {source}", path.display())]
-    Read { path: PathBuf, source: std::io::Error },
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A folder that is not there, a full disk.
     #[error("cannot write {}: {source}", path.display())]
-    Write { path: PathBuf, source: std::io::Error },
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Bytes that are none of the formats, or a damaged file.
     #[error("{} is not a readable weights file: {reason}", path.display())]
-    Malformed { path: PathBuf, reason: String },
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Tensors of another network.
     #[error("{file} does not fit {graph}: {mismatch}")]
-    Unfit { file: Source, graph: String, mismatch: Mismatch },
+    Unfit {
+        /// The file, and the state dict in it.
+        file: Source,
+        /// The network.
+        graph: String,
+        /// The tensors that do not fit.
+        mismatch: Mismatch,
+    },
+    /// The state dict that was named does not fit, another of the file does.
     #[error("{file} does not fit {graph}: {mismatch}; {fits} would: name it as {}#KEY to take it", file.path.display())]
-    OtherFits { file: Source, graph: String, mismatch: Mismatch, fits: String },
+    OtherFits {
+        /// The file, and the state dict in it.
+        file: Source,
+        /// The network.
+        graph: String,
+        /// The tensors that do not fit.
+        mismatch: Mismatch,
+        /// The one that fits.
+        fits: String,
+    },
+    /// No state dict under this key.
     #[error("{} has no state dict `{key}`; it has {known}", path.display())]
-    NoKey { path: PathBuf, key: String, known: String },
+    NoKey {
+        /// The file.
+        path: PathBuf,
+        /// As it was named.
+        key: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// Weights with NaN or infinities.
     #[error("{}: {found}: such weights spoil every output, get or save them again", path.display())]
-    NotFinite { path: PathBuf, found: NotFinite },
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The first such tensor, and how many there are.
+        found: NotFinite,
+    },
 }

@@ -9,7 +9,9 @@ use super::Weights;
 pub struct NotFinite {
     /// The first such tensor.
     pub key: String,
+    /// How many of its numbers are none.
     pub nan: usize,
+    /// How many are infinite.
     pub infinite: usize,
     /// Numbers of that tensor.
     pub of: usize,

@@ -34,6 +34,7 @@ use crate::{files::write_whole, graph::Graph};
 /// Weights as they were found for a graph.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Loaded {
+    /// All tensors of the network.
     pub weights: Weights,
     /// What was taken, where more than one state dict of the file fits.
     pub choice: Option<Choice>,

@@ -8,6 +8,7 @@ use std::{
 /// A file and the state dict meant in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
+    /// The file.
     pub path: PathBuf,
     /// Keys that lead to the state dict, joined by dots; none: whichever fits.
     pub key: Option<String>,

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 /// A tensor on the host, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NamedTensor {
+    /// Lengths of its axes.
     pub shape: Vec<usize>,
+    /// As many as the product of these lengths.
     pub values: Vec<f32>,
 }
 

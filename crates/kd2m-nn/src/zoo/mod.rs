@@ -25,11 +25,30 @@ use crate::graph::{Graph, GraphError};
 
 /// Why there is no such network.
 #[derive(Debug, Clone, PartialEq, Error)]
+#[non_exhaustive]
 pub enum ZooError {
+    /// No network of this name.
     #[error("no model is called {name:?}; nearest: {}", nearest.join(", "))]
-    Unknown { name: String, nearest: Vec<&'static str> },
+    Unknown {
+        /// As it was given.
+        name: String,
+        /// Names most like it.
+        nearest: Vec<&'static str>,
+    },
+    /// Images too small for it.
     #[error("{name} cannot be built for {channels}×{height}×{width} images: {source}")]
-    Unsuitable { name: &'static str, channels: usize, height: usize, width: usize, source: GraphError },
+    Unsuitable {
+        /// The network.
+        name: &'static str,
+        /// Of the images.
+        channels: usize,
+        /// Of the images.
+        height: usize,
+        /// Of the images.
+        width: usize,
+        /// The first layer that does not fit.
+        source: GraphError,
+    },
 }
 
 /// The entry of this name.

@@ -11,9 +11,11 @@ use crate::graph::{Graph, GraphError};
 
 /// A network of the zoo.
 pub struct ModelEntry {
+    /// What it is called in configurations.
     pub name: &'static str,
     /// One line on what it is and where it is from.
     pub summary: &'static str,
+    /// Its graph for these images and classes.
     pub build: fn(&ZooOptions) -> Result<Graph, GraphError>,
 }
 

@@ -18,14 +18,19 @@ pub enum Stem {
 /// What a network is built for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ZooOptions {
+    /// Length of the logits.
     pub classes: usize,
     /// Read by networks with a choice of stem only.
     pub stem: Stem,
+    /// Of the images.
     pub channels: usize,
+    /// Of the images.
     pub height: usize,
+    /// Of the images.
     pub width: usize,
     /// Per channel, in units of pixels in 0…1.
     pub mean: Vec<f32>,
+    /// Standard deviation by channel.
     pub std: Vec<f32>,
 }
 

@@ -1,5 +1,5 @@
 //! One declaration of a divergence's parameters: the struct with its `Default` and setters, the ranges that text and Rust are held to,
-//! and the table for help pages. A default is one token; its text is that token. Next: [`domain`] for ranges, [`int16`] for
+//! and the table for help pages. A default is one token; its text is that token. Next: [`domain`] for ranges, [`words`] for
 //! parameters that are one of a few words.
 
 pub(crate) mod domain;
@@ -39,7 +39,7 @@ pub(crate) trait Named: Parameters {
 ///         directions: usize = 128 in ROWS,
 ///         /// `None` is written as this word
 ///         size: Option<usize> = "auto" in COUNT,
-///         // A type by [`int16`] brings its default, its help and its range along; another default is a variant's name.
+///         // A type by [`words`] brings its default, its help and its range along; another default is a variant's name.
 ///         estimator: Estimator,
 ///     }
 ///     keeping { drawn: Drawn }        // state, made by `Default`

@@ -12,11 +12,24 @@ pub const VARIABLE: &str = "KD2M_ISA";
 
 /// Why a wanted instruction set cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum IsaError {
+    /// No set has this name.
     #[error("unknown instruction set `{name}`: {VARIABLE} takes one of {known}")]
-    Unknown { name: String, known: String },
+    Unknown {
+        /// As it was given.
+        name: String,
+        /// All that there are.
+        known: String,
+    },
+    /// A set of other processors.
     #[error("this processor has no `{name}`: unset {VARIABLE}, or set it to one of {available}")]
-    Unavailable { name: String, available: String },
+    Unavailable {
+        /// As it was given.
+        name: String,
+        /// Those of this one.
+        available: String,
+    },
 }
 
 /// Every name that [`Isa::named`] knows, on any processor.

@@ -229,7 +229,7 @@ pub enum Isa {
     /// 256 bits, with FMA.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
-    /// 128 bits, of every 64-bit ARM.
+    /// Four registers of 128 bits.
     #[cfg(target_arch = "aarch64")]
     Neon(Neon),
     /// What every processor has.

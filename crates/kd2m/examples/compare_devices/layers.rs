@@ -38,6 +38,10 @@ pub fn cases(choice: DeviceChoice) -> Vec<Case> {
         ("max pool 2×3/1", Layer::MaxPool(pool([2, 3], [1, 1], [0, 1]))),
         ("average pool 3/2", Layer::AvgPool(pool([3, 3], [2, 2], [1, 1]))),
         ("average pool 2/1", Layer::AvgPool(pool([2, 2], [1, 1], [0, 0]))),
+        ("gelu", Layer::Gelu),
+        ("silu", Layer::Silu),
+        ("layer norm of maps", Layer::LayerNorm(kd2m_nn::LayerNorm::new(CHANNELS))),
+        ("tokens", Layer::Tokens),
         ("global average pool", Layer::GlobalAvgPool),
         ("flatten", Layer::Flatten),
         ("channel shuffle", Layer::ChannelShuffle { groups: 3 }),
@@ -107,6 +111,7 @@ fn around(name: &str, block: &Block) -> Result<Graph, GraphError> {
             b.stage("after", y);
             b.global_avg_pool("pool", y)
         }
+        Shape::Tokens { .. } => b.global_avg_pool("pool", y),
         Shape::Vector(_) => y,
     };
     let d = b.shape(pooled).len();

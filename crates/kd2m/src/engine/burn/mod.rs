@@ -1,32 +1,18 @@
 //! A graph as Burn operations, on any Burn device: the path to GPUs, and the reference for the CPU engine.
 
+mod layer;
+
 use std::{collections::HashMap, sync::Arc};
 
-use burn::tensor::{
-    Device, Tensor, TensorData, activation,
-    module::{avg_pool2d, batch_norm, batch_norm_train, conv2d, linear, max_pool2d},
-    ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions},
-};
-use kd2m_nn::{Graph, Layer, NamedTensor, NodeId, Role, Shape, Weights};
+use burn::tensor::{Device, Tensor, TensorData};
+use kd2m_nn::{Graph, NamedTensor, NodeId, Role, Shape, Weights};
 
 use super::{Engine, EngineError, Images, Mode, OutputGradients, Then, Update};
 use crate::{
     batch::{CopyError, Outputs, host},
     parameters::{ParameterSet, fitting},
 };
-
-/// What flows along an edge of the graph.
-#[derive(Clone)]
-enum Value {
-    Map(Tensor<4>),
-    Vector(Tensor<2>),
-}
-
-/// Running statistics of one batch norm `[c]`.
-struct Running {
-    mean: Tensor<1>,
-    variance: Tensor<1>,
-}
+use layer::{Scope, Value};
 
 /// A graph with its parameters on a Burn device.
 pub struct BurnEngine {
@@ -35,7 +21,8 @@ pub struct BurnEngine {
     parameters: ParameterSet,
     /// Index into `parameters` by node and role.
     index: HashMap<(NodeId, Role), usize>,
-    running: HashMap<NodeId, Running>,
+    /// Running statistics by node and role.
+    running: HashMap<(NodeId, Role), Tensor<1>>,
     stages: Vec<(Arc<str>, NodeId)>,
     /// Tracked outputs of the last training forward pass.
     tape: Option<Outputs>,
@@ -68,142 +55,21 @@ impl BurnEngine {
     }
 
     fn load_running(&mut self, weights: &Weights) -> Result<(), EngineError> {
-        for (at, node) in self.graph.nodes().iter().enumerate() {
-            let Layer::BatchNorm(norm) = &node.layer else { continue };
-            let read = |suffix: &str| {
-                let key = format!("{}.{suffix}", node.name);
-                let tensor = fitting(weights, &key, &[norm.channels]).map_err(|m| misfit(&self.graph, m))?;
-                Ok::<_, EngineError>(Tensor::from_data(
-                    TensorData::new(tensor.values.clone(), [norm.channels]),
-                    &self.device,
-                ))
-            };
-            let running = Running { mean: read("running_mean")?, variance: read("running_var")? };
-            self.running.insert(NodeId(at), running);
+        for spec in self.graph.parameters().iter().filter(|p| !p.role.is_trained()) {
+            let tensor = fitting(weights, &spec.key, &spec.shape).map_err(|m| misfit(&self.graph, m))?;
+            let values = TensorData::new(tensor.values.clone(), [spec.len()]);
+            self.running.insert((spec.node, spec.role), Tensor::from_data(values, &self.device));
         }
         Ok(())
     }
 
-    fn parameter<const D: usize>(&self, node: NodeId, role: Role, mode: Mode) -> Tensor<D> {
-        self.parameters.get(self.index[&(node, role)], mode == Mode::Train)
-    }
-
-    fn optional<const D: usize>(&self, node: NodeId, role: Role, mode: Mode) -> Option<Tensor<D>> {
-        self.index.get(&(node, role)).map(|i| self.parameters.get(*i, mode == Mode::Train))
-    }
-
     /// One layer. In training mode a batch norm also moves its running statistics.
     fn apply(&mut self, id: NodeId, inputs: &[Value], mode: Mode) -> Result<Value, EngineError> {
-        let node = self.graph.node(id).clone();
-        let wrong = || EngineError::Other(format!("{}: the engine cannot run this layer here", node.name));
-        Ok(match (&node.layer, inputs) {
-            (Layer::Normalise { mean, std }, [x]) => {
-                let channels = mean.len();
-                let shift = self.constant(mean.clone()).reshape([1, channels, 1, 1]);
-                let scale = self.constant(std.clone()).reshape([1, channels, 1, 1]);
-                match x {
-                    Value::Map(x) => Value::Map((x.clone() - shift) / scale),
-                    Value::Vector(x) => {
-                        Value::Vector((x.clone() - shift.reshape([1, channels])) / scale.reshape([1, channels]))
-                    }
-                }
-            }
-            (Layer::Conv(c), [Value::Map(x)]) => {
-                let options = ConvOptions::new(c.stride, c.padding, c.dilation, c.groups);
-                let bias = self.optional(id, Role::Bias, mode);
-                Value::Map(conv2d(x.clone(), self.parameter::<4>(id, Role::Weight, mode), bias, options))
-            }
-            (Layer::Linear(_), [Value::Vector(x)]) => {
-                let weight = self.parameter::<2>(id, Role::Weight, mode).transpose();
-                Value::Vector(linear(x.clone(), weight, self.optional(id, Role::Bias, mode)))
-            }
-            (Layer::BatchNorm(norm), [x]) => {
-                let (eps, momentum) = (f64::from(norm.eps), f64::from(norm.momentum));
-                match x {
-                    Value::Map(x) => Value::Map(self.normalise(id, x.clone(), eps, momentum, mode)),
-                    Value::Vector(x) => Value::Vector(self.normalise(id, x.clone(), eps, momentum, mode)),
-                }
-            }
-            (Layer::Relu, [Value::Map(x)]) => Value::Map(activation::relu(x.clone())),
-            (Layer::Relu, [Value::Vector(x)]) => Value::Vector(activation::relu(x.clone())),
-            (Layer::Relu6, [Value::Map(x)]) => Value::Map(x.clone().clamp(0.0, 6.0)),
-            (Layer::Relu6, [Value::Vector(x)]) => Value::Vector(x.clone().clamp(0.0, 6.0)),
-            (Layer::Add, [Value::Map(x), Value::Map(y)]) => Value::Map(x.clone() + y.clone()),
-            (Layer::Add, [Value::Vector(x), Value::Vector(y)]) => Value::Vector(x.clone() + y.clone()),
-            (Layer::Concat, _) => {
-                let maps = inputs.iter().map(|v| match v {
-                    Value::Map(x) => Ok(x.clone()),
-                    Value::Vector(_) => Err(wrong()),
-                });
-                Value::Map(Tensor::cat(maps.collect::<Result<Vec<_>, _>>()?, 1))
-            }
-            (Layer::MaxPool(p), [Value::Map(x)]) => {
-                let options = MaxPoolOptions {
-                    kernel_size: p.kernel,
-                    stride: p.stride,
-                    padding: p.padding.map(|p| (p, p)),
-                    dilation: [1, 1],
-                    ceil_mode: false,
-                };
-                Value::Map(max_pool2d(x.clone(), options))
-            }
-            (Layer::AvgPool(p), [Value::Map(x)]) => {
-                let options = AvgPoolOptions {
-                    kernel_size: p.kernel,
-                    stride: p.stride,
-                    padding: p.padding.map(|p| (p, p)),
-                    count_include_pad: true,
-                    ceil_mode: false,
-                };
-                Value::Map(avg_pool2d(x.clone(), options))
-            }
-            (Layer::GlobalAvgPool, [Value::Map(x)]) => {
-                let [n, c, h, w] = x.dims();
-                Value::Vector(x.clone().reshape([n, c, h * w]).mean_dim(2).reshape([n, c]))
-            }
-            (Layer::Flatten, [Value::Map(x)]) => {
-                let [n, c, h, w] = x.dims();
-                Value::Vector(x.clone().reshape([n, c * h * w]))
-            }
-            (Layer::Flatten, [Value::Vector(x)]) => Value::Vector(x.clone()),
-            (Layer::ChannelShuffle { groups }, [Value::Map(x)]) => {
-                let [n, c, h, w] = x.dims();
-                let grouped = x.clone().reshape([n, *groups, c / groups, h * w]);
-                Value::Map(grouped.swap_dims(1, 2).reshape([n, c, h, w]))
-            }
-            (Layer::Slice { start, len }, [Value::Map(x)]) => Value::Map(x.clone().narrow(1, *start, *len)),
-            _ => return Err(wrong()),
-        })
-    }
-
-    fn normalise<const D: usize>(
-        &mut self,
-        id: NodeId,
-        x: Tensor<D>,
-        eps: f64,
-        momentum: f64,
-        mode: Mode,
-    ) -> Tensor<D> {
-        let scale = self.parameter::<1>(id, Role::Scale, mode);
-        let shift = self.parameter::<1>(id, Role::Shift, mode);
-        let running = &self.running[&id];
-        if mode == Mode::Evaluate {
-            return batch_norm(x, scale, shift, running.mean.clone(), running.variance.clone(), eps);
-        }
-        let dims = x.dims();
-        let count = (dims.iter().product::<usize>() / dims[1]) as f64;
-        let out = batch_norm_train(x, scale, shift, eps);
-        // PyTorch keeps the unbiased variance of the batch in the running statistics.
-        let unbiased = out.variance.inner() * (count / (count - 1.0).max(1.0));
-        let mean = running.mean.clone() * (1.0 - momentum) + out.mean.inner() * momentum;
-        let variance = running.variance.clone() * (1.0 - momentum) + unbiased * momentum;
-        self.running.insert(id, Running { mean, variance });
-        out.output
-    }
-
-    fn constant(&self, values: Vec<f32>) -> Tensor<1> {
-        let n = values.len();
-        Tensor::from_data(TensorData::new(values, [n]), &self.device)
+        let Self { graph, device, parameters, index, running, .. } = self;
+        let node = graph.node(id);
+        let mut scope = Scope { node: id, mode, device, parameters, index, running };
+        layer::apply(&mut scope, &node.layer, inputs)
+            .ok_or_else(|| EngineError::Other(format!("{}: the engine cannot run this layer here", node.name)))
     }
 
     fn run(&mut self, images: Images, mode: Mode) -> Result<Outputs, EngineError> {
@@ -303,11 +169,9 @@ impl Engine for BurnEngine {
 
     fn network_state(&self) -> Result<Weights, CopyError> {
         let mut weights = self.parameters.values()?;
-        for (id, running) in &self.running {
-            let name = &self.graph.node(*id).name;
-            for (suffix, tensor) in [("running_mean", &running.mean), ("running_var", &running.variance)] {
-                let values = host(tensor)?;
-                weights.insert(format!("{name}.{suffix}"), NamedTensor { shape: vec![values.len()], values });
+        for spec in self.graph.parameters() {
+            if let Some(tensor) = self.running.get(&(spec.node, spec.role)) {
+                weights.insert(spec.key, NamedTensor { shape: spec.shape, values: host(tensor)? });
             }
         }
         Ok(weights)

@@ -1,0 +1,14 @@
+//! Maps as vectors.
+
+use super::value::Value;
+
+pub fn apply(inputs: &[Value]) -> Option<Value> {
+    match inputs {
+        [Value::Map(x)] => {
+            let [n, c, h, w] = x.dims();
+            Some(Value::Vector(x.clone().reshape([n, c * h * w])))
+        }
+        [Value::Vector(x)] => Some(Value::Vector(x.clone())),
+        _ => None,
+    }
+}
