@@ -248,6 +248,45 @@ unknown = model([CONV, *head("c")], WEIGHTS)
 unknown.graph.node[1].attribute.add(name="exclude_outliers", type=onnx.AttributeProto.INT, i=1)
 refused["unknown-attribute"] = unknown
 
+# Layer norms, tokens and smooth activations, with numbers of their own.
+others = np.random.default_rng(5)
+
+
+def numbers(name, *shape):
+    return numpy_helper.from_array((others.normal(size=shape) / 2).astype("f4"), name)
+
+
+NORM = [numbers("g4", 4), numbers("h4", 4)]
+values["layer-norm-of-channels"] = model(
+    [
+        CONV, node("Transpose", ["c"], ["l"], perm=[0, 2, 3, 1]), node("LayerNormalization", ["l", "g4", "h4"], ["n"], axis=3, epsilon=0.01),
+        node("Transpose", ["n"], ["f"], perm=[0, 3, 1, 2]), *head("f"),
+    ], [*WEIGHTS, *NORM],
+)  # fmt: skip
+values["layer-norm-without-bias"] = model(
+    [
+        CONV, node("GlobalAveragePool", ["c"], ["gp"]), node("Flatten", ["gp"], ["v"]), node("LayerNormalization", ["v", "g4"], ["fl"]),
+        *gemm,
+    ], [*WEIGHTS, NORM[0]],
+)  # fmt: skip
+values["tokens"] = model(
+    [
+        CONV, node("Reshape", ["c", "s"], ["p"]), node("Transpose", ["p"], ["t"], perm=[0, 2, 1]),
+        node("LayerNormalization", ["t", "g4", "h4"], ["n"], axis=-1, epsilon=1e-6), node("MatMul", ["n", "up"], ["u0"]),
+        node("Add", ["bu", "u0"], ["u"]), node("Mul", ["root", "u"], ["e0"]), node("Erf", ["e0"], ["e1"]), node("Add", ["one", "e1"], ["e2"]),
+        node("Mul", ["e2", "half"], ["e3"]), node("Mul", ["u", "e3"], ["e"]), node("MatMul", ["e", "down"], ["d"]), node("Add", ["t", "d"], ["r"]),
+        node("ReduceMean", ["r"], ["fl"], axes=[1], keepdims=0), *gemm,
+    ],
+    [
+        *WEIGHTS, *NORM, ints("s", [0, 4, -1]), numbers("up", 4, 7), numbers("bu", 7), numbers("down", 7, 4),
+        floats("root", 0.5**0.5), floats("one", 1.0), floats("half", [0.5]),
+    ],
+)  # fmt: skip
+values["gelu"] = model([CONV, node("Gelu", ["c"], ["r"], approximate="none"), *head("r")], WEIGHTS, 20)
+values["silu"] = model([CONV, node("Sigmoid", ["c"], ["s"]), node("Mul", ["s", "c"], ["r"]), *head("r")], WEIGHTS)
+refused["gelu-tanh"] = model([CONV, node("Gelu", ["c"], ["r"], approximate="tanh"), *head("r")], WEIGHTS, 20)
+refused["sigmoid"] = model([CONV, node("Sigmoid", ["c"], ["r"]), *head("r")], WEIGHTS)
+
 FOLDER.mkdir(parents=True, exist_ok=True)
 for old in FOLDER.iterdir():
     old.unlink()

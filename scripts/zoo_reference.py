@@ -286,6 +286,8 @@ def build(name, channels=3, size=32, classes=100):
         return DigitsCnn(channels, classes, ((32, 3), (32, 3), (64, 3), (64, 3)), 2)
     if name == "digits-cnn-student":
         return DigitsCnn(channels, classes, ((3, 3), (6, 3), (64, 1)), 1)
+    if name == "digits-cnn-middle":
+        return DigitsCnn(channels, classes, ((8, 3), (8, 3), (16, 3), (16, 3), (64, 1)), 2)
     if name in ("mlp-5", "mlp-3"):
         widths = (512, 256, 128, 128, 128) if name == "mlp-5" else (512, 256, 128)
         return Mlp(channels * size * size, classes, widths)
@@ -305,7 +307,7 @@ def build(name, channels=3, size=32, classes=100):
 
 
 NAMES = (
-    "digits-cnn-teacher digits-cnn-student mlp-5 mlp-3 resnet18 resnet34 resnet50 resnet101 resnet8 resnet14 resnet20 resnet32 "
+    "digits-cnn-teacher digits-cnn-student digits-cnn-middle mlp-5 mlp-3 resnet18 resnet34 resnet50 resnet101 resnet8 resnet14 resnet20 resnet32 "
     "resnet44 resnet56 resnet110 resnet8x4 resnet32x4 wrn_16_1 wrn_16_2 wrn_40_1 wrn_40_2 vgg8 vgg11 vgg13 vgg16 vgg19 "
     "MobileNetV2 ShuffleV1 ShuffleV2"
 ).split()

@@ -86,6 +86,8 @@ fn what_no_layer_is_refused_with_its_reason() {
             "the ONNX model cannot be used: constant k: its numbers are in another file; export the model as one file",
         ),
         ("unknown-attribute", "operator GlobalAveragePool of gp: attribute exclude_outliers = 1 is not read"),
+        ("gelu-tanh", "operator Gelu of r: approximate = tanh is not a layer, only none is"),
+        ("sigmoid", "operator Sigmoid of r: is read as SiLU only: x · sigmoid(x)"),
     ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx");
     for (name, expected) in table {

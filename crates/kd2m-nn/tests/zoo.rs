@@ -7,6 +7,7 @@ use kd2m_nn::zoo::{self, MODELS, Stem, ZooOptions};
 const PARAMETERS: &[(&str, usize)] = &[
     ("digits-cnn-teacher", 72_260),
     ("digits-cnn-student", 7_273),
+    ("digits-cnn-middle", 11_996),
     ("mlp-5", 1_783_524),
     ("mlp-3", 1_750_500),
     ("resnet18", 11_227_812),
