@@ -195,7 +195,7 @@ impl<T: Real> Pairwise<T> {
     /// How far a computed cost of row i can lie from the exact one (centred, scaled), whatever the column.
     ///
     /// A dot product of length d errs by (d + 1) units of rounding of ‖x‖‖y‖, centring by one unit of each coordinate, norms and
-    /// sums by a few units of (‖x‖ + ‖y‖)². Int16Products leave a rest of each side out of the dot product, whose other errors are a few units.
+    /// sums by a few units of (‖x‖ + ‖y‖)². Integers leave a rest of each side out of the dot product, whose other errors are a few units.
     pub(crate) fn rounding(&self, i: usize) -> f64 {
         let unit = T::epsilon().wide() / 2.0;
         let (x, y) = (self.x_norms[i].wide().sqrt(), self.largest_y);

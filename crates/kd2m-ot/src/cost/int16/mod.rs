@@ -88,7 +88,7 @@ impl Multiplier {
 /// Two clouds, centred, as integers: A in rows, B in panels of [`COLUMNS`].
 pub(crate) struct Int16Products {
     by: Multiplier,
-    /// Int16Products of a row, padded to whole vectors.
+    /// Integers of a row, padded to whole vectors.
     width: usize,
     /// `[n, width]`.
     rows: Buffer<i16>,
@@ -176,7 +176,7 @@ mod tests {
     fn costs_lie_within_what_the_rests_allow() {
         let multipliers: Vec<Multiplier> = Isa::available().into_iter().filter_map(Multiplier::of).collect();
         if multipliers.is_empty() {
-            eprintln!("skipped: this processor multiplies no integers");
+            eprintln!("skipped: this processor has no products of 16-bit integers");
         }
         for by in multipliers {
             check(by);

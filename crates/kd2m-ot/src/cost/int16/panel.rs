@@ -22,10 +22,10 @@ pub(crate) struct Measure {
 /// What is known of a row of `length` coordinates from the squares of its rest, its products with the rest, and the squares of its integers.
 pub(super) fn measure(length: usize, scale: f32, rest: f64, along: f64, squares: i32) -> Measure {
     // ‖x‖² from the integers, whose squares are added exactly, and the small rest: ‖x‖² = ‖sq‖² + 2⟨x, rest⟩ − ‖rest‖².
-    let integers = f64::from(scale).powi(2) * f64::from(squares);
+    let of_integers = f64::from(scale).powi(2) * f64::from(squares);
     // Sixteen lanes sum up to WIDEST / 16 squares in single precision.
     let rounded = 1.0 + 2f64.powi(-24) * (length as f64 / 16.0 + 16.0);
-    Measure { scale, rest: (rest.sqrt() * rounded) as f32, norm: (integers + 2.0 * along - rest).max(0.0) as f32 }
+    Measure { scale, rest: (rest.sqrt() * rounded) as f32, norm: (of_integers + 2.0 * along - rest).max(0.0) as f32 }
 }
 
 /// At most twelve rows of A.
