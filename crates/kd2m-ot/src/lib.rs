@@ -6,6 +6,7 @@
 //! [`divergence::registry`] where a divergence is chosen by its name.
 
 #![deny(missing_docs)]
+#![warn(unreachable_pub)]
 #![allow(rustdoc::private_intra_doc_links)]
 
 pub mod cloud;

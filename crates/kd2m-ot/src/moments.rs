@@ -30,7 +30,7 @@ impl Moments {
     ///
     /// # Errors
     /// [`OtError::TooFewSamples`] for a single sample.
-    pub fn new<T: Real>(metric: &str, cloud: &Cloud<T>) -> Result<Self, OtError> {
+    pub(crate) fn new<T: Real>(metric: &str, cloud: &Cloud<T>) -> Result<Self, OtError> {
         at_least_two(metric, cloud)?;
         Ok(Self::scaled(cloud, 1.0))
     }
@@ -39,7 +39,7 @@ impl Moments {
     ///
     /// # Errors
     /// [`OtError::TooFewSamples`] for a single sample, or a single one with weight.
-    pub fn unbiased<T: Real>(metric: &str, cloud: &Cloud<T>) -> Result<Self, OtError> {
+    pub(crate) fn unbiased<T: Real>(metric: &str, cloud: &Cloud<T>) -> Result<Self, OtError> {
         at_least_two(metric, cloud)?;
         let rest = effective_rest(metric, cloud)?;
         Ok(Self::scaled(cloud, 1.0 / rest))
@@ -58,12 +58,12 @@ impl Moments {
     }
 
     /// The scaled centred rows as a matrix `[n, d]`.
-    pub fn matrix(&self) -> MatRef<'_, f64> {
+    pub(crate) fn matrix(&self) -> MatRef<'_, f64> {
         view(&self.rows, self.n, self.d)
     }
 
     /// μ − μ' and how far it may be off in norm.
-    pub fn difference(&self, other: &Self) -> (Vec<f64>, f64) {
+    pub(crate) fn difference(&self, other: &Self) -> (Vec<f64>, f64) {
         let delta = self.mean.minus(&other.mean);
         let own = self.mean.error(self.trace(), self.n) + other.mean.error(other.trace(), other.n);
         let error = own + 2.0 * f64::EPSILON * norm_squared(&delta).sqrt();
@@ -71,17 +71,17 @@ impl Moments {
     }
 
     /// ε times what the sums over samples lose: the relative error of variances.
-    pub fn unit(&self) -> f64 {
+    pub(crate) fn unit(&self) -> f64 {
         growth(self.n) * f64::EPSILON
     }
 
     /// tr Σ.
-    pub fn trace(&self) -> f64 {
+    pub(crate) fn trace(&self) -> f64 {
         norm_squared(&self.rows)
     }
 
     /// The diagonal of Σ, `[d]`.
-    pub fn variances(&self) -> Vec<f64> {
+    pub(crate) fn variances(&self) -> Vec<f64> {
         let mut variances = vec![0.0; self.d];
         for row in self.rows.chunks_exact(self.d) {
             isa::arch().dispatch(|| variances.iter_mut().zip(row).for_each(|(v, r)| *v += r * r));
@@ -90,14 +90,14 @@ impl Moments {
     }
 
     /// Σ, row-major `[d, d]`.
-    pub fn covariance(&self) -> Vec<f64> {
+    pub(crate) fn covariance(&self) -> Vec<f64> {
         product(self.matrix().transpose(), self.matrix())
     }
 
     /// The gradient with respect to the features, from that to μ `[d]` and to the rows r `[n, d]`: a_i ∂μ + √w_i ∂r_i.
     ///
     /// Valid for functions of Σ, whose Σ_i √w_i ∂r_i is zero.
-    pub fn gradient<T: Real>(&self, to_mean: &[f64], to_rows: &[f64]) -> Vec<T> {
+    pub(crate) fn gradient<T: Real>(&self, to_mean: &[f64], to_rows: &[f64]) -> Vec<T> {
         let mut gradient = Vec::with_capacity(self.n * self.d);
         for (i, row) in to_rows.chunks_exact(self.d).enumerate() {
             let (a, root) = (self.weights[i], self.roots[i]);
@@ -116,19 +116,19 @@ pub(crate) struct Mean {
 
 impl Mean {
     /// x − μ of a sample.
-    pub fn residuals<'s, T: Real>(&'s self, row: &'s [T]) -> impl Iterator<Item = f64> + 's {
+    pub(crate) fn residuals<'s, T: Real>(&'s self, row: &'s [T]) -> impl Iterator<Item = f64> + 's {
         row.iter().zip(&self.origin).zip(&self.shift).map(|((x, o), s)| (x.wide() - o) - s)
     }
 
     /// μ − μ'.
-    pub fn minus(&self, other: &Self) -> Vec<f64> {
+    pub(crate) fn minus(&self, other: &Self) -> Vec<f64> {
         let origins = self.origin.iter().zip(&other.origin);
         let shifts = self.shift.iter().zip(&other.shift);
         origins.zip(shifts).map(|((o, p), (s, t))| (o - p) + (s - t)).collect()
     }
 
     /// How far μ may be off in norm, for n samples whose mean squared distance from μ is `spread`.
-    pub fn error(&self, spread: f64, n: usize) -> f64 {
+    pub(crate) fn error(&self, spread: f64, n: usize) -> f64 {
         growth(n) * f64::EPSILON * (spread + norm_squared(&self.shift)).sqrt()
     }
 }

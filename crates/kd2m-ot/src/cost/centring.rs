@@ -6,7 +6,7 @@ use crate::{cloud::Cloud, isa::Isa, pool::Pool, real::Real};
 
 /// What is subtracted from the features before they are multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Centring {
+pub(crate) enum Centring {
     /// From each cloud its own mean: squared costs lose a separable part.
     Each,
     /// From both the same point: all distances stay as they are.
@@ -15,7 +15,7 @@ pub enum Centring {
 
 /// A point for each cloud, in the features' units.
 #[derive(Debug, Clone)]
-pub struct Centres<T> {
+pub(crate) struct Centres<T> {
     pub a: Vec<T>,
     pub b: Vec<T>,
 }
@@ -35,7 +35,7 @@ impl<T: Real> Centres<T> {
     }
 
     /// How far the clouds' points lie apart, coordinate by coordinate.
-    pub fn shift(&self) -> Vec<f64> {
+    pub(crate) fn shift(&self) -> Vec<f64> {
         self.a.iter().zip(&self.b).map(|(p, q)| p.wide() - q.wide()).collect()
     }
 }

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// Two clouds made ready for products.
-pub struct Pairwise<T: Real> {
+pub(crate) struct Pairwise<T: Real> {
     isa: Isa,
     n: usize,
     m: usize,
@@ -62,7 +62,7 @@ enum Packed<T: Real> {
 
 impl<T: Real> Pairwise<T> {
     /// Centres, scales and packs two clouds of equal width.
-    pub fn new(a: &Cloud<T>, b: &Cloud<T>, centring: Centring, stop: &Stop) -> Self {
+    pub(crate) fn new(a: &Cloud<T>, b: &Cloud<T>, centring: Centring, stop: &Stop) -> Self {
         Self::with_isa(Isa::detect(), a, b, centring, stop)
     }
 
@@ -143,7 +143,7 @@ impl<T: Real> Pairwise<T> {
     }
 
     /// Rows of A that stay in the second-level cache while all panels pass by.
-    pub fn block(&self) -> usize {
+    pub(crate) fn block(&self) -> usize {
         // More gained nothing where it was measured.
         const MOST: usize = 400 << 10;
         let cache = MOST.min(cache::second_level() * 4 / 5);
@@ -153,13 +153,13 @@ impl<T: Real> Pairwise<T> {
     }
 
     /// The costs of some rows of A, `[numbers, m]`; what is left out as in [`Pairwise::fill_panels`].
-    pub fn fill(&self, numbers: &[u32], out: &mut [T]) {
+    pub(crate) fn fill(&self, numbers: &[u32], out: &mut [T]) {
         self.fill_panels(numbers, 0..self.panel_count(), out);
     }
 
     /// The costs between some rows of A and the columns of some panels, `[numbers, self.columns_of(panels)]`. Told to stop, it leaves
     /// out panels, unless there is only a strip of rows: whoever reads more has to ask [`Stop::is_set`] first.
-    pub fn fill_panels(&self, numbers: &[u32], panels: Range<usize>, out: &mut [T]) {
+    pub(crate) fn fill_panels(&self, numbers: &[u32], panels: Range<usize>, out: &mut [T]) {
         match &self.packed {
             Packed::Whole { x, panels: packed, width } => {
                 self.isa.run(Fill { pairs: self, x, packed, width: *width, numbers, panels, out });
@@ -182,12 +182,12 @@ impl<T: Real> Pairwise<T> {
     }
 
     /// Panels that the columns are packed in.
-    pub fn panel_count(&self) -> usize {
+    pub(crate) fn panel_count(&self) -> usize {
         self.m.div_ceil(self.panel_width())
     }
 
     /// The columns of some panels.
-    pub fn columns_of(&self, panels: Range<usize>) -> Range<usize> {
+    pub(crate) fn columns_of(&self, panels: Range<usize>) -> Range<usize> {
         let width = self.panel_width();
         (panels.start * width).min(self.m)..(panels.end * width).min(self.m)
     }
@@ -196,7 +196,7 @@ impl<T: Real> Pairwise<T> {
     ///
     /// A dot product of length d errs by (d + 1) units of rounding of ‖x‖‖y‖, centring by one unit of each coordinate, norms and
     /// sums by a few units of (‖x‖ + ‖y‖)². Integers leave a rest of each side out of the dot product, whose other errors are a few units.
-    pub fn rounding(&self, i: usize) -> f64 {
+    pub(crate) fn rounding(&self, i: usize) -> f64 {
         let unit = T::epsilon().wide() / 2.0;
         let (x, y) = (self.x_norms[i].wide().sqrt(), self.largest_y);
         let product = match &self.packed {
@@ -211,18 +211,18 @@ impl<T: Real> Pairwise<T> {
     }
 
     /// The exact cost of a pair, centred and scaled, from its features.
-    pub fn exact(&self, x: &[T], y: &[T]) -> f64 {
+    pub(crate) fn exact(&self, x: &[T], y: &[T]) -> f64 {
         let squared = self.isa.run(scan::CentredDistance { x, p: &self.centres.a, y, q: &self.centres.b });
         squared * self.scale * self.scale
     }
 
     /// How far such an exact cost may itself be off.
-    pub fn doubt(&self, i: usize, j: usize, cost: f64) -> f64 {
+    pub(crate) fn doubt(&self, i: usize, j: usize, cost: f64) -> f64 {
         doubt_of(self.d, 1.01 * (self.x_norms[i].wide().sqrt() + self.y_norms[j].wide().sqrt()), cost)
     }
 
     /// What [`Centring::Each`] took from the costs: cost of pair (i, j) = centred cost + `first[i]` + `second[j]`.
-    pub fn separable_part(&self, a: &Cloud<T>, b: &Cloud<T>) -> (Vec<f64>, Vec<f64>) {
+    pub(crate) fn separable_part(&self, a: &Cloud<T>, b: &Cloud<T>) -> (Vec<f64>, Vec<f64>) {
         Pool::with(self.n * self.d >= BOTH_FROM, &self.stop, |pool| self.separable_part_by(pool, a, b))
     }
 
@@ -271,7 +271,7 @@ impl<T: Real> Pairwise<T> {
     }
 
     /// Largest norm of a centred, scaled sample of either side.
-    pub fn largest_norm(&self) -> f64 {
+    pub(crate) fn largest_norm(&self) -> f64 {
         self.largest_x.max(self.largest_y)
     }
 }
@@ -279,7 +279,7 @@ impl<T: Real> Pairwise<T> {
 /// How far a squared distance of centred features, computed in `f64`, may be off where the features lie `reach` from their centres
 /// together: each centred coordinate and each difference errs by a unit of itself, the sum by a unit for each addition on the way
 /// (see [`super::anew`]).
-pub fn doubt_of(d: usize, reach: f64, cost: f64) -> f64 {
+pub(crate) fn doubt_of(d: usize, reach: f64, cost: f64) -> f64 {
     let reach = 1.01 * f64::EPSILON / 2.0 * reach;
     cost * super::anew::relative_error(d) + reach * (2.0 * cost.sqrt() + reach)
 }

@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::{centring::Centring, pairwise::Pairwise};
+pub(crate) use super::ground::Ground;
+use super::pairwise::Pairwise;
 use crate::{
     buffers::Buffer,
     cloud::Cloud,
@@ -13,46 +14,8 @@ use crate::{
     stop::Interrupted,
 };
 
-/// The cost of a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ground {
-    /// ‖x − y‖², less what [`Centring::Each`] takes away.
-    Squared,
-    /// ‖x − y‖.
-    Distance,
-}
-
-impl Ground {
-    /// How features may be centred without a change of plan.
-    pub fn centring(self) -> Centring {
-        match self {
-            Ground::Squared => Centring::Each,
-            Ground::Distance => Centring::Common,
-        }
-    }
-
-    /// The cost of a squared distance.
-    pub fn of_squared(self, squared: f64) -> f64 {
-        match self {
-            Ground::Squared => squared,
-            Ground::Distance => squared.sqrt(),
-        }
-    }
-}
-
-impl Ground {
-    /// What an error of a squared distance means for the cost that comes of it: |√p − √q| is at most √|p − q|, and |p − q| / √p where
-    /// that is less; one more rounding for the root itself.
-    pub fn of_error(self, squared: f64, cost: f64) -> f64 {
-        match self {
-            Ground::Squared => squared,
-            Ground::Distance => squared.sqrt().min(squared / cost.max(f64::MIN_POSITIVE)) + f64::EPSILON * cost,
-        }
-    }
-}
-
 /// Costs of two clouds of equal size.
-pub struct CloudRows<'a, T: Real> {
+pub(crate) struct CloudRows<'a, T: Real> {
     pool: &'a Pool,
     a: &'a Cloud<'a, T>,
     b: &'a Cloud<'a, T>,
@@ -97,12 +60,12 @@ impl<'a, T: Real> CloudRows<'a, T> {
     }
 
     /// The products behind the costs.
-    pub fn pairs(&self) -> &Pairwise<T> {
+    pub(crate) fn pairs(&self) -> &Pairwise<T> {
         &self.pairs
     }
 
     /// What one unit of these costs is in the features' units.
-    pub fn unit(&self) -> f64 {
+    pub(crate) fn unit(&self) -> f64 {
         match self.ground {
             Ground::Squared => 1.0 / (self.pairs.scale * self.pairs.scale),
             Ground::Distance => 1.0 / self.pairs.scale,

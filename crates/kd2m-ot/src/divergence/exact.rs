@@ -87,7 +87,7 @@ impl Found {
 
 /// Exact transport between two clouds under one ground cost.
 #[derive(Debug, Clone, Copy)]
-pub struct Exact {
+pub(super) struct Exact {
     pub metric: &'static str,
     pub ground: Ground,
     /// Bytes that a cost matrix may take.
@@ -99,7 +99,12 @@ impl Exact {
     ///
     /// # Errors
     /// Different widths, or told to stop.
-    pub fn evaluate<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+    pub(super) fn evaluate<T: Real>(
+        &self,
+        a: &Cloud<T>,
+        b: &Cloud<T>,
+        request: Request,
+    ) -> Result<Solution<T>, OtError> {
         equal_widths(self.metric, a, b)?;
         if let Some(exponent) = lift(a, b) {
             return self.evaluate_lifted(exponent, a, b, request);

@@ -2,6 +2,8 @@
 //! The one place that chooses between exact solvers of a given cost matrix.
 //! Next: [`super::assignment`], [`super::network_simplex`].
 
+pub(crate) use super::plan::Problem;
+pub(crate) use super::plan::Transport;
 use super::{
     assignment::{self, Assignment, refine, rows},
     costs::{Costs, Held, Verdict},
@@ -12,35 +14,15 @@ use crate::{
     isa::Isa,
     pool::Pool,
     real::Real,
-    solution::{Plan, Potentials, Status},
+    solution::{Plan, Potentials},
     stop::{Interrupted, Stop},
 };
-
-/// An optimal plan between two marginals, with its certificate.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Transport {
-    pub plan: Plan,
-    pub potentials: Potentials,
-    /// Σ γ_ij c_ij over the exact costs.
-    pub value: f64,
-    /// How far from the optimum the value can be, all rounding included; never negative.
-    pub gap: f64,
-    pub status: Status,
-    pub iterations: usize,
-}
-
-/// A cost matrix in the precision of the features, and what its entries really are.
-pub(crate) struct Problem<'p, 'r, T: Real, C> {
-    pub rounded: &'p Rounded<'r, T>,
-    pub exact: &'p C,
-    pub stop: &'p Stop,
-}
 
 /// The plan of least cost for a row-major matrix `[n, m]`; weights of `None` are uniform.
 ///
 /// # Errors
 /// [`Interrupted`] if it was told to stop.
-pub fn solve_matrix<T: Real>(
+pub(crate) fn solve_matrix<T: Real>(
     cost: &[T],
     (n, m): (usize, usize),
     a: Option<&[f64]>,

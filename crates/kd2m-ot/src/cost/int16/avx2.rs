@@ -12,7 +12,7 @@ const TOGETHER: usize = 6;
 
 /// Costs of at most twelve rows and a panel, `inside` columns of it, to rows of `out` that lie `stride` apart.
 #[target_feature(enable = "avx2,fma")]
-pub unsafe fn tile(strip: &Strip, panel: &Panel, inside: usize, out: &mut [f32], stride: usize) {
+pub(super) unsafe fn tile(strip: &Strip, panel: &Panel, inside: usize, out: &mut [f32], stride: usize) {
     for first in (0..COLUMNS).step_by(2 * LANES) {
         for from in (0..ROWS).step_by(TOGETHER) {
             let (left, count) = (inside.saturating_sub(first), strip.count.saturating_sub(from));
@@ -76,7 +76,7 @@ unsafe fn store(sums: [__m256i; 2], of: &Measure, scale: &[f32], norm: &[f32], l
 
 /// Centres a row and writes it as integers; `scratch` and `integers` are whole vectors of sixteen long.
 #[target_feature(enable = "avx2,fma")]
-pub unsafe fn quantise(row: &[f32], centre: &[f32], scratch: &mut [f32], integers: &mut [i16]) -> Measure {
+pub(super) unsafe fn quantise(row: &[f32], centre: &[f32], scratch: &mut [f32], integers: &mut [i16]) -> Measure {
     for ((centred, x), p) in scratch.iter_mut().zip(row).zip(centre) {
         *centred = x - p;
     }
@@ -131,7 +131,7 @@ fn lanes(v: __m256) -> [f32; LANES] {
 
 /// Turns 32 rows of integers into a panel: pairs of integers are the elements of 8 × 8 transpositions.
 #[target_feature(enable = "avx2")]
-pub unsafe fn transpose(rows: &[i16], panel: &mut [i16]) {
+pub(super) unsafe fn transpose(rows: &[i16], panel: &mut [i16]) {
     let pairs = rows.len() / COLUMNS / 2;
     let (from, to) = (rows.as_ptr().cast::<i32>(), panel.as_mut_ptr().cast::<i32>());
     for first in (0..COLUMNS).step_by(LANES) {

@@ -6,7 +6,7 @@ use super::{COLUMNS, LENGTH, Measure, Panel, ROWS, Strip};
 
 /// Costs of at most twelve rows and a panel, `inside` columns of it, to rows of `out` that lie `stride` apart.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,fma")]
-pub unsafe fn tile(strip: &Strip, panel: &Panel, inside: usize, out: &mut [f32], stride: usize) {
+pub(super) unsafe fn tile(strip: &Strip, panel: &Panel, inside: usize, out: &mut [f32], stride: usize) {
     let rows = strip.rows.map(<[i16]>::as_ptr);
     // SAFETY: every row and the panel have `width` integers a column; masked lanes are not written.
     unsafe {
@@ -38,7 +38,7 @@ pub unsafe fn tile(strip: &Strip, panel: &Panel, inside: usize, out: &mut [f32],
 
 /// Centres a row and writes it as integers; `scratch` and `integers` are whole vectors of sixteen long.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma")]
-pub unsafe fn quantise(row: &[f32], centre: &[f32], scratch: &mut [f32], integers: &mut [i16]) -> Measure {
+pub(super) unsafe fn quantise(row: &[f32], centre: &[f32], scratch: &mut [f32], integers: &mut [i16]) -> Measure {
     let (from, middle, centred, to) = (row.as_ptr(), centre.as_ptr(), scratch.as_mut_ptr(), integers.as_mut_ptr());
     let (mut norm, mut most) = (_mm512_setzero_ps(), _mm512_setzero_ps());
     for k in (0..row.len()).step_by(16) {
@@ -74,7 +74,7 @@ pub unsafe fn quantise(row: &[f32], centre: &[f32], scratch: &mut [f32], integer
 
 /// Turns 32 rows of integers into a panel: pairs of integers are the elements of 16 × 16 transpositions.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-pub unsafe fn transpose(rows: &[i16], panel: &mut [i16]) {
+pub(super) unsafe fn transpose(rows: &[i16], panel: &mut [i16]) {
     let pairs = rows.len() / COLUMNS / 2;
     let (from, to) = (rows.as_ptr().cast::<i32>(), panel.as_mut_ptr().cast::<i32>());
     debug_assert!(panel.len() == rows.len() && pairs.is_multiple_of(8));

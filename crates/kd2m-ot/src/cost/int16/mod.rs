@@ -4,6 +4,10 @@
 
 mod avx2;
 mod avx512;
+mod panel;
+
+pub(crate) use panel::{COLUMNS, Measure};
+use panel::{LENGTH, Panel, ROWS, Strip, measure};
 
 use std::ops::Range;
 
@@ -14,28 +18,19 @@ use crate::{
     stop::Stop,
 };
 
-/// Rows of a tile.
-const ROWS: usize = 12;
-
-/// Columns of a panel: two vectors of AVX-512.
-pub const COLUMNS: usize = 32;
-
 /// Most coordinates: rounding to integers then adds at most 128 to a row's length in integers.
 const WIDEST: usize = 1 << 16;
 
-/// Length of a row in integers: products of two rows stay below 2³¹, with room for that rounding.
-const LENGTH: f32 = 46_000.0;
-
 /// Which instructions multiply.
 #[derive(Debug, Clone, Copy)]
-pub enum Multiplier {
+pub(crate) enum Multiplier {
     Avx512(Vnni),
     Avx2(Avx2),
 }
 
 impl Multiplier {
     /// The best that goes with an instruction set, if any does.
-    pub fn of(isa: Isa) -> Option<Self> {
+    pub(crate) fn of(isa: Isa) -> Option<Self> {
         match isa {
             // AVX-512 without VNNI multiplies integers as AVX2 does.
             Isa::Avx512(_) => Vnni::new().map(Self::Avx512).or(Avx2::new().map(Self::Avx2)),
@@ -91,7 +86,7 @@ impl Multiplier {
 }
 
 /// Two clouds, centred, as integers: A in rows, B in panels of [`COLUMNS`].
-pub struct Int16Products {
+pub(crate) struct Int16Products {
     by: Multiplier,
     /// Integers of a row, padded to whole vectors.
     width: usize,
@@ -104,28 +99,9 @@ pub struct Int16Products {
     of_columns: Vec<Measure>,
 }
 
-/// What is known of a row beside its integers. The row is `scale` · integers + a rest.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Measure {
-    scale: f32,
-    /// Length of the rest, and a little more.
-    pub rest: f32,
-    /// Squared length of the centred row.
-    pub norm: f32,
-}
-
-/// What is known of a row of `length` coordinates from the squares of its rest, its products with the rest, and the squares of its integers.
-fn measure(length: usize, scale: f32, rest: f64, along: f64, squares: i32) -> Measure {
-    // ‖x‖² from the integers, whose squares are added exactly, and the small rest: ‖x‖² = ‖sq‖² + 2⟨x, rest⟩ − ‖rest‖².
-    let of_integers = f64::from(scale).powi(2) * f64::from(squares);
-    // Sixteen lanes sum up to WIDEST / 16 squares in single precision.
-    let rounded = 1.0 + 2f64.powi(-24) * (length as f64 / 16.0 + 16.0);
-    Measure { scale, rest: (rest.sqrt() * rounded) as f32, norm: (of_integers + 2.0 * along - rest).max(0.0) as f32 }
-}
-
 impl Int16Products {
     /// Packs two clouds `[n, d]` and `[m, d]` around their centres; `None` where they are too wide.
-    pub fn new(by: Multiplier, pool: &Pool, (a, p): (&[f32], &[f32]), (b, q): (&[f32], &[f32])) -> Option<Self> {
+    pub(crate) fn new(by: Multiplier, pool: &Pool, (a, p): (&[f32], &[f32]), (b, q): (&[f32], &[f32])) -> Option<Self> {
         let d = p.len();
         if d > WIDEST || q.len() != d {
             return None;
@@ -152,18 +128,18 @@ impl Int16Products {
     }
 
     /// What is known of the rows of A.
-    pub fn of_rows(&self) -> &[Measure] {
+    pub(crate) fn of_rows(&self) -> &[Measure] {
         &self.of_rows
     }
 
     /// What is known of the rows of B, padded with zeros.
-    pub fn of_columns(&self) -> &[Measure] {
+    pub(crate) fn of_columns(&self) -> &[Measure] {
         &self.of_columns
     }
 
     /// The costs between some rows of A and `columns` columns of some panels, `[numbers, columns]`.
     /// More than a strip of rows is left undone once `stop` is set.
-    pub fn fill(&self, numbers: &[u32], panels: Range<usize>, columns: usize, out: &mut [f32], stop: &Stop) {
+    pub(crate) fn fill(&self, numbers: &[u32], panels: Range<usize>, columns: usize, out: &mut [f32], stop: &Stop) {
         assert!(out.len() == numbers.len() * columns && columns <= panels.len() * COLUMNS);
         assert!(numbers.iter().all(|&i| (i as usize) < self.of_rows.len()));
         for (k, p) in panels.enumerate() {
@@ -187,21 +163,6 @@ impl Int16Products {
             }
         }
     }
-}
-
-/// At most twelve rows of A.
-struct Strip<'a> {
-    rows: [&'a [i16]; ROWS],
-    measures: [Measure; ROWS],
-    /// How many of them are stored.
-    count: usize,
-}
-
-/// A panel beside what is known of its columns.
-struct Panel<'a> {
-    integers: &'a [i16],
-    scale: [f32; COLUMNS],
-    norm: [f32; COLUMNS],
 }
 
 #[cfg(test)]

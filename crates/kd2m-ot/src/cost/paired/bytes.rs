@@ -7,17 +7,17 @@ use std::arch::x86_64::*;
 use crate::isa::Vnni;
 
 /// Rows of a tile.
-pub const ROWS: usize = 12;
+pub(super) const ROWS: usize = 12;
 
 /// Columns of a tile: two vectors.
-pub const COLUMNS: usize = 32;
+pub(super) const COLUMNS: usize = 32;
 
 /// Most coordinates whose products of bytes (up to 255 · 127 each) still add up within an `i32`.
-pub const WIDEST: usize = 1 << 16;
+pub(super) const WIDEST: usize = 1 << 16;
 
 /// What is known of a row beside its bytes. The row is `scale` · bytes + a rest of length at most `rest`.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Quantised {
+pub(super) struct Quantised {
     pub scale: f32,
     /// Length of what the bytes leave out, without the rounding of the centred features themselves.
     pub rest: f32,
@@ -28,7 +28,7 @@ pub struct Quantised {
 }
 
 /// Where a row's bytes go.
-pub enum Place<'a> {
+pub(super) enum Place<'a> {
     /// One after the other, 128 added so that they are unsigned.
     Row(&'a mut [u8]),
     /// Column `.1` of a panel of [`COLUMNS`], four coordinates of each column together.
@@ -37,16 +37,16 @@ pub enum Place<'a> {
 
 /// What the token of [`Vnni`] allows: products of bytes.
 #[derive(Debug, Clone, Copy)]
-pub struct Products(Vnni);
+pub(super) struct Products(Vnni);
 
 impl Products {
     /// For a processor that has them.
-    pub fn of(vnni: Vnni) -> Self {
+    pub(super) fn of(vnni: Vnni) -> Self {
         Self(vnni)
     }
 
     /// Centres a row and writes it as bytes, padded to whole vectors; `scratch` holds the centred row and is as long as its bytes.
-    pub fn quantise(self, row: &[f32], centre: &[f32], scratch: &mut [f32], place: Place) -> Quantised {
+    pub(super) fn quantise(self, row: &[f32], centre: &[f32], scratch: &mut [f32], place: Place) -> Quantised {
         assert!(row.len() == centre.len() && scratch.len() == row.len().next_multiple_of(16));
         match &place {
             Place::Row(bytes) => assert!(bytes.len() >= scratch.len()),
@@ -57,7 +57,7 @@ impl Products {
     }
 
     /// One tile: which columns of each row have `offset_j − slope_i · scale_j · product_ij` below the row's limit, as bits.
-    pub fn below(self, tile: &Tile) -> [u32; ROWS] {
+    pub(super) fn below(self, tile: &Tile) -> [u32; ROWS] {
         let coordinates = tile.panel.len() / COLUMNS;
         assert!(coordinates.is_multiple_of(4) && tile.rows.iter().all(|row| row.len() >= coordinates));
         // SAFETY: the token is proof of the instructions; every row has as many coordinates as the panel.
@@ -66,7 +66,7 @@ impl Products {
 }
 
 /// Twelve rows against a panel.
-pub struct Tile<'a> {
+pub(super) struct Tile<'a> {
     pub rows: [&'a [u8]; ROWS],
     /// Twice each row's scale.
     pub slope: [f32; ROWS],

@@ -23,7 +23,13 @@ use crate::{
 const ROWS: usize = 12;
 
 /// See [`super::prove`].
-pub fn prove<T: Real>(isa: Isa, pool: &Pool, a: &Cloud<T>, b: &Cloud<T>, centres: &Centres<T>) -> Option<Pairing> {
+pub(super) fn prove<T: Real>(
+    isa: Isa,
+    pool: &Pool,
+    a: &Cloud<T>,
+    b: &Cloud<T>,
+    centres: &Centres<T>,
+) -> Option<Pairing> {
     let products = Pairwise::in_int16(isa, pool, a, b, centres)?;
     let (n, d, shift) = (a.len(), a.width(), centres.shift());
     let mut pairs = vec![PairCost::default(); n];

@@ -26,7 +26,7 @@ use crate::{
 const MOST: usize = 256 << 10;
 
 /// See [`super::prove`].
-pub fn prove<T: Real>(
+pub(super) fn prove<T: Real>(
     isa: Isa,
     vnni: Vnni,
     pool: &Pool,

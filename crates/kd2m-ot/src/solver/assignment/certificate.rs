@@ -129,7 +129,7 @@ impl<R: Rows> Kernel for Check<'_, R> {
 
 /// The columns with `c_j − v_j` up to a limit.
 #[inline(always)]
-pub fn up_to<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64], limit: f64, found: &mut Vec<usize>) {
+pub(crate) fn up_to<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64], limit: f64, found: &mut Vec<usize>) {
     found.clear();
     let (chunks, tail) = row.as_chunks::<LANES>();
     let (v_chunks, v_tail) = v.as_chunks::<LANES>();
@@ -148,7 +148,7 @@ pub fn up_to<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64], limit: f
 
 /// Least of `c_j − v_j` in `f64`.
 #[inline(always)]
-pub fn least_reduced<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64]) -> f64 {
+pub(crate) fn least_reduced<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64]) -> f64 {
     let (chunks, tail) = row.as_chunks::<LANES>();
     let (v_chunks, v_tail) = v.as_chunks::<LANES>();
     let infinite = simd.splat_d(f64::INFINITY);
@@ -166,7 +166,7 @@ pub fn least_reduced<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64]) 
 }
 
 /// True if every column occurs exactly once.
-pub fn is_permutation(columns: &[u32]) -> bool {
+pub(crate) fn is_permutation(columns: &[u32]) -> bool {
     let mut seen = vec![false; columns.len()];
     columns.iter().all(|&j| seen.get_mut(j as usize).is_some_and(|s| !std::mem::replace(s, true)))
 }

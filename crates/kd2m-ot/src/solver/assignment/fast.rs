@@ -19,7 +19,7 @@ use crate::{
 
 /// What the phases are tuned by; the defaults were chosen by measurement on clouds of features.
 #[derive(Debug, Clone, Copy)]
-pub struct Tuning {
+pub(crate) struct Tuning {
     /// ε of the second phase, as a share of the mean spread of the lists.
     pub epsilon: f64,
     /// ε of the first phase, in units of the second.
@@ -40,7 +40,7 @@ impl Default for Tuning {
 const FEW: usize = 32;
 
 /// How the solver ended.
-pub enum Answer<T> {
+pub(crate) enum Answer<T> {
     /// Each row has its nearest column, at this cost, and no two the same.
     Nearest { columns: Vec<u32>, least: Vec<T> },
     /// The optimal matching of the matrix in fixed point, and the least entry of all.
@@ -49,7 +49,7 @@ pub enum Answer<T> {
 
 impl<T> Answer<T> {
     /// The matching with its column potentials.
-    pub fn matching(self) -> Matching {
+    pub(crate) fn matching(self) -> Matching {
         match self {
             Answer::Nearest { columns, .. } => Matching { v: vec![0.0; columns.len()], columns, iterations: 0 },
             Answer::Searched { matching, .. } => matching,

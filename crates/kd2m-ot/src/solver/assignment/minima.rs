@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What the first pass found.
-pub struct Minima<T> {
+pub(super) struct Minima<T> {
     /// Least cost of each row.
     pub row: Vec<T>,
     /// Its column.
@@ -27,7 +27,12 @@ pub struct Minima<T> {
 
 impl<T: Real> Minima<T> {
     /// One pass over all rows; column minima are left out unless they are wanted.
-    pub fn of<R: Rows<Element = T>>(isa: Isa, pool: &Pool, rows: &R, columns: bool) -> Result<Self, Interrupted> {
+    pub(super) fn of<R: Rows<Element = T>>(
+        isa: Isa,
+        pool: &Pool,
+        rows: &R,
+        columns: bool,
+    ) -> Result<Self, Interrupted> {
         let n = rows.size();
         // Column minima are of use only when two rows want the same column.
         let contested = AtomicBool::new(false);
@@ -97,7 +102,7 @@ impl<R: Rows> Kernel for Part<'_, R> {
 
 /// Least of a row, its first column, and the largest.
 #[inline(always)]
-pub fn extremes<S: Simd, T: Element + Real>(simd: S, row: &[T]) -> (T, usize, T) {
+pub(super) fn extremes<S: Simd, T: Element + Real>(simd: S, row: &[T]) -> (T, usize, T) {
     let (chunks, tail) = row.as_chunks::<LANES>();
     let (pairs, single) = chunks.as_chunks::<2>();
     let infinite = T::vsplat(simd, T::INFINITE);

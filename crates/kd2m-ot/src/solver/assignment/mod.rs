@@ -3,19 +3,22 @@
 //! assignment problems" (1987). Read [`dense`] first, then [`certificate`].
 
 mod augment;
-pub mod certificate;
-pub mod dense;
+pub(crate) mod certificate;
+pub(crate) mod dense;
 mod dual_repair;
-pub mod fast;
+pub(crate) mod fast;
 mod lists;
+mod matching;
 mod minima;
 pub(crate) mod refine;
-pub mod rows;
+pub(crate) mod rows;
 mod scans;
 mod search;
 
 #[cfg(test)]
 mod tests;
+
+pub(crate) use matching::{Assignment, Matching};
 
 use rows::Rows;
 
@@ -27,21 +30,6 @@ use crate::{
     solution::Potentials,
     stop::{Interrupted, Stop, unstoppable},
 };
-
-/// An optimal assignment and the proof of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Assignment {
-    /// Row i is matched with column `columns[i]`.
-    pub columns: Vec<u32>,
-    /// u and v with `u_i + v_j ≤ c_ij`, equal (within `gap`) on matched pairs.
-    pub potentials: Potentials,
-    /// Mean cost of the matched pairs.
-    pub value: f64,
-    /// How far from optimal the assignment can be: `value − mean(u) − mean(v)` with all that rounding can have hidden added.
-    pub gap: f64,
-    /// Augmenting paths searched.
-    pub iterations: usize,
-}
 
 /// The assignment of least total cost for a row-major square matrix `[n, n]`; `start` holds column potentials to begin from.
 ///
@@ -58,7 +46,7 @@ pub fn solve<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>) -> Assignment
 ///
 /// # Panics
 /// If `cost` does not hold n² values: callers own both.
-pub fn solve_until<T: Real>(
+pub(crate) fn solve_until<T: Real>(
     cost: &[T],
     n: usize,
     start: Option<&[f64]>,
@@ -113,15 +101,6 @@ pub(crate) fn solve_rows<R: Rows>(pool: &Pool, rows: &R, start: Option<&[f64]>) 
 
 /// From this size on the passes over the matrix are shared among threads; below, waking them costs more than they save.
 pub(crate) const PARALLEL_FROM: usize = 384;
-
-/// What a solver claims: nobody trusts it before [`certificate::certify`] has seen it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Matching {
-    pub columns: Vec<u32>,
-    /// Column potentials; the row potentials follow from them.
-    pub v: Vec<f64>,
-    pub iterations: usize,
-}
 
 /// A matching with its proof, for tests of the solvers.
 #[cfg(test)]

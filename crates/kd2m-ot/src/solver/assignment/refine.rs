@@ -18,7 +18,7 @@ use crate::{
 
 /// A matching with potentials, judged over costs in `f64`.
 #[derive(Debug, Clone)]
-pub struct Refined {
+pub(crate) struct Refined {
     pub columns: Vec<u32>,
     pub potentials: Potentials,
     /// Mean cost of the matched pairs.
@@ -31,7 +31,7 @@ pub struct Refined {
 
 impl Refined {
     /// The same as the other solvers give it.
-    pub fn into_assignment(self, iterations: usize) -> Assignment {
+    pub(crate) fn into_assignment(self, iterations: usize) -> Assignment {
         let Self { columns, potentials, value, verdict, rounds } = self;
         Assignment { columns, potentials, value, gap: verdict.gap, iterations: iterations + rounds }
     }
@@ -47,7 +47,7 @@ const MODEST: f64 = 16.0;
 const MOST_DENSE: usize = 2048;
 
 /// Bytes that [`refine`] takes for n samples a side: the costs, and what a round makes of them.
-pub fn bytes(n: usize) -> usize {
+pub(crate) fn bytes(n: usize) -> usize {
     n.saturating_mul(n).saturating_mul(2 * size_of::<f64>())
 }
 

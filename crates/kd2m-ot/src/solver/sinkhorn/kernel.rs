@@ -14,7 +14,7 @@ pub(super) const LARGEST_EXPONENT: f64 = 100.0;
 pub(super) const SMALLEST_EXPONENT: f64 = -126.0;
 
 /// A precision with a fast 2ᵗ.
-pub trait Lane: Real {
+pub(crate) trait Lane: Real {
     /// 2ᵗ for t in [−126, 100], relative error of a few units in the last place; t above is cut, below gives 0.
     fn power_of_two(t: Self) -> Self;
 }
