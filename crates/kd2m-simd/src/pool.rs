@@ -29,7 +29,7 @@ impl Job<'_> {
 }
 
 /// The threads of one problem: the caller's own and helpers from rayon's pool.
-pub(crate) struct Crew {
+pub struct Pool {
     /// The phase in progress; helpers copy it under the lock.
     job: Mutex<Option<Job<'static>>>,
     /// Whether there is a phase: what helpers look at while they wait.
@@ -42,9 +42,8 @@ pub(crate) struct Crew {
     stop: Stop,
 }
 
-impl Crew {
-    /// A crew of the calling thread alone.
-    #[cfg(test)]
+impl Pool {
+    /// A pool of the calling thread alone.
     pub fn alone() -> Self {
         Self::new(0, &Stop::NEVER)
     }
@@ -60,24 +59,25 @@ impl Crew {
         }
     }
 
-    /// Runs `work` with as many helpers as the pool has other threads; alone where `parallel` is false.
-    pub fn with<R>(parallel: bool, stop: &Stop, work: impl FnOnce(&Crew) -> R) -> R {
+    /// Runs `work` with as many helpers as rayon's pool has other threads; alone where `parallel` is false.
+    pub fn with<R>(parallel: bool, stop: &Stop, work: impl FnOnce(&Pool) -> R) -> R {
         let helpers = rayon::current_num_threads() - 1;
         if !parallel || helpers == 0 {
-            return work(&Crew::new(0, stop));
+            return work(&Pool::new(0, stop));
         }
-        let crew = Crew::new(helpers, stop);
+        let pool = Pool::new(helpers, stop);
         rayon::in_place_scope(|scope| {
             for _ in 0..helpers {
-                scope.spawn(|_| crew.help());
+                scope.spawn(|_| pool.help());
             }
             // Also when `work` panics: the scope waits for its helpers.
-            let _dismissal = Dismissal(&crew);
-            work(&crew)
+            let _dismissal = Dismissal(&pool);
+            work(&pool)
         })
     }
 
     /// Threads, the caller's included.
+    #[inline]
     pub fn size(&self) -> usize {
         self.helpers + 1
     }
@@ -97,7 +97,7 @@ impl Crew {
         job.run();
     }
 
-    /// Cuts `items` into pieces of `length` and works on them as [`Crew::share`] does; `work` gets each piece with its number.
+    /// Cuts `items` into pieces of `length` and works on them as [`Pool::share`] does; `work` gets each piece with its number.
     pub fn share_chunks<T: Send>(&self, items: &mut [T], length: usize, work: impl Fn(usize, &mut [T]) + Sync) {
         let pieces: Vec<Mutex<&mut [T]>> = items.chunks_mut(length.max(1)).map(Mutex::new).collect();
         self.share(pieces.len(), |k| work(k, &mut pieces[k].lock().unwrap_or_else(PoisonError::into_inner)));
@@ -122,6 +122,7 @@ impl Crew {
     }
 
     /// What ends the problem early.
+    #[inline]
     pub fn stop(&self) -> &Stop {
         &self.stop
     }
@@ -174,7 +175,7 @@ impl Crew {
 }
 
 /// Takes the job back and waits for the helpers inside it, also while a panic unwinds.
-struct Recall<'a>(&'a Crew);
+struct Recall<'a>(&'a Pool);
 
 impl Drop for Recall<'_> {
     fn drop(&mut self) {
@@ -187,7 +188,7 @@ impl Drop for Recall<'_> {
 }
 
 /// A helper's way out of a phase.
-struct Exit<'a>(&'a Crew);
+struct Exit<'a>(&'a Pool);
 
 impl Drop for Exit<'_> {
     fn drop(&mut self) {
@@ -196,7 +197,7 @@ impl Drop for Exit<'_> {
 }
 
 /// Sends the helpers away.
-struct Dismissal<'a>(&'a Crew);
+struct Dismissal<'a>(&'a Pool);
 
 impl Drop for Dismissal<'_> {
     fn drop(&mut self) {
@@ -211,18 +212,18 @@ mod tests {
     #[test]
     fn every_part_runs_once_in_every_phase() {
         for parallel in [false, true] {
-            let total = Crew::with(parallel, &Stop::NEVER, |crew| {
+            let total = Pool::with(parallel, &Stop::NEVER, |pool| {
                 let mut total = 0;
                 for parts in (0..200).chain([10_000]) {
                     let mut seen = vec![0u8; parts];
-                    crew.share_chunks(&mut seen, 3, |_, piece| piece.iter_mut().for_each(|s| *s += 1));
+                    pool.share_chunks(&mut seen, 3, |_, piece| piece.iter_mut().for_each(|s| *s += 1));
                     assert!(seen.iter().all(|&s| s == 1));
                     let counted = AtomicUsize::new(0);
-                    crew.share(parts, |k| {
+                    pool.share(parts, |k| {
                         counted.fetch_add(k + 1, Relaxed);
                     });
                     assert_eq!(counted.into_inner(), parts * (parts + 1) / 2);
-                    let (a, b) = crew.join(|| parts, || vec![parts]);
+                    let (a, b) = pool.join(|| parts, || vec![parts]);
                     assert_eq!(vec![a], b);
                     total += a;
                 }
@@ -238,9 +239,9 @@ mod tests {
         let sums: Vec<usize> = (0..32usize)
             .into_par_iter()
             .map(|k| {
-                Crew::with(true, &Stop::NEVER, |crew| {
+                Pool::with(true, &Stop::NEVER, |pool| {
                     let sum = AtomicUsize::new(0);
-                    crew.share(k, |part| {
+                    pool.share(k, |part| {
                         sum.fetch_add(part, Relaxed);
                     });
                     sum.into_inner()

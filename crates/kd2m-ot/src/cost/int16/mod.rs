@@ -1,70 +1,65 @@
-//! Features as 16-bit words, whose products AVX-512 VNNI and AVX2 add up twice as fast as single precision multiplies, and exactly.
-//! Rows are scaled so that no sum of products can leave an `i32` (Cauchy–Schwarz); what rounding to words leaves out of a row is
+//! Features as 16-bit integers, whose products AVX-512 VNNI and AVX2 add up twice as fast as single precision multiplies, and exactly.
+//! Rows are scaled so that no sum of products can leave an `i32` (Cauchy–Schwarz); what rounding to integers leaves out of a row is
 //! measured, so that every cost comes with a bound. Next: [`super::pairwise`], which uses them where costs are certified later.
 
 mod avx2;
 mod avx512;
+mod panel;
+
+pub(crate) use panel::{COLUMNS, Measure};
+use panel::{LENGTH, Panel, ROWS, Strip, measure};
 
 use std::ops::Range;
 
 use crate::{
     buffers::Buffer,
-    crew::Crew,
     isa::{Avx2, Isa, Vnni},
+    pool::Pool,
     stop::Stop,
 };
 
-/// Rows of a tile.
-const ROWS: usize = 12;
-
-/// Columns of a panel: two vectors of AVX-512.
-pub const COLUMNS: usize = 32;
-
-/// Most coordinates: rounding to words then adds at most 128 to a row's length in words.
+/// Most coordinates: rounding to integers then adds at most 128 to a row's length in integers.
 const WIDEST: usize = 1 << 16;
-
-/// Length of a row in words: products of two rows stay below 2³¹, with room for that rounding.
-const LENGTH: f32 = 46_000.0;
 
 /// Which instructions multiply.
 #[derive(Debug, Clone, Copy)]
-pub enum Multiplier {
+pub(crate) enum Multiplier {
     Avx512(Vnni),
     Avx2(Avx2),
 }
 
 impl Multiplier {
     /// The best that goes with an instruction set, if any does.
-    pub fn of(isa: Isa) -> Option<Self> {
+    pub(crate) fn of(isa: Isa) -> Option<Self> {
         match isa {
-            // AVX-512 without VNNI multiplies words as AVX2 does.
+            // AVX-512 without VNNI multiplies integers as AVX2 does.
             Isa::Avx512(_) => Vnni::new().map(Self::Avx512).or(Avx2::new().map(Self::Avx2)),
             Isa::Avx2(avx2) => Some(Self::Avx2(avx2)),
             Isa::Portable(_) => None,
         }
     }
 
-    /// Centres rows and writes them as words, each padded with zeros to whole vectors of sixteen.
-    fn quantise(self, features: &[f32], centre: &[f32], words: &mut [i16], measures: &mut [Measure]) {
+    /// Centres rows and writes them as integers, each padded with zeros to whole vectors of sixteen.
+    fn quantise(self, features: &[f32], centre: &[f32], integers: &mut [i16], measures: &mut [Measure]) {
         let width = centre.len().next_multiple_of(16);
         assert!(features.len().is_multiple_of(centre.len()));
         assert!(
-            words.len() / width >= features.len() / centre.len() && measures.len() >= features.len() / centre.len()
+            integers.len() / width >= features.len() / centre.len() && measures.len() >= features.len() / centre.len()
         );
         let mut scratch = vec![0.0; width];
-        let rows = features.chunks_exact(centre.len()).zip(words.chunks_exact_mut(width));
-        for ((row, words), measure) in rows.zip(measures) {
+        let rows = features.chunks_exact(centre.len()).zip(integers.chunks_exact_mut(width));
+        for ((row, integers), measure) in rows.zip(measures) {
             // SAFETY: the token is proof of the instructions; lengths are those of the chunks.
             *measure = unsafe {
                 match self {
-                    Self::Avx512(_) => avx512::quantise(row, centre, &mut scratch, words),
-                    Self::Avx2(_) => avx2::quantise(row, centre, &mut scratch, words),
+                    Self::Avx512(_) => avx512::quantise(row, centre, &mut scratch, integers),
+                    Self::Avx2(_) => avx2::quantise(row, centre, &mut scratch, integers),
                 }
             };
         }
     }
 
-    /// Turns 32 rows of words into a panel: pairs of words are the elements of square transpositions.
+    /// Turns 32 rows of integers into a panel: pairs of integers are the elements of square transpositions.
     fn transpose(self, rows: &[i16], panel: &mut [i16]) {
         assert!(panel.len() == rows.len() && rows.len().is_multiple_of(COLUMNS * 16));
         // SAFETY: the token is proof of the instructions; a panel holds as much as 32 rows.
@@ -78,9 +73,9 @@ impl Multiplier {
 
     /// Costs of at most twelve rows and a panel, `inside` columns of it, to rows of `out` that lie `stride` apart.
     fn tile(self, strip: &Strip, panel: &Panel, inside: usize, out: &mut [f32], stride: usize) {
-        assert!(panel.words.len().is_multiple_of(2 * COLUMNS));
-        assert!(strip.rows.iter().all(|row| row.len() * COLUMNS == panel.words.len()));
-        // SAFETY: the token is proof of the instructions; every row has as many words as a column of the panel.
+        assert!(panel.integers.len().is_multiple_of(2 * COLUMNS));
+        assert!(strip.rows.iter().all(|row| row.len() * COLUMNS == panel.integers.len()));
+        // SAFETY: the token is proof of the instructions; every row has as many integers as a column of the panel.
         unsafe {
             match self {
                 Self::Avx512(_) => avx512::tile(strip, panel, inside, out, stride),
@@ -90,10 +85,10 @@ impl Multiplier {
     }
 }
 
-/// Two clouds, centred, as words: A in rows, B in panels of [`COLUMNS`].
-pub struct Words {
+/// Two clouds, centred, as integers: A in rows, B in panels of [`COLUMNS`].
+pub(crate) struct Int16Products {
     by: Multiplier,
-    /// Words of a row, padded to whole vectors.
+    /// Integers of a row, padded to whole vectors.
     width: usize,
     /// `[n, width]`.
     rows: Buffer<i16>,
@@ -104,28 +99,9 @@ pub struct Words {
     of_columns: Vec<Measure>,
 }
 
-/// What is known of a row beside its words. The row is `scale` · words + a rest.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Measure {
-    scale: f32,
-    /// Length of the rest, and a little more.
-    pub rest: f32,
-    /// Squared length of the centred row.
-    pub norm: f32,
-}
-
-/// What is known of a row of `length` coordinates from the squares of its rest, its products with the rest, and the squares of its words.
-fn measure(length: usize, scale: f32, rest: f64, along: f64, squares: i32) -> Measure {
-    // ‖x‖² from the words, whose squares are added exactly, and the small rest: ‖x‖² = ‖sq‖² + 2⟨x, rest⟩ − ‖rest‖².
-    let words = f64::from(scale).powi(2) * f64::from(squares);
-    // Sixteen lanes sum up to WIDEST / 16 squares in single precision.
-    let rounded = 1.0 + 2f64.powi(-24) * (length as f64 / 16.0 + 16.0);
-    Measure { scale, rest: (rest.sqrt() * rounded) as f32, norm: (words + 2.0 * along - rest).max(0.0) as f32 }
-}
-
-impl Words {
+impl Int16Products {
     /// Packs two clouds `[n, d]` and `[m, d]` around their centres; `None` where they are too wide.
-    pub fn new(by: Multiplier, crew: &Crew, (a, p): (&[f32], &[f32]), (b, q): (&[f32], &[f32])) -> Option<Self> {
+    pub(crate) fn new(by: Multiplier, pool: &Pool, (a, p): (&[f32], &[f32]), (b, q): (&[f32], &[f32])) -> Option<Self> {
         let d = p.len();
         if d > WIDEST || q.len() != d {
             return None;
@@ -137,33 +113,33 @@ impl Words {
         let mut of_columns = vec![Measure::default(); m.next_multiple_of(COLUMNS)];
 
         let parts = a.chunks(COLUMNS * d).zip(rows.chunks_mut(COLUMNS * width)).zip(of_rows.chunks_mut(COLUMNS));
-        crew.share_chunks(&mut parts.collect::<Vec<_>>(), 1, |_, part| {
-            let ((features, words), measures) = &mut part[0];
-            by.quantise(features, p, words, measures);
+        pool.share_chunks(&mut parts.collect::<Vec<_>>(), 1, |_, part| {
+            let ((features, integers), measures) = &mut part[0];
+            by.quantise(features, p, integers, measures);
         });
         let parts = b.chunks(COLUMNS * d).zip(panels.chunks_mut(COLUMNS * width)).zip(of_columns.chunks_mut(COLUMNS));
-        crew.share_chunks(&mut parts.collect::<Vec<_>>(), 1, |_, part| {
+        pool.share_chunks(&mut parts.collect::<Vec<_>>(), 1, |_, part| {
             let ((features, panel), measures) = &mut part[0];
-            let mut words = Buffer::any(COLUMNS * width, 0i16);
-            by.quantise(features, q, &mut words, measures);
-            by.transpose(&words, panel);
+            let mut integers = Buffer::any(COLUMNS * width, 0i16);
+            by.quantise(features, q, &mut integers, measures);
+            by.transpose(&integers, panel);
         });
         Some(Self { by, width, rows, panels, of_rows, of_columns })
     }
 
     /// What is known of the rows of A.
-    pub fn of_rows(&self) -> &[Measure] {
+    pub(crate) fn of_rows(&self) -> &[Measure] {
         &self.of_rows
     }
 
     /// What is known of the rows of B, padded with zeros.
-    pub fn of_columns(&self) -> &[Measure] {
+    pub(crate) fn of_columns(&self) -> &[Measure] {
         &self.of_columns
     }
 
     /// The costs between some rows of A and `columns` columns of some panels, `[numbers, columns]`.
     /// More than a strip of rows is left undone once `stop` is set.
-    pub fn fill(&self, numbers: &[u32], panels: Range<usize>, columns: usize, out: &mut [f32], stop: &Stop) {
+    pub(crate) fn fill(&self, numbers: &[u32], panels: Range<usize>, columns: usize, out: &mut [f32], stop: &Stop) {
         assert!(out.len() == numbers.len() * columns && columns <= panels.len() * COLUMNS);
         assert!(numbers.iter().all(|&i| (i as usize) < self.of_rows.len()));
         for (k, p) in panels.enumerate() {
@@ -172,7 +148,7 @@ impl Words {
             }
             let panel = &self.panels[p * COLUMNS * self.width..(p + 1) * COLUMNS * self.width];
             let Some(measures) = self.of_columns[p * COLUMNS..].first_chunk() else { return };
-            let of = Panel { words: panel, scale: measures.map(|m| m.scale), norm: measures.map(|m| m.norm) };
+            let of = Panel { integers: panel, scale: measures.map(|m| m.scale), norm: measures.map(|m| m.norm) };
             let first = k * COLUMNS;
             for (numbers, out) in numbers.chunks(ROWS).zip(out.chunks_mut(ROWS * columns)) {
                 // A short strip repeats its last row; the repetitions are not stored.
@@ -189,21 +165,6 @@ impl Words {
     }
 }
 
-/// At most twelve rows of A.
-struct Strip<'a> {
-    rows: [&'a [i16]; ROWS],
-    measures: [Measure; ROWS],
-    /// How many of them are stored.
-    count: usize,
-}
-
-/// A panel beside what is known of its columns.
-struct Panel<'a> {
-    words: &'a [i16],
-    scale: [f32; COLUMNS],
-    norm: [f32; COLUMNS],
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -215,7 +176,7 @@ mod tests {
     fn costs_lie_within_what_the_rests_allow() {
         let multipliers: Vec<Multiplier> = Isa::available().into_iter().filter_map(Multiplier::of).collect();
         if multipliers.is_empty() {
-            eprintln!("skipped: this processor multiplies no words");
+            eprintln!("skipped: this processor has no products of 16-bit integers");
         }
         for by in multipliers {
             check(by);
@@ -232,20 +193,22 @@ mod tests {
                 x[0] += outlier;
                 y[d / 2] += outlier;
                 x[(n - 1) * d..].copy_from_slice(&p);
-                let Some(words) = Words::new(by, &Crew::alone(), (&x, &p), (&y, &q)) else { unreachable!("not wide") };
+                let Some(integers) = Int16Products::new(by, &Pool::alone(), (&x, &p), (&y, &q)) else {
+                    unreachable!("not wide")
+                };
                 let numbers: Vec<u32> = (0..n as u32).rev().collect();
                 let mut costs = vec![f32::NAN; n * m];
-                words.fill(&numbers, 0..m.div_ceil(COLUMNS), m, &mut costs, &Stop::NEVER);
+                integers.fill(&numbers, 0..m.div_ceil(COLUMNS), m, &mut costs, &Stop::NEVER);
                 let centred = |z: &[f32], c: &[f32], i: usize| -> Vec<f64> {
                     z[i * d..(i + 1) * d].iter().zip(c).map(|(z, c)| f64::from(z - c)).collect()
                 };
                 for (k, &i) in numbers.iter().enumerate() {
-                    let of_x = words.of_rows()[i as usize];
+                    let of_x = integers.of_rows()[i as usize];
                     let x = centred(&x, &p, i as usize);
                     let length = |z: &[f64]| z.iter().map(|z| z * z).sum::<f64>().sqrt();
                     assert!((f64::from(of_x.norm) - length(&x).powi(2)).abs() <= 1e-6 * length(&x).powi(2));
                     for j in 0..m {
-                        let (y, of_y) = (centred(&y, &q, j), words.of_columns()[j]);
+                        let (y, of_y) = (centred(&y, &q, j), integers.of_columns()[j]);
                         let exact: f64 = x.iter().zip(&y).map(|(x, y)| (x - y).powi(2)).sum();
                         let (of_x, of_y) = (f64::from(of_x.rest), f64::from(of_y.rest));
                         let bound = 2.0 * (of_x * length(&y) + (length(&x) + of_x) * of_y);

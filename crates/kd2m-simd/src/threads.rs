@@ -12,7 +12,13 @@ use std::{
     },
 };
 
-use crate::error::CpuError;
+/// The operating system refused threads.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot start {threads} threads: {message}")]
+pub struct ThreadsError {
+    threads: usize,
+    message: String,
+}
 
 /// A pool of so many threads; networks with the same number share one, so that teacher and student do not compete.
 #[derive(Clone)]
@@ -25,7 +31,7 @@ impl Threads {
     ///
     /// # Errors
     /// The operating system refuses the threads.
-    pub fn shared(count: usize) -> Result<Self, CpuError> {
+    pub fn shared(count: usize) -> Result<Self, ThreadsError> {
         static POOLS: Mutex<BTreeMap<usize, Threads>> = Mutex::new(BTreeMap::new());
         let count = match count {
             0 => std::thread::available_parallelism().map_or(1, usize::from),
@@ -39,7 +45,7 @@ impl Threads {
             .num_threads(count)
             .thread_name(|i| format!("kd2m-cpu-{i}"))
             .build()
-            .map_err(|e| CpuError::Threads { threads: count, message: e.to_string() })?;
+            .map_err(|e| ThreadsError { threads: count, message: e.to_string() })?;
         let threads = Self { pool: Arc::new(pool) };
         pools.insert(count, threads.clone());
         Ok(threads)
@@ -114,6 +120,7 @@ pub fn for_each_piece(slice: &mut [f32], length: usize, task: impl Fn(usize, &mu
 }
 
 /// The `part`-th of `parts` nearly equal ranges of 0…total.
+#[inline]
 pub fn part(total: usize, part: usize, parts: usize) -> Range<usize> {
     part * total / parts..(part + 1) * total / parts
 }
@@ -132,6 +139,8 @@ unsafe impl Send for Shared<'_> {}
 unsafe impl Sync for Shared<'_> {}
 
 impl<'a> Shared<'a> {
+    /// Of all values of the slice.
+    #[inline]
     pub fn new(slice: &'a mut [f32]) -> Self {
         Self { pointer: slice.as_mut_ptr(), length: slice.len(), owner: PhantomData }
     }
@@ -140,6 +149,7 @@ impl<'a> Shared<'a> {
     ///
     /// # Safety
     /// No other reference to any value of `range` exists while the result is used.
+    #[inline]
     pub unsafe fn slice(&self, range: Range<usize>) -> &'a mut [f32] {
         assert!(range.start <= range.end && range.end <= self.length, "{range:?} of {}", self.length);
         // SAFETY: inside the slice by the assertion, disjoint by the caller's promise.
@@ -150,6 +160,7 @@ impl<'a> Shared<'a> {
     ///
     /// # Safety
     /// As for [`slice`](Self::slice), for whatever is reached through the pointer.
+    #[inline]
     pub unsafe fn pointer(&self, offset: usize) -> *mut f32 {
         assert!(offset <= self.length, "{offset} of {}", self.length);
         // SAFETY: inside the slice or one past its end.

@@ -1,4 +1,4 @@
-//! Proof that the processor adds up products of bytes and of 16-bit words (AVX-512 VNNI), for the kernels in [`crate::cost`].
+//! Proof that the processor adds up products of bytes and of 16-bit integers (AVX-512 VNNI), for kernels that need no more than that.
 
 /// The token, beside those of [`super::Isa`].
 #[derive(Debug, Clone, Copy)]

@@ -1,4 +1,4 @@
-//! The proof without products of bytes: costs as products of 16-bit words, a tile at a time, each with the bound that
+//! The proof without products of bytes: costs as products of 16-bit integers, a tile at a time, each with the bound that
 //! [`Pairwise::rounding`] gives; no matrix is written. Exact costs where a bound does not decide.
 
 use std::sync::{
@@ -14,8 +14,8 @@ use crate::{
         pairwise::Pairwise,
         scan::{PairCost, PairCosts},
     },
-    crew::Crew,
     isa::Isa,
+    pool::Pool,
     real::Real,
 };
 
@@ -23,12 +23,18 @@ use crate::{
 const ROWS: usize = 12;
 
 /// See [`super::prove`].
-pub fn prove<T: Real>(isa: Isa, crew: &Crew, a: &Cloud<T>, b: &Cloud<T>, centres: &Centres<T>) -> Option<Pairing> {
-    let products = Pairwise::in_words(isa, crew, a, b, centres)?;
+pub(super) fn prove<T: Real>(
+    isa: Isa,
+    pool: &Pool,
+    a: &Cloud<T>,
+    b: &Cloud<T>,
+    centres: &Centres<T>,
+) -> Option<Pairing> {
+    let products = Pairwise::in_int16(isa, pool, a, b, centres)?;
     let (n, d, shift) = (a.len(), a.width(), centres.shift());
     let mut pairs = vec![PairCost::default(); n];
-    let block = n.div_ceil(4 * crew.size());
-    crew.share_chunks(&mut pairs, block, |k, pairs| {
+    let block = n.div_ceil(4 * pool.size());
+    pool.share_chunks(&mut pairs, block, |k, pairs| {
         let of = k * block * d..(k * block + pairs.len()) * d;
         let (x, y) = (&a.features()[of.clone()], &b.features()[of]);
         isa.run(PairCosts { x, y, q: &centres.b, shift: &shift, out: pairs });
@@ -36,16 +42,16 @@ pub fn prove<T: Real>(isa: Isa, crew: &Crew, a: &Cloud<T>, b: &Cloud<T>, centres
     // A computed cost from here on proves that the pair (i, j) is no nearer than (i, i).
     let limits: Vec<T> =
         pairs.iter().enumerate().map(|(i, own)| T::of((own.centred + products.rounding(i)) * (1.0 + 1e-6))).collect();
-    let open = search(crew, &products, &limits)?;
+    let open = search(pool, &products, &limits)?;
     super::decide(isa, (a, b), centres, pairs, open)
 }
 
 /// All pairs off the diagonal whose computed cost is below the row's limit, or `None` if there are more than n.
-fn search<T: Real>(crew: &Crew, products: &Pairwise<T>, limits: &[T]) -> Option<Vec<(usize, usize)>> {
+fn search<T: Real>(pool: &Pool, products: &Pairwise<T>, limits: &[T]) -> Option<Vec<(usize, usize)>> {
     let n = limits.len();
     let block = products.block();
     let (open, found) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
-    crew.share(n.div_ceil(block), |k| {
+    pool.share(n.div_ceil(block), |k| {
         let mut mine = Vec::new();
         let rows: Vec<u32> = (k * block..((k + 1) * block).min(n)).map(|i| i as u32).collect();
         let mut costs = Vec::new();
@@ -64,7 +70,7 @@ fn search<T: Real>(crew: &Crew, products: &Pairwise<T>, limits: &[T]) -> Option<
                     mine.extend(below.map(|(j, _)| (i as usize, j)));
                 }
             }
-            if found.load(Relaxed) + mine.len() > n || crew.stop().is_set() {
+            if found.load(Relaxed) + mine.len() > n || pool.stop().is_set() {
                 break;
             }
         }

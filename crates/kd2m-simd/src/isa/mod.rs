@@ -1,11 +1,14 @@
-//! Instruction sets: sixteen lanes of `i32` or `f32` behind one trait, with AVX-512, AVX2 and portable forms.
+//! Instruction sets: sixteen lanes of `i32` or `f32` behind one trait, with AVX-512, AVX2, NEON and portable forms.
 //! A token can be made only where the processor has the instructions, so everything built on it is safe to call. A [`Kernel`]
-//! is written once and compiled for each; `KD2M_ISA=avx2|portable` takes a lesser form than the best, for comparison.
+//! is written once and compiled for each; [`choice`] says which one is taken, and obeys `KD2M_ISA`.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod choice;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 #[cfg(test)]
 mod tests;
@@ -16,9 +19,12 @@ mod vnni;
 pub use avx2::Avx2;
 #[cfg(target_arch = "x86_64")]
 pub use avx512::Avx512;
+pub use choice::{IsaError, VARIABLE, arch};
+#[cfg(target_arch = "aarch64")]
+pub use neon::Neon;
 pub use portable::Portable;
 #[cfg(target_arch = "x86_64")]
-pub(crate) use vnni::Vnni;
+pub use vnni::Vnni;
 
 /// Lanes of every vector: what one AVX-512 register holds; lesser sets use several registers.
 pub const LANES: usize = 16;
@@ -214,14 +220,6 @@ element!(
     truncate_d
 );
 
-/// A name in `KD2M_ISA` that is none of this processor's sets.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("KD2M_ISA is `{name}`, which this processor has not: unset it, or set it to one of {available}")]
-pub struct UnknownIsa {
-    name: String,
-    available: String,
-}
-
 /// An instruction set that this processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Isa {
@@ -231,6 +229,9 @@ pub enum Isa {
     /// 256 bits, with FMA.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    /// Four registers of 128 bits.
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
     /// What every processor has.
     Portable(Portable),
 }
@@ -244,47 +245,21 @@ impl Isa {
             found.extend(Avx512::new().map(Isa::Avx512));
             found.extend(Avx2::new().map(Isa::Avx2));
         }
+        #[cfg(target_arch = "aarch64")]
+        found.extend(Neon::new().map(Isa::Neon));
         found.push(Isa::Portable(Portable));
         found
     }
 
-    /// The best one, or the one that `KD2M_ISA` names; decided once. Where that name is none of this processor's, the best one: a
-    /// program asks [`Isa::requested`] first and refuses to start.
-    pub fn detect() -> Isa {
-        static CHOICE: std::sync::OnceLock<Isa> = std::sync::OnceLock::new();
-        *CHOICE.get_or_init(|| Isa::requested().unwrap_or_else(|_| Isa::best()))
-    }
-
-    /// The best one that this processor has, or the one that `KD2M_ISA` names.
-    ///
-    /// # Errors
-    /// A name that is none of this processor's.
-    pub fn requested() -> Result<Isa, UnknownIsa> {
-        match std::env::var_os("KD2M_ISA") {
-            Some(name) if !name.is_empty() => Isa::named(&name.to_string_lossy()),
-            _ => Ok(Isa::best()),
-        }
-    }
-
-    fn named(name: &str) -> Result<Isa, UnknownIsa> {
-        let available = Isa::available();
-        available.iter().find(|isa| isa.name() == name).copied().ok_or_else(|| UnknownIsa {
-            name: name.to_owned(),
-            available: available.iter().map(|isa| isa.name()).collect::<Vec<_>>().join(", "),
-        })
-    }
-
-    fn best() -> Isa {
-        Isa::available().first().copied().unwrap_or(Isa::Portable(Portable))
-    }
-
-    /// `avx512`, `avx2` or `portable`.
+    /// `avx512`, `avx2`, `neon` or `portable`.
     pub fn name(self) -> &'static str {
         match self {
             #[cfg(target_arch = "x86_64")]
             Isa::Avx512(_) => Avx512::NAME,
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2(_) => Avx2::NAME,
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon(_) => Neon::NAME,
             Isa::Portable(_) => Portable::NAME,
         }
     }
@@ -296,6 +271,8 @@ impl Isa {
             Isa::Avx512(simd) => simd.run(kernel),
             #[cfg(target_arch = "x86_64")]
             Isa::Avx2(simd) => simd.run(kernel),
+            #[cfg(target_arch = "aarch64")]
+            Isa::Neon(simd) => simd.run(kernel),
             Isa::Portable(simd) => simd.run(kernel),
         }
     }

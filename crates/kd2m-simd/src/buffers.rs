@@ -8,6 +8,8 @@ use std::{
     ops::{Deref, DerefMut},
 };
 
+use crate::huge;
+
 /// Buffers kept a thread and element type.
 const KEPT: usize = 4;
 
@@ -19,7 +21,7 @@ thread_local! {
 }
 
 /// A slice whose memory returns to its thread's pool.
-pub(crate) struct Buffer<T: Copy + 'static>(Vec<T>);
+pub struct Buffer<T: Copy + 'static>(Vec<T>);
 
 impl<T: Copy + 'static> Buffer<T> {
     /// `len` elements with no particular content: the caller overwrites all of them.
@@ -32,7 +34,9 @@ impl<T: Copy + 'static> Buffer<T> {
             // Zeros come from the system page by page when they are first written, by the thread that writes them.
             _ => {
                 let values = vec![fill; len];
-                ask_for_large_pages(&values);
+                if size_of_val(&values[..]) > LARGEST {
+                    huge::advise(values.as_ptr(), size_of_val(&values[..]));
+                }
                 Self(values)
             }
         }
@@ -62,23 +66,6 @@ impl<T: Copy + 'static> Deref for Buffer<T> {
 impl<T: Copy + 'static> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         &mut self.0
-    }
-}
-
-/// Asks Linux to back a matrix of gigabytes with pages of 2 MiB: its first writing and every pass over it meet 512 times fewer pages.
-fn ask_for_large_pages<T>(values: &[T]) {
-    #[cfg(target_os = "linux")]
-    if size_of_val(values) > LARGEST {
-        use std::ffi::{c_int, c_void};
-        unsafe extern "C" {
-            fn madvise(start: *mut c_void, length: usize, advice: c_int) -> c_int;
-        }
-        const HUGE_PAGES: c_int = 14;
-        const PAGE: usize = 4096;
-        let skipped = (values.as_ptr() as usize).next_multiple_of(PAGE) - values.as_ptr() as usize;
-        let start = values.as_ptr().cast::<u8>().wrapping_add(skipped);
-        // SAFETY: whole pages within memory that is ours; advice changes no content, and an error changes nothing.
-        let _ = unsafe { madvise(start.cast_mut().cast(), size_of_val(values) - skipped, HUGE_PAGES) };
     }
 }
 

@@ -58,7 +58,7 @@ impl Default for Stop {
 pub struct Interrupted;
 
 /// The answer of a solve that nobody can stop.
-pub(crate) fn unstoppable<R>(solve: impl FnOnce(&Stop) -> Result<R, Interrupted>) -> R {
+pub fn unstoppable<R>(solve: impl FnOnce(&Stop) -> Result<R, Interrupted>) -> R {
     match solve(&Stop::NEVER) {
         Ok(found) => found,
         Err(Interrupted) => unreachable!("a flag that nobody can set"),

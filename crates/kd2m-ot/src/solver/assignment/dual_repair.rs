@@ -9,7 +9,7 @@ use crate::stop::{Interrupted, Stop};
 
 /// Exact costs of the pairs that can matter, row by row; each row's own pair comes first.
 #[derive(Debug, Clone, Default)]
-pub struct Near {
+pub(super) struct Near {
     entries: Vec<(u32, f64)>,
     /// Where each row ends.
     ends: Vec<usize>,
@@ -17,29 +17,29 @@ pub struct Near {
 
 impl Near {
     /// Adds a pair to the row that is being written.
-    pub fn push(&mut self, column: usize, cost: f64) {
+    pub(super) fn push(&mut self, column: usize, cost: f64) {
         self.entries.push((column as u32, cost));
     }
 
     /// Ends a row.
-    pub fn end_row(&mut self) {
+    pub(super) fn end_row(&mut self) {
         self.ends.push(self.entries.len());
     }
 
     /// Adds the rows of another part.
-    pub fn append(&mut self, part: Near) {
+    pub(super) fn append(&mut self, part: Near) {
         let before = self.entries.len();
         self.entries.extend(part.entries);
         self.ends.extend(part.ends.into_iter().map(|end| end + before));
     }
 
     /// The pairs of a row.
-    pub fn row(&self, i: usize) -> &[(u32, f64)] {
+    pub(super) fn row(&self, i: usize) -> &[(u32, f64)] {
         &self.entries[self.range(i)]
     }
 
     /// The cost of a pair that is among them.
-    pub fn cost(&self, i: usize, column: u32) -> f64 {
+    pub(super) fn cost(&self, i: usize, column: u32) -> f64 {
         self.row(i).iter().find(|(j, _)| *j == column).map_or(f64::INFINITY, |(_, cost)| *cost)
     }
 
@@ -59,7 +59,7 @@ const MOST_LOOKS: usize = 200;
 ///
 /// # Errors
 /// Told to stop.
-pub fn settle(near: &Near, columns: &mut [u32], v: &mut [f64], stop: &Stop) -> Result<(), Interrupted> {
+pub(super) fn repair(near: &Near, columns: &mut [u32], v: &mut [f64], stop: &Stop) -> Result<(), Interrupted> {
     let n = columns.len();
     let mut row_of = vec![NONE; n];
     columns.iter().enumerate().for_each(|(i, &j)| row_of[j as usize] = i as u32);
@@ -197,7 +197,7 @@ mod tests {
                     near.end_row();
                 }
                 let before = v.clone();
-                settle(&near, &mut columns, &mut v, &Stop::NEVER).unwrap();
+                repair(&near, &mut columns, &mut v, &Stop::NEVER).unwrap();
                 assert!(v.iter().zip(&before).all(|(after, before)| after <= before));
                 let value: f64 = (0..n).map(|i| cost[i * n + columns[i] as usize]).sum();
                 let exact = dense::solve(&cost, n, None);

@@ -1,4 +1,4 @@
-//! Words by AVX-512: products that VNNI adds up as it multiplies.
+//! Int16Products by AVX-512: products that VNNI adds up as it multiplies.
 
 use std::arch::x86_64::*;
 
@@ -6,13 +6,13 @@ use super::{COLUMNS, LENGTH, Measure, Panel, ROWS, Strip};
 
 /// Costs of at most twelve rows and a panel, `inside` columns of it, to rows of `out` that lie `stride` apart.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,fma")]
-pub unsafe fn tile(strip: &Strip, panel: &Panel, inside: usize, out: &mut [f32], stride: usize) {
+pub(super) unsafe fn tile(strip: &Strip, panel: &Panel, inside: usize, out: &mut [f32], stride: usize) {
     let rows = strip.rows.map(<[i16]>::as_ptr);
-    // SAFETY: every row and the panel have `width` words a column; masked lanes are not written.
+    // SAFETY: every row and the panel have `width` integers a column; masked lanes are not written.
     unsafe {
         let mut sums = [[_mm512_setzero_si512(); 2]; ROWS];
         for k in (0..strip.rows[0].len()).step_by(2) {
-            let from = panel.words.as_ptr().add(k * COLUMNS);
+            let from = panel.integers.as_ptr().add(k * COLUMNS);
             let y = [_mm512_loadu_si512(from.cast()), _mm512_loadu_si512(from.add(COLUMNS).cast())];
             for (row, sums) in rows.iter().zip(&mut sums) {
                 let x = _mm512_set1_epi32(row.add(k).cast::<i32>().read_unaligned());
@@ -36,10 +36,10 @@ pub unsafe fn tile(strip: &Strip, panel: &Panel, inside: usize, out: &mut [f32],
     }
 }
 
-/// Centres a row and writes it as words; `scratch` and `words` are whole vectors of sixteen long.
+/// Centres a row and writes it as integers; `scratch` and `integers` are whole vectors of sixteen long.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq,fma")]
-pub unsafe fn quantise(row: &[f32], centre: &[f32], scratch: &mut [f32], words: &mut [i16]) -> Measure {
-    let (from, middle, centred, to) = (row.as_ptr(), centre.as_ptr(), scratch.as_mut_ptr(), words.as_mut_ptr());
+pub(super) unsafe fn quantise(row: &[f32], centre: &[f32], scratch: &mut [f32], integers: &mut [i16]) -> Measure {
+    let (from, middle, centred, to) = (row.as_ptr(), centre.as_ptr(), scratch.as_mut_ptr(), integers.as_mut_ptr());
     let (mut norm, mut most) = (_mm512_setzero_ps(), _mm512_setzero_ps());
     for k in (0..row.len()).step_by(16) {
         let inside = 0xffffu16 >> (16 - (row.len() - k).min(16));
@@ -57,7 +57,7 @@ pub unsafe fn quantise(row: &[f32], centre: &[f32], scratch: &mut [f32], words: 
     let (step, inverse) = (_mm512_set1_ps(scale), _mm512_set1_ps(1.0 / scale));
     let (mut rest, mut along, mut square) = (_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_si512());
     for k in (0..row.len()).step_by(16) {
-        // SAFETY: as above; `words` is as long as `scratch`.
+        // SAFETY: as above; `integers` is as long as `scratch`.
         unsafe {
             let x = _mm512_loadu_ps(centred.add(k));
             let q = _mm512_cvtps_epi32(_mm512_mul_ps(x, inverse));
@@ -72,9 +72,9 @@ pub unsafe fn quantise(row: &[f32], centre: &[f32], scratch: &mut [f32], words: 
     super::measure(row.len(), scale, rest, along, _mm512_reduce_add_epi32(square))
 }
 
-/// Turns 32 rows of words into a panel: pairs of words are the elements of 16 × 16 transpositions.
+/// Turns 32 rows of integers into a panel: pairs of integers are the elements of 16 × 16 transpositions.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-pub unsafe fn transpose(rows: &[i16], panel: &mut [i16]) {
+pub(super) unsafe fn transpose(rows: &[i16], panel: &mut [i16]) {
     let pairs = rows.len() / COLUMNS / 2;
     let (from, to) = (rows.as_ptr().cast::<i32>(), panel.as_mut_ptr().cast::<i32>());
     debug_assert!(panel.len() == rows.len() && pairs.is_multiple_of(8));

@@ -1,4 +1,4 @@
-//! Words by AVX2: products of pairs, and their sums, in two instructions.
+//! Int16Products by AVX2: products of pairs, and their sums, in two instructions.
 
 use std::arch::x86_64::*;
 
@@ -12,7 +12,7 @@ const TOGETHER: usize = 6;
 
 /// Costs of at most twelve rows and a panel, `inside` columns of it, to rows of `out` that lie `stride` apart.
 #[target_feature(enable = "avx2,fma")]
-pub unsafe fn tile(strip: &Strip, panel: &Panel, inside: usize, out: &mut [f32], stride: usize) {
+pub(super) unsafe fn tile(strip: &Strip, panel: &Panel, inside: usize, out: &mut [f32], stride: usize) {
     for first in (0..COLUMNS).step_by(2 * LANES) {
         for from in (0..ROWS).step_by(TOGETHER) {
             let (left, count) = (inside.saturating_sub(first), strip.count.saturating_sub(from));
@@ -20,7 +20,7 @@ pub unsafe fn tile(strip: &Strip, panel: &Panel, inside: usize, out: &mut [f32],
                 let rows: [usize; TOGETHER] = std::array::from_fn(|r| from + r);
                 // SAFETY: this function has the instructions; six rows and sixteen columns from there on exist.
                 unsafe {
-                    let sums = products(rows.map(|r| strip.rows[r]), &panel.words[2 * first..]);
+                    let sums = products(rows.map(|r| strip.rows[r]), &panel.integers[2 * first..]);
                     for (r, sums) in rows.into_iter().zip(sums).take(count) {
                         let to = &mut out[r * stride + first..];
                         store(sums, &strip.measures[r], &panel.scale[first..], &panel.norm[first..], left, to);
@@ -37,7 +37,7 @@ unsafe fn products(rows: [&[i16]; TOGETHER], columns: &[i16]) -> [[__m256i; 2]; 
     let (width, rows, columns) = (rows[0].len(), rows.map(<[i16]>::as_ptr), columns.as_ptr());
     let mut sums = [[_mm256_setzero_si256(); 2]; TOGETHER];
     for k in (0..width).step_by(2) {
-        // SAFETY: every row and the panel have `width` words a column.
+        // SAFETY: every row and the panel have `width` integers a column.
         unsafe {
             let at = columns.add(k * COLUMNS);
             let y = [_mm256_loadu_si256(at.cast()), _mm256_loadu_si256(at.add(2 * LANES).cast())];
@@ -74,13 +74,13 @@ unsafe fn store(sums: [__m256i; 2], of: &Measure, scale: &[f32], norm: &[f32], l
     }
 }
 
-/// Centres a row and writes it as words; `scratch` and `words` are whole vectors of sixteen long.
+/// Centres a row and writes it as integers; `scratch` and `integers` are whole vectors of sixteen long.
 #[target_feature(enable = "avx2,fma")]
-pub unsafe fn quantise(row: &[f32], centre: &[f32], scratch: &mut [f32], words: &mut [i16]) -> Measure {
+pub(super) unsafe fn quantise(row: &[f32], centre: &[f32], scratch: &mut [f32], integers: &mut [i16]) -> Measure {
     for ((centred, x), p) in scratch.iter_mut().zip(row).zip(centre) {
         *centred = x - p;
     }
-    let (from, to) = (scratch.as_ptr(), words.as_mut_ptr());
+    let (from, to) = (scratch.as_ptr(), integers.as_mut_ptr());
     let (mut norm, mut most) = ([_mm256_setzero_ps(); 2], [_mm256_setzero_ps(); 2]);
     let sign = _mm256_set1_ps(-0.0);
     for k in (0..scratch.len()).step_by(2 * LANES) {
@@ -110,7 +110,7 @@ pub unsafe fn quantise(row: &[f32], centre: &[f32], scratch: &mut [f32], words: 
         // Packing works within halves of a register: quarters come out as 0, 2, 1, 3.
         let packed = _mm256_permute4x64_epi64::<0b11_01_10_00>(_mm256_packs_epi32(q[0], q[1]));
         square = _mm256_add_epi32(square, _mm256_madd_epi16(packed, packed));
-        // SAFETY: `words` is as long as `scratch`.
+        // SAFETY: `integers` is as long as `scratch`.
         unsafe { _mm256_storeu_si256(to.add(k).cast(), packed) }
     }
     let sum = |v: [__m256; 2]| f64::from(lanes(_mm256_add_ps(v[0], v[1])).iter().sum::<f32>());
@@ -129,9 +129,9 @@ fn lanes(v: __m256) -> [f32; LANES] {
     out
 }
 
-/// Turns 32 rows of words into a panel: pairs of words are the elements of 8 × 8 transpositions.
+/// Turns 32 rows of integers into a panel: pairs of integers are the elements of 8 × 8 transpositions.
 #[target_feature(enable = "avx2")]
-pub unsafe fn transpose(rows: &[i16], panel: &mut [i16]) {
+pub(super) unsafe fn transpose(rows: &[i16], panel: &mut [i16]) {
     let pairs = rows.len() / COLUMNS / 2;
     let (from, to) = (rows.as_ptr().cast::<i32>(), panel.as_mut_ptr().cast::<i32>());
     for first in (0..COLUMNS).step_by(LANES) {
