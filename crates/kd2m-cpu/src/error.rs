@@ -71,14 +71,9 @@ pub enum CpuError {
     #[error("the gradients of the accumulated backward passes were already used by a step")]
     NoGradient,
     /// The operating system refuses threads.
-    #[error("cannot start {threads} threads: {message}")]
-    Threads {
-        /// How many were asked for.
-        threads: usize,
-        /// What it says.
-        message: String,
-    },
+    #[error(transparent)]
+    Threads(#[from] kd2m_simd::threads::ThreadsError),
     /// `KD2M_ISA` names none of this processor.
     #[error(transparent)]
-    Isa(#[from] crate::isa::IsaError),
+    Isa(#[from] kd2m_simd::isa::IsaError),
 }

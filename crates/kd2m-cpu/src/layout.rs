@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use crate::{
-    buffers::Buffer,
+    aligned::Aligned,
     isa::{Isa, Kernel, Lanes},
     threads::{Shared, for_each, for_each_piece},
 };
@@ -154,8 +154,8 @@ impl Pack {
     }
 
     /// From PyTorch's `[outputs of all groups, inputs of a group, taps]`.
-    pub fn packed(&self, torch: &[f32]) -> Buffer {
-        let mut packed = Buffer::zeros(self.len());
+    pub fn packed(&self, torch: &[f32]) -> Aligned {
+        let mut packed = Aligned::zeros(self.len());
         self.visit(|at, torch_index| packed[at] = torch[torch_index]);
         packed
     }

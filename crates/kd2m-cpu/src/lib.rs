@@ -4,7 +4,6 @@
 
 #![deny(missing_docs)]
 
-mod buffers;
 mod conv;
 mod dispatch;
 mod epilogue;
@@ -19,8 +18,9 @@ mod parameters;
 mod plan;
 mod pool;
 mod program;
-mod threads;
 mod update;
+
+use kd2m_simd::{aligned, cache, threads};
 
 pub use error::CpuError;
 pub use kd2m_nn::step::{Mode, Rule, Then, Update};

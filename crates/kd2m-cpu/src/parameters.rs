@@ -9,7 +9,7 @@ use kd2m_nn::{
 };
 
 use crate::{
-    buffers::Buffer,
+    aligned::Aligned,
     conv::{Sgd, replay},
     error::CpuError,
     isa::Isa,
@@ -25,10 +25,10 @@ pub struct Parameter {
     shape: Vec<usize>,
     /// Of convolutions and linear layers; other tensors are vectors.
     pack: Option<Pack>,
-    pub value: Buffer,
-    pub gradient: Buffer,
-    pub first: Buffer,
-    pub second: Buffer,
+    pub value: Aligned,
+    pub gradient: Aligned,
+    pub first: Aligned,
+    pub second: Aligned,
     /// Whether `gradient` holds anything since the last step; if not, the next one is stored over it.
     pub has_gradient: bool,
     /// Parts that fused steps leave out (see `Convolution::dead`), and the steps that they have not done yet.
@@ -88,7 +88,7 @@ impl Parameter {
         }
     }
 
-    fn read(&self, from: &Weights, key: &str) -> Result<Buffer, CpuError> {
+    fn read(&self, from: &Weights, key: &str) -> Result<Aligned, CpuError> {
         let tensor = from.get(key).ok_or_else(|| CpuError::MissingTensor { key: key.to_owned() })?;
         if tensor.shape != self.shape {
             let (expected, found) = (self.shape.clone(), tensor.shape.clone());
@@ -101,11 +101,11 @@ impl Parameter {
         Ok(self.in_own_layout(&tensor.values))
     }
 
-    fn in_own_layout(&self, values: &[f32]) -> Buffer {
+    fn in_own_layout(&self, values: &[f32]) -> Aligned {
         match &self.pack {
             Some(pack) => pack.packed(values),
             None => {
-                let mut buffer = Buffer::zeros(values.len());
+                let mut buffer = Aligned::zeros(values.len());
                 buffer.copy_from_slice(values);
                 buffer
             }
@@ -139,7 +139,7 @@ impl Parameters {
         let mut list = Vec::new();
         for spec in graph.parameters() {
             let pack = if spec.role == Role::Weight { pack_of(spec.node.0) } else { None };
-            let empty = || Buffer::zeros(0);
+            let empty = || Aligned::zeros(0);
             let mut parameter = Parameter {
                 key: spec.key,
                 role: spec.role,
@@ -154,7 +154,7 @@ impl Parameters {
             };
             parameter.value = parameter.read(weights, &parameter.key)?;
             if trainable && parameter.is_trained() {
-                parameter.gradient = Buffer::zeros(parameter.value.len());
+                parameter.gradient = Aligned::zeros(parameter.value.len());
             }
             list.push(parameter);
         }
@@ -207,7 +207,7 @@ impl Parameters {
             let at = at.ok_or_else(|| CpuError::MissingTensor { key: key.clone() })?;
             Ok((at, self.list[at].read(part, key)?))
         };
-        let values: Vec<(usize, Buffer)> = part.keys().map(find).collect::<Result<_, CpuError>>()?;
+        let values: Vec<(usize, Aligned)> = part.keys().map(find).collect::<Result<_, CpuError>>()?;
         let isa = self.isa;
         for (at, value) in values {
             self.list[at].catch_up(isa);
@@ -242,7 +242,7 @@ impl Parameters {
         for p in &self.list {
             let read = |which| {
                 let found = state.moment(&p.key, which, &p.shape)?;
-                Ok::<_, CpuError>(found.map_or_else(|| Buffer::zeros(0), |tensor| p.in_own_layout(&tensor.values)))
+                Ok::<_, CpuError>(found.map_or_else(|| Aligned::zeros(0), |tensor| p.in_own_layout(&tensor.values)))
             };
             moments.push((read(Moment::First)?, read(Moment::Second)?));
         }
@@ -255,7 +255,7 @@ impl Parameters {
     }
 
     pub fn gradient_norm_squared(&self) -> f64 {
-        let squares = |g: &Buffer| g.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
+        let squares = |g: &Aligned| g.iter().map(|v| f64::from(*v) * f64::from(*v)).sum::<f64>();
         self.list.iter().filter(|p| p.has_gradient).map(|p| squares(&p.gradient)).sum()
     }
 

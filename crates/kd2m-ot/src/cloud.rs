@@ -78,7 +78,7 @@ impl Weights {
     ///
     /// # Errors
     /// Another number of weights, a negative or non-finite one, or a sum that is zero or no number.
-    pub fn new(side: Side, weights: &[f64], count: usize) -> Result<Self, OtError> {
+    pub(crate) fn new(side: Side, weights: &[f64], count: usize) -> Result<Self, OtError> {
         if weights.len() != count {
             return Err(OtError::WeightCount { side, expected: count, found: weights.len() });
         }

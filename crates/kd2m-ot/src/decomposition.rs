@@ -79,7 +79,7 @@ pub(crate) struct Cholesky {
 
 impl Cholesky {
     /// `None` where S is not positive definite.
-    pub fn new(s: MatRef<'_, f64>) -> Option<Self> {
+    pub(crate) fn new(s: MatRef<'_, f64>) -> Option<Self> {
         let (d, par) = (s.nrows(), parallelism(s.nrows()));
         let mut lower = s.to_owned();
         let mut memory = MemBuffer::new(llt::factor::cholesky_in_place_scratch::<f64>(d, par, Default::default()));
@@ -91,30 +91,30 @@ impl Cholesky {
     }
 
     /// L.
-    pub fn lower(&self) -> MatRef<'_, f64> {
+    pub(crate) fn lower(&self) -> MatRef<'_, f64> {
         self.lower.as_ref()
     }
 
     /// L⁻ᵀ X, in place.
-    pub fn solve_transposed(&self, x: MatMut<'_, f64>) {
+    pub(crate) fn solve_transposed(&self, x: MatMut<'_, f64>) {
         let par = parallelism(self.lower.nrows());
         triangular_solve::solve_upper_triangular_in_place(self.lower.transpose(), x, par);
     }
 
     /// The squared ratio of the least and the greatest pivot, an estimate from above of 1/κ(S).
-    pub fn reciprocal_condition(&self) -> f64 {
+    pub(crate) fn reciprocal_condition(&self) -> f64 {
         let pivots = || (0..self.lower.nrows()).map(|k| self.lower[(k, k)]);
         let (least, greatest) = (pivots().fold(f64::INFINITY, f64::min), pivots().fold(0.0, f64::max));
         (least / greatest).powi(2)
     }
 
     /// ln det S.
-    pub fn log_det(&self) -> f64 {
+    pub(crate) fn log_det(&self) -> f64 {
         2.0 * (0..self.lower.nrows()).map(|k| self.lower[(k, k)].ln()).sum::<f64>()
     }
 
     /// S⁻¹.
-    pub fn inverse(&self) -> Mat<f64> {
+    pub(crate) fn inverse(&self) -> Mat<f64> {
         let (d, par) = (self.lower.nrows(), parallelism(self.lower.nrows()));
         let mut inverse = Mat::zeros(d, d);
         let mut memory = MemBuffer::new(llt::inverse::inverse_scratch::<f64>(d, par));

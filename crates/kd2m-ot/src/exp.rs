@@ -2,20 +2,18 @@
 //! exp(x) = 2ᵏ · exp(r) with r = x − k ln 2 in ±½ ln 2 (Cody and Waite), exp(r) by its Taylor polynomial.
 //! Below the smallest normal number the result is 0.
 
-use pulp::Arch;
-
 // Adding 1.5 · 2^(digits − 1) rounds to the nearest whole number, which is then readable in the low bits.
 const ROUND_32: f32 = 12_582_912.0;
 const ROUND_64: f64 = 6_755_399_441_055_744.0;
 
 /// Replaces each x ≤ 0 by exp(x).
 pub(crate) fn exp_negative_f32(values: &mut [f32]) {
-    Arch::new().dispatch(|| values.iter_mut().for_each(|x| *x = one_f32(*x)));
+    crate::isa::arch().dispatch(|| values.iter_mut().for_each(|x| *x = one_f32(*x)));
 }
 
 /// Replaces each x ≤ 0 by exp(x).
 pub(crate) fn exp_negative_f64(values: &mut [f64]) {
-    Arch::new().dispatch(|| values.iter_mut().for_each(|x| *x = one_f64(*x)));
+    crate::isa::arch().dispatch(|| values.iter_mut().for_each(|x| *x = one_f64(*x)));
 }
 
 #[inline(always)]

@@ -19,7 +19,7 @@ impl LabelVectors {
     ///
     /// # Errors
     /// Labels that are missing on a side, or that do not go together.
-    pub fn of_both<T: Real>(metric: &str, a: &Cloud<T>, b: &Cloud<T>) -> Result<(Self, Self), OtError> {
+    pub(crate) fn of_both<T: Real>(metric: &str, a: &Cloud<T>, b: &Cloud<T>) -> Result<(Self, Self), OtError> {
         let fail = |message: String| OtError::Numeric { metric: metric.to_owned(), message };
         let missing = |side| OtError::LabelsMissing { metric: metric.to_owned(), side };
         let one_hot = |labels: &[u32], classes: usize| match labels.iter().find(|&&l| l as usize >= classes) {
@@ -55,7 +55,7 @@ impl LabelVectors {
     }
 
     /// The label of sample i.
-    pub fn row(&self, i: usize) -> &[f64] {
+    pub(crate) fn row(&self, i: usize) -> &[f64] {
         &self.values[i * self.classes..][..self.classes]
     }
 

@@ -6,19 +6,17 @@
 //! [`divergence::registry`] where a divergence is chosen by its name.
 
 #![deny(missing_docs)]
+#![warn(unreachable_pub)]
 #![allow(rustdoc::private_intra_doc_links)]
 
-mod buffers;
 pub mod cloud;
 pub mod combine;
 mod cost;
-mod crew;
 mod decomposition;
 pub mod divergence;
 pub mod error;
 mod exp;
 mod gaussian;
-mod isa;
 mod label_vectors;
 mod matrix;
 mod moments;
@@ -32,10 +30,12 @@ pub mod real;
 pub mod solution;
 mod solver;
 mod sorting;
-pub mod stop;
 #[cfg(test)]
 mod testing;
 mod trigonometry;
+
+pub use kd2m_simd::{Stop, stop};
+use kd2m_simd::{buffers, cache, isa, pool};
 
 /// What benchmarks, golden tests and this workspace's own programs reach below the public interface. No promise is made of it.
 #[doc(hidden)]
@@ -57,4 +57,3 @@ pub use error::{OtError, Side};
 pub use options::Options;
 pub use real::Real;
 pub use solution::{Gradient, Plan, Potentials, Solution, Status};
-pub use stop::Stop;

@@ -1,13 +1,12 @@
 //! Products of row-major matrices on plain slices, on both cores where that pays.
 //! faer's kernels do the work; next: [`crate::moments`] and [`crate::pairwise`], which use them.
 
-use faer::{Accum, MatMut, MatRef, Par};
-use pulp::Arch;
-
 use crate::{
+    isa,
     real::Real,
     stop::{Interrupted, Stop},
 };
+use faer::{Accum, MatMut, MatRef, Par};
 
 /// Below this many multiply–adds, waking a second core costs more than it saves (measured: even at 128 × 128 × 512).
 const PARALLEL_FROM: usize = 1 << 23;
@@ -62,12 +61,12 @@ pub(crate) fn product_until<T: Real>(a: MatRef<'_, T>, b: MatRef<'_, T>, stop: &
 /// Σ x_k y_k in `f64`.
 pub(crate) fn dot<T: Real>(x: &[T], y: &[T]) -> f64 {
     let y = &y[..x.len()];
-    Arch::new().dispatch(|| in_lanes(x.len(), |k| x[k].wide() * y[k].wide()))
+    isa::arch().dispatch(|| in_lanes(x.len(), |k| x[k].wide() * y[k].wide()))
 }
 
 /// Σ x_k² in `f64`.
 pub(crate) fn norm_squared<T: Real>(x: &[T]) -> f64 {
-    Arch::new().dispatch(|| in_lanes(x.len(), |k| x[k].wide() * x[k].wide()))
+    isa::arch().dispatch(|| in_lanes(x.len(), |k| x[k].wide() * x[k].wide()))
 }
 
 /// A sum in eight interleaved parts: floating-point addition is not associative, so the compiler cannot split it itself.

@@ -1,16 +1,15 @@
 //! Mean and covariance of a cloud in `f64`, kept as centred rows: with r_i = √w_i (x_i − μ), Σ = rᵀ r, so that no d × d matrix
 //! is needed where n is smaller than d. Next: [`crate::divergence::gaussian_w2`].
 
-use faer::MatRef;
-use pulp::Arch;
-
 use crate::{
     cloud::Cloud,
     error::OtError,
+    isa,
     matrix::{norm_squared, product, view},
     precision::growth,
     real::Real,
 };
+use faer::MatRef;
 
 /// First and second moments of a weighted cloud.
 pub(crate) struct Moments {
@@ -31,7 +30,7 @@ impl Moments {
     ///
     /// # Errors
     /// [`OtError::TooFewSamples`] for a single sample.
-    pub fn new<T: Real>(metric: &str, cloud: &Cloud<T>) -> Result<Self, OtError> {
+    pub(crate) fn new<T: Real>(metric: &str, cloud: &Cloud<T>) -> Result<Self, OtError> {
         at_least_two(metric, cloud)?;
         Ok(Self::scaled(cloud, 1.0))
     }
@@ -40,7 +39,7 @@ impl Moments {
     ///
     /// # Errors
     /// [`OtError::TooFewSamples`] for a single sample, or a single one with weight.
-    pub fn unbiased<T: Real>(metric: &str, cloud: &Cloud<T>) -> Result<Self, OtError> {
+    pub(crate) fn unbiased<T: Real>(metric: &str, cloud: &Cloud<T>) -> Result<Self, OtError> {
         at_least_two(metric, cloud)?;
         let rest = effective_rest(metric, cloud)?;
         Ok(Self::scaled(cloud, 1.0 / rest))
@@ -59,12 +58,12 @@ impl Moments {
     }
 
     /// The scaled centred rows as a matrix `[n, d]`.
-    pub fn matrix(&self) -> MatRef<'_, f64> {
+    pub(crate) fn matrix(&self) -> MatRef<'_, f64> {
         view(&self.rows, self.n, self.d)
     }
 
     /// μ − μ' and how far it may be off in norm.
-    pub fn difference(&self, other: &Self) -> (Vec<f64>, f64) {
+    pub(crate) fn difference(&self, other: &Self) -> (Vec<f64>, f64) {
         let delta = self.mean.minus(&other.mean);
         let own = self.mean.error(self.trace(), self.n) + other.mean.error(other.trace(), other.n);
         let error = own + 2.0 * f64::EPSILON * norm_squared(&delta).sqrt();
@@ -72,33 +71,33 @@ impl Moments {
     }
 
     /// ε times what the sums over samples lose: the relative error of variances.
-    pub fn unit(&self) -> f64 {
+    pub(crate) fn unit(&self) -> f64 {
         growth(self.n) * f64::EPSILON
     }
 
     /// tr Σ.
-    pub fn trace(&self) -> f64 {
+    pub(crate) fn trace(&self) -> f64 {
         norm_squared(&self.rows)
     }
 
     /// The diagonal of Σ, `[d]`.
-    pub fn variances(&self) -> Vec<f64> {
+    pub(crate) fn variances(&self) -> Vec<f64> {
         let mut variances = vec![0.0; self.d];
         for row in self.rows.chunks_exact(self.d) {
-            Arch::new().dispatch(|| variances.iter_mut().zip(row).for_each(|(v, r)| *v += r * r));
+            isa::arch().dispatch(|| variances.iter_mut().zip(row).for_each(|(v, r)| *v += r * r));
         }
         variances
     }
 
     /// Σ, row-major `[d, d]`.
-    pub fn covariance(&self) -> Vec<f64> {
+    pub(crate) fn covariance(&self) -> Vec<f64> {
         product(self.matrix().transpose(), self.matrix())
     }
 
     /// The gradient with respect to the features, from that to μ `[d]` and to the rows r `[n, d]`: a_i ∂μ + √w_i ∂r_i.
     ///
     /// Valid for functions of Σ, whose Σ_i √w_i ∂r_i is zero.
-    pub fn gradient<T: Real>(&self, to_mean: &[f64], to_rows: &[f64]) -> Vec<T> {
+    pub(crate) fn gradient<T: Real>(&self, to_mean: &[f64], to_rows: &[f64]) -> Vec<T> {
         let mut gradient = Vec::with_capacity(self.n * self.d);
         for (i, row) in to_rows.chunks_exact(self.d).enumerate() {
             let (a, root) = (self.weights[i], self.roots[i]);
@@ -117,19 +116,19 @@ pub(crate) struct Mean {
 
 impl Mean {
     /// x − μ of a sample.
-    pub fn residuals<'s, T: Real>(&'s self, row: &'s [T]) -> impl Iterator<Item = f64> + 's {
+    pub(crate) fn residuals<'s, T: Real>(&'s self, row: &'s [T]) -> impl Iterator<Item = f64> + 's {
         row.iter().zip(&self.origin).zip(&self.shift).map(|((x, o), s)| (x.wide() - o) - s)
     }
 
     /// μ − μ'.
-    pub fn minus(&self, other: &Self) -> Vec<f64> {
+    pub(crate) fn minus(&self, other: &Self) -> Vec<f64> {
         let origins = self.origin.iter().zip(&other.origin);
         let shifts = self.shift.iter().zip(&other.shift);
         origins.zip(shifts).map(|((o, p), (s, t))| (o - p) + (s - t)).collect()
     }
 
     /// How far μ may be off in norm, for n samples whose mean squared distance from μ is `spread`.
-    pub fn error(&self, spread: f64, n: usize) -> f64 {
+    pub(crate) fn error(&self, spread: f64, n: usize) -> f64 {
         growth(n) * f64::EPSILON * (spread + norm_squared(&self.shift)).sqrt()
     }
 }
@@ -142,7 +141,7 @@ pub(crate) fn mean<T: Real>(cloud: &Cloud<T>) -> Mean {
     for i in 0..n {
         let a = cloud.weight(i);
         let columns = shift.iter_mut().zip(cloud.row(i)).zip(&origin);
-        Arch::new().dispatch(|| columns.for_each(|((s, x), o)| *s += a * (x.wide() - o.wide())));
+        isa::arch().dispatch(|| columns.for_each(|((s, x), o)| *s += a * (x.wide() - o.wide())));
     }
     Mean { origin: origin.iter().map(|o| o.wide()).collect(), shift }
 }
@@ -163,7 +162,7 @@ pub(crate) fn middle<T: Real>(cloud: &Cloud<T>) -> Vec<T> {
     let median = |x: T, y: T, z: T| more(less(x, y), less(more(x, y), z));
     let mut middle = vec![T::zero(); cloud.width()];
     let [a, b, c, d, e, f, g, h, i] = rows.map(|row| &row[..middle.len()]);
-    Arch::new().dispatch(|| {
+    isa::arch().dispatch(|| {
         for (k, middle) in middle.iter_mut().enumerate() {
             let (first, second) = (median(a[k], b[k], c[k]), median(d[k], e[k], f[k]));
             *middle = median(first, second, median(g[k], h[k], i[k]));

@@ -56,19 +56,19 @@ pub(crate) trait Estimated<T: Real>: Named {
 
 impl<T: Real> Estimate<T> {
     /// An answer whose error is below this.
-    pub fn new(solution: Solution<T>, error: f64) -> Self {
+    pub(crate) fn new(solution: Solution<T>, error: f64) -> Self {
         Self { solution, error, gradient_error: 0.0, is_moderate: false }
     }
 
     /// The same with this estimate for the gradient.
-    pub fn with_gradient_error(mut self, error: f64) -> Self {
+    pub(crate) fn with_gradient_error(mut self, error: f64) -> Self {
         self.gradient_error = error;
         self
     }
 
     /// The answer where all samples were found to coincide: 0 if they do. If they do not, their squared differences are below the
     /// least number of this precision, and the value is unknown.
-    pub fn of_coincident(a: &Cloud<T>, b: &Cloud<T>, gradient: bool) -> Self {
+    pub(crate) fn of_coincident(a: &Cloud<T>, b: &Cloud<T>, gradient: bool) -> Self {
         let first = a.row(0);
         let coincide = |cloud: &Cloud<T>| (0..cloud.len()).all(|i| cloud.weight(i) == 0.0 || cloud.row(i) == first);
         let starts_with_mass = a.weight(0) > 0.0;

@@ -33,7 +33,7 @@ impl Drawn {
     ///
     /// # Errors
     /// Told to stop.
-    pub fn get(
+    pub(crate) fn get(
         &self,
         asked: Asked,
         stop: &Stop,

@@ -1,8 +1,6 @@
 //! sin and cos of slices together, written so that the compiler can use the widest vectors of the processor.
 //! x = k π/2 + r with r in ±π/4 (Cody and Waite, three parts), Taylor polynomials of r, and the quadrant k mod 4.
 
-use pulp::Arch;
-
 // Adding 1.5 · 2^(digits − 1) rounds to the nearest whole number, which is then readable in the low bits.
 const ROUND_32: f32 = 12_582_912.0;
 const ROUND_64: f64 = 6_755_399_441_055_744.0;
@@ -14,7 +12,7 @@ pub(crate) fn sin_cos_f32(x: &mut [f32], cosines: &mut [f32]) {
     if x.iter().any(|x| f64::from(x.abs()) > LIMIT) {
         return x.iter_mut().zip(cosines).for_each(|(x, c)| (*x, *c) = x.sin_cos());
     }
-    Arch::new().dispatch(|| x.iter_mut().zip(cosines.iter_mut()).for_each(|(x, c)| (*x, *c) = one_f32(*x)));
+    crate::isa::arch().dispatch(|| x.iter_mut().zip(cosines.iter_mut()).for_each(|(x, c)| (*x, *c) = one_f32(*x)));
 }
 
 /// Replaces `x` by its sines and fills `cosines`, which must be as long.
@@ -22,7 +20,7 @@ pub(crate) fn sin_cos_f64(x: &mut [f64], cosines: &mut [f64]) {
     if x.iter().any(|x| x.abs() > LIMIT) {
         return x.iter_mut().zip(cosines).for_each(|(x, c)| (*x, *c) = x.sin_cos());
     }
-    Arch::new().dispatch(|| x.iter_mut().zip(cosines.iter_mut()).for_each(|(x, c)| (*x, *c) = one_f64(*x)));
+    crate::isa::arch().dispatch(|| x.iter_mut().zip(cosines.iter_mut()).for_each(|(x, c)| (*x, *c) = one_f64(*x)));
 }
 
 #[inline(always)]

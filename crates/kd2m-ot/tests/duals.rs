@@ -77,10 +77,10 @@ where
             let (what, (n, m)) = (format!("{name} {sizes:?} {weighted}"), sizes);
             let Potentials { u, v } = found.potentials.unwrap();
             assert_eq!((u.len(), v.len()), (n, m), "{what}");
-            for i in 0..n {
-                for j in 0..m {
+            for (i, u) in u.iter().enumerate() {
+                for (j, v) in v.iter().enumerate() {
                     let cost = pair.cost(name, i, j);
-                    assert!(u[i] + v[j] <= cost + 1e-10 * found.value, "{what}: {} > {cost}", u[i] + v[j]);
+                    assert!(u + v <= cost + 1e-10 * found.value, "{what}: {} > {cost}", u + v);
                 }
             }
             let dual = (0..n).map(|i| pair.weight(i) * u[i]).sum::<f64>() + v.iter().sum::<f64>() / m as f64;

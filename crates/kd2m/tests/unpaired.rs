@@ -67,9 +67,9 @@ fn the_bank_holds_the_teachers_portion_and_students_repeat() {
     // Logits are the classifier's of the features.
     let (head, logits) = (bank.head.as_ref().unwrap(), bank.logits.as_ref().unwrap());
     for (row, logit) in bank.features.chunks(64).zip(logits.chunks(10)) {
-        for class in 0..10 {
-            let products = row.iter().zip(&head.weight[class * 64..(class + 1) * 64]).map(|(x, w)| x * w);
-            assert!((products.sum::<f32>() + head.bias[class] - logit[class]).abs() < 1e-3);
+        for ((weight, bias), logit) in head.weight.chunks(64).zip(&head.bias).zip(logit) {
+            let products = row.iter().zip(weight).map(|(x, w)| x * w);
+            assert!((products.sum::<f32>() + bias - logit).abs() < 1e-3);
         }
     }
     // The classifier of the arm with the teacher's head is the teacher's, to the bit.

@@ -15,7 +15,7 @@ pub mod winograd;
 use std::{fmt, ops::Range};
 
 use crate::{
-    buffers::Buffer,
+    aligned::Aligned,
     dispatch::{self, Kernel, Request, Rule},
     geometry::{Geometry, Window},
     isa::Isa,
@@ -129,7 +129,7 @@ pub struct FusedStep<'a> {
 /// Scratch memory that all layers of a network share.
 #[derive(Default)]
 pub struct Workspace {
-    transposed: Buffer,
+    transposed: Aligned,
     tiles: winograd::Workspace,
     /// Transformed weights that live as long as one product; layers with the same widths share them.
     points: Vec<((usize, usize, Direction), winograd::Weights)>,

@@ -1,15 +1,15 @@
-//! Instruction sets: tokens that exist only where the processor has them, one detection at run time, one environment variable to force one.
+//! Instruction sets: tokens that exist only where the processor has them. Which one a process takes, [`kd2m_simd::isa`] says.
 //! The tokens are those of the crate `pulp` (weighed against `fearless_simd` 1.2, which offers the same sets: `pulp` is in the tree already through `gemm` and `faer`).
 //! Read next: `lanes.rs`, the few vector operations that every kernel is written in.
 
-mod cache;
 mod lanes;
 
-pub(crate) use cache::second_level;
 pub use lanes::{Kernel, Lanes, Portable};
 
 use std::fmt;
-use std::sync::OnceLock;
+
+use kd2m_simd::isa as simd;
+pub use kd2m_simd::isa::IsaError;
 
 /// The vector instructions of every 64-bit Arm processor.
 #[cfg(target_arch = "aarch64")]
@@ -20,9 +20,6 @@ pub use pulp::x86::V3 as Avx2;
 /// AVX-512 F, BW, CD, DQ and VL (x86-64-v4).
 #[cfg(target_arch = "x86_64")]
 pub use pulp::x86::V4 as Avx512;
-
-/// The environment variable that forces an instruction set by its name.
-pub const ISA_VARIABLE: &str = "KD2M_ISA";
 
 /// An instruction set that this processor has: each variant carries the proof.
 #[derive(Clone, Copy, Debug)]
@@ -40,44 +37,13 @@ pub enum Isa {
     Portable,
 }
 
-/// Why a wanted instruction set cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum IsaError {
-    /// No set has this name.
-    #[error("unknown instruction set `{name}`: {ISA_VARIABLE} takes one of {known}")]
-    Unknown {
-        /// As it was given.
-        name: String,
-        /// All that there are.
-        known: String,
-    },
-    /// A set of other processors.
-    #[error("this processor has no `{name}`: unset {ISA_VARIABLE}, or set it to one of {available}")]
-    Unavailable {
-        /// As it was given.
-        name: String,
-        /// Those of this one.
-        available: String,
-    },
-}
-
-/// Every name that [`Isa::named`] knows, on any processor.
-const NAMES: [&str; 4] = ["avx512", "avx2", "neon", "portable"];
-
 impl Isa {
-    /// The instruction set to use in this process: the one that `KD2M_ISA` names, else the widest; looked up once.
+    /// The instruction set to use in this process: the one that `KD2M_ISA` names, else the widest.
     ///
     /// # Errors
     /// When `KD2M_ISA` names a set that does not exist or that this processor lacks.
     pub fn current() -> Result<Isa, IsaError> {
-        static CURRENT: OnceLock<Result<Isa, IsaError>> = OnceLock::new();
-        CURRENT
-            .get_or_init(|| match std::env::var_os(ISA_VARIABLE) {
-                Some(name) if !name.is_empty() => Isa::named(&name.to_string_lossy()),
-                _ => Ok(Isa::widest()),
-            })
-            .clone()
+        simd::Isa::requested().and_then(Isa::of)
     }
 
     /// The widest set that this processor has, whatever the environment says.
@@ -105,20 +71,14 @@ impl Isa {
     /// # Errors
     /// When no set has this name, or when this processor lacks it.
     pub fn named(name: &str) -> Result<Isa, IsaError> {
-        let name = name.trim().to_ascii_lowercase();
-        if let Some(isa) = Isa::available().find(|isa| isa.name() == name) {
-            return Ok(isa);
-        }
-        let list = |names: &mut dyn Iterator<Item = &'static str>| {
-            names.map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
-        };
-        if NAMES.contains(&name.as_str()) {
-            let available = list(&mut Isa::available().map(Isa::name));
-            Err(IsaError::Unavailable { name, available })
-        } else {
-            let known = list(&mut NAMES.into_iter());
-            Err(IsaError::Unknown { name, known })
-        }
+        simd::Isa::named(name).and_then(Isa::of)
+    }
+
+    /// The token that goes with a set.
+    fn of(chosen: simd::Isa) -> Result<Isa, IsaError> {
+        let own = Isa::available().find(|isa| isa.name() == chosen.name());
+        // Pulp asks the processor for a little more than a set's vectors.
+        own.ok_or_else(|| IsaError::of(chosen.name().to_owned()))
     }
 
     /// The name that [`Isa::named`] and `KD2M_ISA` take.
@@ -171,26 +131,8 @@ mod tests {
     fn every_available_set_is_found_by_its_name() {
         for isa in Isa::available() {
             assert_eq!(Isa::named(isa.name()), Ok(isa));
-            assert_eq!(Isa::named(&isa.name().to_uppercase()), Ok(isa));
-            assert!(NAMES.contains(&isa.name()));
         }
         assert_eq!(Isa::available().last(), Some(Isa::Portable));
-    }
-
-    #[test]
-    fn an_unknown_set_is_an_error_that_lists_the_known_ones() {
-        let message = Isa::named("sse9").unwrap_err().to_string();
-        assert_eq!(
-            message,
-            "unknown instruction set `sse9`: KD2M_ISA takes one of `avx512`, `avx2`, `neon`, `portable`"
-        );
-    }
-
-    #[test]
-    fn a_set_of_another_processor_is_an_error_that_lists_what_there_is() {
-        let foreign = if cfg!(target_arch = "aarch64") { "avx2" } else { "neon" };
-        let message = Isa::named(foreign).unwrap_err().to_string();
-        assert!(message.starts_with(&format!("this processor has no `{foreign}`")), "{message}");
-        assert!(message.ends_with("`portable`"), "{message}");
+        assert!(matches!(Isa::named("sse9"), Err(IsaError::Unknown { .. })));
     }
 }

@@ -6,7 +6,7 @@ use kd2m_nn::{Conv, Graph, Layer, Role};
 
 use super::{Backward, Dx, Forward, Op, Sink, batch_norm::Norm};
 use crate::{
-    buffers::Buffer,
+    aligned::Aligned,
     conv::{ConvShape, Convolution, Epilogue, FusedStep, Source, winograd},
     geometry::Window,
     isa::Isa,
@@ -31,7 +31,7 @@ pub struct Convolve {
 
 /// Weights and bias with the batch norm after them.
 struct Folded {
-    weight: Buffer,
+    weight: Aligned,
     bias: Vec<f32>,
 }
 
@@ -138,7 +138,7 @@ impl Op for Convolve {
         };
         let (factors, mut summands) = norm.running_affine(parameters);
         let weight = parameters.values(self.weight);
-        let empty = || Folded { weight: Buffer::zeros(weight.len()), bias: Vec::new() };
+        let empty = || Folded { weight: Aligned::zeros(weight.len()), bias: Vec::new() };
         let into = self.folded.get_or_insert_with(empty);
         into.weight.copy_from_slice(weight);
         scale_outputs(&self.conv.pack, &mut into.weight, &factors);

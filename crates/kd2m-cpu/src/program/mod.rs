@@ -6,7 +6,7 @@ mod forward;
 use std::{collections::BTreeMap, time::Instant};
 
 use crate::{
-    buffers::Buffer,
+    aligned::Aligned,
     conv::Workspace,
     isa::Isa,
     plan::{BackwardStep, Plan, Purpose, ValueId, backward as plan_backward, forward_slots},
@@ -24,11 +24,11 @@ pub struct Program {
     workspace: Workspace,
     slots: Vec<usize>,
     sizes: Vec<usize>,
-    buffers: Vec<Buffer>,
+    buffers: Vec<Aligned>,
     backward_steps: Vec<BackwardStep>,
     gradient_slots: Vec<Option<usize>>,
     gradient_sizes: Vec<usize>,
-    gradients: Vec<Buffer>,
+    gradients: Vec<Aligned>,
     /// The version of the parameters that what evaluation derives from them was made of.
     refreshed_at: Option<u64>,
     /// Samples of the last forward pass.
@@ -49,8 +49,8 @@ impl Program {
         let (backward_steps, gradient_slots, gradient_sizes) =
             if keep { plan_backward(&plan) } else { (Vec::new(), Vec::new(), Vec::new()) };
         Self {
-            buffers: sizes.iter().map(|_| Buffer::default()).collect(),
-            gradients: gradient_sizes.iter().map(|_| Buffer::default()).collect(),
+            buffers: sizes.iter().map(|_| Aligned::default()).collect(),
+            gradients: gradient_sizes.iter().map(|_| Aligned::default()).collect(),
             refreshed_at: None,
             plan,
             purpose,

@@ -6,7 +6,7 @@ use crate::{cloud::Cloud, isa::Isa, real::Real, solver::costs::Costs};
 
 /// ‖x_i − y_j‖² or ‖x_i − y_j‖ of two clouds.
 #[derive(Debug, Clone, Copy)]
-pub struct Anew<'a, T> {
+pub(crate) struct Anew<'a, T> {
     isa: Isa,
     a: &'a Cloud<'a, T>,
     b: &'a Cloud<'a, T>,
@@ -15,7 +15,7 @@ pub struct Anew<'a, T> {
 
 impl<'a, T: Real> Anew<'a, T> {
     /// Of two clouds of equal width.
-    pub fn new(a: &'a Cloud<'a, T>, b: &'a Cloud<'a, T>, ground: Ground) -> Self {
+    pub(crate) fn new(a: &'a Cloud<'a, T>, b: &'a Cloud<'a, T>, ground: Ground) -> Self {
         Self { isa: Isa::detect(), a, b, ground }
     }
 }
@@ -44,6 +44,6 @@ impl<T: Real> Costs for Anew<'_, T> {
 /// How far a squared distance over d coordinates, or its root, can be off as a share of itself: a difference and a square err by a
 /// unit each, the sum by one for each addition on the way (d/16 in a lane, four between lanes, at most fifteen of the tail); the root
 /// halves it and adds one.
-pub fn relative_error(d: usize) -> f64 {
+pub(crate) fn relative_error(d: usize) -> f64 {
     f64::EPSILON / 2.0 * (d as f64 / 16.0 + 24.0)
 }

@@ -2,11 +2,11 @@
 //! sample each, which leave every optimal plan as it is, and makes norms small, so that little cancels in products.
 
 use super::scan;
-use crate::{cloud::Cloud, crew::Crew, isa::Isa, real::Real};
+use crate::{cloud::Cloud, isa::Isa, pool::Pool, real::Real};
 
 /// What is subtracted from the features before they are multiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Centring {
+pub(crate) enum Centring {
     /// From each cloud its own mean: squared costs lose a separable part.
     Each,
     /// From both the same point: all distances stay as they are.
@@ -15,15 +15,15 @@ pub enum Centring {
 
 /// A point for each cloud, in the features' units.
 #[derive(Debug, Clone)]
-pub struct Centres<T> {
+pub(crate) struct Centres<T> {
     pub a: Vec<T>,
     pub b: Vec<T>,
 }
 
 impl<T: Real> Centres<T> {
     /// The means, or the point between them. Any point is allowed: exact costs are taken from this one.
-    pub(crate) fn of(isa: Isa, crew: &Crew, a: &Cloud<T>, b: &Cloud<T>, centring: Centring) -> Self {
-        let (mut mean_a, mut mean_b) = crew.join(|| mean(isa, a), || mean(isa, b));
+    pub(crate) fn of(isa: Isa, pool: &Pool, a: &Cloud<T>, b: &Cloud<T>, centring: Centring) -> Self {
+        let (mut mean_a, mut mean_b) = pool.join(|| mean(isa, a), || mean(isa, b));
         if centring == Centring::Common {
             for (p, q) in mean_a.iter_mut().zip(&mut mean_b) {
                 *p = 0.5 * (*p + *q);
@@ -35,7 +35,7 @@ impl<T: Real> Centres<T> {
     }
 
     /// How far the clouds' points lie apart, coordinate by coordinate.
-    pub fn shift(&self) -> Vec<f64> {
+    pub(crate) fn shift(&self) -> Vec<f64> {
         self.a.iter().zip(&self.b).map(|(p, q)| p.wide() - q.wide()).collect()
     }
 }

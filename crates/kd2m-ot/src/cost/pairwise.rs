@@ -6,22 +6,23 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 #[cfg(target_arch = "x86_64")]
-use super::words::{self, Measure, Multiplier, Words};
+use super::int16::{self, Int16Products, Measure, Multiplier};
 use super::{
     centring::{Centres, Centring},
     scan,
 };
 use crate::{
     buffers::Buffer,
+    cache,
     cloud::Cloud,
-    crew::Crew,
     isa::{Isa, Kernel, LANES, Simd},
+    pool::Pool,
     real::Real,
     stop::{Interrupted, Stop},
 };
 
 /// Two clouds made ready for products.
-pub struct Pairwise<T: Real> {
+pub(crate) struct Pairwise<T: Real> {
     isa: Isa,
     n: usize,
     m: usize,
@@ -50,31 +51,31 @@ enum Packed<T: Real> {
         panels: Buffer<T>,
         width: usize,
     },
-    /// As 16-bit words: twice as fast and a few times less exact.
+    /// As 16-bit integers: twice as fast and a few times less exact.
     #[cfg(target_arch = "x86_64")]
-    Words {
-        words: Words,
-        /// Most that words leave out of a row of B.
+    Int16 {
+        integers: Int16Products,
+        /// Most that integers leave out of a row of B.
         y_rest: f64,
     },
 }
 
 impl<T: Real> Pairwise<T> {
     /// Centres, scales and packs two clouds of equal width.
-    pub fn new(a: &Cloud<T>, b: &Cloud<T>, centring: Centring, stop: &Stop) -> Self {
+    pub(crate) fn new(a: &Cloud<T>, b: &Cloud<T>, centring: Centring, stop: &Stop) -> Self {
         Self::with_isa(Isa::detect(), a, b, centring, stop)
     }
 
     fn with_isa(isa: Isa, a: &Cloud<T>, b: &Cloud<T>, centring: Centring, stop: &Stop) -> Self {
-        Crew::with(a.len() * a.width() >= BOTH_FROM, stop, |crew| {
-            Self::around(isa, crew, a, b, Centres::of(isa, crew, a, b, centring))
+        Pool::with(a.len() * a.width() >= BOTH_FROM, stop, |pool| {
+            Self::around(isa, pool, a, b, Centres::of(isa, pool, a, b, centring))
         })
     }
 
     /// The same around given centres.
-    pub(crate) fn around(isa: Isa, crew: &Crew, a: &Cloud<T>, b: &Cloud<T>, centres: Centres<T>) -> Self {
+    pub(crate) fn around(isa: Isa, pool: &Pool, a: &Cloud<T>, b: &Cloud<T>, centres: Centres<T>) -> Self {
         let (n, m, d) = (a.len(), b.len(), a.width());
-        let (mut of_a, mut of_b) = crew.join(|| centred(isa, a, &centres.a), || centred(isa, b, &centres.b));
+        let (mut of_a, mut of_b) = pool.join(|| centred(isa, a, &centres.a), || centred(isa, b, &centres.b));
         let mut scale = 1.0;
         if !is_safe(of_a.1.iter().chain(&of_b.1)) {
             scale = safe_scale(spread(a, &centres.a).max(spread(b, &centres.b)));
@@ -82,25 +83,25 @@ impl<T: Real> Pairwise<T> {
         }
         let ((x, x_norms), (y, mut y_norms)) = (of_a, of_b);
         let width = isa.run(PanelWidth(std::marker::PhantomData::<T>));
-        let panels = pack(crew, &y, d, width);
+        let panels = pack(pool, &y, d, width);
         let (largest_x, largest_y) = (largest(&x_norms), largest(&y_norms));
         y_norms.resize(m.next_multiple_of(width), T::zero());
         let packed = Packed::Whole { x, panels, width };
-        let stop = crew.stop().clone();
+        let stop = pool.stop().clone();
         Self { isa, n, m, d, packed, x_norms, y_norms, centres, scale, largest_x, largest_y, stop }
     }
 
-    /// The same with products of 16-bit words, where the processor and the type have them and no scaling is needed: for costs that
+    /// The same with products of 16-bit integers, where the processor and the type have them and no scaling is needed: for costs that
     /// a certificate computes again where they matter.
     #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "no such processor"))]
-    pub(crate) fn in_words(isa: Isa, crew: &Crew, a: &Cloud<T>, b: &Cloud<T>, centres: &Centres<T>) -> Option<Self> {
+    pub(crate) fn in_int16(isa: Isa, pool: &Pool, a: &Cloud<T>, b: &Cloud<T>, centres: &Centres<T>) -> Option<Self> {
         #[cfg(target_arch = "x86_64")]
         if let Some(by) = Multiplier::of(isa) {
             let of_a = (T::singles(a.features())?, T::singles(&centres.a)?);
             let of_b = (T::singles(b.features())?, T::singles(&centres.b)?);
-            let words = Words::new(by, crew, of_a, of_b)?;
+            let integers = Int16Products::new(by, pool, of_a, of_b)?;
             let norms = |of: &[Measure]| of.iter().map(|of| T::of(f64::from(of.norm))).collect::<Vec<T>>();
-            let (x_norms, y_norms) = (norms(words.of_rows()), norms(words.of_columns()));
+            let (x_norms, y_norms) = (norms(integers.of_rows()), norms(integers.of_columns()));
             if !is_safe(x_norms.iter().chain(&y_norms)) {
                 return None;
             }
@@ -115,10 +116,10 @@ impl<T: Real> Pairwise<T> {
                 y_norms,
                 centres: centres.clone(),
                 scale: 1.0,
-                stop: crew.stop().clone(),
-                packed: Packed::Words {
-                    y_rest: words.of_columns().iter().fold(0.0, |most, of| most.max(f64::from(of.rest))),
-                    words,
+                stop: pool.stop().clone(),
+                packed: Packed::Int16 {
+                    y_rest: integers.of_columns().iter().fold(0.0, |most, of| most.max(f64::from(of.rest))),
+                    integers,
                 },
             });
         }
@@ -129,10 +130,10 @@ impl<T: Real> Pairwise<T> {
     ///
     /// # Errors
     /// Told to stop.
-    pub(crate) fn matrix(&self, crew: &Crew) -> Result<Buffer<T>, Interrupted> {
+    pub(crate) fn matrix(&self, pool: &Pool) -> Result<Buffer<T>, Interrupted> {
         let mut cost = Buffer::any(self.n * self.m, T::zero());
         let block = self.block();
-        crew.share_chunks_until(&mut cost, block * self.m, |k, out| {
+        pool.share_chunks_until(&mut cost, block * self.m, |k, out| {
             let first = (k * block) as u32;
             let numbers: Vec<u32> = (first..first + (out.len() / self.m) as u32).collect();
             self.fill(&numbers, out);
@@ -142,29 +143,31 @@ impl<T: Real> Pairwise<T> {
     }
 
     /// Rows of A that stay in the second-level cache while all panels pass by.
-    pub fn block(&self) -> usize {
-        const CACHE: usize = 400 << 10;
-        let strips = CACHE / (STRIP * self.d * size_of::<T>()).max(1);
+    pub(crate) fn block(&self) -> usize {
+        // More gained nothing where it was measured.
+        const MOST: usize = 400 << 10;
+        let cache = MOST.min(cache::second_level() * 4 / 5);
+        let strips = cache / (STRIP * self.d * size_of::<T>()).max(1);
         let shared = self.n.div_ceil(4 * rayon::current_num_threads()).div_ceil(STRIP);
         strips.clamp(2, 16).min(shared).max(1) * STRIP
     }
 
     /// The costs of some rows of A, `[numbers, m]`; what is left out as in [`Pairwise::fill_panels`].
-    pub fn fill(&self, numbers: &[u32], out: &mut [T]) {
+    pub(crate) fn fill(&self, numbers: &[u32], out: &mut [T]) {
         self.fill_panels(numbers, 0..self.panel_count(), out);
     }
 
     /// The costs between some rows of A and the columns of some panels, `[numbers, self.columns_of(panels)]`. Told to stop, it leaves
     /// out panels, unless there is only a strip of rows: whoever reads more has to ask [`Stop::is_set`] first.
-    pub fn fill_panels(&self, numbers: &[u32], panels: Range<usize>, out: &mut [T]) {
+    pub(crate) fn fill_panels(&self, numbers: &[u32], panels: Range<usize>, out: &mut [T]) {
         match &self.packed {
             Packed::Whole { x, panels: packed, width } => {
                 self.isa.run(Fill { pairs: self, x, packed, width: *width, numbers, panels, out });
             }
             #[cfg(target_arch = "x86_64")]
-            Packed::Words { words, .. } => {
-                let Some(out) = T::singles_mut(out) else { unreachable!("words are made of single precision") };
-                words.fill(numbers, panels.clone(), self.columns_of(panels).len(), out, &self.stop);
+            Packed::Int16 { integers, .. } => {
+                let Some(out) = T::singles_mut(out) else { unreachable!("integers are made of single precision") };
+                integers.fill(numbers, panels.clone(), self.columns_of(panels).len(), out, &self.stop);
             }
         }
     }
@@ -174,17 +177,17 @@ impl<T: Real> Pairwise<T> {
         match &self.packed {
             Packed::Whole { width, .. } => *width,
             #[cfg(target_arch = "x86_64")]
-            Packed::Words { .. } => words::COLUMNS,
+            Packed::Int16 { .. } => int16::COLUMNS,
         }
     }
 
     /// Panels that the columns are packed in.
-    pub fn panel_count(&self) -> usize {
+    pub(crate) fn panel_count(&self) -> usize {
         self.m.div_ceil(self.panel_width())
     }
 
     /// The columns of some panels.
-    pub fn columns_of(&self, panels: Range<usize>) -> Range<usize> {
+    pub(crate) fn columns_of(&self, panels: Range<usize>) -> Range<usize> {
         let width = self.panel_width();
         (panels.start * width).min(self.m)..(panels.end * width).min(self.m)
     }
@@ -192,15 +195,15 @@ impl<T: Real> Pairwise<T> {
     /// How far a computed cost of row i can lie from the exact one (centred, scaled), whatever the column.
     ///
     /// A dot product of length d errs by (d + 1) units of rounding of ‖x‖‖y‖, centring by one unit of each coordinate, norms and
-    /// sums by a few units of (‖x‖ + ‖y‖)². Words leave a rest of each side out of the dot product, whose other errors are a few units.
-    pub fn rounding(&self, i: usize) -> f64 {
+    /// sums by a few units of (‖x‖ + ‖y‖)². Integers leave a rest of each side out of the dot product, whose other errors are a few units.
+    pub(crate) fn rounding(&self, i: usize) -> f64 {
         let unit = T::epsilon().wide() / 2.0;
         let (x, y) = (self.x_norms[i].wide().sqrt(), self.largest_y);
         let product = match &self.packed {
             Packed::Whole { .. } => unit * (self.d as f64 + 2.0) * x * y,
             #[cfg(target_arch = "x86_64")]
-            Packed::Words { words, y_rest } => {
-                let x_rest = f64::from(words.of_rows()[i].rest);
+            Packed::Int16 { integers, y_rest } => {
+                let x_rest = f64::from(integers.of_rows()[i].rest);
                 x_rest * y + (x + x_rest) * y_rest + 6.0 * unit * x * y
             }
         };
@@ -208,22 +211,22 @@ impl<T: Real> Pairwise<T> {
     }
 
     /// The exact cost of a pair, centred and scaled, from its features.
-    pub fn exact(&self, x: &[T], y: &[T]) -> f64 {
+    pub(crate) fn exact(&self, x: &[T], y: &[T]) -> f64 {
         let squared = self.isa.run(scan::CentredDistance { x, p: &self.centres.a, y, q: &self.centres.b });
         squared * self.scale * self.scale
     }
 
     /// How far such an exact cost may itself be off.
-    pub fn doubt(&self, i: usize, j: usize, cost: f64) -> f64 {
+    pub(crate) fn doubt(&self, i: usize, j: usize, cost: f64) -> f64 {
         doubt_of(self.d, 1.01 * (self.x_norms[i].wide().sqrt() + self.y_norms[j].wide().sqrt()), cost)
     }
 
     /// What [`Centring::Each`] took from the costs: cost of pair (i, j) = centred cost + `first[i]` + `second[j]`.
-    pub fn separable_part(&self, a: &Cloud<T>, b: &Cloud<T>) -> (Vec<f64>, Vec<f64>) {
-        Crew::with(self.n * self.d >= BOTH_FROM, &self.stop, |crew| self.separable_part_by(crew, a, b))
+    pub(crate) fn separable_part(&self, a: &Cloud<T>, b: &Cloud<T>) -> (Vec<f64>, Vec<f64>) {
+        Pool::with(self.n * self.d >= BOTH_FROM, &self.stop, |pool| self.separable_part_by(pool, a, b))
     }
 
-    pub(crate) fn separable_part_by(&self, crew: &Crew, a: &Cloud<T>, b: &Cloud<T>) -> (Vec<f64>, Vec<f64>) {
+    pub(crate) fn separable_part_by(&self, pool: &Pool, a: &Cloud<T>, b: &Cloud<T>) -> (Vec<f64>, Vec<f64>) {
         let shift = self.centres.shift();
         let constant: f64 = shift.iter().map(|s| s * s).sum();
         let along = |cloud: &Cloud<T>, centre: &[T], factor: f64, constant: f64| {
@@ -232,7 +235,7 @@ impl<T: Real> Pairwise<T> {
             out.iter_mut().for_each(|x| *x = *x * factor + constant);
             out
         };
-        crew.join(|| along(a, &self.centres.a, 2.0, constant), || along(b, &self.centres.b, -2.0, 0.0))
+        pool.join(|| along(a, &self.centres.a, 2.0, constant), || along(b, &self.centres.b, -2.0, 0.0))
     }
 
     /// Turns a matrix of centred, scaled costs into plain squared distances. Returns for each row how far its entries can lie from
@@ -268,7 +271,7 @@ impl<T: Real> Pairwise<T> {
     }
 
     /// Largest norm of a centred, scaled sample of either side.
-    pub fn largest_norm(&self) -> f64 {
+    pub(crate) fn largest_norm(&self) -> f64 {
         self.largest_x.max(self.largest_y)
     }
 }
@@ -276,7 +279,7 @@ impl<T: Real> Pairwise<T> {
 /// How far a squared distance of centred features, computed in `f64`, may be off where the features lie `reach` from their centres
 /// together: each centred coordinate and each difference errs by a unit of itself, the sum by a unit for each addition on the way
 /// (see [`super::anew`]).
-pub fn doubt_of(d: usize, reach: f64, cost: f64) -> f64 {
+pub(crate) fn doubt_of(d: usize, reach: f64, cost: f64) -> f64 {
     let reach = 1.01 * f64::EPSILON / 2.0 * reach;
     cost * super::anew::relative_error(d) + reach * (2.0 * cost.sqrt() + reach)
 }
@@ -334,10 +337,10 @@ fn rescaled<T: Real>(cloud: &Cloud<T>, centre: &[T], scale: f64) -> (Buffer<T>, 
 }
 
 /// Columns of `width` rows beside each other, so that the tile reads them in order.
-fn pack<T: Real>(crew: &Crew, rows: &[T], d: usize, width: usize) -> Buffer<T> {
+fn pack<T: Real>(pool: &Pool, rows: &[T], d: usize, width: usize) -> Buffer<T> {
     let m = rows.len() / d;
     let mut panels = Buffer::any(m.div_ceil(width) * width * d, T::zero());
-    crew.share_chunks(&mut panels, width * d, |p, panel| {
+    pool.share_chunks(&mut panels, width * d, |p, panel| {
         let first = p * width;
         if first + width > m {
             panel.fill(T::zero());
@@ -390,6 +393,8 @@ impl<T: Real> Kernel for Fill<'_, T> {
         // Rows × vectors of a tile: as many accumulators as fit beside one panel vector and one broadcast.
         match (S::REGISTERS, registers::<S, T>()) {
             (32, 1) => tiles::<S, T, 12, 2>(simd, self),
+            (32, 4) => tiles::<S, T, 6, 1>(simd, self),
+            (32, 8) => tiles::<S, T, 3, 1>(simd, self),
             (32, _) => tiles::<S, T, 12, 1>(simd, self),
             (_, 2) => tiles::<S, T, 6, 1>(simd, self),
             (_, 4) => tiles::<S, T, 3, 1>(simd, self),
@@ -475,19 +480,19 @@ mod tests {
         };
         let (x, y) = (numbers(n * d), numbers(m * d));
         let (a, b) = (Cloud::new(Side::A, &x, n, d).unwrap(), Cloud::new(Side::B, &y, m, d).unwrap());
-        let crew = Crew::alone();
+        let pool = Pool::alone();
         for centring in [Centring::Each, Centring::Common] {
             let whole = Pairwise::with_isa(isa, &a, &b, centring, &Stop::NEVER);
-            let in_words = Pairwise::in_words(isa, &crew, &a, &b, &whole.centres);
+            let in_int16 = Pairwise::in_int16(isa, &pool, &a, &b, &whole.centres);
             compare_with(isa, &a, &b, centring, &whole);
-            in_words.iter().for_each(|pairs| compare_with(isa, &a, &b, centring, pairs));
+            in_int16.iter().for_each(|pairs| compare_with(isa, &a, &b, centring, pairs));
         }
     }
 
     fn compare_with<T: Real>(isa: Isa, a: &Cloud<T>, b: &Cloud<T>, centring: Centring, pairs: &Pairwise<T>) {
         let (n, m, d) = (a.len(), b.len(), a.width());
         {
-            let cost = pairs.matrix(&Crew::alone()).unwrap();
+            let cost = pairs.matrix(&Pool::alone()).unwrap();
             for i in 0..n {
                 for j in 0..m {
                     let exact = pairs.exact(a.row(i), b.row(j));

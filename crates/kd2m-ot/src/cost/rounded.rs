@@ -8,7 +8,7 @@ use crate::real::Real;
 
 /// Row-major `[n, m]` costs, each within [`Rounded::bound`] of the true one.
 #[derive(Debug, Clone)]
-pub struct Rounded<'a, T: Clone> {
+pub(crate) struct Rounded<'a, T: Clone> {
     pub cost: Cow<'a, [T]>,
     pub columns: usize,
     /// Bound of each row's squared distances, whatever the column.
@@ -20,19 +20,19 @@ pub struct Rounded<'a, T: Clone> {
 
 impl<'a, T: Real> Rounded<'a, T> {
     /// Costs that are right as they stand.
-    pub fn exact(cost: &'a [T], columns: usize) -> Self {
+    pub(crate) fn exact(cost: &'a [T], columns: usize) -> Self {
         let absolute = vec![0.0; cost.len() / columns.max(1)];
         Self { cost: cost.into(), columns, absolute, relative: 0.0, ground: Ground::Squared }
     }
 
     /// The costs of row i.
-    pub fn row(&self, i: usize) -> &[T] {
+    pub(crate) fn row(&self, i: usize) -> &[T] {
         &self.cost[i * self.columns..(i + 1) * self.columns]
     }
 
     /// How far an entry of row i that is `cost` may be off.
     #[inline(always)]
-    pub fn bound(&self, i: usize, cost: f64) -> f64 {
+    pub(crate) fn bound(&self, i: usize, cost: f64) -> f64 {
         match self.ground {
             Ground::Squared => self.absolute[i] + self.relative * cost,
             Ground::Distance => {
@@ -43,7 +43,7 @@ impl<'a, T: Real> Rounded<'a, T> {
     }
 
     /// How far any entry of row i may be off whose costs go up to `largest`.
-    pub fn at_most(&self, i: usize, largest: f64) -> f64 {
+    pub(crate) fn at_most(&self, i: usize, largest: f64) -> f64 {
         match self.ground {
             Ground::Squared => self.absolute[i] + self.relative * largest,
             // √(p + q) ≤ √p + √q, whatever the entry.

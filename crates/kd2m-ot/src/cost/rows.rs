@@ -3,57 +3,20 @@
 
 use std::ops::Range;
 
-use super::{centring::Centring, pairwise::Pairwise};
+pub(crate) use super::ground::Ground;
+use super::pairwise::Pairwise;
 use crate::{
     buffers::Buffer,
     cloud::Cloud,
-    crew::Crew,
+    pool::Pool,
     real::Real,
     solver::assignment::rows::{Fetched, Rows},
     stop::Interrupted,
 };
 
-/// The cost of a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ground {
-    /// ‖x − y‖², less what [`Centring::Each`] takes away.
-    Squared,
-    /// ‖x − y‖.
-    Distance,
-}
-
-impl Ground {
-    /// How features may be centred without a change of plan.
-    pub fn centring(self) -> Centring {
-        match self {
-            Ground::Squared => Centring::Each,
-            Ground::Distance => Centring::Common,
-        }
-    }
-
-    /// The cost of a squared distance.
-    pub fn of_squared(self, squared: f64) -> f64 {
-        match self {
-            Ground::Squared => squared,
-            Ground::Distance => squared.sqrt(),
-        }
-    }
-}
-
-impl Ground {
-    /// What an error of a squared distance means for the cost that comes of it: |√p − √q| is at most √|p − q|, and |p − q| / √p where
-    /// that is less; one more rounding for the root itself.
-    pub fn of_error(self, squared: f64, cost: f64) -> f64 {
-        match self {
-            Ground::Squared => squared,
-            Ground::Distance => squared.sqrt().min(squared / cost.max(f64::MIN_POSITIVE)) + f64::EPSILON * cost,
-        }
-    }
-}
-
 /// Costs of two clouds of equal size.
-pub struct CloudRows<'a, T: Real> {
-    crew: &'a Crew,
+pub(crate) struct CloudRows<'a, T: Real> {
+    pool: &'a Pool,
     a: &'a Cloud<'a, T>,
     b: &'a Cloud<'a, T>,
     pairs: Pairwise<T>,
@@ -68,7 +31,7 @@ impl<'a, T: Real> CloudRows<'a, T> {
     /// # Errors
     /// The problem was told to stop.
     pub(crate) fn new(
-        crew: &'a Crew,
+        pool: &'a Pool,
         a: &'a Cloud<'a, T>,
         b: &'a Cloud<'a, T>,
         pairs: Pairwise<T>,
@@ -77,7 +40,7 @@ impl<'a, T: Real> CloudRows<'a, T> {
     ) -> Result<Self, Interrupted> {
         let bytes = a.len().saturating_mul(b.len()).saturating_mul(size_of::<T>());
         let matrix = if bytes <= memory {
-            let mut cost = pairs.matrix(crew)?;
+            let mut cost = pairs.matrix(pool)?;
             if ground == Ground::Distance {
                 cost.iter_mut().for_each(|c| *c = c.sqrt());
             }
@@ -85,7 +48,7 @@ impl<'a, T: Real> CloudRows<'a, T> {
         } else {
             None
         };
-        Ok(Self { crew, a, b, pairs, ground, matrix })
+        Ok(Self { pool, a, b, pairs, ground, matrix })
     }
 
     /// Computes the costs between some rows and the columns of some panels, `[rows, columns]`.
@@ -97,12 +60,12 @@ impl<'a, T: Real> CloudRows<'a, T> {
     }
 
     /// The products behind the costs.
-    pub fn pairs(&self) -> &Pairwise<T> {
+    pub(crate) fn pairs(&self) -> &Pairwise<T> {
         &self.pairs
     }
 
     /// What one unit of these costs is in the features' units.
-    pub fn unit(&self) -> f64 {
+    pub(crate) fn unit(&self) -> f64 {
         match self.ground {
             Ground::Squared => 1.0 / (self.pairs.scale * self.pairs.scale),
             Ground::Distance => 1.0 / self.pairs.scale,
@@ -138,14 +101,14 @@ impl<T: Real> Rows for CloudRows<'_, T> {
         let panels = self.pairs.panel_count();
         if let [_] = rows {
             // Reading the columns takes longer than multiplying them, so each thread reads its part of them.
-            let each = panels.div_ceil(self.crew.size());
+            let each = panels.div_ceil(self.pool.size());
             let width = self.pairs.columns_of(0..each).len();
-            self.crew.share_chunks(scratch, width, |k, out| {
+            self.pool.share_chunks(scratch, width, |k, out| {
                 self.compute(rows, k * each..((k + 1) * each).min(panels), out);
             });
         } else {
-            let each = rows.len().div_ceil(self.crew.size());
-            self.crew.share_chunks(scratch, each * m, |k, out| {
+            let each = rows.len().div_ceil(self.pool.size());
+            self.pool.share_chunks(scratch, each * m, |k, out| {
                 self.compute(&rows[k * each..][..out.len() / m], 0..panels, out);
             });
         }
@@ -178,7 +141,7 @@ impl<T: Real> Rows for CloudRows<'_, T> {
     }
 
     fn batch(&self) -> usize {
-        if self.matrix.is_some() { 1 } else { 48 * self.crew.size() }
+        if self.matrix.is_some() { 1 } else { 48 * self.pool.size() }
     }
 
     fn block(&self, threads: usize) -> usize {

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Adds each column of row-major `[rows, d]` to `sums`, to a few units of rounding of `T`.
-pub struct ColumnSums<'a, T> {
+pub(crate) struct ColumnSums<'a, T> {
     pub features: &'a [T],
     pub sums: &'a mut [f64],
 }
@@ -40,7 +40,7 @@ impl<T: Real> Kernel for ColumnSums<'_, T> {
 }
 
 /// Writes `x − centre` for each row, and its squared norm.
-pub struct Centre<'a, T> {
+pub(crate) struct Centre<'a, T> {
     pub features: &'a [T],
     pub centre: &'a [T],
     pub rows: &'a mut [T],
@@ -75,7 +75,7 @@ impl<T: Real> Kernel for Centre<'_, T> {
 }
 
 /// Σ_k ((x_k − p_k) − (y_k − q_k))².
-pub struct CentredDistance<'a, T> {
+pub(crate) struct CentredDistance<'a, T> {
     pub x: &'a [T],
     pub p: &'a [T],
     pub y: &'a [T],
@@ -109,7 +109,7 @@ impl<T: Real> Kernel for CentredDistance<'_, T> {
 
 /// What is known of a pair (x_i, y_i): all that a pairing's value, proof and potentials need.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct PairCost {
+pub(crate) struct PairCost {
     /// Σ_k (x_k − y_k)².
     pub plain: f64,
     /// Σ_k ((x_k − p_k) − (y_k − q_k))².
@@ -119,7 +119,7 @@ pub struct PairCost {
 }
 
 /// [`PairCost`] of each pair of rows; `shift` is p − q.
-pub struct PairCosts<'a, T> {
+pub(crate) struct PairCosts<'a, T> {
     pub x: &'a [T],
     pub y: &'a [T],
     pub q: &'a [T],
@@ -160,7 +160,7 @@ impl<T: Real> Kernel for PairCosts<'_, T> {
 }
 
 /// Σ_k (x_k − y_k)².
-pub struct SquaredDistance<'a, T> {
+pub(crate) struct SquaredDistance<'a, T> {
     pub x: &'a [T],
     pub y: &'a [T],
 }
@@ -185,7 +185,7 @@ impl<T: Real> Kernel for SquaredDistance<'_, T> {
 }
 
 /// Σ_k (x_k − y_k)² of one row with each of `ys`, row-major `[out, d]`: bit for bit what [`SquaredDistance`] gives.
-pub struct DistanceRow<'a, T> {
+pub(crate) struct DistanceRow<'a, T> {
     pub x: &'a [T],
     pub ys: &'a [T],
     pub out: &'a mut [f64],
@@ -203,7 +203,7 @@ impl<T: Real> Kernel for DistanceRow<'_, T> {
 }
 
 /// Σ_k (x_k − p_k) s_k for each row.
-pub struct Along<'a, T> {
+pub(crate) struct Along<'a, T> {
     pub features: &'a [T],
     pub centre: &'a [T],
     pub direction: &'a [f64],

@@ -15,10 +15,10 @@ use crate::{
         rows::{CloudRows, Ground},
         scan::{PairCost, PairCosts},
     },
-    crew::Crew,
     error::OtError,
     isa::Isa,
     parameters::domain::Domain,
+    pool::Pool,
     real::Real,
     solution::{Gradient, Plan, Potentials, Solution},
     solver::{
@@ -87,7 +87,7 @@ impl Found {
 
 /// Exact transport between two clouds under one ground cost.
 #[derive(Debug, Clone, Copy)]
-pub struct Exact {
+pub(super) struct Exact {
     pub metric: &'static str,
     pub ground: Ground,
     /// Bytes that a cost matrix may take.
@@ -99,15 +99,20 @@ impl Exact {
     ///
     /// # Errors
     /// Different widths, or told to stop.
-    pub fn evaluate<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+    pub(super) fn evaluate<T: Real>(
+        &self,
+        a: &Cloud<T>,
+        b: &Cloud<T>,
+        request: Request,
+    ) -> Result<Solution<T>, OtError> {
         equal_widths(self.metric, a, b)?;
         if let Some(exponent) = lift(a, b) {
             return self.evaluate_lifted(exponent, a, b, request);
         }
         let uniform = a.weights().is_none() && b.weights().is_none();
         let Found { transport: found, value } = if uniform && a.len() == b.len() {
-            Crew::with(a.len() * a.width() >= parallel_from(), request.stop, |crew| {
-                self.assign(crew, a, b, request.start)
+            Pool::with(a.len() * a.width() >= parallel_from(), request.stop, |pool| {
+                self.assign(pool, a, b, request.start)
             })?
         } else {
             self.transport(a, b, request)?
@@ -162,30 +167,30 @@ impl Exact {
     /// Equal sizes, uniform weights: the first of several ways, from the fastest on, whose certificate is at rounding level.
     fn assign<T: Real>(
         &self,
-        crew: &Crew,
+        pool: &Pool,
         a: &Cloud<T>,
         b: &Cloud<T>,
         start: Option<&Potentials>,
     ) -> Result<Found, Interrupted> {
         let isa = Isa::detect();
-        let centres = Centres::of(isa, crew, a, b, self.ground.centring());
-        let proved = paired::prove(isa, crew, a, b, &centres).map(|pairing| self.identity(&pairing, a.width()));
-        crew.stop().check()?;
+        let centres = Centres::of(isa, pool, a, b, self.ground.centring());
+        let proved = paired::prove(isa, pool, a, b, &centres).map(|pairing| self.identity(&pairing, a.width()));
+        pool.stop().check()?;
         if let Some(found) = proved.filter(Found::is_settled) {
             return Ok(found);
         }
-        // Words first: where they leave more open than rounding, single precision takes over, and then costs computed anew.
-        let in_words = Pairwise::in_words(isa, crew, a, b, &centres);
-        let in_words = in_words.map(|pairs| self.solve(crew, a, b, pairs, start)).transpose()?;
-        let found = match in_words.filter(Found::is_settled) {
+        // Integers first: where they leave more open than rounding, single precision takes over, and then costs computed anew.
+        let in_int16 = Pairwise::in_int16(isa, pool, a, b, &centres);
+        let in_int16 = in_int16.map(|pairs| self.solve(pool, a, b, pairs, start)).transpose()?;
+        let found = match in_int16.filter(Found::is_settled) {
             Some(found) => found,
-            None => self.solve(crew, a, b, Pairwise::around(isa, crew, a, b, centres), start)?,
+            None => self.solve(pool, a, b, Pairwise::around(isa, pool, a, b, centres), start)?,
         };
         if found.is_settled() || refine::bytes(a.len()) > self.memory.max(LEAST_ROOM) {
             return Ok(found);
         }
         let Plan::Permutation(first) = &found.transport.plan else { unreachable!("an assignment") };
-        let refined = refine::refine(isa, crew, &Anew::new(a, b, self.ground), first)?;
+        let refined = refine::refine(isa, pool, &Anew::new(a, b, self.ground), first)?;
         if refined.verdict.gap < found.transport.gap {
             let (value, verdict) = (refined.value, refined.verdict);
             let transport = transport::of_assignment(refined.into_assignment(found.transport.iterations), verdict);
@@ -196,27 +201,27 @@ impl Exact {
 
     fn solve<T: Real>(
         &self,
-        crew: &Crew,
+        pool: &Pool,
         a: &Cloud<T>,
         b: &Cloud<T>,
         pairs: Pairwise<T>,
         start: Option<&Potentials>,
     ) -> Result<Found, Interrupted> {
-        let rows = CloudRows::new(crew, a, b, pairs, self.ground, self.memory)?;
+        let rows = CloudRows::new(pool, a, b, pairs, self.ground, self.memory)?;
         let unit = rows.unit();
         let start: Option<Vec<f64>> = start.filter(|p| p.v.len() == b.len()).map(|p| {
             let second = match self.ground {
-                Ground::Squared => rows.pairs().separable_part_by(crew, a, b).1,
+                Ground::Squared => rows.pairs().separable_part_by(pool, a, b).1,
                 Ground::Distance => vec![0.0; b.len()],
             };
             p.v.iter().zip(&second).map(|(v, s)| (v - s) / unit).collect()
         });
-        let found = assignment::solve_rows(crew, &rows, start.as_deref())?;
+        let found = assignment::solve_rows(pool, &rows, start.as_deref())?;
         let (isa, centres) = (Isa::detect(), &rows.pairs().centres);
         let shift = centres.shift();
         let mut pairs = vec![PairCost::default(); a.len()];
-        let block = a.len().div_ceil(4 * crew.size());
-        crew.share_chunks(&mut pairs, block, |k, pairs| {
+        let block = a.len().div_ceil(4 * pool.size());
+        pool.share_chunks(&mut pairs, block, |k, pairs| {
             for (pair, i) in pairs.chunks_mut(1).zip(k * block..) {
                 let (x, y) = (a.row(i), b.row(found.columns[i] as usize));
                 isa.run(PairCosts { x, y, q: &centres.b, shift: &shift, out: pair });

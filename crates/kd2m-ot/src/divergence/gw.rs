@@ -124,7 +124,7 @@ impl Gromov {
     ///
     /// # Errors
     /// Different widths, where features are compared too.
-    pub fn estimate<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
+    pub(super) fn estimate<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         let wide = |cloud: &Cloud<T>| cloud.features().iter().map(|x| x.wide()).collect::<Vec<_>>();
         let linear = match self.alpha {
             Some(_) => {

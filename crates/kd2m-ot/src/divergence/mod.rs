@@ -7,6 +7,7 @@ mod exact;
 #[cfg(test)]
 mod exact_tests;
 #[cfg(test)]
+#[allow(unreachable_pub)]
 mod extending;
 pub mod registry;
 

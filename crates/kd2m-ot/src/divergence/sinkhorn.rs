@@ -133,7 +133,7 @@ impl Debiased {
     ///
     /// # Errors
     /// Different widths; an ε that is out of scale with the costs.
-    pub fn estimate<T: Lane>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
+    pub(super) fn estimate<T: Lane>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(self.metric, a, b)?;
         let d = a.width();
         let (x, y) = Points::centred(a, b);

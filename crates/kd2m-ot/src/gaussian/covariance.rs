@@ -24,7 +24,7 @@ pub(crate) struct Covariance {
 
 impl Covariance {
     /// `None` where S is not positive definite.
-    pub fn new(level: f64, rows: Vec<f64>, d: usize) -> Option<Self> {
+    pub(crate) fn new(level: f64, rows: Vec<f64>, d: usize) -> Option<Self> {
         let r = rows.len() / d;
         let gram = gram(view(&rows, r, d));
         let size = r.min(d);
@@ -39,12 +39,12 @@ impl Covariance {
     }
 
     /// v.
-    pub fn level(&self) -> f64 {
+    pub(crate) fn level(&self) -> f64 {
         self.level
     }
 
     /// Z, row-major `[r, d]`.
-    pub fn rows(&self) -> &[f64] {
+    pub(crate) fn rows(&self) -> &[f64] {
         &self.rows
     }
 
@@ -58,7 +58,7 @@ impl Covariance {
     }
 
     /// X S of rows `[k, d]`.
-    pub fn apply(&self, x: &[f64]) -> Vec<f64> {
+    pub(crate) fn apply(&self, x: &[f64]) -> Vec<f64> {
         let k = x.len() / self.d;
         let onto = product(view(x, k, self.d), self.z().transpose());
         let mut result = product(view(&onto, k, self.z().nrows()), self.z());
@@ -67,7 +67,7 @@ impl Covariance {
     }
 
     /// X S⁻¹ of rows `[k, d]`.
-    pub fn solve(&self, x: &[f64]) -> Vec<f64> {
+    pub(crate) fn solve(&self, x: &[f64]) -> Vec<f64> {
         let (k, r) = (x.len() / self.d, self.z().nrows());
         if r >= self.d {
             return product(view(x, k, self.d), self.inverse.as_ref());
@@ -80,29 +80,29 @@ impl Covariance {
     }
 
     /// tr S⁻¹.
-    pub fn inverse_trace(&self) -> f64 {
+    pub(crate) fn inverse_trace(&self) -> f64 {
         let inside: f64 = (0..self.inverse.nrows()).map(|k| self.inverse[(k, k)]).sum();
         inside + if self.outside() > 0.0 { self.outside() / self.level } else { 0.0 }
     }
 
     /// tr S⁻².
-    pub fn inverse_square_trace(&self) -> f64 {
+    pub(crate) fn inverse_square_trace(&self) -> f64 {
         let inside: f64 = self.inverse.col_iter().map(|c| c.iter().map(|x| x * x).sum::<f64>()).sum();
         inside + if self.outside() > 0.0 { self.outside() / self.level.powi(2) } else { 0.0 }
     }
 
     /// tr S.
-    pub fn trace(&self) -> f64 {
+    pub(crate) fn trace(&self) -> f64 {
         self.level * self.d as f64 + norm_squared(&self.rows)
     }
 
     /// How much the rounding of S grows in ln det S and in S⁻¹, at least κ(S): tr S · tr S⁻¹.
-    pub fn growth(&self) -> f64 {
+    pub(crate) fn growth(&self) -> f64 {
         self.trace() * self.inverse_trace()
     }
 
     /// The mean of two covariances.
-    pub fn mean(a: &Self, b: &Self) -> Option<Self> {
+    pub(crate) fn mean(a: &Self, b: &Self) -> Option<Self> {
         let half = 0.5f64.sqrt();
         let rows = a.rows.iter().chain(&b.rows).map(|z| half * z).collect();
         Self::new(0.5 * (a.level + b.level), rows, a.d)

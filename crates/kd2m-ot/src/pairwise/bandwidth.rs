@@ -5,7 +5,6 @@
 use std::{cmp::Ordering, ops::Range};
 
 use faer::{Accum, Par};
-use pulp::Arch;
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
@@ -14,6 +13,7 @@ use super::{distances::Distances, kernel, points::Points};
 use crate::{
     cost::squared_distance,
     error::OtError,
+    isa,
     matrix::{view, view_mut},
     parameters::domain::{Choice, Domain, Value, is_scale},
     real::Real,
@@ -206,7 +206,7 @@ impl<T: Real> Union<'_, '_, T> {
     fn between(&self, from: T, to: T) -> Result<(Vec<T>, usize), Interrupted> {
         let parts = self.fold(|(kept, below): &mut (Vec<T>, usize), row| {
             kept.extend(row.iter().copied().filter(|d2| *d2 >= from && *d2 <= to));
-            *below += Arch::new().dispatch(|| row.iter().map(|d2| u32::from(*d2 < from)).sum::<u32>()) as usize;
+            *below += isa::arch().dispatch(|| row.iter().map(|d2| u32::from(*d2 < from)).sum::<u32>()) as usize;
         })?;
         let below = parts.iter().map(|(_, below)| below).sum();
         Ok((parts.into_iter().flat_map(|(kept, _)| kept).collect(), below))

@@ -38,7 +38,7 @@ impl<T: Real> Distances<T> {
     ///
     /// # Errors
     /// Told to stop.
-    pub fn of(a: &Points<T>, b: &Points<T>, all_of_a: bool, stop: &Stop) -> Result<Option<Self>, Interrupted> {
+    pub(crate) fn of(a: &Points<T>, b: &Points<T>, all_of_a: bool, stop: &Stop) -> Result<Option<Self>, Interrupted> {
         let (n, m) = (a.len(), b.len());
         if n * n + n * m + m * m > KEEP {
             return Ok(None);
@@ -69,7 +69,7 @@ impl<T: Real> Distances<T> {
     }
 
     /// Rows of A with A (`of_a` and `own`), A with B, or B with B, row-major over all columns.
-    pub fn rows(&self, of_a: bool, own: bool, rows: &Range<usize>) -> &[T] {
+    pub(crate) fn rows(&self, of_a: bool, own: bool, rows: &Range<usize>) -> &[T] {
         let (block, width) = match (of_a, own) {
             (true, true) => (&self.aa, self.n),
             (false, true) => (&self.bb, self.m),

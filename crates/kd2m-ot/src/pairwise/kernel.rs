@@ -1,9 +1,7 @@
 //! The kernels of the pair sums, a row of pairs at a time, compiled for the widest vectors that the processor has.
 
-use pulp::Arch;
-
 use super::{Factors, points::Points};
-use crate::{matrix::in_lanes, real::Real};
+use crate::{isa, matrix::in_lanes, real::Real};
 
 /// What is known of a kernel's rounding before any pair is looked at, from the squared norms of the shifted samples.
 pub(crate) trait Rounded: Sync {
@@ -75,11 +73,11 @@ impl<T: Real> PairKernel<T> for Distance {
     const RADIAL: bool = true;
 
     fn row(&self, s: &mut [T], weights: &[f64], factor: Option<f64>) -> f64 {
-        Arch::new().dispatch(|| s.iter_mut().for_each(|s| *s = s.sqrt()));
+        isa::arch().dispatch(|| s.iter_mut().for_each(|s| *s = s.sqrt()));
         let sum = weighted_sum(s, weights);
         if let Some(factor) = factor {
             let half = T::of(0.5 * factor);
-            Arch::new().dispatch(|| {
+            isa::arch().dispatch(|| {
                 s.iter_mut().zip(weights).for_each(|(s, b)| {
                     let slope = half * T::of(*b) / *s;
                     *s = if *s > T::zero() { slope } else { T::zero() };
@@ -98,14 +96,14 @@ impl<T: Real> PairKernel<T> for Polynomial {
         scale(s, inverse);
         let mut values = s.to_vec();
         let raise = |v: &mut T, t: T| *v += t + *v * t;
-        Arch::new().dispatch(|| {
+        isa::arch().dispatch(|| {
             for _ in 1..degree {
                 values.iter_mut().zip(&*s).for_each(|(v, t)| raise(v, *t));
             }
         });
         let sum = weighted_sum(&values, weights);
         if let Some(factor) = factor {
-            Arch::new().dispatch(|| s.iter_mut().for_each(|s| *s = (*s + T::one()).powi(degree as i32 - 1)));
+            isa::arch().dispatch(|| s.iter_mut().for_each(|s| *s = (*s + T::one()).powi(degree as i32 - 1)));
             scale_by_weights(s, weights, factor * f64::from(self.degree) / self.d as f64);
         }
         sum
@@ -184,7 +182,7 @@ impl Rounded for Polynomial {
 /// xᵀy → ‖x − y‖², never negative.
 pub(crate) fn squared_distances<T: Real>(row: &mut [T], norm: T, norms: &[T]) {
     let two = T::of(2.0);
-    Arch::new().dispatch(|| {
+    isa::arch().dispatch(|| {
         row.iter_mut().zip(norms).for_each(|(s, other)| {
             let d2 = norm + *other - two * *s;
             *s = if d2 > T::zero() { d2 } else { T::zero() };
@@ -194,19 +192,19 @@ pub(crate) fn squared_distances<T: Real>(row: &mut [T], norm: T, norms: &[T]) {
 
 /// Σ s_j in `f64`.
 pub(crate) fn sum<T: Real>(s: &[T]) -> f64 {
-    Arch::new().dispatch(|| in_lanes(s.len(), |j| s[j].wide()))
+    isa::arch().dispatch(|| in_lanes(s.len(), |j| s[j].wide()))
 }
 
 /// Σ b_j s_j in `f64`.
 fn weighted_sum<T: Real>(s: &[T], weights: &[f64]) -> f64 {
     let weights = &weights[..s.len()];
-    Arch::new().dispatch(|| in_lanes(s.len(), |j| s[j].wide() * weights[j]))
+    isa::arch().dispatch(|| in_lanes(s.len(), |j| s[j].wide() * weights[j]))
 }
 
 fn scale<T: Real>(s: &mut [T], by: T) {
-    Arch::new().dispatch(|| s.iter_mut().for_each(|s| *s *= by));
+    isa::arch().dispatch(|| s.iter_mut().for_each(|s| *s *= by));
 }
 
 fn scale_by_weights<T: Real>(s: &mut [T], weights: &[f64], by: f64) {
-    Arch::new().dispatch(|| s.iter_mut().zip(weights).for_each(|(s, b)| *s *= T::of(b * by)));
+    isa::arch().dispatch(|| s.iter_mut().zip(weights).for_each(|(s, b)| *s *= T::of(b * by)));
 }

@@ -25,13 +25,13 @@ pub(crate) fn common_middle<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Vec<f64> {
 
 impl<'c, T: Real> Points<'c, T> {
     /// Both clouds, shifted by the point between their middles.
-    pub fn centred(a: &'c Cloud<'c, T>, b: &'c Cloud<'c, T>) -> (Self, Self) {
+    pub(crate) fn centred(a: &'c Cloud<'c, T>, b: &'c Cloud<'c, T>) -> (Self, Self) {
         let centre = common_middle(a, b);
         (Self::shifted(a, &centre), Self::shifted(b, &centre))
     }
 
     /// The samples as they are.
-    pub fn plain(cloud: &'c Cloud<'c, T>) -> Self {
+    pub(crate) fn plain(cloud: &'c Cloud<'c, T>) -> Self {
         Self::shifted(cloud, &vec![0.0; cloud.width()])
     }
 
@@ -47,62 +47,62 @@ impl<'c, T: Real> Points<'c, T> {
     }
 
     /// Number of samples with weight.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.kept.len()
     }
 
     /// Number of features.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.cloud.width()
     }
 
     /// A range of shifted samples, row-major.
-    pub fn rows(&self, range: &Range<usize>) -> &[T] {
+    pub(crate) fn rows(&self, range: &Range<usize>) -> &[T] {
         &self.rows[range.start * self.width()..range.end * self.width()]
     }
 
     /// One shifted sample.
-    pub fn row(&self, i: usize) -> &[T] {
+    pub(crate) fn row(&self, i: usize) -> &[T] {
         self.rows(&(i..i + 1))
     }
 
     /// One sample as it came.
-    pub fn original(&self, i: usize) -> &[T] {
+    pub(crate) fn original(&self, i: usize) -> &[T] {
         self.cloud.row(self.kept[i])
     }
 
     /// ‖x_i‖² of a shifted sample.
-    pub fn norm(&self, i: usize) -> T {
+    pub(crate) fn norm(&self, i: usize) -> T {
         self.norms[i]
     }
 
     /// ‖x_i‖² of a range of shifted samples.
-    pub fn norms(&self, range: &Range<usize>) -> &[T] {
+    pub(crate) fn norms(&self, range: &Range<usize>) -> &[T] {
         &self.norms[range.clone()]
     }
 
     /// The weight of one sample.
-    pub fn weight(&self, i: usize) -> f64 {
+    pub(crate) fn weight(&self, i: usize) -> f64 {
         self.weights[i]
     }
 
     /// All weights, or `None` when they are uniform.
-    pub fn explicit_weights(&self) -> Option<&[f64]> {
+    pub(crate) fn explicit_weights(&self) -> Option<&[f64]> {
         self.cloud.weights().map(|_| self.weights.as_slice())
     }
 
     /// The weights of a range of samples.
-    pub fn weights(&self, range: &Range<usize>) -> &[f64] {
+    pub(crate) fn weights(&self, range: &Range<usize>) -> &[f64] {
         &self.weights[range.clone()]
     }
 
     /// Σ a_i f(‖x_i‖²) over the shifted samples.
-    pub fn mean_of(&self, f: impl Fn(f64) -> f64) -> f64 {
+    pub(crate) fn mean_of(&self, f: impl Fn(f64) -> f64) -> f64 {
         self.norms.iter().zip(&self.weights).map(|(norm, a)| a * f(norm.wide())).sum()
     }
 
     /// A gradient over the samples with weight, written out for all samples of the cloud.
-    pub fn scatter(&self, gradient: Vec<T>) -> Vec<T> {
+    pub(crate) fn scatter(&self, gradient: Vec<T>) -> Vec<T> {
         if self.kept.len() == self.cloud.len() {
             return gradient;
         }
@@ -116,7 +116,7 @@ impl<'c, T: Real> Points<'c, T> {
 
     /// Recomputes, as differences, the squared distances of a row that lost more than half of their digits to cancellation,
     /// and returns where they are (`skip`, the sample itself, left out).
-    pub fn replace_close(
+    pub(crate) fn replace_close(
         &self,
         i: usize,
         y: &Points<T>,

@@ -57,7 +57,7 @@ pub(crate) struct Domain<T: 'static> {
 
 impl<T: Value> Domain<T> {
     /// Values for which `holds`, in words.
-    pub const fn new(expected: &'static str, holds: fn(&T) -> bool) -> Self {
+    pub(crate) const fn new(expected: &'static str, holds: fn(&T) -> bool) -> Self {
         Self { expected, holds, auto: false }
     }
 
@@ -67,7 +67,7 @@ impl<T: Value> Domain<T> {
     }
 
     /// Whether a value is one of them.
-    pub fn has(&self, value: &T) -> bool {
+    pub(crate) fn has(&self, value: &T) -> bool {
         (self.holds)(value)
     }
 
@@ -75,7 +75,7 @@ impl<T: Value> Domain<T> {
     ///
     /// # Errors
     /// [`OtError::BadOption`].
-    pub fn read(&self, options: &Options, name: &str, default: T) -> Result<T, OtError> {
+    pub(crate) fn read(&self, options: &Options, name: &str, default: T) -> Result<T, OtError> {
         match options.text(name) {
             None => Ok(default),
             Some("auto") if self.auto => Ok(default),
@@ -87,7 +87,7 @@ impl<T: Value> Domain<T> {
     ///
     /// # Errors
     /// [`OtError::BadOption`].
-    pub fn read_unless(&self, options: &Options, name: &str, word: &str) -> Result<Option<T>, OtError> {
+    pub(crate) fn read_unless(&self, options: &Options, name: &str, word: &str) -> Result<Option<T>, OtError> {
         match options.text(name) {
             None => Ok(None),
             Some(text) if text == word => Ok(None),
@@ -101,7 +101,7 @@ impl<T: Value> Domain<T> {
     ///
     /// # Errors
     /// [`OtError::BadOption`].
-    pub fn check(&self, metric: &str, name: &str, value: &T) -> Result<(), OtError> {
+    pub(crate) fn check(&self, metric: &str, name: &str, value: &T) -> Result<(), OtError> {
         if self.has(value) {
             return Ok(());
         }

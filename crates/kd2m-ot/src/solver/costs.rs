@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The cost of every pair of a problem.
-pub trait Costs: Sync {
+pub(crate) trait Costs: Sync {
     /// Rows and columns.
     fn shape(&self) -> (usize, usize);
 
@@ -33,7 +33,7 @@ pub trait Costs: Sync {
 
 /// A row-major matrix `[n, m]` of costs that are right as they stand.
 #[derive(Debug, Clone, Copy)]
-pub struct Held<'a, T> {
+pub(crate) struct Held<'a, T> {
     pub cost: &'a [T],
     pub columns: usize,
 }
@@ -63,16 +63,16 @@ impl<T: Real> Costs for Held<'_, T> {
 
 /// The largest gap, as a share of the value, that is called rounding: what certificates of ordinary problems leave is a thousand
 /// times less. A plan with more is worked on, and called stopped if it stays.
-pub const ROUNDING_LEVEL: f64 = 1e-10;
+pub(crate) const ROUNDING_LEVEL: f64 = 1e-10;
 
 /// Whether a gap is at the rounding of the value.
-pub fn is_at_rounding(gap: f64, value: f64) -> bool {
+pub(crate) fn is_at_rounding(gap: f64, value: f64) -> bool {
     gap <= ROUNDING_LEVEL * value.abs()
 }
 
 /// What a certificate says of a plan.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// How far from optimal the plan can be.
     pub gap: f64,
     /// The size that the gap is compared with.
@@ -81,12 +81,12 @@ pub struct Verdict {
 
 impl Verdict {
     /// Of costs that are not negative: their optimum is not below zero either.
-    pub fn of_costs(gap: f64, value: f64) -> Self {
+    pub(crate) fn of_costs(gap: f64, value: f64) -> Self {
         Self { gap: gap.min(value), level: value }
     }
 
     /// Of any costs; where some are negative the value may cancel, and potentials tell the size of what is rounded.
-    pub fn new<C: Costs>(costs: &C, gap: f64, value: f64, potentials: &Potentials) -> Self {
+    pub(crate) fn new<C: Costs>(costs: &C, gap: f64, value: f64, potentials: &Potentials) -> Self {
         if is_at_rounding(gap, value) {
             return Self { gap, level: value.abs() };
         }
@@ -98,12 +98,12 @@ impl Verdict {
     }
 
     /// Whether nothing but rounding is left open.
-    pub fn is_optimal(self) -> bool {
+    pub(crate) fn is_optimal(self) -> bool {
         is_at_rounding(self.gap, self.level)
     }
 
     /// What it allows to say.
-    pub fn status(self) -> Status {
+    pub(crate) fn status(self) -> Status {
         if self.is_optimal() { Status::Optimal } else { Status::Stopped { error: self.gap / self.level } }
     }
 }

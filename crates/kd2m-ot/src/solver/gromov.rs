@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Inner distances and marginals of both sides, and what is added to them.
-pub struct Problem<'a> {
+pub(crate) struct Problem<'a> {
     /// Symmetric matrices `[n, n]` and `[m, m]`.
     pub inner: [&'a [f64]; 2],
     /// Weights as given (`None`: uniform).
@@ -27,7 +27,7 @@ pub struct Problem<'a> {
 
 /// How long to descend and from where.
 #[derive(Debug, Clone, Copy)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Largest first-order gain left, as a share of the objective's scale.
     pub tolerance: f64,
     /// Linear steps at most, from each start.
@@ -38,7 +38,7 @@ pub struct Settings {
 
 /// A stationary coupling.
 #[derive(Debug, Clone)]
-pub struct Coupling {
+pub(crate) struct Coupling {
     /// Dense, row-major `[n, m]`.
     pub plan: Vec<f64>,
     /// The objective, never negative for non-negative linear costs.
@@ -55,7 +55,7 @@ pub struct Coupling {
 ///
 /// # Errors
 /// [`Interrupted`] if it was told to stop.
-pub fn solve(problem: &Problem, settings: Settings) -> Result<Coupling, Interrupted> {
+pub(crate) fn solve(problem: &Problem, settings: Settings) -> Result<Coupling, Interrupted> {
     let (a, b) = problem.marginals();
     let product: Vec<f64> = a.iter().flat_map(|a| b.iter().map(move |b| a * b)).collect();
     let mut best = problem.descend(product, settings)?;
@@ -230,7 +230,7 @@ fn shifted_to_zero(cost: &[f64]) -> Vec<f64> {
 ///
 /// # Errors
 /// [`Interrupted`] if it was told to stop.
-pub fn gradient_to_inner(problem: &Problem, plan: &[f64]) -> Result<Vec<f64>, Interrupted> {
+pub(crate) fn gradient_to_inner(problem: &Problem, plan: &[f64]) -> Result<Vec<f64>, Interrupted> {
     let (n, m) = problem.sizes;
     let masses: Vec<f64> = plan.chunks_exact(m).map(|row| row.iter().sum()).collect();
     let left = product_until(view(plan, n, m), view(problem.inner[1], m, m), problem.stop)?;

@@ -1,9 +1,10 @@
 //! Solvers: costs and marginals in, plan and potentials out. They know nothing of features; [`crate::divergence`] calls them.
 
-pub mod assignment;
-pub mod costs;
-pub mod gromov;
-pub mod network_simplex;
-pub mod one_dimension;
-pub mod sinkhorn;
-pub mod transport;
+pub(crate) mod assignment;
+pub(crate) mod costs;
+pub(crate) mod gromov;
+pub(crate) mod network_simplex;
+pub(crate) mod one_dimension;
+mod plan;
+pub(crate) mod sinkhorn;
+pub(crate) mod transport;

@@ -37,13 +37,13 @@ pub(crate) enum Coupling<'w> {
 }
 
 impl<'w> Coupling<'w> {
-    pub fn new(a: Option<&'w [f64]>, n: usize, b: Option<&'w [f64]>, m: usize) -> Self {
+    pub(crate) fn new(a: Option<&'w [f64]>, n: usize, b: Option<&'w [f64]>, m: usize) -> Self {
         if n == m && a.is_none() && b.is_none() { Coupling::Equal { n } } else { Coupling::General { a, b } }
     }
 
     /// Calls `visit(i, j, mass)` for each entry, given both sides in increasing order.
     #[inline]
-    pub fn walk(&self, order_a: &[u32], order_b: &[u32], mut visit: impl FnMut(u32, u32, f64)) {
+    pub(crate) fn walk(&self, order_a: &[u32], order_b: &[u32], mut visit: impl FnMut(u32, u32, f64)) {
         let (a, b) = match self {
             Coupling::Equal { n } => {
                 let mass = 1.0 / *n as f64;

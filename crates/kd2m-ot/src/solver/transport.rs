@@ -2,6 +2,8 @@
 //! The one place that chooses between exact solvers of a given cost matrix.
 //! Next: [`super::assignment`], [`super::network_simplex`].
 
+pub(crate) use super::plan::Problem;
+pub(crate) use super::plan::Transport;
 use super::{
     assignment::{self, Assignment, refine, rows},
     costs::{Costs, Held, Verdict},
@@ -9,38 +11,18 @@ use super::{
 };
 use crate::{
     cost::Rounded,
-    crew::Crew,
     isa::Isa,
+    pool::Pool,
     real::Real,
-    solution::{Plan, Potentials, Status},
+    solution::{Plan, Potentials},
     stop::{Interrupted, Stop},
 };
-
-/// An optimal plan between two marginals, with its certificate.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Transport {
-    pub plan: Plan,
-    pub potentials: Potentials,
-    /// Σ γ_ij c_ij over the exact costs.
-    pub value: f64,
-    /// How far from the optimum the value can be, all rounding included; never negative.
-    pub gap: f64,
-    pub status: Status,
-    pub iterations: usize,
-}
-
-/// A cost matrix in the precision of the features, and what its entries really are.
-pub(crate) struct Problem<'p, 'r, T: Real, C> {
-    pub rounded: &'p Rounded<'r, T>,
-    pub exact: &'p C,
-    pub stop: &'p Stop,
-}
 
 /// The plan of least cost for a row-major matrix `[n, m]`; weights of `None` are uniform.
 ///
 /// # Errors
 /// [`Interrupted`] if it was told to stop.
-pub fn solve_matrix<T: Real>(
+pub(crate) fn solve_matrix<T: Real>(
     cost: &[T],
     (n, m): (usize, usize),
     a: Option<&[f64]>,
@@ -77,14 +59,14 @@ fn assign<T: Real, C: Costs>(
     start: Option<&Potentials>,
 ) -> Result<Transport, Interrupted> {
     let start = start.filter(|p| p.v.len() == n).map(|p| p.v.as_slice());
-    Crew::with(n >= assignment::PARALLEL_FROM, problem.stop, |crew| {
+    Pool::with(n >= assignment::PARALLEL_FROM, problem.stop, |pool| {
         let rows = rows::Bounded { rounded: problem.rounded, exact: problem.exact };
-        let found = assignment::solve_rows(crew, &rows, start)?;
+        let found = assignment::solve_rows(pool, &rows, start)?;
         let verdict = Verdict::new(problem.exact, found.gap, found.value, &found.potentials);
         if verdict.is_optimal() {
             return Ok(of_assignment(found, verdict));
         }
-        let refined = refine::refine(Isa::detect(), crew, problem.exact, &found.columns)?;
+        let refined = refine::refine(Isa::detect(), pool, problem.exact, &found.columns)?;
         if refined.verdict.gap < verdict.gap {
             let verdict = refined.verdict;
             return Ok(of_assignment(refined.into_assignment(found.iterations), verdict));

@@ -13,8 +13,9 @@ use super::{
     rows::{self, Block, Side},
 };
 use crate::{
+    cache,
     geometry::Run,
-    isa::{Isa, second_level},
+    isa::Isa,
     layout::Pack,
     threads::{Shared, for_each, part},
 };
@@ -48,7 +49,7 @@ const TILES_OF_A_BLOCK: usize = 8;
 /// Weights that stay in a second-level cache beside the activations; with more, each task keeps to one block of outputs and walks over
 /// all rows.
 fn weights_in_cache() -> usize {
-    second_level() / 8 * 5
+    cache::second_level() / 8 * 5
 }
 
 pub fn forward(conv: &Convolution, x: &[f32], weight: &[f32], y: &mut [f32], n: usize, epilogue: Epilogue) {

@@ -12,14 +12,15 @@ use super::{
     weights::{PointLayout, Weights},
 };
 use crate::{
-    isa::{Isa, second_level},
+    cache,
+    isa::Isa,
     threads::{Shared, for_each_worker, part},
 };
 
 /// What the scratch of a thread may take, in numbers: five eighths of its second-level cache, as measured best on Zen 5 (of 1 MiB);
 /// on Zen 3 (of 512 KiB) from 640 KiB to 320 the products gain 4 % (64 channels), 10 % (128) and 19 % (256).
 fn budget() -> usize {
-    second_level() / 8 * 5 / size_of::<f32>()
+    cache::second_level() / 8 * 5 / size_of::<f32>()
 }
 
 /// Rows of tiles that fit the budget, in whole register tiles; none where not even one does or where products go through `gemm`.

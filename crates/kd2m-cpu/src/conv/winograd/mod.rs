@@ -26,14 +26,14 @@ use self::{
     weights::PointLayout,
 };
 use super::{ConvShape, Epilogue, Source};
-use crate::{buffers::Buffer, isa::Isa, layout::Pack};
+use crate::{aligned::Aligned, isa::Isa, layout::Pack};
 
 /// Tiles × samples that pay for transforming weights which change with every step: 36 values are written for 9.
 const ROWS_THAT_PAY: usize = 64;
 
 /// Scratch memory for transformed tiles; it grows to what the largest layer needs and is then reused.
 #[derive(Default)]
-pub struct Workspace(Buffer);
+pub struct Workspace(Aligned);
 
 impl Workspace {
     /// Numbers that it holds.
@@ -55,7 +55,7 @@ pub struct Winograd {
     inputs: usize,
     outputs: usize,
     /// What tiles read outside the map.
-    zeros: Buffer,
+    zeros: Aligned,
 }
 
 /// What one product needs, forward or backward.
@@ -82,7 +82,7 @@ impl Winograd {
     pub fn new(isa: Isa, shape: &ConvShape) -> Option<Winograd> {
         Self::fits(shape).then(|| {
             let (inputs, outputs) = (shape.input.channels, shape.output.channels);
-            let zeros = Buffer::zeros(inputs.max(outputs).next_multiple_of(LINE));
+            let zeros = Aligned::zeros(inputs.max(outputs).next_multiple_of(LINE));
             Winograd { isa, height: shape.input.height, width: shape.input.width, inputs, outputs, zeros }
         })
     }

@@ -9,7 +9,7 @@ use super::{
     transform::{self, Sink, Source, both_ways, pairs},
 };
 use crate::{
-    buffers::Buffer,
+    aligned::Aligned,
     isa::{Isa, Kernel, Lanes},
     layout::Pack,
     threads::{Shared, for_each, part},
@@ -68,7 +68,7 @@ pub enum Direction {
 
 /// Transformed weights of one layer for one direction.
 pub struct Weights {
-    pub(super) points: Buffer,
+    pub(super) points: Aligned,
     pub(super) layout: PointLayout,
     isa: Isa,
     direction: Direction,
@@ -81,7 +81,7 @@ impl Weights {
     }
 
     pub(super) fn new(isa: Isa, direction: Direction, layout: PointLayout) -> Weights {
-        Weights { points: Buffer::zeros(layout.len()), layout, isa, direction }
+        Weights { points: Aligned::zeros(layout.len()), layout, isa, direction }
     }
 
     /// # Panics

@@ -7,17 +7,17 @@ use std::arch::x86_64::*;
 use crate::isa::Vnni;
 
 /// Rows of a tile.
-pub const ROWS: usize = 12;
+pub(super) const ROWS: usize = 12;
 
 /// Columns of a tile: two vectors.
-pub const COLUMNS: usize = 32;
+pub(super) const COLUMNS: usize = 32;
 
 /// Most coordinates whose products of bytes (up to 255 · 127 each) still add up within an `i32`.
-pub const WIDEST: usize = 1 << 16;
+pub(super) const WIDEST: usize = 1 << 16;
 
 /// What is known of a row beside its bytes. The row is `scale` · bytes + a rest of length at most `rest`.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Quantised {
+pub(super) struct Quantised {
     pub scale: f32,
     /// Length of what the bytes leave out, without the rounding of the centred features themselves.
     pub rest: f32,
@@ -28,16 +28,25 @@ pub struct Quantised {
 }
 
 /// Where a row's bytes go.
-pub enum Place<'a> {
+pub(super) enum Place<'a> {
     /// One after the other, 128 added so that they are unsigned.
     Row(&'a mut [u8]),
     /// Column `.1` of a panel of [`COLUMNS`], four coordinates of each column together.
     Panel(&'a mut [u8], usize),
 }
 
-impl Vnni {
+/// What the token of [`Vnni`] allows: products of bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Products(Vnni);
+
+impl Products {
+    /// For a processor that has them.
+    pub(super) fn of(vnni: Vnni) -> Self {
+        Self(vnni)
+    }
+
     /// Centres a row and writes it as bytes, padded to whole vectors; `scratch` holds the centred row and is as long as its bytes.
-    pub fn quantise(self, row: &[f32], centre: &[f32], scratch: &mut [f32], place: Place) -> Quantised {
+    pub(super) fn quantise(self, row: &[f32], centre: &[f32], scratch: &mut [f32], place: Place) -> Quantised {
         assert!(row.len() == centre.len() && scratch.len() == row.len().next_multiple_of(16));
         match &place {
             Place::Row(bytes) => assert!(bytes.len() >= scratch.len()),
@@ -48,7 +57,7 @@ impl Vnni {
     }
 
     /// One tile: which columns of each row have `offset_j − slope_i · scale_j · product_ij` below the row's limit, as bits.
-    pub fn below(self, tile: &Tile) -> [u32; ROWS] {
+    pub(super) fn below(self, tile: &Tile) -> [u32; ROWS] {
         let coordinates = tile.panel.len() / COLUMNS;
         assert!(coordinates.is_multiple_of(4) && tile.rows.iter().all(|row| row.len() >= coordinates));
         // SAFETY: the token is proof of the instructions; every row has as many coordinates as the panel.
@@ -57,7 +66,7 @@ impl Vnni {
 }
 
 /// Twelve rows against a panel.
-pub struct Tile<'a> {
+pub(super) struct Tile<'a> {
     pub rows: [&'a [u8]; ROWS],
     /// Twice each row's scale.
     pub slope: [f32; ROWS],
@@ -159,7 +168,7 @@ mod tests {
     /// Bytes, measures and bits against plain sums, over odd widths.
     #[test]
     fn tiles_agree_with_plain_sums() {
-        let Some(vnni) = Vnni::new() else {
+        let Some(products) = Vnni::new().map(Products::of) else {
             eprintln!("skipped: this processor has no AVX-512 VNNI");
             return;
         };
@@ -174,11 +183,11 @@ mod tests {
             let mut of_x = [Quantised::default(); ROWS];
             for (i, of_x) in of_x.iter_mut().enumerate() {
                 let place = Place::Row(&mut rows[i * wide..(i + 1) * wide]);
-                *of_x = vnni.quantise(&x[i * d..(i + 1) * d], &p, &mut scratch, place);
+                *of_x = products.quantise(&x[i * d..(i + 1) * d], &p, &mut scratch, place);
             }
             let mut of_y = [Quantised::default(); COLUMNS];
             for (j, of_y) in of_y.iter_mut().enumerate() {
-                *of_y = vnni.quantise(&y[j * d..(j + 1) * d], &q, &mut scratch, Place::Panel(&mut panel, j));
+                *of_y = products.quantise(&y[j * d..(j + 1) * d], &q, &mut scratch, Place::Panel(&mut panel, j));
             }
             let byte_x = |i: usize, k: usize| i32::from(rows[i * wide + k]) - 128;
             let byte_y = |j: usize, k: usize| i32::from(panel[k / 4 * 4 * COLUMNS + 4 * j + k % 4] as i8);
@@ -205,7 +214,7 @@ mod tests {
                 scale: &of_y.map(|of| of.scale),
                 offset: &of_y.map(|of| of.norm),
             };
-            for (i, bits) in vnni.below(&tile).into_iter().enumerate() {
+            for (i, bits) in products.below(&tile).into_iter().enumerate() {
                 for j in 0..COLUMNS {
                     let value = tile.offset[j] - tile.slope[i] * (product(i, j) * tile.scale[j]);
                     let doubtful = (value - tile.limit[i]).abs() < 1e-4 * value.abs();

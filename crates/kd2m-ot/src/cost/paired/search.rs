@@ -7,33 +7,34 @@ use std::sync::{
 
 use super::{
     Pairing,
-    bytes::{COLUMNS, Place, Quantised, ROWS, Tile, WIDEST},
+    bytes::{COLUMNS, Place, Products, Quantised, ROWS, Tile, WIDEST},
 };
 use crate::{
     buffers::Buffer,
+    cache,
     cloud::Cloud,
     cost::{
         centring::Centres,
         scan::{PairCost, PairCosts},
     },
-    crew::Crew,
     isa::{Isa, Vnni},
+    pool::Pool,
     real::Real,
 };
 
-/// Strips of rows that stay in the second-level cache while all panels pass by, in bytes.
-const CACHE: usize = 256 << 10;
+/// Most bytes of rows that stay in the second-level cache while all panels pass by: more gained nothing where it was measured.
+const MOST: usize = 256 << 10;
 
 /// See [`super::prove`].
-pub fn prove<T: Real>(
+pub(super) fn prove<T: Real>(
     isa: Isa,
     vnni: Vnni,
-    crew: &Crew,
+    pool: &Pool,
     a: &Cloud<T>,
     b: &Cloud<T>,
     centres: &Centres<T>,
 ) -> Option<Pairing> {
-    let (n, d) = (a.len(), a.width());
+    let (n, d, products) = (a.len(), a.width(), Products::of(vnni));
     if d > WIDEST {
         return None;
     }
@@ -51,14 +52,15 @@ pub fn prove<T: Real>(
         .zip(of_x.chunks_mut(COLUMNS).zip(of_y.chunks_mut(COLUMNS)))
         .zip(pairs.chunks_mut(COLUMNS))
         .collect();
-    crew.share_chunks(&mut parts, 1, |k, part| {
+    pool.share_chunks(&mut parts, 1, |k, part| {
         let (((rows, panel), (of_x, of_y)), pairs) = &mut part[0];
         let mut scratch = vec![0.0; width];
         let first = k * COLUMNS;
         for r in 0..pairs.len() {
             let of = (first + r) * d..(first + r + 1) * d;
-            of_x[r] = vnni.quantise(&x[of.clone()], p, &mut scratch, Place::Row(&mut rows[r * width..(r + 1) * width]));
-            of_y[r] = vnni.quantise(&y[of], q, &mut scratch, Place::Panel(panel, r));
+            of_x[r] =
+                products.quantise(&x[of.clone()], p, &mut scratch, Place::Row(&mut rows[r * width..(r + 1) * width]));
+            of_y[r] = products.quantise(&y[of], q, &mut scratch, Place::Panel(panel, r));
         }
         let of = first * d..(first + pairs.len()) * d;
         let (x, y) = (&a.features()[of.clone()], &b.features()[of]);
@@ -67,7 +69,7 @@ pub fn prove<T: Real>(
     drop(parts);
 
     let bounds = Bounds::new(&of_x, &of_y, &pairs, d)?;
-    let open = bounds.search(vnni, crew, &rows, &panels, width)?;
+    let open = bounds.search(products, pool, &rows, &panels, width)?;
     super::decide(isa, (a, b), centres, pairs, open)
 }
 
@@ -118,19 +120,26 @@ impl Bounds {
     }
 
     /// All pairs off the diagonal that the bounds leave open, or `None` if there are more than n.
-    fn search(&self, vnni: Vnni, crew: &Crew, rows: &[u8], panels: &[u8], width: usize) -> Option<Vec<(usize, usize)>> {
+    fn search(
+        &self,
+        products: Products,
+        pool: &Pool,
+        rows: &[u8],
+        panels: &[u8],
+        width: usize,
+    ) -> Option<Vec<(usize, usize)>> {
         let n = self.limit.len();
         let strips = n.div_ceil(ROWS);
-        let block = (CACHE / (ROWS * width)).clamp(1, strips.div_ceil(4 * crew.size()));
+        let block = (MOST.min(cache::second_level() / 2) / (ROWS * width)).clamp(1, strips.div_ceil(4 * pool.size()));
         let (open, found) = (Mutex::new(Vec::new()), AtomicUsize::new(0));
-        crew.share(strips.div_ceil(block), |k| {
+        pool.share(strips.div_ceil(block), |k| {
             let mut mine = Vec::new();
             for (p, columns) in self.columns.iter().enumerate() {
                 let panel = &panels[p * COLUMNS * width..(p + 1) * COLUMNS * width];
                 for first in (k * block * ROWS..((k + 1) * block * ROWS).min(n)).step_by(ROWS) {
                     // A short last strip repeats its last row; the repetitions are not read.
                     let row = |r: usize| (first + r).min(n - 1);
-                    let bits = vnni.below(&Tile {
+                    let bits = products.below(&Tile {
                         rows: std::array::from_fn(|r| &rows[row(r) * width..(row(r) + 1) * width]),
                         slope: std::array::from_fn(|r| self.slope[row(r)]),
                         limit: std::array::from_fn(|r| self.limit[row(r)]),
@@ -149,7 +158,7 @@ impl Bounds {
                         }
                     }
                 }
-                if found.load(Relaxed) + mine.len() > n || crew.stop().is_set() {
+                if found.load(Relaxed) + mine.len() > n || pool.stop().is_set() {
                     break;
                 }
             }

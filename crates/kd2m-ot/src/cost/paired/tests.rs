@@ -11,10 +11,10 @@ fn check(isa: Isa, n: usize, d: usize, noise: f32, scale: f32, seed: u64) -> Opt
     let x: Vec<f32> = (0..n * d).map(|_| scale * draw()).collect();
     let y: Vec<f32> = x.iter().map(|x| x + scale * (noise * draw() + 0.3)).collect();
     let (a, b) = (Cloud::new(Side::A, &x, n, d).unwrap(), Cloud::new(Side::B, &y, n, d).unwrap());
-    Crew::with(n > 100, &Stop::NEVER, |crew| {
+    Pool::with(n > 100, &Stop::NEVER, |pool| {
         let mut proved = None;
         for centring in [Centring::Each, Centring::Common] {
-            let centres = Centres::of(isa, crew, &a, &b, centring);
+            let centres = Centres::of(isa, pool, &a, &b, centring);
             let cost = |i: usize, j: usize| -> f64 {
                 let of = |k: usize| {
                     let (p, q) = (f64::from(centres.a[k]), f64::from(centres.b[k]));
@@ -22,7 +22,7 @@ fn check(isa: Isa, n: usize, d: usize, noise: f32, scale: f32, seed: u64) -> Opt
                 };
                 (0..d).map(|k| of(k).powi(2)).sum()
             };
-            let found = prove(isa, crew, &a, &b, &centres);
+            let found = prove(isa, pool, &a, &b, &centres);
             proved = Some(found.is_some());
             if let Some(found) = found {
                 for (i, pair) in found.pairs.iter().enumerate() {

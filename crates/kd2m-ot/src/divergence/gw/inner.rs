@@ -72,7 +72,7 @@ impl InnerMatrix {
     ///
     /// # Errors
     /// Told to stop.
-    pub fn back(&self, slopes: &[f64], stop: &Stop) -> Result<Vec<f64>, Interrupted> {
+    pub(crate) fn back(&self, slopes: &[f64], stop: &Stop) -> Result<Vec<f64>, Interrupted> {
         let n = self.n;
         match self.inner {
             Inner::SquaredEuclidean => pull_apart(slopes.iter().map(|s| 4.0 * s).collect(), &self.rows, self.d, stop),
@@ -235,11 +235,11 @@ pub(super) mod tests_support {
     use super::*;
     use crate::stop::unstoppable;
 
-    pub fn variance(rows: &[f64], d: usize) -> f64 {
+    pub(crate) fn variance(rows: &[f64], d: usize) -> f64 {
         median_positive(&unstoppable(|stop| squared_distances(rows, d, stop))).unwrap_or(1.0)
     }
 
-    pub fn diffusion_with_variance(rows: &[f64], d: usize, variance: f64) -> InnerMatrix {
+    pub(crate) fn diffusion_with_variance(rows: &[f64], d: usize, variance: f64) -> InnerMatrix {
         let n = rows.len() / d;
         let distances = |rows: &[f64], d: usize| unstoppable(|stop| squared_distances(rows, d, stop));
         let parts = Diffusion::with_variance(distances(rows, d), n, variance);

@@ -19,7 +19,7 @@ const BLOCK: usize = 64;
 const DONE: i32 = i32::MIN;
 
 /// Augments until every row is matched; returns how many rows were free, unless it was told to stop.
-pub struct Augment<'s, 'a, R: Rows> {
+pub(super) struct Augment<'s, 'a, R: Rows> {
     pub state: &'s mut State<'a, R>,
 }
 

@@ -1,15 +1,15 @@
 //! The checker of an assignment: it takes only the permutation and the column potentials and recomputes all else in `f64`.
 //! Weak duality: for any v, u_i = min_j (c_ij − v_j) is feasible, so mean(u) + mean(v) bounds every plan's cost from below. Where
-//! entries are rounded, those that rounding leaves in question are computed again, and [`super::settle`] fits matching and v to them.
+//! entries are rounded, those that rounding leaves in question are computed again, and [`super::dual_repair`] fits matching and v to them.
 
 use super::{
     Assignment, Matching,
+    dual_repair::{Near, repair},
     rows::Rows,
-    settle::{Near, settle},
 };
 use crate::{
-    crew::Crew,
     isa::{Element, Isa, Kernel, LANES, Simd},
+    pool::Pool,
     real::Real,
     solution::Potentials,
     stop::{Interrupted, Stop},
@@ -19,14 +19,14 @@ use crate::{
 ///
 /// # Errors
 /// The problem was told to stop.
-pub(crate) fn certify<R: Rows>(isa: Isa, crew: &Crew, rows: &R, matching: Matching) -> Result<Assignment, Interrupted> {
+pub(crate) fn certify<R: Rows>(isa: Isa, pool: &Pool, rows: &R, matching: Matching) -> Result<Assignment, Interrupted> {
     let n = rows.size();
     let Matching { mut columns, mut v, iterations } = matching;
-    let block = rows.block(crew.size());
+    let block = rows.block(pool.size());
     let mut parts: Vec<Seen> = (0..n.div_ceil(block)).map(|_| Seen::default()).collect();
-    crew.share_chunks_until(&mut parts, 1, |k, out| {
+    pool.share_chunks_until(&mut parts, 1, |k, out| {
         let numbers = k * block..((k + 1) * block).min(n);
-        out[0] = isa.run(Check { rows, columns: &columns, v: &v, numbers, stop: crew.stop() });
+        out[0] = isa.run(Check { rows, columns: &columns, v: &v, numbers, stop: pool.stop() });
     })?;
     let mut seen = Seen::default();
     for part in parts {
@@ -35,7 +35,7 @@ pub(crate) fn certify<R: Rows>(isa: Isa, crew: &Crew, rows: &R, matching: Matchi
     }
     if rows.exact(0, 0).is_some() {
         let (mut better, mut lower) = (columns.clone(), v.clone());
-        settle(&seen.near, &mut better, &mut lower, crew.stop())?;
+        repair(&seen.near, &mut better, &mut lower, pool.stop())?;
         // The bounds below hold for potentials that fell and for a matching: neither is taken on trust.
         if is_permutation(&better) && lower.iter().zip(&v).all(|(after, before)| after <= before) {
             (columns, v) = (better, lower);
@@ -129,7 +129,7 @@ impl<R: Rows> Kernel for Check<'_, R> {
 
 /// The columns with `c_j − v_j` up to a limit.
 #[inline(always)]
-pub fn up_to<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64], limit: f64, found: &mut Vec<usize>) {
+pub(crate) fn up_to<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64], limit: f64, found: &mut Vec<usize>) {
     found.clear();
     let (chunks, tail) = row.as_chunks::<LANES>();
     let (v_chunks, v_tail) = v.as_chunks::<LANES>();
@@ -148,7 +148,7 @@ pub fn up_to<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64], limit: f
 
 /// Least of `c_j − v_j` in `f64`.
 #[inline(always)]
-pub fn least_reduced<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64]) -> f64 {
+pub(crate) fn least_reduced<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64]) -> f64 {
     let (chunks, tail) = row.as_chunks::<LANES>();
     let (v_chunks, v_tail) = v.as_chunks::<LANES>();
     let infinite = simd.splat_d(f64::INFINITY);
@@ -166,7 +166,7 @@ pub fn least_reduced<S: Simd, T: Element + Real>(simd: S, row: &[T], v: &[f64]) 
 }
 
 /// True if every column occurs exactly once.
-pub fn is_permutation(columns: &[u32]) -> bool {
+pub(crate) fn is_permutation(columns: &[u32]) -> bool {
     let mut seen = vec![false; columns.len()];
     columns.iter().all(|&j| seen.get_mut(j as usize).is_some_and(|s| !std::mem::replace(s, true)))
 }

@@ -22,7 +22,7 @@ struct State<'a, T> {
 
 /// [`solve_until`] that nobody stops.
 #[cfg(test)]
-pub fn solve<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>) -> Matching {
+pub(crate) fn solve<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>) -> Matching {
     crate::stop::unstoppable(|stop| solve_until(cost, n, start, stop))
 }
 
@@ -30,7 +30,12 @@ pub fn solve<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>) -> Matching {
 ///
 /// # Errors
 /// [`Interrupted`] if it was told to stop.
-pub fn solve_until<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>, stop: &Stop) -> Result<Matching, Interrupted> {
+pub(crate) fn solve_until<T: Real>(
+    cost: &[T],
+    n: usize,
+    start: Option<&[f64]>,
+    stop: &Stop,
+) -> Result<Matching, Interrupted> {
     let v = match start {
         Some(v) if v.len() == n && v.iter().all(|v| v.is_finite()) => v.to_vec(),
         _ => column_minima(cost, n),

@@ -11,15 +11,15 @@ use super::{
     search::{Auction, NONE, State, Tighten},
 };
 use crate::{
-    crew::Crew,
     isa::{Element, Isa, Kernel, LANES, Simd},
+    pool::Pool,
     real::Real,
     stop::Interrupted,
 };
 
 /// What the phases are tuned by; the defaults were chosen by measurement on clouds of features.
 #[derive(Debug, Clone, Copy)]
-pub struct Tuning {
+pub(crate) struct Tuning {
     /// ε of the second phase, as a share of the mean spread of the lists.
     pub epsilon: f64,
     /// ε of the first phase, in units of the second.
@@ -40,7 +40,7 @@ impl Default for Tuning {
 const FEW: usize = 32;
 
 /// How the solver ended.
-pub enum Answer<T> {
+pub(crate) enum Answer<T> {
     /// Each row has its nearest column, at this cost, and no two the same.
     Nearest { columns: Vec<u32>, least: Vec<T> },
     /// The optimal matching of the matrix in fixed point, and the least entry of all.
@@ -49,7 +49,7 @@ pub enum Answer<T> {
 
 impl<T> Answer<T> {
     /// The matching with its column potentials.
-    pub fn matching(self) -> Matching {
+    pub(crate) fn matching(self) -> Matching {
         match self {
             Answer::Nearest { columns, .. } => Matching { v: vec![0.0; columns.len()], columns, iterations: 0 },
             Answer::Searched { matching, .. } => matching,
@@ -63,7 +63,7 @@ impl<T> Answer<T> {
 /// The problem was told to stop.
 pub(crate) fn solve<R: Rows>(
     isa: Isa,
-    crew: &Crew,
+    pool: &Pool,
     rows: &R,
     start: Option<&[f64]>,
     tuning: Tuning,
@@ -71,8 +71,8 @@ pub(crate) fn solve<R: Rows>(
     let n = rows.size();
     let start = start.filter(|v| v.len() == n);
     let tied = start.is_none() && isa.run(IsTied { rows });
-    let stop = crew.stop();
-    let mut minima = Minima::of(isa, crew, rows, !tied)?;
+    let stop = pool.stop();
+    let mut minima = Minima::of(isa, pool, rows, !tied)?;
     if super::certificate::is_permutation(&minima.nearest) {
         return Ok(Answer::Nearest { columns: minima.nearest, least: minima.row });
     }
@@ -89,7 +89,7 @@ pub(crate) fn solve<R: Rows>(
         if let Some(found) = by_rows(vec![0; padded(n)], Some(n / 8))? {
             return Ok(found);
         }
-        minima.column = Minima::of(isa, crew, rows, true)?.column;
+        minima.column = Minima::of(isa, pool, rows, true)?.column;
     }
     let mut v: Vec<i32> = match start {
         Some(v) => carried(v, fixed.scale.wide()),
@@ -101,7 +101,7 @@ pub(crate) fn solve<R: Rows>(
     {
         return Ok(found);
     }
-    let lists = lists::build_all(isa, crew, rows, &fixed, &v)?;
+    let lists = lists::build_all(isa, pool, rows, &fixed, &v)?;
     let mut state = State {
         rows,
         fixed,

@@ -5,18 +5,18 @@
 use super::rows::{FAR, Fetched, FixedPoint, Rows, fixed_tail};
 use crate::{
     buffers::Buffer,
-    crew::Crew,
     isa::{Element, Isa, Kernel, LANES, Simd},
+    pool::Pool,
     real::Real,
     stop::{Interrupted, Stop},
 };
 
 /// Entries of a list: two vectors.
-pub const CAPACITY: usize = 2 * LANES;
+pub(super) const CAPACITY: usize = 2 * LANES;
 
 /// One row's candidates; unused entries point at the dummy column n with cost [`FAR`].
 #[derive(Debug, Clone, Copy)]
-pub struct List {
+pub(super) struct List {
     pub cost: [i32; CAPACITY],
     pub column: [i32; CAPACITY],
     /// No column outside has a reduced cost below this; [`i32::MAX`] when all columns are inside.
@@ -33,7 +33,7 @@ impl List {
 
 /// Least and second least reduced cost of a row, and the column of the least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Best {
+pub(super) struct Best {
     pub least: i32,
     pub column: usize,
     pub second: i32,
@@ -43,16 +43,16 @@ pub struct Best {
 ///
 /// # Errors
 /// The problem was told to stop.
-pub fn build_all<R: Rows>(
+pub(super) fn build_all<R: Rows>(
     isa: Isa,
-    crew: &Crew,
+    pool: &Pool,
     rows: &R,
     fixed: &FixedPoint<R::Element>,
     v: &[i32],
 ) -> Result<Buffer<List>, Interrupted> {
     let mut lists = Buffer::any(rows.size(), List::EMPTY);
-    let block = rows.block(crew.size());
-    crew.share_chunks_until(&mut lists, block, |k, lists| {
+    let block = rows.block(pool.size());
+    pool.share_chunks_until(&mut lists, block, |k, lists| {
         let numbers: Vec<u32> = (k * block..k * block + lists.len()).map(|i| i as u32).collect();
         let mut scratch = Vec::new();
         isa.run(Refill {
@@ -62,20 +62,20 @@ pub fn build_all<R: Rows>(
             numbers: &numbers,
             lists: &mut Dense { first: k * block, lists },
             work: &mut Work::default(),
-            stop: crew.stop(),
+            stop: pool.stop(),
         });
     })?;
     Ok(lists)
 }
 
 /// Lists of consecutive rows from `first` on.
-pub struct Dense<'a> {
+pub(super) struct Dense<'a> {
     pub first: usize,
     pub lists: &'a mut [List],
 }
 
 /// Makes the lists of some rows anew.
-pub struct Refill<'a, 'b, T> {
+pub(super) struct Refill<'a, 'b, T> {
     /// The rows, in the order of `numbers`.
     pub block: Fetched<'a, T>,
     pub fixed: &'a FixedPoint<T>,
@@ -106,7 +106,7 @@ impl<T: Element + Real> Kernel for Refill<'_, '_, T> {
 
 /// Buffers of [`fill`].
 #[derive(Default)]
-pub struct Work<T> {
+pub(super) struct Work<T> {
     /// Columns below the threshold.
     found: Vec<i32>,
     /// Their costs and potentials, then their reduced costs.
@@ -276,7 +276,7 @@ fn push_bits(found: &mut [i32], count: usize, mut bits: u64, base: i32) -> usize
 
 /// The best two of a list; `second` is right only if it does not exceed the list's bound.
 #[inline(always)]
-pub fn best<S: Simd>(simd: S, list: &List, v: &[i32]) -> Best {
+pub(super) fn best<S: Simd>(simd: S, list: &List, v: &[i32]) -> Best {
     let (costs, _) = list.cost.as_chunks::<LANES>();
     let (columns, _) = list.column.as_chunks::<LANES>();
     // SAFETY: columns of a list lie in 0..=n and v is padded beyond n.

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use super::rows::Rows;
 use crate::{
-    crew::Crew,
     isa::{Element, Isa, Kernel, LANES, Simd},
+    pool::Pool,
     real::Real,
     stop::{Interrupted, Stop},
 };
 
 /// What the first pass found.
-pub struct Minima<T> {
+pub(super) struct Minima<T> {
     /// Least cost of each row.
     pub row: Vec<T>,
     /// Its column.
@@ -27,15 +27,20 @@ pub struct Minima<T> {
 
 impl<T: Real> Minima<T> {
     /// One pass over all rows; column minima are left out unless they are wanted.
-    pub fn of<R: Rows<Element = T>>(isa: Isa, crew: &Crew, rows: &R, columns: bool) -> Result<Self, Interrupted> {
+    pub(super) fn of<R: Rows<Element = T>>(
+        isa: Isa,
+        pool: &Pool,
+        rows: &R,
+        columns: bool,
+    ) -> Result<Self, Interrupted> {
         let n = rows.size();
         // Column minima are of use only when two rows want the same column.
         let contested = AtomicBool::new(false);
-        let block = if crew.size() > 1 { rows.block(crew.size()) } else { n };
-        let (contested, stop) = (&contested, crew.stop());
+        let block = if pool.size() > 1 { rows.block(pool.size()) } else { n };
+        let (contested, stop) = (&contested, pool.stop());
         let part = |from: usize| isa.run(Part { rows, from, to: (from + block).min(n), columns, contested, stop });
         let mut parts: Vec<Option<Minima<T>>> = (0..n.div_ceil(block)).map(|_| None).collect();
-        crew.share_chunks_until(&mut parts, 1, |k, out| out[0] = Some(part(k * block)))?;
+        pool.share_chunks_until(&mut parts, 1, |k, out| out[0] = Some(part(k * block)))?;
         let mut parts = parts.into_iter().flatten();
         let Some(mut all) = parts.next() else { unreachable!("a matrix has rows") };
         for part in parts {
@@ -97,7 +102,7 @@ impl<R: Rows> Kernel for Part<'_, R> {
 
 /// Least of a row, its first column, and the largest.
 #[inline(always)]
-pub fn extremes<S: Simd, T: Element + Real>(simd: S, row: &[T]) -> (T, usize, T) {
+pub(super) fn extremes<S: Simd, T: Element + Real>(simd: S, row: &[T]) -> (T, usize, T) {
     let (chunks, tail) = row.as_chunks::<LANES>();
     let (pairs, single) = chunks.as_chunks::<2>();
     let infinite = T::vsplat(simd, T::INFINITE);

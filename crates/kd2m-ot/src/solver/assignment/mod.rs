@@ -3,45 +3,33 @@
 //! assignment problems" (1987). Read [`dense`] first, then [`certificate`].
 
 mod augment;
-pub mod certificate;
-pub mod dense;
-pub mod fast;
+pub(crate) mod certificate;
+pub(crate) mod dense;
+mod dual_repair;
+pub(crate) mod fast;
 mod lists;
+mod matching;
 mod minima;
 pub(crate) mod refine;
-pub mod rows;
+pub(crate) mod rows;
 mod scans;
 mod search;
-mod settle;
 
 #[cfg(test)]
 mod tests;
+
+pub(crate) use matching::{Assignment, Matching};
 
 use rows::Rows;
 
 use super::costs::{Held, Verdict, is_at_rounding};
 use crate::{
-    crew::Crew,
     isa::Isa,
+    pool::Pool,
     real::Real,
     solution::Potentials,
     stop::{Interrupted, Stop, unstoppable},
 };
-
-/// An optimal assignment and the proof of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Assignment {
-    /// Row i is matched with column `columns[i]`.
-    pub columns: Vec<u32>,
-    /// u and v with `u_i + v_j ≤ c_ij`, equal (within `gap`) on matched pairs.
-    pub potentials: Potentials,
-    /// Mean cost of the matched pairs.
-    pub value: f64,
-    /// How far from optimal the assignment can be: `value − mean(u) − mean(v)` with all that rounding can have hidden added.
-    pub gap: f64,
-    /// Augmenting paths searched.
-    pub iterations: usize,
-}
 
 /// The assignment of least total cost for a row-major square matrix `[n, n]`; `start` holds column potentials to begin from.
 ///
@@ -58,32 +46,32 @@ pub fn solve<T: Real>(cost: &[T], n: usize, start: Option<&[f64]>) -> Assignment
 ///
 /// # Panics
 /// If `cost` does not hold n² values: callers own both.
-pub fn solve_until<T: Real>(
+pub(crate) fn solve_until<T: Real>(
     cost: &[T],
     n: usize,
     start: Option<&[f64]>,
     stop: &Stop,
 ) -> Result<Assignment, Interrupted> {
     assert_eq!(cost.len(), n * n, "a square matrix");
-    Crew::with(n >= PARALLEL_FROM, stop, |crew| solve_by(crew, cost, n, start))
+    Pool::with(n >= PARALLEL_FROM, stop, |pool| solve_by(pool, cost, n, start))
 }
 
-fn solve_by<T: Real>(crew: &Crew, cost: &[T], n: usize, start: Option<&[f64]>) -> Result<Assignment, Interrupted> {
+fn solve_by<T: Real>(pool: &Pool, cost: &[T], n: usize, start: Option<&[f64]>) -> Result<Assignment, Interrupted> {
     let (isa, exact) = (Isa::detect(), Held { cost, columns: n });
     let rows = rows::Matrix::new(cost, n);
-    let found = solve_rows(crew, &rows, start)?;
+    let found = solve_rows(pool, &rows, start)?;
     if is_at_rounding(found.gap, found.value) {
         return Ok(found);
     }
     // Fixed point holds 27 bits. What it leaves open is mostly settled over few entries; a very wide range is refined.
     let iterations = found.iterations;
     let matching = Matching { columns: found.columns, v: found.potentials.v, iterations };
-    let found = certificate::certify(isa, crew, &rows::Settled(rows), matching)?;
+    let found = certificate::certify(isa, pool, &rows::Settled(rows), matching)?;
     let verdict = Verdict::new(&exact, found.gap, found.value, &found.potentials);
     if verdict.is_optimal() {
         return Ok(Assignment { gap: verdict.gap, ..found });
     }
-    let refined = refine::refine(isa, crew, &exact, &found.columns)?;
+    let refined = refine::refine(isa, pool, &exact, &found.columns)?;
     Ok(if refined.verdict.gap < verdict.gap { refined.into_assignment(iterations) } else { found })
 }
 
@@ -91,9 +79,9 @@ fn solve_by<T: Real>(crew: &Crew, cost: &[T], n: usize, start: Option<&[f64]>) -
 ///
 /// # Errors
 /// The problem was told to stop.
-pub(crate) fn solve_rows<R: Rows>(crew: &Crew, rows: &R, start: Option<&[f64]>) -> Result<Assignment, Interrupted> {
+pub(crate) fn solve_rows<R: Rows>(pool: &Pool, rows: &R, start: Option<&[f64]>) -> Result<Assignment, Interrupted> {
     let isa = Isa::detect();
-    let matching = match fast::solve(isa, crew, rows, start, fast::Tuning::default())? {
+    let matching = match fast::solve(isa, pool, rows, start, fast::Tuning::default())? {
         // Row minima are exact where entries are: with v = 0 nothing was rounded, and the pass that found them is the proof.
         fast::Answer::Nearest { columns, least } if rows.exact(0, 0).is_none() => {
             let u: Vec<f64> = least.iter().map(|u| u.wide()).collect();
@@ -103,29 +91,20 @@ pub(crate) fn solve_rows<R: Rows>(crew: &Crew, rows: &R, start: Option<&[f64]>) 
         }
         // Of whole numbers matched at no cost nothing is left to prove: below zero there is no matching.
         fast::Answer::Searched { matching, lowest } if rows.exact(0, 0).is_none() && lowest.wide() >= 0.0 => {
-            let found = certificate::certify(isa, crew, rows, matching)?;
+            let found = certificate::certify(isa, pool, rows, matching)?;
             return Ok(Assignment { gap: found.gap.min(found.value), ..found });
         }
         answer => answer.matching(),
     };
-    certificate::certify(isa, crew, rows, matching)
+    certificate::certify(isa, pool, rows, matching)
 }
 
 /// From this size on the passes over the matrix are shared among threads; below, waking them costs more than they save.
 pub(crate) const PARALLEL_FROM: usize = 384;
 
-/// What a solver claims: nobody trusts it before [`certificate::certify`] has seen it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Matching {
-    pub columns: Vec<u32>,
-    /// Column potentials; the row potentials follow from them.
-    pub v: Vec<f64>,
-    pub iterations: usize,
-}
-
 /// A matching with its proof, for tests of the solvers.
 #[cfg(test)]
 fn certified<T: Real>(cost: &[T], n: usize, matching: Matching) -> Assignment {
     let isa = Isa::Portable(crate::isa::Portable);
-    unstoppable(|_| certificate::certify(isa, &Crew::alone(), &rows::Matrix::new(cost, n), matching))
+    unstoppable(|_| certificate::certify(isa, &Pool::alone(), &rows::Matrix::new(cost, n), matching))
 }

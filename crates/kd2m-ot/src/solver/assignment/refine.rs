@@ -6,8 +6,8 @@
 
 use super::{Assignment, dense, fast, rows::Matrix};
 use crate::{
-    crew::Crew,
     isa::{Isa, Kernel, Simd},
+    pool::Pool,
     solution::Potentials,
     solver::{
         assignment::certificate::least_reduced,
@@ -18,7 +18,7 @@ use crate::{
 
 /// A matching with potentials, judged over costs in `f64`.
 #[derive(Debug, Clone)]
-pub struct Refined {
+pub(crate) struct Refined {
     pub columns: Vec<u32>,
     pub potentials: Potentials,
     /// Mean cost of the matched pairs.
@@ -31,7 +31,7 @@ pub struct Refined {
 
 impl Refined {
     /// The same as the other solvers give it.
-    pub fn into_assignment(self, iterations: usize) -> Assignment {
+    pub(crate) fn into_assignment(self, iterations: usize) -> Assignment {
         let Self { columns, potentials, value, verdict, rounds } = self;
         Assignment { columns, potentials, value, gap: verdict.gap, iterations: iterations + rounds }
     }
@@ -47,7 +47,7 @@ const MODEST: f64 = 16.0;
 const MOST_DENSE: usize = 2048;
 
 /// Bytes that [`refine`] takes for n samples a side: the costs, and what a round makes of them.
-pub fn bytes(n: usize) -> usize {
+pub(crate) fn bytes(n: usize) -> usize {
     n.saturating_mul(n).saturating_mul(2 * size_of::<f64>())
 }
 
@@ -55,12 +55,12 @@ pub fn bytes(n: usize) -> usize {
 ///
 /// # Errors
 /// The problem was told to stop.
-pub(crate) fn refine<C: Costs>(isa: Isa, crew: &Crew, costs: &C, first: &[u32]) -> Result<Refined, Interrupted> {
+pub(crate) fn refine<C: Costs>(isa: Isa, pool: &Pool, costs: &C, first: &[u32]) -> Result<Refined, Interrupted> {
     let n = first.len();
-    let table = Table::new(crew, costs, n)?;
+    let table = Table::new(pool, costs, n)?;
     // Costs below zero are lifted row by row, which leaves every optimal plan as it is.
     let none = vec![0.0; n];
-    let plain = table.judge(isa, crew, first, &none)?;
+    let plain = table.judge(isa, pool, first, &none)?;
     let floor: Vec<f64> = plain.potentials.u.iter().map(|u| u.min(0.0)).collect();
     let lifted = |judged: &Judged| judged.own_total - floor.iter().sum::<f64>();
     let mut best = plain;
@@ -69,12 +69,12 @@ pub(crate) fn refine<C: Costs>(isa: Isa, crew: &Crew, costs: &C, first: &[u32]) 
     let mut rounds = 0;
     while rounds < MOST_ROUNDS && open > 0.0 && !best.verdict(costs).is_optimal() {
         rounds += 1;
-        let reduced = table.reduced(crew, &base, open)?;
-        let found = fast::solve(isa, crew, &Matrix::new(&reduced, n), None, fast::Tuning::default())?.matching();
+        let reduced = table.reduced(pool, &base, open)?;
+        let found = fast::solve(isa, pool, &Matrix::new(&reduced, n), None, fast::Tuning::default())?.matching();
         let v: Vec<f64> = base.1.iter().zip(&found.v).map(|(base, v)| base + v * open).collect();
-        let mut judged = table.judge(isa, crew, &found.columns, &v)?;
+        let mut judged = table.judge(isa, pool, &found.columns, &v)?;
         if judged.own_total > best.own_total {
-            judged = table.judge(isa, crew, &best.columns, &v)?;
+            judged = table.judge(isa, pool, &best.columns, &v)?;
         }
         let total = lifted(&judged);
         let is_modest = judged.largest() <= MODEST * total + floor.iter().fold(0.0, |most: f64, u| most.max(-u));
@@ -93,8 +93,8 @@ pub(crate) fn refine<C: Costs>(isa: Isa, crew: &Crew, costs: &C, first: &[u32]) 
         (base, from_none, open) = (next, !is_modest, left);
     }
     if !best.verdict(costs).is_optimal() && n <= MOST_DENSE {
-        let found = dense::solve_until(&table.cost, n, Some(&best.potentials.v), crew.stop())?;
-        let judged = table.judge(isa, crew, &found.columns, &found.v)?;
+        let found = dense::solve_until(&table.cost, n, Some(&best.potentials.v), pool.stop())?;
+        let judged = table.judge(isa, pool, &found.columns, &found.v)?;
         if judged.gap(costs) < best.gap(costs) {
             best = judged;
         }
@@ -110,9 +110,9 @@ struct Table {
 }
 
 impl Table {
-    fn new<C: Costs>(crew: &Crew, costs: &C, n: usize) -> Result<Self, Interrupted> {
+    fn new<C: Costs>(pool: &Pool, costs: &C, n: usize) -> Result<Self, Interrupted> {
         let mut cost = vec![0.0; n * n];
-        crew.share_chunks_until(&mut cost, n, |i, row| costs.fill_row(i, row))?;
+        pool.share_chunks_until(&mut cost, n, |i, row| costs.fill_row(i, row))?;
         Ok(Self { n, cost })
     }
 
@@ -121,9 +121,9 @@ impl Table {
     }
 
     /// Reduced costs under some potentials in units of `open`, cut off at 1: what one round solves.
-    fn reduced(&self, crew: &Crew, (u, v): &(Vec<f64>, Vec<f64>), open: f64) -> Result<Vec<f64>, Interrupted> {
+    fn reduced(&self, pool: &Pool, (u, v): &(Vec<f64>, Vec<f64>), open: f64) -> Result<Vec<f64>, Interrupted> {
         let mut reduced = vec![0.0; self.cost.len()];
-        crew.share_chunks_until(&mut reduced, self.n, |i, out| {
+        pool.share_chunks_until(&mut reduced, self.n, |i, out| {
             for ((out, c), v) in out.iter_mut().zip(self.row(i)).zip(v) {
                 *out = (((c - v) - u[i]) / open).clamp(0.0, 1.0);
             }
@@ -132,11 +132,11 @@ impl Table {
     }
 
     /// Row potentials that go with `v`, and what they leave open.
-    fn judge(&self, isa: Isa, crew: &Crew, columns: &[u32], v: &[f64]) -> Result<Judged, Interrupted> {
+    fn judge(&self, isa: Isa, pool: &Pool, columns: &[u32], v: &[f64]) -> Result<Judged, Interrupted> {
         let n = self.n;
         let mut rows = vec![(0.0, 0.0); n];
-        let block = n.div_ceil(4 * crew.size());
-        crew.share_chunks_until(&mut rows, block, |k, rows| {
+        let block = n.div_ceil(4 * pool.size());
+        pool.share_chunks_until(&mut rows, block, |k, rows| {
             for (i, out) in (k * block..).zip(rows) {
                 let row = self.row(i);
                 *out = (row[columns[i] as usize], isa.run(Least { row, v }));

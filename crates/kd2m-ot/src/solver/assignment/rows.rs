@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// A square cost matrix by rows, held or computed.
-pub trait Rows: Sync {
+pub(crate) trait Rows: Sync {
     type Element: Element + Real;
 
     /// Number of rows and columns.
@@ -52,14 +52,14 @@ pub trait Rows: Sync {
 
 /// A matrix held in memory, row-major `[n, n]`.
 #[derive(Debug, Clone, Copy)]
-pub struct Matrix<'a, T> {
+pub(crate) struct Matrix<'a, T> {
     cost: &'a [T],
     n: usize,
 }
 
 impl<'a, T: Real> Matrix<'a, T> {
     /// A view; `cost` holds n² values.
-    pub fn new(cost: &'a [T], n: usize) -> Self {
+    pub(crate) fn new(cost: &'a [T], n: usize) -> Self {
         debug_assert_eq!(cost.len(), n * n);
         Self { cost, n }
     }
@@ -80,7 +80,7 @@ impl<T: Real> Rows for Matrix<'_, T> {
 
 /// A held matrix whose entries are known to be exact: where fixed point leaves something open, single entries are looked at again.
 #[derive(Debug, Clone, Copy)]
-pub struct Settled<'a, T>(pub Matrix<'a, T>);
+pub(crate) struct Settled<'a, T>(pub Matrix<'a, T>);
 
 impl<T: Real> Rows for Settled<'_, T> {
     type Element = T;
@@ -132,7 +132,7 @@ impl<T: Real, C: Costs> Rows for Bounded<'_, '_, T, C> {
 
 /// Some rows of a matrix.
 #[derive(Debug, Clone, Copy)]
-pub struct Fetched<'a, T> {
+pub(crate) struct Fetched<'a, T> {
     values: &'a [T],
     n: usize,
     /// True if `values` is the whole matrix, false if it holds only the rows asked for.
@@ -141,39 +141,39 @@ pub struct Fetched<'a, T> {
 
 impl<'a, T> Fetched<'a, T> {
     /// Of a whole matrix with n columns.
-    pub fn held(values: &'a [T], n: usize) -> Self {
+    pub(crate) fn held(values: &'a [T], n: usize) -> Self {
         Self { values, n, held: true }
     }
 
     /// Only the rows that were asked for.
-    pub fn only(values: &'a [T], n: usize) -> Self {
+    pub(crate) fn only(values: &'a [T], n: usize) -> Self {
         Self { values, n, held: false }
     }
 
     /// Row `i`, the `k`-th of those asked for.
     #[inline(always)]
-    pub fn row(&self, k: usize, i: u32) -> &'a [T] {
+    pub(crate) fn row(&self, k: usize, i: u32) -> &'a [T] {
         let at = if self.held { i as usize } else { k };
         &self.values[at * self.n..(at + 1) * self.n]
     }
 }
 
 /// Stands for infinity in fixed point: above every path, and its difference with any potential still fits.
-pub const FAR: i32 = 0x2fff_ffff;
+pub(crate) const FAR: i32 = 0x2fff_ffff;
 
 /// Bits of the largest reduced cost. Four times as much, the largest potential after three auctions and the search, still fits.
-pub const BITS: i32 = 27;
+pub(crate) const BITS: i32 = 27;
 
 /// Row i in fixed point is `trunc((c_ij − offset_i) · scale)`, with the row's minimum as offset: that spends the bits on what differs.
 #[derive(Debug, Clone)]
-pub struct FixedPoint<T> {
+pub(crate) struct FixedPoint<T> {
     pub offsets: Vec<T>,
     pub scale: T,
 }
 
 impl<T: Real> FixedPoint<T> {
     /// The finest power of two that holds reduced costs up to `range`.
-    pub fn new(offsets: Vec<T>, range: T) -> Self {
+    pub(crate) fn new(offsets: Vec<T>, range: T) -> Self {
         let range = range.wide();
         let exponent = if range > 0.0 { (BITS - range.log2().ceil() as i32).clamp(-120, 120) } else { 0 };
         Self { offsets, scale: T::of(2f64.powi(exponent)) }
@@ -181,13 +181,13 @@ impl<T: Real> FixedPoint<T> {
 }
 
 /// Length of column arrays: whole blocks of 64, with at least one dummy column behind the last.
-pub fn padded(n: usize) -> usize {
+pub(crate) fn padded(n: usize) -> usize {
     (n + 1).next_multiple_of(64)
 }
 
 /// The last columns of a row, fewer than sixteen, as integers; lanes beyond them are [`FAR`].
 #[inline(always)]
-pub fn fixed_tail<S: Simd, T: Element>(simd: S, tail: &[T], offset: T, scale: T) -> S::I {
+pub(crate) fn fixed_tail<S: Simd, T: Element>(simd: S, tail: &[T], offset: T, scale: T) -> S::I {
     let mut lanes = [offset; LANES];
     lanes[..tail.len()].copy_from_slice(tail);
     let inside = simd.mask((1 << tail.len()) - 1);

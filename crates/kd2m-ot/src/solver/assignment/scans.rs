@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Solves by whole rows from the column potentials `v` (padded); see [`Found`].
-pub struct ByRows<'a, R: Rows> {
+pub(super) struct ByRows<'a, R: Rows> {
     pub rows: &'a R,
     pub fixed: &'a FixedPoint<R::Element>,
     pub v: Vec<i32>,
@@ -23,7 +23,7 @@ pub struct ByRows<'a, R: Rows> {
 }
 
 /// The matching, its potentials, and how many paths were searched.
-pub struct Found {
+pub(super) struct Found {
     pub columns: Vec<u32>,
     pub v: Vec<i32>,
     pub paths: usize,

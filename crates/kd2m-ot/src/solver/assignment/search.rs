@@ -15,10 +15,10 @@ use crate::{
 const LOOKS: usize = 64;
 
 /// A row without column, or a column without row.
-pub const NONE: u32 = u32::MAX;
+pub(super) const NONE: u32 = u32::MAX;
 
 /// A matching under construction, in fixed point.
-pub struct State<'a, R: Rows> {
+pub(super) struct State<'a, R: Rows> {
     pub rows: &'a R,
     pub fixed: FixedPoint<R::Element>,
     /// Column potentials, padded.
@@ -40,7 +40,7 @@ pub struct State<'a, R: Rows> {
 impl<R: Rows> State<'_, R> {
     /// Makes the lists of some rows anew.
     #[inline(always)]
-    pub fn refill<S: Simd>(&mut self, simd: S, numbers: &[u32]) {
+    pub(super) fn refill<S: Simd>(&mut self, simd: S, numbers: &[u32]) {
         let (rows, mut scratch) = (self.rows, std::mem::take(&mut self.scratch));
         self.relist(simd, numbers, rows.fetch_together(numbers, &mut scratch));
         self.scratch = scratch;
@@ -48,7 +48,7 @@ impl<R: Rows> State<'_, R> {
 
     /// The same for rows that were fetched.
     #[inline(always)]
-    pub fn relist<S: Simd>(&mut self, simd: S, numbers: &[u32], block: Fetched<R::Element>) {
+    pub(super) fn relist<S: Simd>(&mut self, simd: S, numbers: &[u32], block: Fetched<R::Element>) {
         self.refills += numbers.len();
         simd.run(Refill {
             block,
@@ -63,7 +63,7 @@ impl<R: Rows> State<'_, R> {
 
     /// The two best columns of row i, exact.
     #[inline(always)]
-    pub fn best<S: Simd>(&mut self, simd: S, i: usize) -> Best {
+    pub(super) fn best<S: Simd>(&mut self, simd: S, i: usize) -> Best {
         let best = lists::best(simd, &self.lists[i], &self.v);
         if best.second <= self.lists[i].bound {
             return best;
@@ -88,7 +88,7 @@ impl<R: Rows> State<'_, R> {
 
     /// Matches row and column; returns the row that had the column.
     #[inline(always)]
-    pub fn pair(&mut self, i: usize, best: Best) -> u32 {
+    pub(super) fn pair(&mut self, i: usize, best: Best) -> u32 {
         let loser = std::mem::replace(&mut self.y[best.column], i as u32);
         self.x[i] = best.column as u32;
         self.matched[i] = best.least.wrapping_add(self.v[best.column]);
@@ -96,29 +96,29 @@ impl<R: Rows> State<'_, R> {
     }
 
     /// Rows without column.
-    pub fn free(&self) -> usize {
+    pub(super) fn free(&self) -> usize {
         self.x.iter().filter(|&&j| j == NONE).count()
     }
 
     /// Forgets the matching, keeps the potentials.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.x.fill(NONE);
         self.y.fill(NONE);
     }
 
     /// Rows with more than one best column: rare among distances of features, the rule among small whole numbers.
-    pub fn tied(&self) -> usize {
+    pub(super) fn tied(&self) -> usize {
         self.lists.iter().filter(|l| l.tied).count()
     }
 
     /// Mean spread of the lists: the scale for ε.
-    pub fn mean_spread(&self) -> f64 {
+    pub(super) fn mean_spread(&self) -> f64 {
         self.lists.iter().map(|l| f64::from(l.spread)).sum::<f64>() / self.lists.len() as f64
     }
 }
 
 /// Free rows bid for their best column, `epsilon` beyond indifference, until none is free or after `steps` bids.
-pub struct Auction<'s, 'a, R: Rows> {
+pub(super) struct Auction<'s, 'a, R: Rows> {
     pub state: &'s mut State<'a, R>,
     pub epsilon: i32,
     pub steps: usize,
@@ -192,7 +192,7 @@ impl<R: Rows> Kernel for Auction<'_, '_, R> {
 }
 
 /// Drops pairs that ε left above their row's minimum and gives free rows their best column where it is free: what stays is tight.
-pub struct Tighten<'s, 'a, R: Rows> {
+pub(super) struct Tighten<'s, 'a, R: Rows> {
     pub state: &'s mut State<'a, R>,
 }
 

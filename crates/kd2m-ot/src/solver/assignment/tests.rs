@@ -45,7 +45,7 @@ fn the_fast_solver_agrees_with_the_plain_one_everywhere() {
                 // By lists, and by whole rows.
                 for small in [0, n] {
                     let tuning = fast::Tuning { small, ..fast::Tuning::default() };
-                    let fast = fast::solve(isa, &Crew::alone(), &Matrix::new(&cost, n), None, tuning).unwrap();
+                    let fast = fast::solve(isa, &Pool::alone(), &Matrix::new(&cost, n), None, tuning).unwrap();
                     let fast = certified(&cost, n, fast.matching());
                     let what = format!("{kind}, n = {n}, {}, small = {small}", isa.name());
                     assert!(certificate::is_permutation(&fast.columns), "{what}");

@@ -10,7 +10,7 @@ const TOTAL_BITS: u32 = 120;
 const WEIGHT_BITS: i32 = 96;
 
 /// Both marginals in units of 1/total.
-pub struct Masses {
+pub(super) struct Masses {
     pub a: Vec<i128>,
     pub b: Vec<i128>,
     total: u128,
@@ -18,7 +18,7 @@ pub struct Masses {
 
 impl Masses {
     /// Of finite weights from zero on with a positive sum on each side: shares of those sums.
-    pub fn new(a: &[f64], b: &[f64]) -> Self {
+    pub(super) fn new(a: &[f64], b: &[f64]) -> Self {
         let (a, b) = (whole(a), whole(b));
         let (sum_a, sum_b) = (a.iter().sum::<u128>(), b.iter().sum::<u128>());
         let multiple = (sum_a / gcd(sum_a, sum_b)).checked_mul(sum_b).filter(|total| *total >> TOTAL_BITS == 0);
@@ -27,7 +27,7 @@ impl Masses {
     }
 
     /// Units as a share of the total mass.
-    pub fn share(&self, units: i128) -> f64 {
+    pub(super) fn share(&self, units: i128) -> f64 {
         units as f64 / self.total as f64
     }
 }

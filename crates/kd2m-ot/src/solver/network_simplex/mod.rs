@@ -3,6 +3,7 @@
 //! (Grigoriadis 1986). Read [`tree`] for a pivot, [`masses`] for why flows are integers, [`settle`] for the proof, [`warm`] for a start.
 
 mod masses;
+mod proof;
 mod settle;
 mod tree;
 mod warm;
@@ -22,18 +23,12 @@ use crate::{
     stop::{Interrupted, Stop, unstoppable},
 };
 use masses::Masses;
+pub(crate) use proof::Proof;
 use settle::Known;
 use tree::Tree;
 
 /// Pivots allowed for each node: typical problems need 5 to 30.
 const PIVOTS_A_NODE: usize = 2_000;
-
-/// A plan's cost, feasible potentials, and how far apart they leave it from the optimum.
-pub struct Proof {
-    pub potentials: Potentials,
-    pub value: f64,
-    pub gap: f64,
-}
 
 /// The plan of least cost for a row-major matrix `[n, m]` under weights `a` `[n]` and `b` `[m]`, which count as shares of their sums.
 ///
@@ -51,7 +46,7 @@ pub fn solve<T: Real>(cost: &[T], a: &[f64], b: &[f64], start: Option<&Potential
 ///
 /// # Panics
 /// If `cost` does not hold n·m values: callers own all three.
-pub fn solve_capped<T: Real>(
+pub(crate) fn solve_capped<T: Real>(
     cost: &[T],
     a: &[f64],
     b: &[f64],

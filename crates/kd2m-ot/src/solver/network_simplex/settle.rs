@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The exact costs that were asked for.
-pub struct Known<'p, 'r, T: Real, C> {
+pub(super) struct Known<'p, 'r, T: Real, C> {
     problem: &'p Problem<'p, 'r, T, C>,
     costs: HashMap<(u32, u32), f64>,
     isa: Isa,
@@ -28,7 +28,7 @@ pub struct Known<'p, 'r, T: Real, C> {
 }
 
 impl<'p, 'r, T: Real, C: Costs> Known<'p, 'r, T, C> {
-    pub fn new(problem: &'p Problem<'p, 'r, T, C>) -> Self {
+    pub(super) fn new(problem: &'p Problem<'p, 'r, T, C>) -> Self {
         let rounded = problem.rounded;
         let largest = |i: usize| rounded.row(i).iter().fold(0.0, |most: f64, c| most.max(c.wide().abs()));
         let offsets = (0..problem.exact.shape().0).map(|i| rounded.at_most(i, largest(i))).collect();
@@ -36,7 +36,7 @@ impl<'p, 'r, T: Real, C: Costs> Known<'p, 'r, T, C> {
     }
 
     /// The exact cost of a pair.
-    pub fn cost(&mut self, i: usize, j: usize) -> f64 {
+    pub(super) fn cost(&mut self, i: usize, j: usize) -> f64 {
         let exact = self.problem.exact;
         *self.costs.entry((i as u32, j as u32)).or_insert_with(|| exact.pair(i, j))
     }
@@ -46,7 +46,7 @@ impl<'p, 'r, T: Real, C: Costs> Known<'p, 'r, T, C> {
     ///
     /// # Errors
     /// The problem was told to stop.
-    pub fn settle(&mut self, tree: &mut Tree<f64>, max_pivots: usize) -> Result<(usize, bool), Interrupted> {
+    pub(super) fn settle(&mut self, tree: &mut Tree<f64>, max_pivots: usize) -> Result<(usize, bool), Interrupted> {
         let (n, _) = self.problem.exact.shape();
         let mut pivots = 0;
         loop {
@@ -97,7 +97,11 @@ impl<'p, 'r, T: Real, C: Costs> Known<'p, 'r, T, C> {
     ///
     /// # Errors
     /// The problem was told to stop.
-    pub fn certify(&mut self, entries: &[(u32, u32, f64)], mut v: Vec<f64>) -> Result<super::Proof, Interrupted> {
+    pub(super) fn certify(
+        &mut self,
+        entries: &[(u32, u32, f64)],
+        mut v: Vec<f64>,
+    ) -> Result<super::Proof, Interrupted> {
         let (n, _) = self.problem.exact.shape();
         let rounded = self.problem.rounded;
         let mut u = Vec::with_capacity(n);

@@ -10,7 +10,9 @@ use crate::{real::Real, stop::Stop};
 const NONE: u32 = u32::MAX;
 
 /// What costs and potentials are counted in: `f64`, or whole numbers in which nothing is rounded.
-pub trait Price: Copy + PartialOrd + Add<Output = Self> + Sub<Output = Self> + Neg<Output = Self> {
+pub(super) trait Price:
+    Copy + PartialOrd + Add<Output = Self> + Sub<Output = Self> + Neg<Output = Self>
+{
     const ZERO: Self;
     /// Below every potential: a sink that holds it never enters.
     const NEVER: Self;
@@ -28,7 +30,7 @@ impl Price for i128 {
 }
 
 #[derive(Clone)]
-pub struct Tree<P> {
+pub(super) struct Tree<P> {
     n: usize,
     m: usize,
     root: usize,
@@ -50,7 +52,7 @@ pub struct Tree<P> {
 
 impl Tree<f64> {
     /// The star: every node of positive mass hangs from the root. Nodes without mass stay out.
-    pub fn new(masses: &Masses, largest_cost: f64) -> Self {
+    pub(super) fn new(masses: &Masses, largest_cost: f64) -> Self {
         let (n, m) = (masses.a.len(), masses.b.len());
         let root = n + m;
         let artificial = largest_cost + f64::MIN_POSITIVE;
@@ -86,7 +88,7 @@ impl Tree<f64> {
 
     /// A better first tree: each source moves whole to its cheapest sink while that sink keeps some flow from the root, so the tree
     /// stays strongly feasible.
-    pub fn adopt_cheapest_sinks<T: Real>(&mut self, cost: &[T], stop: &Stop) {
+    pub(super) fn adopt_cheapest_sinks<T: Real>(&mut self, cost: &[T], stop: &Stop) {
         for i in (0..self.n).filter(|&i| self.is_active[i]).collect::<Vec<_>>() {
             if stop.is_set() {
                 return;
@@ -112,7 +114,7 @@ impl Tree<f64> {
 }
 
 /// An arc of a tree with its flow, which is zero only where the source hangs from the sink.
-pub struct Arc {
+pub(super) struct Arc {
     pub source: usize,
     pub sink: usize,
     pub flow: i128,
@@ -121,7 +123,7 @@ pub struct Arc {
 impl<P: Price> Tree<P> {
     /// Takes these arcs into a star. The parts that they make hang from the root by `tops`; a node's arc to the root carries what
     /// `left` holds. Nodes without mass stay out; potentials are left to [`Tree::recompute_potentials`].
-    pub fn regrow(&mut self, arcs: &[Arc], tops: &[usize], left: &[i128]) {
+    pub(super) fn regrow(&mut self, arcs: &[Arc], tops: &[usize], left: &[i128]) {
         let mut neighbours: Vec<Vec<(usize, i128)>> = vec![Vec::new(); self.root];
         for arc in arcs {
             neighbours[arc.source].push((arc.sink, arc.flow));
@@ -146,25 +148,25 @@ impl<P: Price> Tree<P> {
         }
     }
 
-    pub fn is_active_source(&self, i: usize) -> bool {
+    pub(super) fn is_active_source(&self, i: usize) -> bool {
         self.is_active[i]
     }
 
-    pub fn pi_source(&self, i: usize) -> P {
+    pub(super) fn pi_source(&self, i: usize) -> P {
         self.pi[i]
     }
 
-    pub fn pi_sinks(&self) -> &[P] {
+    pub(super) fn pi_sinks(&self) -> &[P] {
         &self.pi[self.n..self.root]
     }
 
     /// Column potentials v; sinks without mass hold [`Price::NEVER`].
-    pub fn sink_potentials(&self) -> Vec<P> {
+    pub(super) fn sink_potentials(&self) -> Vec<P> {
         self.pi_sinks().to_vec()
     }
 
     /// The same tree under other costs: flows do not depend on these, so it is as feasible as it was.
-    pub fn priced_anew<Q: Price>(self, artificial: Q, cost: impl FnMut(usize, usize) -> Q) -> Tree<Q> {
+    pub(super) fn priced_anew<Q: Price>(self, artificial: Q, cost: impl FnMut(usize, usize) -> Q) -> Tree<Q> {
         let start = |(node, is_active): (usize, &bool)| match (node < self.n, is_active) {
             _ if node == self.root => Q::ZERO,
             (true, _) => -artificial,
@@ -192,7 +194,7 @@ impl<P: Price> Tree<P> {
     }
 
     /// Brings arc i → j of this cost into the tree and takes the last blocking arc of its cycle out.
-    pub fn pivot(&mut self, i: usize, j: usize, cost: P) {
+    pub(super) fn pivot(&mut self, i: usize, j: usize, cost: P) {
         let sink = self.n + j;
         let reduced = cost + self.pi[i] - self.pi[sink];
         let join = self.join(i, sink);
@@ -290,7 +292,7 @@ impl<P: Price> Tree<P> {
     }
 
     /// Potentials anew from the tree's arcs alone, free of what many pivots have rounded.
-    pub fn recompute_potentials(&mut self, mut cost: impl FnMut(usize, usize) -> P) {
+    pub(super) fn recompute_potentials(&mut self, mut cost: impl FnMut(usize, usize) -> P) {
         let mut stack = vec![self.root as u32];
         while let Some(node) = stack.pop() {
             let node = node as usize;
@@ -312,13 +314,13 @@ impl<P: Price> Tree<P> {
     }
 
     /// Mass that still travels through the root, on no arc of its own.
-    pub fn mass_at_root(&self) -> i128 {
+    pub(super) fn mass_at_root(&self) -> i128 {
         (0..self.n).filter(|&i| self.parent[i] as usize == self.root).map(|i| self.flow[i]).sum()
     }
 
     /// All flows (source, sink, units) by rows; what still travels through the root is paired off in order, so that the plan is
     /// feasible even when the pivots were capped.
-    pub fn complete_flows(&self) -> Vec<(u32, u32, i128)> {
+    pub(super) fn complete_flows(&self) -> Vec<(u32, u32, i128)> {
         let mut flows = Vec::with_capacity(self.n + self.m);
         let (mut supplies, mut demands) = (Vec::new(), Vec::new());
         for node in (0..self.root).filter(|&node| self.is_active[node] && self.flow[node] > 0) {

@@ -12,13 +12,13 @@ use crate::{real::Real, solution::Potentials, stop::Stop};
 const CANDIDATES: usize = 8;
 
 /// The start, if it fits m columns and holds numbers.
-pub fn usable(start: Option<&Potentials>, m: usize) -> Option<&[f64]> {
+pub(super) fn usable(start: Option<&Potentials>, m: usize) -> Option<&[f64]> {
     start.map(|p| p.v.as_slice()).filter(|v| v.len() == m && v.iter().all(|v| v.is_finite()))
 }
 
 /// The strongly feasible tree that these column potentials `v` suggest for a row-major `[n, m]` matrix. Told to stop, it looks at
 /// fewer arcs.
-pub fn tree<T: Real>(masses: &Masses, largest_cost: f64, cost: &[T], v: &[f64], stop: &Stop) -> Tree<f64> {
+pub(super) fn tree<T: Real>(masses: &Masses, largest_cost: f64, cost: &[T], v: &[f64], stop: &Stop) -> Tree<f64> {
     let (n, m) = (masses.a.len(), masses.b.len());
     let mut left: Vec<i128> = masses.a.iter().chain(&masses.b).copied().collect();
     let candidates = candidates(cost, v, &left[..n], &left[n..], stop);

@@ -19,14 +19,14 @@ const BITS: i32 = 123;
 const MOST_CUTS: usize = 24;
 
 /// A plan's flows with its proof.
-pub struct Whole {
+pub(super) struct Whole {
     pub entries: Vec<(u32, u32, f64)>,
     pub proof: Proof,
     pub pivots: usize,
 }
 
 /// Goes on from a tree of any quality; `None` if pivots or cuts ran out, or if it was told to stop.
-pub fn finish<T: Real, C: Costs>(
+pub(super) fn finish<T: Real, C: Costs>(
     tree: Tree<f64>,
     masses: &Masses,
     problem: &Problem<T, C>,

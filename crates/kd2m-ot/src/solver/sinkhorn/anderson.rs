@@ -21,13 +21,13 @@ pub(super) struct Anderson<'a> {
 }
 
 impl<'a> Anderson<'a> {
-    pub fn new(weights: &'a [f64]) -> Self {
+    pub(super) fn new(weights: &'a [f64]) -> Self {
         Self { weights, steps: Vec::new(), changes: Vec::new(), last: None, best: None }
     }
 
     /// The next point after `x` with residual `r`. `merit` is the dual value at `x` (larger is better, known to within `noise`),
     /// `error` the size of the residual.
-    pub fn next(&mut self, x: &[f64], r: &[f64], merit: f64, noise: f64, error: f64) -> Vec<f64> {
+    pub(super) fn next(&mut self, x: &[f64], r: &[f64], merit: f64, noise: f64, error: f64) -> Vec<f64> {
         let plain = || x.iter().zip(r).map(|(x, r)| x + r).collect::<Vec<f64>>();
         if let Some((retreat, best_merit, best_error)) = &self.best {
             let is_worse = merit < best_merit - noise || error > GROWTH * best_error;

@@ -14,7 +14,7 @@ pub(super) const LARGEST_EXPONENT: f64 = 100.0;
 pub(super) const SMALLEST_EXPONENT: f64 = -126.0;
 
 /// A precision with a fast 2ᵗ.
-pub trait Lane: Real {
+pub(crate) trait Lane: Real {
     /// 2ᵗ for t in [−126, 100], relative error of a few units in the last place; t above is cut, below gives 0.
     fn power_of_two(t: Self) -> Self;
 }
@@ -125,7 +125,7 @@ impl<T: Lane> WithSimd for AddScaled<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use pulp::Arch;
+    use crate::isa;
 
     #[test]
     fn powers_of_two_agree_with_the_library() {
@@ -148,7 +148,7 @@ mod tests {
             let (p, g, b) = (numbers(1), numbers(2), numbers(3));
             let mut out = vec![0.0; m];
             let densities = Densities { scores: &p, g: &g, b: &b, k: -1.5, f: 0.25, out: &mut out };
-            let sum = Arch::new().dispatch(densities);
+            let sum = isa::arch().dispatch(densities);
             let naive: Vec<f64> = p.iter().zip(&g).map(|(p, g)| (0.25 + g - 1.5 * p).exp2()).collect();
             assert!(out.iter().zip(&naive).all(|(x, y)| (x - y).abs() < 1e-14));
             let expected: f64 = naive.iter().zip(&b).map(|(x, b)| x * b).sum();

@@ -3,13 +3,13 @@
 //! Séjourné et al. (2019). Read [`pass`] for the one sweep of an iteration, [`scores`] for costs, [`batched`] for histograms.
 
 mod anderson;
-pub mod batched;
+pub(crate) mod batched;
 mod kernel;
 mod pass;
 mod scores;
 
-pub use kernel::Lane;
-pub use scores::Scores;
+pub(crate) use kernel::Lane;
+pub(crate) use scores::Scores;
 
 use crate::{
     solution::{Potentials, Status},
@@ -36,7 +36,7 @@ pub struct Settings {
 
 /// Potentials of an entropic problem and how far they were taken.
 #[derive(Debug, Clone)]
-pub struct Found {
+pub(crate) struct Found {
     pub potentials: Potentials,
     /// Σ γ_ij: 1 for exact marginals.
     pub mass: f64,
@@ -113,7 +113,7 @@ impl Course {
 ///
 /// # Errors
 /// Told to stop by the scores' flag.
-pub fn solve<T: Lane>(
+pub(crate) fn solve<T: Lane>(
     scores: &Scores<T>,
     a: &[f64],
     b: &[f64],
@@ -168,7 +168,7 @@ pub fn solve<T: Lane>(
 ///
 /// # Errors
 /// Told to stop by the scores' flag.
-pub fn solve_symmetric<T: Lane>(
+pub(crate) fn solve_symmetric<T: Lane>(
     scores: &Scores<T>,
     a: &[f64],
     settings: Settings,
@@ -257,7 +257,7 @@ fn balancing_shift(f: &[f64], a: &[f64], g: &[f64], b: &[f64], rho: f64) -> f64 
 ///
 /// # Errors
 /// Told to stop by the scores' flag.
-pub fn pull<T: Lane>(
+pub(crate) fn pull<T: Lane>(
     scores: &Scores<T>,
     a: &[f64],
     b: &[f64],
@@ -272,7 +272,7 @@ pub fn pull<T: Lane>(
 ///
 /// # Errors
 /// Told to stop by the scores' flag.
-pub fn plan<T: Lane>(
+pub(crate) fn plan<T: Lane>(
     scores: &Scores<T>,
     a: &[f64],
     b: &[f64],

@@ -9,6 +9,7 @@ use super::{
     scores::{BLOCK, Scores},
 };
 use crate::{
+    isa,
     matrix::{view, view_mut},
     stop::Interrupted,
 };
@@ -34,16 +35,16 @@ pub(super) struct Swept {
 }
 
 impl<'a, T: Lane> Sweep<'a, T> {
-    pub fn new(scores: &'a Scores<'a, T>, a: &'a [f64], b: &[f64], epsilon: f64) -> Self {
+    pub(super) fn new(scores: &'a Scores<'a, T>, a: &'a [f64], b: &[f64], epsilon: f64) -> Self {
         let b = b.iter().map(|b| T::of(*b)).collect();
-        Self { scores, a, b, epsilon, scale: std::f64::consts::LOG2_E / epsilon, arch: Arch::new() }
+        Self { scores, a, b, epsilon, scale: std::f64::consts::LOG2_E / epsilon, arch: isa::arch() }
     }
 
     /// Both half-steps: new f from g (its soft minimum times `damping`), then the column sums under it.
     ///
     /// # Errors
     /// Told to stop.
-    pub fn both(&self, f: &[f64], g: &[f64], damping: f64) -> Result<Swept, Interrupted> {
+    pub(super) fn both(&self, f: &[f64], g: &[f64], damping: f64) -> Result<Swept, Interrupted> {
         let exponents = self.column_exponents(g);
         let m = g.len();
         let groups = self.scores.groups(|group| {
@@ -110,7 +111,7 @@ impl<'a, T: Lane> Sweep<'a, T> {
     ///
     /// # Errors
     /// Told to stop.
-    pub fn log_rows(&self, f: &[f64], g: &[f64]) -> Result<Vec<f64>, Interrupted> {
+    pub(super) fn log_rows(&self, f: &[f64], g: &[f64]) -> Result<Vec<f64>, Interrupted> {
         let exponents = self.column_exponents(g);
         let m = g.len();
         let groups = self.scores.groups(|group| {
@@ -132,7 +133,7 @@ impl<'a, T: Lane> Sweep<'a, T> {
     ///
     /// # Errors
     /// Told to stop.
-    pub fn pull(&self, f: &[f64], g: &[f64], y: &[T], d: usize) -> Result<(Vec<T>, Vec<f64>), Interrupted> {
+    pub(super) fn pull(&self, f: &[f64], g: &[f64], y: &[T], d: usize) -> Result<(Vec<T>, Vec<f64>), Interrupted> {
         let exponents = self.column_exponents(g);
         let m = g.len();
         let groups = self.scores.groups(|group| {
@@ -167,7 +168,7 @@ impl<'a, T: Lane> Sweep<'a, T> {
     ///
     /// # Errors
     /// Told to stop.
-    pub fn plan(&self, f: &[f64], g: &[f64], b: &[f64]) -> Result<Vec<f64>, Interrupted> {
+    pub(super) fn plan(&self, f: &[f64], g: &[f64], b: &[f64]) -> Result<Vec<f64>, Interrupted> {
         let exponents = self.column_exponents(g);
         let m = g.len();
         let groups = self.scores.groups(|group| {

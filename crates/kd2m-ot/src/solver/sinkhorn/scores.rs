@@ -30,7 +30,7 @@ enum Source<'a, T> {
 }
 
 /// The scores p of all pairs, with the offsets and the factor that make them costs.
-pub struct Scores<'a, T> {
+pub(crate) struct Scores<'a, T> {
     source: Source<'a, T>,
     /// r, `[n]`.
     pub rows: &'a [f64],
@@ -44,7 +44,7 @@ pub struct Scores<'a, T> {
 
 impl<'a, T: Real> Scores<'a, T> {
     /// A cost matrix `[n, m]` as it is; `zeros` serves as offsets and holds at least max(n, m) zeros.
-    pub fn from_cost(cost: &'a [T], n: usize, m: usize, zeros: &'a [f64]) -> Self {
+    pub(crate) fn from_cost(cost: &'a [T], n: usize, m: usize, zeros: &'a [f64]) -> Self {
         Self {
             source: Source::Borrowed(cost),
             rows: &zeros[..n],
@@ -58,7 +58,7 @@ impl<'a, T: Real> Scores<'a, T> {
     ///
     /// # Errors
     /// Told to stop.
-    pub fn squared_distances(
+    pub(crate) fn squared_distances(
         (x, x_norms): (&'a [T], &'a [f64]),
         (y, y_norms): (&'a [T], &'a [f64]),
         d: usize,
@@ -74,7 +74,7 @@ impl<'a, T: Real> Scores<'a, T> {
         Ok(Self { source, rows: x_norms, columns: y_norms, factor: 2.0, stop })
     }
 
-    pub fn shape(&self) -> (usize, usize) {
+    pub(crate) fn shape(&self) -> (usize, usize) {
         (self.rows.len(), self.columns.len())
     }
 

@@ -1,0 +1,45 @@
+"""Arguments as the arrays that the extension module takes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+_FLOATS = (np.float32, np.float64)
+
+
+def features(x, name: str = "x") -> np.ndarray:
+    """n × d of float32 or float64; anything else as float64."""
+    x = np.asarray(x)
+    if x.dtype not in _FLOATS:
+        x = x.astype(np.float32 if x.dtype == np.float16 else np.float64)
+    if x.ndim != 2:
+        raise ValueError(f"{name} has {x.ndim} dimensions, features are n × d: x.reshape(len(x), -1) makes one row a sample")
+    return x
+
+
+def pair(x, y) -> tuple[np.ndarray, np.ndarray]:
+    """Both sides in one precision: where one is float64, both are."""
+    x, y = features(x, "x"), features(y, "y")
+    if x.dtype != y.dtype:
+        x, y = x.astype(np.float64, copy=False), y.astype(np.float64, copy=False)
+    return x, y
+
+
+def weights(w) -> np.ndarray | None:
+    """n numbers, or None for uniform ones; an empty list is None, as POT has it."""
+    if w is None:
+        return None
+    w = np.asarray(w, dtype=np.float64)
+    return None if w.size == 0 else w
+
+
+def labels(y, dtype, name: str) -> np.ndarray | None:
+    """n classes, or n × C distributions over them in the features' precision."""
+    if y is None:
+        return None
+    y = np.asarray(y)
+    if y.ndim == 2:
+        return y.astype(dtype, copy=False)
+    if y.size and (y.min() < 0 or np.any(y != np.floor(y))):
+        raise ValueError(f"{name} are classes: whole numbers from 0")
+    return y.astype(np.uint32)

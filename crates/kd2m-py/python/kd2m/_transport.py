@@ -1,0 +1,82 @@
+"""Transport at given costs, under the names that SciPy and POT have for it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import _kd2m
+from ._arrays import weights
+from ._divergence import distance
+from ._result import Result, result
+
+
+def _costs(cost) -> np.ndarray:
+    cost = np.asarray(cost)
+    return cost if cost.dtype in (np.float32, np.float64) else cost.astype(np.float64)
+
+
+def linear_sum_assignment(cost_matrix, maximize: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns of a cheapest (or dearest) assignment, as `scipy.optimize.linear_sum_assignment` gives them.
+
+    `cost_matrix` is n × m; where n ≠ m, min(n, m) pairs are matched. Differences to SciPy: infinite costs are refused, ties may be broken
+    otherwise (the total is the same).
+
+    >>> linear_sum_assignment([[1.0, 2.0], [3.0, 5.0]])
+    (array([0, 1]), array([1, 0]))
+    """
+    cost = _costs(cost_matrix)
+    if cost.ndim == 2 and 0 in cost.shape:
+        return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
+    return _kd2m.assignment(cost, maximize)
+
+
+def solve(M, a=None, b=None, *, start=None) -> Result:
+    """The exact plan at the costs M (n × m) with masses a and b (uniform when left out): value, plan, potentials, status, gap.
+
+    >>> solve([[0.0, 1.0], [1.0, 0.0]]).plan.to_dense()
+    array([[0.5, 0. ],
+           [0. , 0.5]])
+    """
+    return result(_kd2m.transport(_costs(M), weights(a), weights(b), start))
+
+
+def solve_sample(X_a, X_b, a=None, b=None, *, metric: str = "sqeuclidean", reg: float | None = None, start=None) -> Result:
+    """The plan between samples, as `ot.solve_sample` has it: exact, or entropic of strength `reg` (then debiased, see `distance`).
+
+    >>> solve_sample([[0.0], [2.0]], [[1.0], [3.0]]).value
+    1.0
+    """
+    if metric not in ("sqeuclidean", "euclidean"):
+        raise ValueError(f"metric {metric!r}: sqeuclidean or euclidean; any other cost goes to kd2m.solve as a matrix")
+    if reg is None:
+        name = "w2" if metric == "sqeuclidean" else "w1"
+        return distance(X_a, X_b, name, weights_x=a, weights_y=b, plan=True, start=start)
+    if metric != "sqeuclidean":
+        raise ValueError("an entropic plan is of squared Euclidean costs here: metric='sqeuclidean'")
+    return distance(X_a, X_b, "sinkhorn", weights_x=a, weights_y=b, plan=True, start=start, epsilon=reg)
+
+
+def emd(a, b, M, log: bool = False):
+    """The optimal plan as a dense n × m array, as `ot.emd(a, b, M)` gives it; empty a or b: uniform. With `log` also a dictionary of
+    `cost`, `u`, `v`, `warning` and `gap`.
+
+    >>> emd([], [], [[0.0, 1.0], [1.0, 0.0]])
+    array([[0.5, 0. ],
+           [0. , 0.5]])
+    """
+    found = solve(M, a, b)
+    plan = found.plan.to_dense()
+    if not log:
+        return plan
+    u, v = found.potentials
+    warning = None if found.status == "optimal" else f"{found.status}, gap {found.gap}"
+    return plan, {"cost": found.value, "u": u, "v": v, "warning": warning, "gap": found.gap}
+
+
+def emd2(a, b, M) -> float:
+    """The least cost, as `ot.emd2(a, b, M)` gives it.
+
+    >>> emd2([], [], [[0.0, 1.0], [1.0, 0.5]])
+    0.25
+    """
+    return solve(M, a, b).value

@@ -1,0 +1,17 @@
+#![doc = include_str!("../README.md")]
+//!
+//! Start with [`isa`]; then [`pool`] for threads that stay at hand while one problem is solved, [`threads`] for a pool that networks
+//! share, [`buffers`] and [`aligned`] for memory, [`cache`] for what blocks of work are cut to.
+
+#![warn(clippy::undocumented_unsafe_blocks)]
+
+pub mod aligned;
+pub mod buffers;
+pub mod cache;
+mod huge;
+pub mod isa;
+pub mod pool;
+pub mod stop;
+pub mod threads;
+
+pub use stop::Stop;
