@@ -47,8 +47,17 @@ pub enum GraphError {
         shape: Shape,
     },
     /// Features or logits that are no vector.
-    #[error("the graph has no {0} output")]
-    MissingOutput(&'static str),
+    #[error(
+        "the {output} of a graph are a vector, but {node} gives {shape}: take the mean over places or tokens first"
+    )]
+    Output {
+        /// Which.
+        output: &'static str,
+        /// The layer that was named for it.
+        node: String,
+        /// What it gives.
+        shape: Shape,
+    },
 }
 
 /// A network.
@@ -133,6 +142,7 @@ impl Graph {
 }
 
 /// Builds a graph layer by layer; shapes are inferred and checked at [`finish`](GraphBuilder::finish).
+#[derive(Debug, Clone)]
 pub struct GraphBuilder {
     name: String,
     nodes: Vec<Node>,
@@ -239,9 +249,10 @@ impl GraphBuilder {
         if let Some(error) = self.error {
             return Err(error);
         }
-        for (id, what) in [(features, "feature"), (logits, "logit")] {
+        for (id, what) in [(features, "features"), (logits, "logits")] {
             if !matches!(self.nodes[id.0].shape, Shape::Vector(_)) {
-                return Err(GraphError::MissingOutput(what));
+                let Node { name, shape, .. } = &self.nodes[id.0];
+                return Err(GraphError::Output { output: what, node: name.clone(), shape: *shape });
             }
         }
         let of_tokens = |(_, id): &&(String, NodeId)| matches!(self.nodes[id.0].shape, Shape::Tokens { .. });

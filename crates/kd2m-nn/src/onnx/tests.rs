@@ -141,12 +141,16 @@ fn gelu_and_silu_are_read_in_the_forms_of_other_programs_and_nothing_near_them_i
 }
 
 #[test]
-fn a_stage_of_tokens_is_refused() {
+fn outputs_of_tokens_are_refused() {
     let (mut b, x) = GraphBuilder::new("stage", 1, 4, 4, &[0.0], &[1.0]);
     let tokens = b.push("tokens", Layer::Tokens, &[x]);
-    b.stage("layer1", tokens);
     let mean = b.global_avg_pool("mean", tokens);
     let logits = b.linear("fc", mean, Linear::new(1, 2));
+    assert_eq!(
+        b.clone().finish(tokens, logits).unwrap_err().to_string(),
+        "the features of a graph are a vector, but tokens gives 16 tokens of 1: take the mean over places or tokens first"
+    );
+    b.stage("layer1", tokens);
     assert_eq!(
         b.finish(mean, logits).unwrap_err().to_string(),
         "stage layer1 gives 16 tokens of 1: criteria read maps and vectors, mark the map before it is made tokens"
