@@ -14,6 +14,7 @@ mod search;
 mod tests;
 
 pub(crate) use pairing::Pairing;
+#[cfg(target_arch = "x86_64")]
 use pairing::decide;
 
 use super::{centring::Centres, scan::CentredDistance};
@@ -21,6 +22,7 @@ use crate::{cloud::Cloud, isa::Isa, pool::Pool, real::Real};
 
 /// The identity pairing's costs if every sample of A is proved to have its own partner as the nearest sample of B, in centred
 /// costs; `None` if it has not, or if this processor, type or width has no fast form. Told to stop, it proves nothing whatever it answers.
+#[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "no such processor"))]
 pub(crate) fn prove<T: Real>(
     isa: Isa,
     pool: &Pool,

@@ -20,6 +20,7 @@ pub(crate) struct Pairing {
 }
 
 /// The pairing, if none of the pairs that bounds left open is nearer than its row's own.
+#[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "no such processor"))]
 pub(super) fn decide<T: Real>(
     isa: Isa,
     (a, b): (&Cloud<T>, &Cloud<T>),
