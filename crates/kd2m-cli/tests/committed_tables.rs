@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 /// Grid and folder of its results.
-const GRIDS: [(&str, &str); 9] = [
+const GRIDS: [(&str, &str); 10] = [
     ("bench-cifar10", "cifar10"),
     ("bench-cifar10-small", "cifar10/small"),
     ("bench-cifar10-small-chosen", "cifar10/small/chosen"),
@@ -11,6 +11,7 @@ const GRIDS: [(&str, &str); 9] = [
     ("bench-digits", "digits/wide"),
     ("bench-digits-confirm", "digits/confirm"),
     ("bench-digits-mistakes", "digits/mistakes"),
+    ("bench-digits-unpaired", "unpaired"),
     ("bench-mnist", "mnist"),
     ("bench-mnist-others", "mnist/others"),
 ];
