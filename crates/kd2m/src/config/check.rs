@@ -101,7 +101,8 @@ impl Config {
         let wrong = match penalty {
             _ if !not_negative(penalty) => format!("is {penalty}: not negative"),
             _ if penalty > 0.0 && !arm.head.unwrap_or(self.student.head).is_own() => {
-                "penalises the classifier, which head = \"teacher\" does not train: drop one of them".to_owned()
+                let key = if arm.head.is_some() { "head" } else { "student.head" };
+                format!("penalises the classifier, which {key} = \"teacher\" does not train: drop one of them")
             }
             _ => return Ok(()),
         };
