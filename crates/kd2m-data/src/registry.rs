@@ -1,18 +1,12 @@
-//! The table of data sets: by name to a reader, and what `kd2m list datasets` prints.
-//! A new data set is one file in `source/` with its `ENTRY`, and one line here.
-//! Read next: `source/`, one file a data set.
+//! Data sets by name, and what `kd2m list datasets` prints. Read next: `source/`, one file a data set, and the list of them.
 
 use std::path::Path;
 
-use crate::source::{cifar, digits, folder, mnist, svhn};
-use crate::{DataError, Dataset, Entry};
-
-const REGISTRY: &[Entry] =
-    &[digits::ENTRY, mnist::MNIST, mnist::FASHION_MNIST, cifar::CIFAR10, cifar::CIFAR100, svhn::ENTRY, folder::ENTRY];
+use crate::{DataError, Dataset, Entry, source::ENTRIES};
 
 /// All data sets, in the order of their listing.
 pub fn registry() -> &'static [Entry] {
-    REGISTRY
+    ENTRIES
 }
 
 /// Loads the data set `name`; those that live in files are looked for under `root`.
@@ -25,7 +19,7 @@ pub fn load(name: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
         None => (name, None),
     };
     let unknown = |hint| DataError::UnknownDataset { name: name.to_owned(), hint };
-    let entry = REGISTRY.iter().find(|entry| entry.name == known).ok_or_else(|| unknown(nearest(known)))?;
+    let entry = ENTRIES.iter().find(|entry| entry.name == known).ok_or_else(|| unknown(nearest(known)))?;
     match path {
         Some(path) if entry.takes_path && !path.is_empty() => (entry.load)(path, root),
         None if !entry.takes_path => (entry.load)("", root),
@@ -38,11 +32,11 @@ pub fn load(name: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
 fn nearest(name: &str) -> String {
     let lower = name.to_lowercase().replace(['-', '_', ' '], "");
     let mut near: Vec<(f64, &str)> =
-        REGISTRY.iter().map(|entry| (strsim::jaro_winkler(&lower, entry.name), entry.name)).collect();
+        ENTRIES.iter().map(|entry| (strsim::jaro_winkler(&lower, entry.name), entry.name)).collect();
     near.retain(|(likeness, _)| *likeness > 0.8);
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     if near.is_empty() {
-        let all: Vec<&str> = REGISTRY.iter().map(|entry| entry.name).collect();
+        let all: Vec<&str> = ENTRIES.iter().map(|entry| entry.name).collect();
         return format!("known are {}", all.join(", "));
     }
     let names: Vec<String> = near.iter().take(3).map(|(_, name)| format!("`{name}`")).collect();

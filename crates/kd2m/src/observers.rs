@@ -6,13 +6,13 @@ use crate::{
     train::{
         checkpoint,
         folder::Existing,
-        observer::{jsonl, tensorboard},
+        observer,
         run::{Observe, RunOptions},
     },
 };
 
 /// In the order in which they hear of an event.
-pub const OBSERVERS: [Observe; 3] = [theory::track::observe, jsonl::observe, tensorboard::observe];
+pub const OBSERVERS: &[Observe] = &[theory::track::observe, observer::jsonl::observe, observer::tensorboard::observe];
 
 /// Here rather than beside the options, because it names everyone.
 impl Default for RunOptions {
@@ -47,6 +47,7 @@ mod tests {
         config::Source,
         train::{
             Event, Observer, Silent, distill,
+            observer::{jsonl, tensorboard},
             run::{Run, Training},
         },
     };

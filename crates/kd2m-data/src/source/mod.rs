@@ -10,3 +10,7 @@ mod idx;
 mod mat5;
 pub(crate) mod mnist;
 pub(crate) mod svhn;
+
+/// All data sets, in the order of their listing.
+pub(crate) const ENTRIES: &[crate::Entry] =
+    &[digits::ENTRY, mnist::MNIST, mnist::FASHION_MNIST, cifar::CIFAR10, cifar::CIFAR100, svhn::ENTRY, folder::ENTRY];
