@@ -54,3 +54,7 @@ assert found["columns after columns"] == ([0, 3, 1, 4, 2, 5], [], True, False)
 assert found["every second column"] == ([], [], False, False)
 PY
 # Seen:
+# numpy 2.4.6 | crate numpy 0.30.0, pyo3 0.30.1        (2026-11-29, Linux x86-64, Python 3.11.7)
+# rows after rows        as_slice [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]  as_array().as_slice() [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]  is_contiguous True  is_c_contiguous True
+# columns after columns  as_slice [0.0, 3.0, 1.0, 4.0, 2.0, 5.0]  as_array().as_slice() []  is_contiguous True  is_c_contiguous False
+# every second column    as_slice []  as_array().as_slice() []  is_contiguous False  is_c_contiguous False
