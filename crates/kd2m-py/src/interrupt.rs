@@ -1,6 +1,10 @@
 //! Long solves away from the interpreter: other threads of Python run meanwhile, and Ctrl-C ends the solve within a tenth of a second.
 
-use std::{thread, time::Duration};
+use std::{
+    sync::mpsc::{RecvTimeoutError, channel},
+    thread,
+    time::Duration,
+};
 
 use kd2m_ot::Stop;
 use pyo3::prelude::*;
@@ -20,30 +24,31 @@ pub fn detached<R: Send>(py: Python<'_>, short: bool, work: impl FnOnce(&Stop) -
     }
     let (found, raised) = py.detach(|| {
         thread::scope(|scope| {
-            let main = thread::current();
-            let (own, stop_of_work) = (main.clone(), stop.clone());
-            let worker = scope.spawn(move || {
-                let found = work(&stop_of_work);
-                own.unpark();
-                found
-            });
+            // The answer itself wakes this thread: a thread that has answered is not at once one that has ended.
+            let (answer, answered) = channel();
+            let stop_of_work = stop.clone();
+            let worker = scope.spawn(move || drop(answer.send(work(&stop_of_work))));
             let mut raised = None;
-            while !worker.is_finished() {
-                thread::park_timeout(BEAT);
-                if raised.is_none() && !worker.is_finished() {
-                    raised = Python::attach(|py| py.check_signals()).err();
-                    if raised.is_some() {
-                        stop.set();
+            let found = loop {
+                match answered.recv_timeout(BEAT) {
+                    Ok(found) => break Ok(found),
+                    Err(RecvTimeoutError::Disconnected) => break Err(()),
+                    Err(RecvTimeoutError::Timeout) if raised.is_none() => {
+                        raised = Python::attach(|py| py.check_signals()).err();
+                        if raised.is_some() {
+                            stop.set();
+                        }
                     }
+                    Err(RecvTimeoutError::Timeout) => {}
                 }
-            }
-            (worker.join(), raised)
+            };
+            (found.map_err(|()| worker.join().err()), raised)
         })
     });
     match (raised, found) {
         (Some(error), _) => Err(error),
         (None, Ok(found)) => Ok(found),
         // A panic of the solver goes on as one: the interpreter shows it.
-        (None, Err(panic)) => std::panic::resume_unwind(panic),
+        (None, Err(panic)) => std::panic::resume_unwind(panic.unwrap_or_else(|| Box::new("the solver gave no answer"))),
     }
 }
