@@ -152,6 +152,11 @@ fn a_file_of_outputs_is_a_teacher() {
     let bare = with(&place("bare.safetensors"), "paired = false").unwrap();
     let error = distill(&bare, &options("bare"), &mut Silent).err().unwrap().to_string();
     assert!(error.contains("store head.weight and head.bias beside its outputs"), "{error}");
+    let mut logits = with(&place("bare.safetensors"), "paired = false").unwrap();
+    let of = |name: &str| kd2m::config::ArmConfig::single(name, None);
+    logits.arms = vec![of("joint-w2")];
+    let error = distill(&logits, &options("logits"), &mut Silent).err().unwrap().to_string();
+    assert!(error.contains("joint-w2 reads the teacher's logits, which teacher.outputs does not hold"), "{error}");
     for (more, expected) in [
         ("model = \"resnet18\"", "teacher.model goes with a network"),
         ("paired = false\nweights = \"a.pth\"", "teacher.weights goes with a network"),

@@ -84,7 +84,14 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
 pub fn check_arms(config: &Config, setup: &Setup, arms: &[ArmConfig]) -> Result<(), Error> {
     let (device, drawn) = (setup.device.burn()?, setup.drawn(config, 0)?);
     for arm in arms {
-        Objective::new(config, arm, &setup.shapes(&drawn), &device, 0)?;
+        let objective = Objective::new(config, arm, &setup.shapes(&drawn), &device, 0)?;
+        if objective.needs().logits && setup.teacher.lacks_logits() {
+            let why = format!(
+                "{} reads the teacher's logits, which teacher.outputs does not hold: store `logits` too",
+                arm.criterion()
+            );
+            return Err(Error::ArmKey { arm: arm.name.clone(), why });
+        }
     }
     Ok(())
 }

@@ -44,6 +44,11 @@ impl TeacherSide {
         }
     }
 
+    /// Whether only its features are known.
+    pub fn lacks_logits(&self) -> bool {
+        matches!(self, Self::Outputs(stored) if stored.logits.is_none())
+    }
+
     /// Its classifier, where it has a linear one; `weights` are the network's.
     pub fn head(&self, weights: &Weights) -> Option<Head> {
         match self {
