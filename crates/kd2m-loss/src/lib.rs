@@ -20,6 +20,7 @@ pub mod registry;
 mod regressor;
 pub mod shapes;
 pub mod stages;
+mod start;
 mod unit;
 
 pub use batch::{Batch, Outputs};

@@ -65,6 +65,24 @@ pub enum Error {
     Thread { source: std::io::Error },
     #[error("{0}")]
     RunFolder(String),
+    /// A file of a checkpoint or of a finished network that is not as it was written.
+    #[error("{} {why}", path.display())]
+    Damaged { path: PathBuf, why: String },
+    /// Checkpoints that cannot be used, none of them.
+    #[error(
+        "{source}; no other checkpoint can be used: remove {} to train this network from its start (the rest of the run stays), then go on with --resume",
+        folder.display()
+    )]
+    NoCheckpoint { folder: PathBuf, source: Box<Error> },
+    /// Training that was told to stop, as by Ctrl-C.
+    #[error("stopped in epoch {epoch} after step {step} of {steps} ({what}): a checkpoint is written")]
+    Stopped { what: String, epoch: usize, step: usize, steps: usize },
+    /// The same where there is nothing to keep: the next start does it again.
+    #[error("stopped: what is finished is kept")]
+    Halted,
+    /// A checkpoint of another network.
+    #[error("{} does not fit this training: {source}; remove it to train the network from its start, then go on with --resume", place.display())]
+    Unfit { place: PathBuf, source: Box<Error> },
     /// A file of `teacher.outputs` that does not go with the data.
     #[error("teacher.outputs: {} {why}", path.display())]
     Outputs { path: PathBuf, why: String },
@@ -122,7 +140,7 @@ impl Error {
             Error::NotFinite { .. } | Error::Strict(_) | Error::Copy(_) => 1,
             Error::Criterion(CriterionError::Copy(_)) | Error::Engine(EngineError::Copy(_)) => 1,
             // As a shell counts a program that Ctrl-C ended.
-            Error::Distance(kd2m_ot::OtError::Interrupted(_)) => 130,
+            Error::Distance(kd2m_ot::OtError::Interrupted(_)) | Error::Stopped { .. } | Error::Halted => 130,
             _ => 2,
         }
     }

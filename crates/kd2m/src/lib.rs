@@ -16,6 +16,7 @@ pub mod objective;
 pub mod observers;
 pub mod preprocess;
 pub mod report;
+pub mod sums;
 pub mod teacher;
 pub mod theory;
 pub mod train;

@@ -6,6 +6,7 @@ use crate::{
     train::{
         checkpoint,
         folder::Existing,
+        halt::Halt,
         observer,
         run::{Observe, RunOptions},
     },
@@ -28,6 +29,7 @@ impl Default for RunOptions {
             teacher_cache: None,
             tensorboard: true,
             checkpoint_interval: checkpoint::INTERVAL,
+            halt: Halt::default(),
             observers: OBSERVERS.to_vec(),
         }
     }

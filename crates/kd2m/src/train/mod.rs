@@ -7,6 +7,7 @@ pub mod drawn;
 pub mod evaluate;
 pub mod fit;
 pub mod folder;
+pub mod halt;
 pub mod inspect;
 pub mod networks;
 pub mod observer;
@@ -23,6 +24,7 @@ pub mod summary;
 pub mod teach;
 
 pub use distill::{distill, train_teacher};
+pub use halt::Halt;
 pub use observer::{Event, Observer, Silent};
 pub use record::{EpochRecord, SplitRecord, TermRecord};
 pub use run::{Run, RunOptions, arms};

@@ -13,8 +13,9 @@ pub mod tensorboard;
 
 /// What happens during a run.
 pub enum Event<'a> {
-    /// Training of one network begins; `images` is the work ahead in training images.
-    Started { what: &'a str, epochs: usize, images: usize },
+    /// Training of one network begins; `images` is the work ahead in training images, `history` the epochs before, where the run goes
+    /// on from a checkpoint: what an earlier process wrote of later ones is void.
+    Started { what: &'a str, epochs: usize, images: usize, history: &'a [EpochRecord] },
     /// So many training images are done.
     Progress { images: usize },
     /// A network was evaluated on the validation split after `epoch`, counted from 1. The engine holds the `weights` that were
@@ -27,8 +28,7 @@ pub enum Event<'a> {
         objective: &'a mut Objective,
         bounds: &'a mut BTreeMap<String, f64>,
     },
-    /// An epoch ended. `record` is the last of `history`, which begins with the network's first epoch, also where the run goes on
-    /// from a checkpoint: what an earlier process wrote of later epochs is void.
+    /// An epoch ended. `record` is the last of `history`, which begins with the network's first epoch.
     Epoch { what: &'a str, record: &'a EpochRecord, history: &'a [EpochRecord] },
     /// Training of one network ended.
     Finished { what: &'a str },
