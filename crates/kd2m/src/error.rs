@@ -33,6 +33,8 @@ pub enum Error {
     /// A template of a page, which is part of the program.
     #[error("report: {source}")]
     Template { source: minijinja::Error },
+    #[error("cannot listen for signals: {source}")]
+    Signals { source: std::io::Error },
     #[error("cannot write to stdout: {source}")]
     Stdout { source: std::io::Error },
     #[error(transparent)]
@@ -141,9 +143,19 @@ impl Error {
             Error::Criterion(CriterionError::Copy(_)) | Error::Engine(EngineError::Copy(_)) => 1,
             // As a shell counts a program that Ctrl-C ended.
             Error::Distance(kd2m_ot::OtError::Interrupted(_)) | Error::Stopped { .. } | Error::Halted => 130,
+            Error::Stdout { .. } => 1,
+            error if lacks_room(error) => 1,
             _ => 2,
         }
     }
+}
+
+/// Whether it was a disk that is full, or a reader that is gone: nothing that was wrong with what was asked for.
+fn lacks_room(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::{Error, ErrorKind};
+    let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge, ErrorKind::BrokenPipe];
+    let mut chain = std::iter::successors(Some(error), |error| error.source());
+    chain.any(|error| error.downcast_ref::<Error>().is_some_and(|source| full.contains(&source.kind())))
 }
 
 #[cfg(test)]
@@ -167,7 +179,13 @@ mod tests {
     fn only_what_breaks_while_running_has_exit_code_1() {
         let device = crate::device::DeviceChoice::parse("vulcan").unwrap_err();
         let stdout = Error::Stdout { source: std::io::ErrorKind::StorageFull.into() };
-        assert_eq!((Error::from(device).exit_code(), stdout.exit_code()), (2, 2));
+        assert_eq!((Error::from(device).exit_code(), stdout.exit_code()), (2, 1));
+        let disk = |kind: std::io::ErrorKind| Error::io("write", std::path::Path::new("run/x.json"), kind.into());
+        let weights =
+            kd2m_nn::weights::WeightsError::Write { path: "w".into(), source: std::io::ErrorKind::StorageFull.into() };
+        assert_eq!((disk(std::io::ErrorKind::StorageFull).exit_code(), Error::from(weights).exit_code()), (1, 1));
+        assert_eq!(disk(std::io::ErrorKind::PermissionDenied).exit_code(), 2);
+        assert_eq!(Error::Halted.exit_code(), 130);
         assert_eq!(Error::Strict("a note".to_owned()).exit_code(), 1);
         assert_eq!(Error::from(kd2m_ot::OtError::from(kd2m_ot::stop::Interrupted)).exit_code(), 130);
     }

@@ -1,6 +1,6 @@
 //! Files that are whole or not there: written under a temporary name beside their place, then renamed.
 
-use std::{ffi::OsStr, fs, io::Write, path::Path};
+use std::{ffi::OsStr, fs, io::Write, path::Path, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -61,14 +61,18 @@ pub fn discard(path: &Path) -> Result<(), Error> {
     aside.close().map_err(|source| Error::io("remove", path, source))
 }
 
-/// Removes what killed processes left half written in a folder that nobody else writes in.
+/// Removes what killed processes left half written in a folder, unless it is younger than `age`: where others may write, too, theirs is.
 ///
 /// # Errors
 /// The disk.
-pub fn sweep(folder: &Path) -> Result<(), Error> {
+pub fn sweep(folder: &Path, age: Duration) -> Result<(), Error> {
     let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
     for entry in entries.flatten().filter(|entry| is_temporary(&entry.file_name())) {
         let path = entry.path();
+        let since = path.symlink_metadata().and_then(|found| found.modified()).ok().and_then(|at| at.elapsed().ok());
+        if since.unwrap_or_default() < age {
+            continue;
+        }
         let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         removed.map_err(|source| Error::io("remove", &path, source))?;
     }

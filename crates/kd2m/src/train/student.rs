@@ -35,6 +35,7 @@ impl Run<'_> {
         if summary_file.is_file() {
             // What a process left that was killed just then.
             checkpoints().clear()?;
+            checkpoints().sweep()?;
             return files::read_json(&summary_file);
         }
         files::make_folder(&place)?;

@@ -18,6 +18,12 @@ use crate::{Error, files};
 /// network.
 pub const INTERVAL: Duration = Duration::from_secs(30);
 
+/// Training of this length is worth a checkpoint when its end is all that is missing.
+const WORTH: Duration = Duration::from_secs(2);
+
+/// How old half a file must be in a folder that others may be writing in, as the teacher's in a grid.
+const LEFT: Duration = Duration::from_secs(600);
+
 /// The tensors of a checkpoint, a file each.
 const TENSORS: [&str; 6] = ["network", "optimizer", "best", "average", "learned", "memories"];
 /// What the network was after the last whole epoch, in a checkpoint within one.
@@ -72,6 +78,11 @@ impl Checkpoints {
     pub fn due_within(&self) -> bool {
         let interval = if self.interval.is_zero() { INTERVAL } else { self.interval };
         self.last.get().elapsed() >= interval
+    }
+
+    /// After the last epoch: true where more would be lost with the network than it takes to save it, before its results are written.
+    pub fn due_at_end(&self) -> bool {
+        self.last.get().elapsed() >= self.interval.min(WORTH)
     }
 
     /// Writes everything that exact resume needs.
@@ -138,21 +149,21 @@ impl Checkpoints {
         Ok(path.display().to_string())
     }
 
-    /// Removes the checkpoints of a finished network and what killed processes left half written beside them.
+    /// Removes the checkpoints of a finished network, and what killed processes left half written beside them.
     ///
     /// # Errors
     /// The disk.
     pub fn clear(&self) -> Result<(), Error> {
         self.places.clear()?;
-        self.sweep()
+        files::sweep(&self.folder, LEFT)
     }
 
-    /// Removes what killed processes left half written.
+    /// Removes what killed processes left half written in the folder of a network that nobody else works on.
     ///
     /// # Errors
     /// The disk.
     pub fn sweep(&self) -> Result<(), Error> {
-        files::sweep(&self.folder)
+        files::sweep(&self.folder, Duration::ZERO)
     }
 }
 

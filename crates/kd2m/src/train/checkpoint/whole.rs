@@ -1,6 +1,6 @@
 //! A folder of files with the SHA-256 of each in `SHA256SUMS`, as `sha256sum -c` reads it: what is cut, flipped or missing is noticed.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, fs::File, io::Write, path::Path};
 
 use kd2m_nn::{Weights, weights};
 
@@ -27,8 +27,9 @@ impl<'a> Writer<'a> {
     /// The disk.
     pub fn tensors(&mut self, name: &str, tensors: &Weights) -> Result<(), Error> {
         let name = format!("{name}.safetensors");
-        weights::write(&self.folder.join(&name), tensors, None)?;
-        self.note(&name)
+        let bytes = weights::to_bytes(tensors, None);
+        let bytes = bytes.map_err(|source| Error::io("write", &self.folder.join(&name), source))?;
+        self.file(&name, &bytes)
     }
 
     /// A value as JSON.
@@ -36,8 +37,8 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// The disk.
     pub fn json(&mut self, name: &str, value: &impl serde::Serialize) -> Result<(), Error> {
-        files::write_json(&self.folder.join(name), value)?;
-        self.note(name)
+        let bytes = serde_json::to_vec_pretty(value).map_err(Error::json("a checkpoint"))?;
+        self.file(name, &bytes)
     }
 
     /// The list of sums, and everything on the disk.
@@ -45,14 +46,21 @@ impl<'a> Writer<'a> {
     /// # Errors
     /// The disk.
     pub fn finish(self) -> Result<(), Error> {
-        files::write(&self.folder.join(SUMS), self.sums.as_bytes())?;
+        self.put(SUMS, self.sums.as_bytes())?;
         files::sync_folder(self.folder)
     }
 
-    fn note(&mut self, name: &str) -> Result<(), Error> {
-        let sum = sums::of_file(&self.folder.join(name))?;
-        self.sums += &format!("{sum}  {name}\n");
+    fn file(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.put(name, bytes)?;
+        self.sums += &format!("{}  {name}\n", sums::of_bytes(bytes));
         Ok(())
+    }
+
+    /// At its place at once: the folder has another name until it is whole.
+    fn put(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let path = self.folder.join(name);
+        let written = File::create(&path).and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()));
+        written.map_err(|source| Error::io("write", &path, source))
     }
 }
 

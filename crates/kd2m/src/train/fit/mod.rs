@@ -104,7 +104,8 @@ impl Fit<'_> {
             if let history @ [.., record] = state.history.as_slice() {
                 observer.event(&mut Event::Epoch { what: &what, record, history })?;
             }
-            if self.halt.is_asked() || self.checkpoints.due() {
+            let due = if epoch + 1 == self.epochs { self.checkpoints.due_at_end() } else { self.checkpoints.due() };
+            if self.halt.is_asked() || due {
                 self.pause(&state)?;
             }
         }
