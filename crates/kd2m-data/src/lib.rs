@@ -21,6 +21,8 @@
 //! # }
 //! ```
 
+#![deny(missing_docs)]
+
 mod augment;
 mod dataset;
 mod entry;

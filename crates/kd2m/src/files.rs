@@ -99,7 +99,7 @@ fn temporary() -> tempfile::Builder<'static, 'static> {
 /// Writes a value as indented JSON.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
     let mut text = serde_json::to_string_pretty(value).map_err(Error::json("a file of the run"))?;
     text.push('\n');

@@ -2,6 +2,8 @@
 //!
 //! Burn users take a [`criterion::Criterion`] into their own loop; everyone else reads [`train::distill`](train::distill()) first.
 
+#![deny(missing_docs)]
+
 pub mod bench;
 pub mod columns;
 pub mod config;

@@ -15,13 +15,17 @@ use crate::{Error, batch::Outputs};
 pub struct StoredOutputs {
     /// `[n, width]`, row-major.
     pub features: Vec<f32>,
+    /// Features of an image.
     pub width: usize,
     /// `[n, classes]`.
     pub logits: Option<Vec<f32>>,
+    /// Logits of an image; 0 without logits.
     pub classes: usize,
+    /// The class of each image, if the file has them.
     pub labels: Option<Vec<u32>>,
     /// The place of each image in the training part of the data set.
     pub ids: Option<Vec<u32>>,
+    /// The classifier that made the logits, if the file has it.
     pub head: Option<Head>,
 }
 

@@ -44,6 +44,7 @@ pub(super) fn build(model: &str, stem: Stem, eyes: &Normalisation, dataset: &Dat
 
 /// Data and networks of a run.
 pub struct Setup {
+    /// In memory.
     pub dataset: Arc<Dataset>,
     /// Samples that students draw theirs from.
     pub portion: Vec<u32>,
@@ -51,12 +52,17 @@ pub struct Setup {
     pub teacher_train: Vec<u32>,
     /// Samples that both validate on: no student validates on images that its teacher was trained on.
     pub val: Vec<u32>,
+    /// How training images are changed.
     pub augment: Augment,
+    /// Its network, or its outputs.
     pub teacher: TeacherSide,
+    /// Its network.
     pub student: Graph,
     /// What each graph begins with.
     pub teacher_eyes: Normalisation,
+    /// The same of the student.
     pub student_eyes: Normalisation,
+    /// Where networks run.
     pub device: DeviceChoice,
     /// Of the CPU engine; 0: one a core.
     pub threads: usize,

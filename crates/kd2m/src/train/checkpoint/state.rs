@@ -8,11 +8,15 @@ use crate::train::{evaluate::Tally, record::EpochRecord};
 /// Where training stands.
 #[derive(Debug, Default)]
 pub struct State {
+    /// One record an epoch, from the first on.
     pub history: Vec<EpochRecord>,
+    /// Optimizer steps so far.
     pub steps: usize,
+    /// The epoch that was best on validation, from 1; 0 before the first.
     pub best_epoch: usize,
     /// The epoch under way, once a step of it is done.
     pub partial: Option<Partial>,
+    /// The weights of the best epoch.
     pub best: Weights,
     /// What would have been saved as the student after the last whole epoch.
     pub last: Weights,
@@ -31,12 +35,13 @@ pub struct Partial {
     pub seconds: f64,
     /// Batches whose teacher's outputs came from the cache.
     pub recalled: usize,
-    pub tally: Tally,
+    pub(crate) tally: Tally,
 }
 
 /// How long training is: what a state must fit.
 #[derive(Debug, Clone, Copy)]
 pub struct Course {
+    /// In all.
     pub epochs: usize,
     /// Of an epoch.
     pub batches: usize,

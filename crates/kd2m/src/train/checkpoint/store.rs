@@ -32,9 +32,13 @@ const LAST: &str = "last";
 /// A loaded checkpoint.
 #[derive(Debug)]
 pub struct Saved {
+    /// Where training stood.
     pub state: State,
+    /// The weights as the engine held them.
     pub network: Weights,
+    /// The optimizer's state, in the format of `kd2m_nn::optimizer`.
     pub optimizer: Weights,
+    /// What criteria and teacher remember from batch to batch.
     pub memories: Weights,
     /// Why it is not the newest, where that one is damaged.
     pub passed_over: Option<String>,
