@@ -21,6 +21,7 @@ impl Samples {
         self.labels.len()
     }
 
+    /// Whether there is no sample.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
@@ -38,17 +39,24 @@ impl Samples {
 /// A part of a data set: validation is carved from the training part by [`split`](crate::split).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
+    /// What is trained on, before validation is carved from it.
     Train,
+    /// What is only measured on.
     Test,
 }
 
 /// A data set in memory.
 #[derive(Debug, Clone)]
 pub struct Dataset {
+    /// The name that it was loaded by.
     pub name: String,
+    /// Channels of an image.
     pub channels: usize,
+    /// Rows of an image.
     pub height: usize,
+    /// Columns of an image.
     pub width: usize,
+    /// How many classes there are; labels lie below.
     pub classes: usize,
     /// One name a class.
     pub class_names: Vec<String>,
@@ -62,7 +70,9 @@ pub struct Dataset {
     pub augment: Augment,
     /// The share of the training part that usually becomes the validation split.
     pub val_fraction: f64,
+    /// The training part, validation included.
     pub train: Samples,
+    /// The test part.
     pub test: Samples,
     /// Who made the data and under which terms.
     pub credit: &'static str,

@@ -7,6 +7,7 @@ use crate::{DataError, Dataset};
 /// A data set that can be loaded by name.
 #[derive(Debug)]
 pub struct Entry {
+    /// What [`load`](crate::load) takes.
     pub name: &'static str,
     /// What it is, in one sentence with its sizes.
     pub about: &'static str,

@@ -8,35 +8,112 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DataError {
+    /// A name that is in no registry.
     #[error("unknown data set `{name}`: {hint}")]
-    UnknownDataset { name: String, hint: String },
+    UnknownDataset {
+        /// What was asked for.
+        name: String,
+        /// The nearest name, or all of them.
+        hint: String,
+    },
+    /// A data set that is read from files, without a folder.
     #[error("{dataset} is read from files, but no folder is given: pass --data-root DIR, where DIR holds {expected}")]
-    NoRoot { dataset: &'static str, expected: &'static str },
+    NoRoot {
+        /// Its name.
+        dataset: &'static str,
+        /// What the folder has to hold.
+        expected: &'static str,
+    },
+    /// A file of a data set that is not under the data root.
     #[error("{dataset}: {file} is missing (looked for {}): {help}", list(.looked))]
-    Missing { dataset: &'static str, file: String, looked: Vec<PathBuf>, help: String },
+    Missing {
+        /// The data set's name.
+        dataset: &'static str,
+        /// The file.
+        file: String,
+        /// Where it was looked for.
+        looked: Vec<PathBuf>,
+        /// Where to get it, or what to do.
+        help: String,
+    },
+    /// A data root that is not there.
     #[error("the data root {} does not exist: --data-root names the folder that holds {expected}", .root.display())]
-    RootMissing { root: PathBuf, expected: &'static str },
+    RootMissing {
+        /// The folder as it was named.
+        root: PathBuf,
+        /// What it has to hold.
+        expected: &'static str,
+    },
+    /// A file that cannot be read.
     #[error("cannot read {place}: {source}")]
-    Io { place: String, source: std::io::Error },
+    Io {
+        /// The file, with the one in it where it is an archive.
+        place: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A file that cannot be written.
     #[error("cannot write {place}: {source}")]
-    Write { place: String, source: std::io::Error },
+    Write {
+        /// The file.
+        place: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// A file, or a file in an archive, that breaks its format.
     #[error("{place}: {problem}")]
-    Format { place: String, problem: String },
+    Format {
+        /// The file, and where in it.
+        place: String,
+        /// What is wrong, and what was expected.
+        problem: String,
+    },
+    /// A label that the data set cannot have.
     #[error(
         "{place}: record {record} (counted from 0) has {kind} {label}, expected {expected}: the file is damaged or belongs to another data set"
     )]
-    Label { place: String, record: usize, kind: &'static str, label: f64, expected: String },
+    Label {
+        /// The file.
+        place: String,
+        /// Counted from 0.
+        record: usize,
+        /// `label`, or which of several labels.
+        kind: &'static str,
+        /// What stands there.
+        label: f64,
+        /// What it may be.
+        expected: String,
+    },
+    /// Text that names no augmentation.
     #[error(
         "unknown augmentation `{text}`: expected none, crop:PADDING, crop-flip:PADDING or affine:DEGREES,TRANSLATE,SCALE (as crop-flip:4 or affine:10,0.1,0.1)"
     )]
-    Augment { text: String },
+    Augment {
+        /// What was written.
+        text: String,
+    },
+    /// An index beyond the samples of a part.
     #[error("sample {index} is asked for, but {dataset} has {count} there: the indices belong to another data set")]
-    Index { dataset: String, index: u32, count: usize },
+    Index {
+        /// The data set's name.
+        dataset: String,
+        /// What was asked for.
+        index: u32,
+        /// How many samples there are.
+        count: usize,
+    },
+    /// The loader's thread cannot be started.
     #[error("cannot start the loader's thread ({source}): the system allows no more threads for this user")]
-    Thread { source: std::io::Error },
+    Thread {
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Text that is no portion.
     #[error("{text:?} is no portion: write NUMBER/OF, e.g. 1/2 for the first of two halves")]
-    Portion { text: String },
+    Portion {
+        /// What was written.
+        text: String,
+    },
 }
 
 impl DataError {

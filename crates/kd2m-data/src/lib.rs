@@ -21,6 +21,8 @@
 //! # }
 //! ```
 
+#![deny(missing_docs)]
+
 mod augment;
 mod dataset;
 mod entry;
@@ -30,6 +32,7 @@ mod fill;
 mod loader;
 mod mixture;
 mod order;
+mod picture;
 mod pixels;
 mod random;
 mod registry;
@@ -44,6 +47,7 @@ pub use fill::fill;
 pub use loader::{Batch, Loader};
 pub use mixture::Mixture;
 pub use order::{epoch_order, evaluation_batches, training_batches};
+pub use picture::read_image;
 pub use random::draw;
 pub use registry::{load, registry};
 pub use split::{Portion, Split, limit, split};

@@ -28,6 +28,7 @@ impl Batch {
         self.labels.len()
     }
 
+    /// Whether there is no sample.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }

@@ -6,10 +6,13 @@ use crate::random::{Draws, Purpose};
 /// How labelled and unlabelled images are mixed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mixture {
+    /// Indices of images whose labels may be used.
     pub labelled: Vec<u32>,
+    /// Indices of the others.
     pub unlabelled: Vec<u32>,
     /// Images of a batch, the first `labelled_in_batch` of which have a label.
     pub batch_size: usize,
+    /// How many of a batch have a label.
     pub labelled_in_batch: usize,
     /// Batches of an epoch.
     pub batches: usize,

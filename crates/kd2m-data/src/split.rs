@@ -10,7 +10,9 @@ use crate::{
 /// Indices into a data set's training part, both ascending and disjoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Split {
+    /// What is trained on.
     pub train: Vec<u32>,
+    /// What is validated on.
     pub val: Vec<u32>,
 }
 
@@ -39,6 +41,7 @@ pub fn limit(indices: &[u32], labels: &[u32], classes: usize, limit: usize, seed
 pub struct Portion {
     /// From 1.
     pub number: usize,
+    /// How many portions there are.
     pub of: usize,
 }
 

@@ -4,6 +4,7 @@
 //! share, [`buffers`] and [`aligned`] for memory, [`cache`] for what blocks of work are cut to.
 
 #![warn(clippy::undocumented_unsafe_blocks)]
+#![deny(missing_docs)]
 
 pub mod aligned;
 pub mod buffers;

@@ -9,17 +9,48 @@ use thiserror::Error;
 
 /// Why there is no such device.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum DeviceError {
+    /// What follows the colon is no number.
     #[error("device `{text}`: `{index}` is no device index, try `{name}:0`")]
-    Index { text: String, name: String, index: String },
+    Index {
+        /// The whole of what was written.
+        text: String,
+        /// What stands before the colon.
+        name: String,
+        /// What stands behind it.
+        index: String,
+    },
+    /// No device has this name.
     #[error("unknown device `{name}`; {}", hint(near.as_deref()))]
-    Unknown { name: String, near: Option<String> },
+    Unknown {
+        /// What was written.
+        name: String,
+        /// The nearest name, if one is near.
+        near: Option<String>,
+    },
+    /// A device whose cargo feature is off.
     #[error("this program was built without {kind}: build it again with `cargo build --release --features {kind}`")]
-    NotBuilt { kind: &'static str },
+    NotBuilt {
+        /// The device's name, which is the feature's.
+        kind: &'static str,
+    },
+    /// This machine has no such device.
     #[error("no {kind} device on this machine: install a graphics driver (on Linux a Vulkan one), or use --device cpu")]
-    None { kind: &'static str },
+    None {
+        /// The device's name.
+        kind: &'static str,
+    },
+    /// This machine has fewer of them.
     #[error("there is no device {kind}:{index} on this machine, its last is {kind}:{last}")]
-    Beyond { kind: &'static str, index: usize, last: usize },
+    Beyond {
+        /// The device's name.
+        kind: &'static str,
+        /// What was asked for.
+        index: usize,
+        /// The last that there is.
+        last: usize,
+    },
 }
 
 fn hint(near: Option<&str>) -> String {
@@ -38,7 +69,12 @@ pub enum DeviceChoice {
     /// Burn's own CPU path.
     Flex,
     /// A GPU through Burn.
-    Gpu { kind: &'static str, index: usize },
+    Gpu {
+        /// Its name, as `wgpu`.
+        kind: &'static str,
+        /// Which of several, from 0.
+        index: usize,
+    },
 }
 
 /// The device names, each with the cargo feature that brings it (`None`: always there).

@@ -10,64 +10,140 @@ use crate::{
 
 /// Why a run did not finish. Messages say what, where and what to do.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A configuration or a command line that says what cannot be; the text names the place.
     #[error("{0}")]
     Config(String),
     /// A key of a configuration whose value cannot be used.
     #[error("{key} {why}")]
-    Key { key: String, why: String },
+    Key {
+        /// Dotted, as in `train.epochs`.
+        key: String,
+        /// What is wrong with its value; follows the key in the sentence.
+        why: String,
+    },
     /// The same within an arm.
     #[error("arm {arm}: {why}")]
-    ArmKey { arm: String, why: String },
+    ArmKey {
+        /// The arm's name.
+        arm: String,
+        /// The key, and what is wrong with its value.
+        why: String,
+    },
+    /// There is no such device.
     #[error(transparent)]
     Device(#[from] DeviceError),
     /// A file that holds no JSON, or other JSON than is read from it.
     #[error("{}: {source}", path.display())]
-    Parse { path: PathBuf, source: serde_json::Error },
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What the parser says, with line and column.
+        source: serde_json::Error,
+    },
     /// A value of the program that JSON has no form for.
     #[error("cannot write {what} as JSON: {source}")]
-    Json { what: &'static str, source: serde_json::Error },
+    Json {
+        /// The value's name.
+        what: &'static str,
+        /// What the writer says.
+        source: serde_json::Error,
+    },
+    /// A configuration that TOML has no form for.
     #[error("cannot write the configuration: {source}")]
-    Toml { source: Box<toml::ser::Error> },
+    Toml {
+        /// What the writer says.
+        source: Box<toml::ser::Error>,
+    },
     /// A template of a page, which is part of the program.
     #[error("report: {source}")]
-    Template { source: minijinja::Error },
+    Template {
+        /// What the template engine says.
+        source: minijinja::Error,
+    },
+    /// Nothing can be printed, as on a full disk.
     #[error("cannot write to stdout: {source}")]
-    Stdout { source: std::io::Error },
+    Stdout {
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A data set that cannot be had.
     #[error(transparent)]
     Data(#[from] kd2m_data::DataError),
+    /// A network that cannot be built.
     #[error(transparent)]
     Zoo(#[from] kd2m_nn::zoo::ZooError),
+    /// Weights that cannot be read, written or used.
     #[error(transparent)]
     Weights(#[from] kd2m_nn::weights::WeightsError),
+    /// An ONNX file that cannot be read, written or used.
+    #[error(transparent)]
+    Onnx(#[from] kd2m_nn::onnx::OnnxError),
+    /// A distance that cannot be computed, or was interrupted.
     #[error(transparent)]
     Distance(#[from] kd2m_ot::OtError),
+    /// A criterion that cannot be had or evaluated.
     #[error(transparent)]
     Criterion(#[from] CriterionError),
+    /// The same of an arm's criterion.
     #[error("arm {arm}: {source}")]
-    Arm { arm: String, source: Box<CriterionError> },
+    Arm {
+        /// The arm's name.
+        arm: String,
+        /// What is wrong with it.
+        source: Box<CriterionError>,
+    },
+    /// What the engine cannot do.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// Values that could not be brought to or from the device.
     #[error(transparent)]
     Copy(#[from] CopyError),
+    /// A classifier that the theory cannot read.
     #[error(transparent)]
     Head(#[from] HeadError),
+    /// A file or folder that cannot be used.
     #[error("cannot {doing} {}: {source}", path.display())]
-    Io { doing: &'static str, path: PathBuf, source: std::io::Error },
+    Io {
+        /// `read`, `write` or another verb.
+        doing: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// Processes that share a grid's folder take turns by it.
     #[error("cannot lock {}: {source}; make the folder writable, or give --out a folder on another disk", path.display())]
-    Lock { path: PathBuf, source: std::io::Error },
+    Lock {
+        /// The lock's file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// A thread of a grid broke.
     #[error("a worker ended early: {why}")]
-    Worker { why: String },
+    Worker {
+        /// What it left behind.
+        why: String,
+    },
+    /// A worker of a grid cannot be started.
     #[error("cannot start a thread: {source}; run fewer at once with --jobs")]
-    Thread { source: std::io::Error },
+    Thread {
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A folder that is not the run, or the kind of run, that was meant; the text is the whole sentence.
     #[error("{0}")]
     RunFolder(String),
     /// A file of `teacher.outputs` that does not go with the data.
     #[error("teacher.outputs: {} {why}", path.display())]
-    Outputs { path: PathBuf, why: String },
+    Outputs {
+        /// The file.
+        path: PathBuf,
+        /// What does not go together.
+        why: String,
+    },
     /// `head = "teacher"` where the teacher has none to give.
     #[error(
         "head = \"teacher\": the teacher has no linear classifier to share; store head.weight and head.bias beside its outputs, or let students keep their own"
@@ -81,16 +157,38 @@ pub enum Error {
     /// A warning where `--strict` was asked for.
     #[error("{0} (an error because of --strict)")]
     Strict(String),
+    /// A teacher from which nothing can be learned.
     #[error(
         "the teacher is no better than chance: {accuracy:.2} % on validation with {classes} classes. Check its weights and \
          its normalisation, train it longer (teacher.epochs), or pass --allow-weak-teacher"
     )]
-    WeakTeacher { accuracy: f64, classes: usize },
+    WeakTeacher {
+        /// On validation, percent.
+        accuracy: f64,
+        /// Of the data set.
+        classes: usize,
+    },
+    /// A loss became infinite or no number, and training ended.
     #[error(
         "{term} became {value} in epoch {epoch}, batch {batch} (arm {arm}, seed {seed}); {checkpoint}. Lower optim.lr or the \
          weight, or set optim.clip_norm"
     )]
-    NotFinite { term: String, value: f64, epoch: usize, batch: usize, arm: String, seed: u64, checkpoint: String },
+    NotFinite {
+        /// The loss, or the term of it.
+        term: String,
+        /// What it became.
+        value: f64,
+        /// Counted from 1.
+        epoch: usize,
+        /// Counted from 1.
+        batch: usize,
+        /// The arm's name.
+        arm: String,
+        /// The student's seed.
+        seed: u64,
+        /// What is kept of the run; a part of the sentence.
+        checkpoint: String,
+    },
 }
 
 impl From<minijinja::Error> for Error {

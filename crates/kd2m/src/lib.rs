@@ -2,6 +2,8 @@
 //!
 //! Burn users take a [`criterion::Criterion`] into their own loop; everyone else reads [`train::distill`](train::distill()) first.
 
+#![deny(missing_docs)]
+
 pub mod bench;
 pub mod columns;
 pub mod config;
@@ -9,6 +11,7 @@ pub mod criterion;
 pub mod device;
 pub mod engine;
 pub mod error;
+pub mod export;
 pub mod files;
 pub mod measure;
 pub mod number;
@@ -16,6 +19,7 @@ pub mod objective;
 pub mod observers;
 pub mod preprocess;
 pub mod report;
+pub mod saved;
 pub mod teacher;
 pub mod theory;
 pub mod train;

@@ -16,8 +16,10 @@ pub fn or_nan<'d, D: Deserializer<'d>, T: Lenient>(deserializer: D) -> Result<T,
 
 /// What has floats in it, and how that looks in JSON.
 pub trait Lenient: Sized {
+    /// The same with null for each float that is no number.
     type Wire: DeserializeOwned;
 
+    /// Null becomes NaN.
     fn of(wire: Self::Wire) -> Self;
 }
 

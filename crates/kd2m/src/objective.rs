@@ -27,7 +27,9 @@ struct WeightedTerm {
 
 /// The weighted sum.
 pub struct Objective {
+    /// Weight of cross entropy with the labels.
     pub ce_weight: f64,
+    /// Share of each label that is spread over all classes, 0 … 1.
     pub label_smoothing: f64,
     terms: Vec<WeightedTerm>,
 }
@@ -35,6 +37,7 @@ pub struct Objective {
 /// A term's value on one batch.
 #[derive(Debug, Clone)]
 pub struct TermValue {
+    /// What the configuration calls the criterion.
     pub name: String,
     /// The criterion itself.
     pub raw: f64,
@@ -42,6 +45,7 @@ pub struct TermValue {
     pub weighted: f64,
     /// Time of its forward evaluation.
     pub seconds: f64,
+    /// What the criterion says of itself, by name.
     pub diagnostics: Diagnostics,
 }
 
@@ -49,8 +53,11 @@ pub struct TermValue {
 pub struct Evaluated {
     /// `[1]`, tracked.
     pub total: Tensor<1>,
+    /// `total` as a number.
     pub value: f64,
+    /// Cross entropy, before its weight.
     pub ce: f64,
+    /// One a criterion, in the arm's order.
     pub terms: Vec<TermValue>,
 }
 

@@ -13,12 +13,25 @@ pub(crate) mod crop_flip;
 /// How training images are changed before a network sees them; written `none`, `crop:4`, `crop-flip:4`, `affine:10,0.1,0.1`.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub enum Augment {
+    /// Images as they are.
     #[default]
     None,
     /// A window of the image's size, placed uniformly within the image padded by `padding` pixels a side; with `flip`, every second one mirrored left to right.
-    CropFlip { padding: usize, flip: bool },
+    CropFlip {
+        /// Black pixels around the image before the window is placed.
+        padding: usize,
+        /// Whether every second image is mirrored.
+        flip: bool,
+    },
     /// A rotation by up to ±`degrees`, a shift by up to ±`translate` times width and height, a zoom by 1 ± `scale`; bilinear.
-    Affine { degrees: f32, translate: f32, scale: f32 },
+    Affine {
+        /// Largest angle, 0 … 180.
+        degrees: f32,
+        /// Largest shift as a share of width and height, 0 … 1.
+        translate: f32,
+        /// Largest zoom away from 1, below 1.
+        scale: f32,
+    },
 }
 
 impl fmt::Display for Augment {

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 /// A file and, after a colon, the name of an array in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Location {
+    /// The file.
     pub path: PathBuf,
+    /// The array's name in a file that holds several.
     pub key: Option<String>,
 }
 

@@ -9,15 +9,20 @@ use crate::DataError;
 /// Row-major numbers in one of two precisions.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Values {
+    /// Single precision, also what was stored in half.
     F32(Vec<f32>),
+    /// Double precision.
     F64(Vec<f64>),
 }
 
 /// n samples × d features, row-major `[n, d]`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Features {
+    /// The numbers, n · d of them.
     pub values: Values,
+    /// Samples.
     pub n: usize,
+    /// Features of a sample.
     pub d: usize,
 }
 

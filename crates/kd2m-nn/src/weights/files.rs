@@ -85,7 +85,12 @@ pub(super) fn contents(path: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, WeightsEr
             return Err(malformed(format!("it is an index that names a file elsewhere ({name})")));
         }
         let shard = path.with_file_name(name);
-        bytes_of(&shard).map(|bytes| (shard, bytes))
+        match bytes_of(&shard) {
+            Err(WeightsError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Err(malformed(format!("it is an index of shards, of which {name} is not beside it: get them all")))
+            }
+            read => Ok((shard, read?)),
+        }
     };
     names.into_iter().map(shard).collect()
 }
@@ -132,7 +137,9 @@ mod tests {
         fs::write(folder.path().join("a"), "one").unwrap();
         fs::write(folder.path().join("b"), "two").unwrap();
         assert_eq!(said(r#"{"metadata": {}, "weight_map": {"x": "a", "y": "b", "z": "a"}}"#), Ok(2));
-        assert!(said(r#"{"weight_map": {"x": "c"}}"#).unwrap_err().starts_with("cannot read "));
+        assert!(
+            said(r#"{"weight_map": {"x": "c"}}"#).unwrap_err().contains("of which c is not beside it: get them all")
+        );
         for elsewhere in ["../a", "/etc/passwd", "", ".."] {
             let why = said(&format!(r#"{{"weight_map": {{"x": "{elsewhere}"}}}}"#)).unwrap_err();
             assert!(why.contains("names a file elsewhere"), "{why}");

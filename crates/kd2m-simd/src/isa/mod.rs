@@ -1,6 +1,6 @@
 //! Instruction sets: sixteen lanes of `i32` or `f32` behind one trait, with AVX-512, AVX2, NEON and portable forms.
 //! A token can be made only where the processor has the instructions, so everything built on it is safe to call. A [`Kernel`]
-//! is written once and compiled for each; [`choice`] says which one is taken, and obeys `KD2M_ISA`.
+//! is written once and compiled for each; `choice` says which one is taken, and obeys `KD2M_ISA`.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -49,14 +49,23 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// Runs a kernel compiled for this instruction set.
     fn run<K: Kernel>(self, kernel: K) -> K::Output;
 
+    /// The same number in all lanes.
     fn splat(self, value: i32) -> Self::I;
+    /// Lane k is `from[k]`.
     fn load(self, from: &[i32; LANES]) -> Self::I;
+    /// `to[k]` becomes lane k.
     fn store(self, value: Self::I, to: &mut [i32; LANES]);
+    /// a + b, lane by lane.
     fn add(self, a: Self::I, b: Self::I) -> Self::I;
+    /// a − b, lane by lane.
     fn sub(self, a: Self::I, b: Self::I) -> Self::I;
+    /// The lesser of a and b, lane by lane.
     fn min(self, a: Self::I, b: Self::I) -> Self::I;
+    /// The greater of a and b, lane by lane.
     fn max(self, a: Self::I, b: Self::I) -> Self::I;
+    /// Whether a < b, lane by lane.
     fn less(self, a: Self::I, b: Self::I) -> Self::M;
+    /// Whether a = b, lane by lane.
     fn equal(self, a: Self::I, b: Self::I) -> Self::M;
     /// Lane by lane `yes` where the mask is set, else `no`.
     fn select(self, mask: Self::M, yes: Self::I, no: Self::I) -> Self::I;
@@ -73,15 +82,25 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// Mask from bits, lane 0 lowest.
     fn mask(self, bits: u32) -> Self::M;
 
+    /// The same number in all lanes.
     fn splat_f(self, value: f32) -> Self::F;
+    /// Lane k is `from[k]`.
     fn load_f(self, from: &[f32; LANES]) -> Self::F;
+    /// `to[k]` becomes lane k.
     fn store_f(self, value: Self::F, to: &mut [f32; LANES]);
+    /// a + b, lane by lane.
     fn add_f(self, a: Self::F, b: Self::F) -> Self::F;
+    /// a − b, lane by lane.
     fn sub_f(self, a: Self::F, b: Self::F) -> Self::F;
+    /// a · b, lane by lane.
     fn mul_f(self, a: Self::F, b: Self::F) -> Self::F;
+    /// The lesser of a and b, lane by lane.
     fn min_f(self, a: Self::F, b: Self::F) -> Self::F;
+    /// The greater of a and b, lane by lane.
     fn max_f(self, a: Self::F, b: Self::F) -> Self::F;
+    /// Whether a < b, lane by lane.
     fn less_f(self, a: Self::F, b: Self::F) -> Self::M;
+    /// Whether a = b, lane by lane.
     fn equal_f(self, a: Self::F, b: Self::F) -> Self::M;
     /// Least lane.
     fn least_f(self, a: Self::F) -> f32;
@@ -90,17 +109,27 @@ pub trait Simd: Copy + Send + Sync + 'static {
     /// Rounds towards zero; lanes must fit an `i32`.
     fn truncate(self, a: Self::F) -> Self::I;
 
+    /// The same number in all lanes.
     fn splat_d(self, value: f64) -> Self::D;
+    /// Lane k is `from[k]`.
     fn load_d(self, from: &[f64; LANES]) -> Self::D;
+    /// `to[k]` becomes lane k.
     fn store_d(self, value: Self::D, to: &mut [f64; LANES]);
+    /// a − b, lane by lane.
     fn sub_d(self, a: Self::D, b: Self::D) -> Self::D;
+    /// a · b, lane by lane.
     fn mul_d(self, a: Self::D, b: Self::D) -> Self::D;
+    /// The lesser of a and b, lane by lane.
     fn min_d(self, a: Self::D, b: Self::D) -> Self::D;
+    /// The greater of a and b, lane by lane.
     fn max_d(self, a: Self::D, b: Self::D) -> Self::D;
     /// `a·b + c`, fused where the set can.
     fn fma_d(self, a: Self::D, b: Self::D, c: Self::D) -> Self::D;
+    /// a + b, lane by lane.
     fn add_d(self, a: Self::D, b: Self::D) -> Self::D;
+    /// Whether a < b, lane by lane.
     fn less_d(self, a: Self::D, b: Self::D) -> Self::M;
+    /// Whether a = b, lane by lane.
     fn equal_d(self, a: Self::D, b: Self::D) -> Self::M;
     /// Least lane.
     fn least_d(self, a: Self::D) -> f64;
@@ -112,7 +141,9 @@ pub trait Simd: Copy + Send + Sync + 'static {
 
 /// A computation over any instruction set. `call` must be `#[inline(always)]`, or it is compiled without the instructions.
 pub trait Kernel {
+    /// What it computes.
     type Output;
+    /// Computes it with the instructions of `simd`.
     fn call<S: Simd>(self, simd: S) -> Self::Output;
 }
 
@@ -123,16 +154,25 @@ pub trait Element: Copy + PartialOrd + Send + Sync + 'static {
     /// Positive infinity.
     const INFINITE: Self;
 
+    /// The same number in all lanes.
     fn vsplat<S: Simd>(simd: S, value: Self) -> Self::Vector<S>;
+    /// Lane k is `from[k]`.
     fn vload<S: Simd>(simd: S, from: &[Self; LANES]) -> Self::Vector<S>;
+    /// `to[k]` becomes lane k.
     fn vstore<S: Simd>(simd: S, value: Self::Vector<S>, to: &mut [Self; LANES]);
+    /// a − b, lane by lane.
     fn vsub<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// a + b, lane by lane.
     fn vadd<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// `a·b + c`, fused where the set can.
     fn vfma<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>, c: Self::Vector<S>) -> Self::Vector<S>;
+    /// The lesser of a and b, lane by lane.
     fn vmin<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// The greater of a and b, lane by lane.
     fn vmax<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// Whether a < b, lane by lane.
     fn vless<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> S::M;
+    /// Whether a = b, lane by lane.
     fn vequal<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> S::M;
     /// Least lane.
     fn vleast<S: Simd>(simd: S, a: Self::Vector<S>) -> Self;

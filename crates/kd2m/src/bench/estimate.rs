@@ -33,11 +33,15 @@ const TIMED_EPOCHS: usize = 4;
 /// The plan of a grid with its time.
 #[derive(Debug, Serialize)]
 pub struct Estimate {
+    /// Cell by cell, in the grid's order.
     pub cells: Vec<CellEstimate>,
+    /// Networks of the whole grid: teachers and students, candidates for λ among them.
     pub units: usize,
+    /// How many of these have a result.
     pub finished: usize,
     /// Runs at once, and threads of each.
     pub jobs: usize,
+    /// Threads of each run.
     pub threads: usize,
     /// Of everything unfinished in this shard, on this machine.
     pub seconds: f64,
@@ -46,10 +50,15 @@ pub struct Estimate {
 /// One cell of it.
 #[derive(Debug, Serialize)]
 pub struct CellEstimate {
+    /// The cell's name.
     pub cell: String,
+    /// Its arms, by name.
     pub arms: Vec<String>,
+    /// Runs that only choose a λ.
     pub candidates: usize,
+    /// Runs whose results are shown.
     pub students: usize,
+    /// Units of the cell that have a result.
     pub finished: usize,
     /// Of what is unfinished, one run at a time; the teacher where this cell trains it.
     pub seconds: f64,

@@ -22,7 +22,9 @@ use crate::{
 /// A grid as it was resolved.
 #[derive(Debug, Clone)]
 pub struct Grid {
+    /// The grid folder is `runs/NAME`.
     pub name: String,
+    /// Data sets × pairs of networks.
     pub cells: Vec<Cell>,
     /// How each arm's λ is chosen; none: the weights are as they stand in the file.
     pub select: Option<Select>,

@@ -11,17 +11,21 @@ use crate::{
 /// What a command line says beside the grid.
 #[derive(Debug, Clone)]
 pub struct BenchOptions {
+    /// The grid's folder, which several processes may share.
     pub out: PathBuf,
     /// Runs at once; 0: as many as cores allow with the grid's threads.
     pub jobs: usize,
     /// Threads of one run; 0: the grid's.
     pub threads: usize,
+    /// Where networks run.
     pub device: DeviceChoice,
+    /// The part of the work that this process does.
     pub shard: Shard,
     /// Folders whose `summaries.json` counts as done.
     pub reuse: Vec<PathBuf>,
     /// Counts what is there and trains nothing.
     pub tables_only: bool,
+    /// Goes on with a teacher that is no better than chance.
     pub allow_weak_teacher: bool,
     /// Event files for TensorBoard beside the metrics.
     pub tensorboard: bool,

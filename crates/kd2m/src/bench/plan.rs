@@ -47,7 +47,9 @@ pub struct Unit {
 /// Part `index` (from 1) of `of` parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
+    /// Which part, from 1.
     pub index: usize,
+    /// How many parts there are.
     pub of: usize,
 }
 

@@ -23,15 +23,21 @@ use crate::{
 /// A cell.
 #[derive(Debug, Clone, Serialize)]
 pub struct CellResults {
+    /// Its name in the grid.
     pub cell: String,
+    /// The data set's name.
     pub dataset: String,
+    /// What is known of its teacher; none before it is trained.
     pub teacher: Option<TeacherSummary>,
     /// Reused runs learned from this one, not from `teacher`.
     pub other_teacher: Option<TeacherSummary>,
+    /// The student's network.
     pub student: String,
+    /// Of the grid's file.
     pub seeds: Vec<u64>,
     /// How each λ was chosen; null: as it stands in the file.
     pub select: Option<Select>,
+    /// In the grid's order, `none` first.
     pub arms: Vec<ArmResults>,
 }
 

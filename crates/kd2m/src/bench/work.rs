@@ -45,7 +45,9 @@ const STACK: usize = 32 << 20;
 /// How a grid ended.
 #[derive(Debug, Serialize)]
 pub struct Outcome {
+    /// The grid's name.
     pub name: String,
+    /// What was found, in the grid's order.
     pub cells: Vec<CellResults>,
     /// Units that failed here, with why.
     pub failed: BTreeMap<String, String>,

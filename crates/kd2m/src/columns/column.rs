@@ -7,11 +7,13 @@ use super::{row::Row, table::Table, value::Value};
 pub struct Column {
     /// Its name in CSV, and the only one of it.
     pub key: &'static str,
+    /// What stands above it.
     pub title: &'static str,
     /// What its numbers are measured in; follows the title.
     pub unit: &'static str,
     /// Where its value comes from.
     pub of: fn(&Row) -> Value,
+    /// The tables that show it.
     pub places: &'static [Place],
     /// Words stand at the left.
     pub words: bool,

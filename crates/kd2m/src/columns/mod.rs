@@ -1,4 +1,4 @@
-//! The columns of results. Each is declared once, in [`list`]: what it is called, what it is measured in, where its values come from and
+//! The columns of results. Each is declared once, in `list`: what it is called, what it is measured in, where its values come from and
 //! which tables show it. Markdown, LaTeX, CSV, the two pages and the terminal walk that list ([`lines`], [`shown`]).
 
 mod column;
@@ -16,6 +16,7 @@ pub use value::{Value, escape};
 /// A column in a table.
 #[derive(Clone, Copy)]
 pub struct Shown {
+    /// What it shows.
     pub column: &'static Column,
     place: &'static Place,
 }

@@ -8,10 +8,13 @@ use crate::train::statistics::{plus_minus, signed};
 pub enum Value {
     /// Not known, not measured, or nothing to compare with.
     Nothing,
+    /// Words as they are.
     Text(String),
     /// A name, and what a page says beside it.
     Name(String, String),
+    /// How many.
     Count(usize),
+    /// With as many digits as the place says.
     Number(f64),
     /// With its sign where people read it.
     Change(f64),
@@ -19,9 +22,11 @@ pub enum Value {
     Spread(f64, Option<f64>, usize),
     /// A difference and half of its interval.
     Interval(f64, f64),
+    /// A probability of a test.
     P(f64),
     /// λ of each loss.
     Weights(Vec<f64>),
+    /// Numbers side by side, one a seed.
     List(Vec<f64>),
     /// In words, coloured on a page.
     Verdict(Option<&'static str>),

@@ -1,5 +1,5 @@
 //! The configuration of a run: a TOML file, dotted overrides, defaults written out. What stands beside a field here is what [`keys`] prints of it.
-//! [`Config`] is what the file says; it is checked once, in [`Config::resolve`], and saved in the run folder.
+//! [`Config`] is what the file says; it is checked once, in [`Source::resolve`], and saved in the run folder.
 
 mod anchor;
 mod check;
@@ -25,11 +25,16 @@ use crate::criterion::{CriterionConfig, registry};
 pub struct Config {
     /// The run folder is `runs/NAME`.
     pub name: String,
+    /// Which images.
     pub data: DataConfig,
+    /// The network that is imitated.
     pub teacher: TeacherConfig,
+    /// The network that learns.
     pub student: StudentConfig,
+    /// How long and in what batches.
     #[serde(default)]
     pub train: TrainConfig,
+    /// The optimizer and its schedule.
     #[serde(default)]
     pub optim: OptimConfig,
     /// What is compared, one `[[arm]]` each; `none` (λ = 0) is added when it is not among them.
@@ -158,8 +163,10 @@ impl Default for TrainConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Algorithm {
+    /// Stochastic gradient descent with momentum.
     #[default]
     Sgd,
+    /// Adam with decoupled weight decay.
     AdamW,
 }
 
@@ -167,9 +174,12 @@ pub enum Algorithm {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ScheduleKind {
+    /// Half a cosine down to `min_lr`.
     #[default]
     Cosine,
+    /// A factor at each milestone.
     MultiStep,
+    /// As it begins.
     Constant,
 }
 
@@ -247,6 +257,7 @@ pub struct ArmConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "loss::Keys", into = "loss::Keys")]
 pub struct LossConfig {
+    /// What is asked of the student, with its options.
     pub criterion: CriterionConfig,
     /// λ; the criterion's own default when left out.
     pub weight: Option<f64>,

@@ -1,7 +1,8 @@
 //! A network on some device: the student is trained through it, a teacher only run forward.
-//! [`cpu`] is our own engine for processors, [`burn`](self::burn) runs a graph on any Burn device; losses never notice which it was.
+//! [`cpu`] is our own engine for processors, [`mod@burn`] runs a graph on any Burn device; losses never notice which it was.
 
 pub mod burn;
+pub mod choose;
 pub mod cpu;
 pub mod head;
 
@@ -17,7 +18,9 @@ use crate::batch::{CopyError, Outputs};
 /// Augmented pixels in 0…1, `[n, channels, height, width]` row-major.
 #[derive(Debug, Clone, Copy)]
 pub struct Images<'a> {
+    /// The numbers, n times those of an image.
     pub pixels: &'a [f32],
+    /// Samples.
     pub n: usize,
 }
 
@@ -25,22 +28,43 @@ pub struct Images<'a> {
 /// Each is partial: what flows through later layers the engine adds.
 #[derive(Debug, Clone, Default)]
 pub struct OutputGradients {
+    /// `[n, d]`.
     pub features: Option<Tensor<2>>,
+    /// `[n, classes]`.
     pub logits: Option<Tensor<2>>,
+    /// `[n, c, h, w]`, by the stage's name.
     pub maps: Vec<(Arc<str>, Tensor<4>)>,
 }
 
 /// What an engine cannot do.
 #[derive(Debug, Error)]
+#[non_exhaustive]
 pub enum EngineError {
+    /// Weights of another network.
     #[error("weights do not fit {model}: {message}")]
-    Weights { model: String, message: String },
+    Weights {
+        /// The network's name.
+        model: String,
+        /// Which tensor does not fit, and how.
+        message: String,
+    },
+    /// Images of another size.
     #[error("{model} expects images of {expected} values, got {found}")]
-    Images { model: String, expected: usize, found: usize },
+    Images {
+        /// The network's name.
+        model: String,
+        /// Numbers of an image that it takes.
+        expected: usize,
+        /// Numbers of an image that was given.
+        found: usize,
+    },
+    /// A backward pass that has nothing to go back through.
     #[error("backward without a forward pass in training mode")]
     NoForward,
+    /// A checkpoint's optimizer state that does not fit.
     #[error(transparent)]
     Optimizer(#[from] OptimizerError),
+    /// Values that could not be brought to or from the device.
     #[error(transparent)]
     Copy(#[from] CopyError),
     /// A teacher that is a list of outputs, asked for an image that is not in it.
@@ -48,7 +72,13 @@ pub enum EngineError {
         kd2m_data::Part::Train => "training",
         kd2m_data::Part::Test => "test",
     })]
-    NoOutputs { part: kd2m_data::Part, index: u32 },
+    NoOutputs {
+        /// The part of the data set.
+        part: kd2m_data::Part,
+        /// The image in it.
+        index: u32,
+    },
+    /// What Burn says where it has no type for it.
     #[error("{0}")]
     Other(String),
 }

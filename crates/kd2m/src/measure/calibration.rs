@@ -13,15 +13,19 @@ pub struct Calibration {
     /// Expected calibration error, percentage points.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub ece: f64,
+    /// From the lowest confidence up, [`BINS`] of them.
     pub bins: Vec<Bin>,
 }
 
 /// Predictions of about the same confidence; means in percent, 0 in an empty bin.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Bin {
+    /// Predictions in it.
     pub count: usize,
+    /// Mean of the largest probability, percent.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub confidence: f64,
+    /// Share that is right, percent.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub accuracy: f64,
 }

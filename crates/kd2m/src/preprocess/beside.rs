@@ -11,8 +11,11 @@ use crate::Error;
 /// Mean and deviation of each channel, and where they were found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Told {
+    /// Of each channel.
     pub mean: Vec<f64>,
+    /// Of each channel.
     pub std: Vec<f64>,
+    /// The file that says so.
     pub place: String,
 }
 

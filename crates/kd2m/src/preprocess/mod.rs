@@ -26,8 +26,11 @@ const OF_DATA: &str = "the data set's own";
 /// Mean and deviation of each channel, of pixels in 0…1, and what says so.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Normalisation {
+    /// Of each channel, of pixels in 0…1.
     pub mean: Vec<f32>,
+    /// Deviation of each channel, above 0.
     pub std: Vec<f32>,
+    /// What says so, in words.
     pub from: String,
 }
 
@@ -36,8 +39,11 @@ pub struct Normalisation {
 pub struct Keys<'a> {
     /// `teacher` or `student`.
     pub section: &'static str,
+    /// The name of a [`Preset`].
     pub preset: Option<&'a str>,
+    /// Of each channel, of pixels in 0…1.
     pub mean: Option<&'a [f64]>,
+    /// Deviation of each channel, above 0.
     pub std: Option<&'a [f64]>,
 }
 

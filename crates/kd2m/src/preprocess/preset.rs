@@ -5,6 +5,7 @@ use kd2m_ot::error::nearest_names;
 /// A named preprocessing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Preset {
+    /// As `teacher.preprocess` takes it.
     pub name: &'static str,
     /// Mean and deviation of each of three channels, of pixels in 0…1; none: the data set's own.
     pub numbers: Option<[[f64; 3]; 2]>,

@@ -1,12 +1,12 @@
-//! `report.html`: one self-contained page about a run, without network, light and dark, printable. [`collect`] gathers the
-//! numbers from a run folder, [`picture`] what is drawn of features, [`figure`] draws as SVG, [`features`] is the part that a grid's page shares, `page.html` is the page.
+//! `report.html`: one self-contained page about a run, without network, light and dark, printable. `collect` gathers the
+//! numbers from a run folder, `picture` what is drawn of features, `figure` draws as SVG, `features` is the part that a grid's page shares, `page.html` is the page.
 
-pub mod collect;
-pub mod embedding;
+pub(crate) mod collect;
+pub(crate) mod embedding;
 pub(crate) mod features;
-pub mod figure;
-pub mod picture;
-pub mod sweep;
+pub(crate) mod figure;
+pub(crate) mod picture;
+pub(crate) mod sweep;
 pub(crate) mod table;
 
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use crate::{
     files,
     train::{folder::RunFolder, statistics::ENOUGH},
 };
-pub use collect::{Collected, collect};
+use collect::{Collected, collect};
 
 /// The style sheet that all pages share.
 pub(crate) const STYLE: &str = include_str!("style.css");
@@ -43,7 +43,7 @@ pub fn write(root: &Path, data_root: Option<&Path>, device: DeviceChoice, thread
 ///
 /// # Errors
 /// None in practice: the template is part of the program and tested.
-pub fn page(run: &Collected) -> Result<String, Error> {
+fn page(run: &Collected) -> Result<String, Error> {
     let mut environment = Environment::new();
     let broken = Error::from;
     environment.add_template("page.html", include_str!("page.html")).map_err(broken)?;

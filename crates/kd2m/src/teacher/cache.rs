@@ -14,6 +14,7 @@ use super::{
 /// Bounds in bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
+    /// Of rows in memory.
     pub memory: usize,
     /// Of a whole folder.
     pub disk: u64,
@@ -65,6 +66,7 @@ impl Cache {
         cache
     }
 
+    /// What each of its rows holds.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }

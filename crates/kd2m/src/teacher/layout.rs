@@ -7,7 +7,9 @@ use kd2m_nn::{Graph, Shape};
 /// What a row holds, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layout {
+    /// Their width; 0: none are kept.
     pub features: usize,
+    /// Their number; 0: none are kept.
     pub logits: usize,
     /// `[c, h, w]` by the stage's name.
     pub maps: Vec<(Arc<str>, [usize; 3])>,

@@ -4,7 +4,7 @@
 
 mod bank;
 mod cache;
-pub mod key;
+pub(crate) mod key;
 mod layout;
 mod listed;
 mod rows;
@@ -27,6 +27,7 @@ use crate::{
 /// Which view of the samples a batch shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct View {
+    /// The part of the data set.
     pub part: Part,
     /// True when no augmentation is random: the same sample always gives the same pixels.
     pub fixed: bool,
@@ -39,6 +40,7 @@ pub struct Query<'a> {
     pub indices: &'a [u32],
     /// Classes of the first samples, those that have one.
     pub labels: &'a [u32],
+    /// The part of the data set they are from, and whether it looks the same every time.
     pub view: View,
     /// What a random draw is a function of: the run's seed and two counts, e.g. of epochs and batches.
     pub draw: [u64; 3],

@@ -23,10 +23,15 @@ use crate::Error;
 /// A student and its teacher on the samples of a split.
 #[derive(Clone, Copy)]
 pub struct Subject<'a> {
+    /// Its features.
     pub student: &'a Features,
+    /// The teacher's features of the same samples.
     pub teacher: &'a Features,
+    /// The class of each sample.
     pub labels: &'a [u32],
+    /// From the student's features to logits.
     pub student_head: &'a Affine,
+    /// From the teacher's features to logits.
     pub teacher_head: &'a Affine,
     /// The learned map to the teacher's width, where the run has one.
     pub projector: Option<&'a Affine>,
@@ -51,18 +56,27 @@ impl Settings {
 /// The theory of one student.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Analysis {
+    /// How many samples were seen.
     pub samples: usize,
+    /// How many classes the heads tell apart.
     pub classes: usize,
     /// Feature widths of student and teacher.
     pub widths: [usize; 2],
+    /// Cross entropy and errors of the student.
     pub student: Risk,
+    /// The same of the teacher.
     pub teacher: Risk,
+    /// How fast cross entropy changes with the student's features.
     pub student_lipschitz: Lipschitz,
+    /// The same of the teacher's.
     pub teacher_lipschitz: Lipschitz,
     /// Distances between the features of each class; empty where widths differ without a projector.
     pub within: Vec<ClassDistance>,
+    /// Each way to bound the student's risk, with its numbers.
     pub ways: Vec<Way>,
+    /// How far these samples may be from the distribution.
     pub confidence: Confidence,
+    /// What is at most what, statement by statement.
     pub chains: Vec<Chain>,
     /// What cannot be said of this student, and why.
     pub refused: Vec<String>,

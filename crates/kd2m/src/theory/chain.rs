@@ -15,6 +15,7 @@ const LOOSE: f64 = 0.1;
 pub struct Term {
     /// Its formula in plain text.
     pub name: String,
+    /// The least that it can be.
     pub lower: f64,
     /// What is shown, and what bounds the terms before it.
     pub upper: f64,
@@ -37,8 +38,11 @@ impl Term {
 /// Terms of which each is at most the next, with the number of the statement in `docs/theory.md` that proves it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Chain {
+    /// What the chain says, for people.
     pub title: String,
+    /// Its number in `docs/theory.md`.
     pub statement: u32,
+    /// In ascending order.
     pub terms: Vec<Term>,
     /// Rounding in units of the terms that cancellation may leave, beside the relative one.
     pub rounding: f64,
@@ -50,6 +54,7 @@ pub struct Chain {
 pub enum Verdict {
     /// The left side is nine tenths of the right one or more.
     Tight,
+    /// Between the two.
     Holds,
     /// The left side is less than a tenth of the right one.
     Loose,
@@ -60,11 +65,15 @@ pub enum Verdict {
 /// One inequality of a chain.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Link {
+    /// Name of the lesser term.
     pub left: String,
+    /// Name of the greater one.
     pub right: String,
     /// Left over right, 1 where both are zero.
     pub ratio: f64,
+    /// How it turned out.
     pub verdict: Verdict,
+    /// The chain's number in `docs/theory.md`.
     pub statement: u32,
 }
 

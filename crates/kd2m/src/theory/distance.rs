@@ -1,5 +1,5 @@
 //! Distances between two clouds of features through `kd2m-ot`, each as an interval that holds the true value: an exact solver's
-//! certificate, or certified bounds where the clouds are too large for one. Next: [`super::transfer`], [`super::moments`].
+//! certificate, or certified bounds where the clouds are too large for one. Next: `transfer`, `moments`.
 
 use kd2m_ot::{
     Cloud, Options, Side,
@@ -14,8 +14,11 @@ pub const EXACT_LIMIT: usize = 20_000;
 /// Two row-major clouds `[n, width]` of the same samples.
 #[derive(Debug, Clone, Copy)]
 pub struct Pair<'a> {
+    /// The first cloud.
     pub a: &'a [f64],
+    /// The second, of the same size.
     pub b: &'a [f64],
+    /// Features of a sample.
     pub width: usize,
     /// Samples up to which a coupling is computed exactly.
     pub exact_limit: usize,

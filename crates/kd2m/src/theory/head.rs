@@ -1,5 +1,5 @@
 //! The last layer of a classifier, h(z) = W z + b, in `f64`; and the affine map p(z) = A z + c that a learned projector is.
-//! Read off graph and weights, so that every network of the zoo has one. Next: [`super::lipschitz`], [`super::mismatch`].
+//! Read off graph and weights, so that every network of the zoo has one. Next: `lipschitz`, `mismatch`.
 
 use kd2m_nn::{Graph, Layer, NamedTensor, Weights};
 use thiserror::Error;
@@ -8,18 +8,32 @@ use crate::{config::ArmConfig, criterion::projector, objective::learned_key};
 
 /// Why a network has no classifier that the theory could read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum HeadError {
+    /// Between features and logits stands something else than one linear layer.
     #[error("the logits of {model} are no linear layer on its features")]
-    NotLinear { model: String },
+    NotLinear {
+        /// The network's name.
+        model: String,
+    },
+    /// Weights without the layer's tensor.
     #[error("{model} has no tensor {key}")]
-    Missing { model: String, key: String },
+    Missing {
+        /// The network's name.
+        model: String,
+        /// The tensor's name.
+        key: String,
+    },
 }
 
 /// z ↦ W z + b with W `[outputs, inputs]`, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Affine {
+    /// W, row by row.
     pub weight: Vec<f64>,
+    /// b, one an output.
     pub bias: Vec<f64>,
+    /// Columns of W.
     pub inputs: usize,
 }
 

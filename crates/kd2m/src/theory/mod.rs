@@ -1,26 +1,26 @@
 //! The theory of the method: how much a student can lose against its teacher, given how far apart their features lie.
 //! KD²M's bound (Montesuma 2025, after Redko et al. 2017) with what it needs to hold in practice: labels, class priors, two heads,
-//! Lipschitz constants. Definitions and proofs: `docs/theory.md`; read [`analysis`] first, [`saved`] is behind `kd2m bound`.
+//! Lipschitz constants. Definitions and proofs: `docs/theory.md`; read `analysis` first, [`saved`] is behind `kd2m bound`.
 
-pub mod analysis;
-pub mod chain;
-pub mod concentration;
+pub(crate) mod analysis;
+pub(crate) mod chain;
+pub(crate) mod concentration;
 pub mod distance;
 pub mod head;
-pub mod lipschitz;
-pub mod mismatch;
-pub mod moments;
-pub mod risk;
-pub mod sample;
+pub(crate) mod lipschitz;
+pub(crate) mod mismatch;
+pub(crate) mod moments;
+pub(crate) mod risk;
+pub(crate) mod sample;
 pub mod saved;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
 pub mod track;
-pub mod transfer;
-pub mod ways;
-pub mod within;
+pub(crate) mod transfer;
+pub(crate) mod ways;
+pub(crate) mod within;
 
 pub use analysis::{Analysis, Settings, Subject};
 pub use chain::{Chain, Link, Term, Verdict};

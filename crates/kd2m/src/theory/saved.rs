@@ -26,12 +26,15 @@ use crate::{
 /// A saved student on a split.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Bounded {
+    /// The arm's name.
     pub arm: String,
+    /// The student's seed.
     pub seed: u64,
     /// `val` or `test`.
     pub split: &'static str,
     /// Size of the run's mini-batches.
     pub batch_size: usize,
+    /// What the theory says of it.
     #[serde(flatten)]
     pub analysis: Analysis,
 }
@@ -39,6 +42,7 @@ pub struct Bounded {
 /// What a command line says beside the folder.
 #[derive(Debug, Clone)]
 pub struct BoundOptions<'a> {
+    /// The split.
     pub on: On,
     /// Only this arm.
     pub arm: Option<&'a str>,
@@ -46,7 +50,9 @@ pub struct BoundOptions<'a> {
     pub exact_limit: usize,
     /// In place of the configuration's.
     pub data_root: Option<&'a Path>,
+    /// Where networks run.
     pub device: DeviceChoice,
+    /// Of the CPU engine; 0: one a core.
     pub threads: usize,
 }
 

@@ -1,5 +1,5 @@
 //! The theory while a student is trained: every k epochs, and after the last, its terms on the validation split join the epoch's record.
-//! Next: [`crate::train::fit`], whose events it hears, and [`crate::report`], which draws it.
+//! Next: `crate::train::fit`, whose events it hears, and [`crate::report`], which draws it.
 
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -20,9 +20,13 @@ pub const INTERVAL: Duration = Duration::from_secs(30);
 /// Where training stands, beside the engine's own state.
 #[derive(Debug, Default)]
 pub struct State {
+    /// One record an epoch, from the first on.
     pub history: Vec<EpochRecord>,
+    /// Optimizer steps so far.
     pub steps: usize,
+    /// The epoch that was best on validation, from 1; 0 before the first.
     pub best_epoch: usize,
+    /// The weights of that epoch.
     pub best: Weights,
     /// What would be saved as the student now.
     pub last: Weights,
@@ -32,9 +36,13 @@ pub struct State {
 
 /// A loaded checkpoint.
 pub struct Saved {
+    /// Where training stood.
     pub state: State,
+    /// The weights as the engine held them.
     pub network: Weights,
+    /// The optimizer's state, in the format of `kd2m_nn::optimizer`.
     pub optimizer: Weights,
+    /// What criteria and teacher remember from batch to batch.
     pub memories: Weights,
     learned: Weights,
 }

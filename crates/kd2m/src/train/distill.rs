@@ -12,7 +12,9 @@ use crate::{Config, Error, config::ArmConfig, files, objective::Objective, repor
 
 /// A finished run.
 pub struct Finished {
+    /// Where everything lies.
     pub folder: RunFolder,
+    /// What was found.
     pub summary: Summary,
 }
 

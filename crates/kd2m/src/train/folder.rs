@@ -110,18 +110,22 @@ impl RunFolder {
         fs::read_to_string(self.config()).is_ok_and(|text| text.starts_with(MARK))
     }
 
+    /// The folder itself.
     pub fn root(&self) -> &Path {
         &self.root
     }
 
+    /// The resolved configuration.
     pub fn config(&self) -> PathBuf {
         self.root.join("config.toml")
     }
 
+    /// What the run found, written when it ends.
     pub fn summary(&self) -> PathBuf {
         self.root.join("summary.json")
     }
 
+    /// The page about the run.
     pub fn report(&self) -> PathBuf {
         self.root.join("report.html")
     }
@@ -131,6 +135,7 @@ impl RunFolder {
         self.root.join("pictures.json")
     }
 
+    /// The folder of the teacher.
     pub fn teacher(&self) -> PathBuf {
         self.root.join("teacher")
     }
@@ -172,6 +177,7 @@ impl RunFolder {
         self.root.join("students").join(arm)
     }
 
+    /// The folder of one student.
     pub fn student(&self, arm: &str, seed: u64) -> PathBuf {
         self.arm(arm).join(format!("seed-{seed}"))
     }

@@ -26,19 +26,24 @@ use crate::{
 /// Which samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum On {
+    /// The part of the training images that was kept apart.
     Validation,
+    /// The data set's test part.
     Test,
 }
 
 /// A saved student on a split.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Evaluated {
+    /// The arm's name.
     pub arm: String,
+    /// The student's seed.
     pub seed: u64,
     /// `val` or `test`.
     pub split: &'static str,
     /// Percent.
     pub accuracy: f64,
+    /// Mean cross entropy with the labels, nats.
     pub ce: f64,
     /// Mean W₂² to the teacher's features over full batches; null where widths differ.
     pub w2_to_teacher: Option<f64>,
@@ -46,8 +51,11 @@ pub struct Evaluated {
 
 /// A run with the students that a path means: all of a run folder, or the one of `students/ARM/seed-K`.
 pub struct Opened {
+    /// The run.
     pub folder: RunFolder,
+    /// As it was resolved when the run began.
     pub config: Config,
+    /// Arm and seed of each.
     pub students: Vec<(String, u64)>,
     /// Students of the run whose weights are not there.
     pub missing: Vec<PathBuf>,

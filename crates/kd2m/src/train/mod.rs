@@ -1,26 +1,26 @@
-//! Training: one loop for teachers and students ([`fit`]), the run that compares arms over seeds ([`distill`]), and what both
+//! Training: one loop for teachers and students (`fit`), the run that compares arms over seeds ([`distill`](mod@distill)), and what both
 //! leave on disk ([`folder`], [`checkpoint`], [`summary`]). What happens goes to [`observer`]s, who write the metrics among other things.
 
 pub mod checkpoint;
 pub mod distill;
-pub mod drawn;
-pub mod evaluate;
-pub mod fit;
+pub(crate) mod drawn;
+pub(crate) mod evaluate;
+pub(crate) mod fit;
 pub mod folder;
 pub mod inspect;
-pub mod networks;
+pub(crate) mod networks;
 pub mod observer;
 pub mod record;
 pub mod run;
-pub mod schedule;
+pub(crate) mod schedule;
 pub mod setup;
-pub mod side;
-pub mod sides;
-pub mod source;
+pub(crate) mod side;
+pub(crate) mod sides;
+pub(crate) mod source;
 pub mod statistics;
-pub mod student;
+pub(crate) mod student;
 pub mod summary;
-pub mod teach;
+pub(crate) mod teach;
 
 pub use distill::{distill, train_teacher};
 pub use observer::{Event, Observer, Silent};

@@ -21,7 +21,9 @@ pub struct EpochRecord {
     /// True when all of the teacher's outputs came from its cache.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub teacher_cache: bool,
+    /// Over the batches of the epoch, while the weights moved.
     pub train: SplitRecord,
+    /// On the validation split, after the epoch.
     pub val: SplitRecord,
     /// Mean W₂² between student's and teacher's features over full validation batches; null where widths differ.
     pub w2_to_teacher: Option<f64>,
@@ -33,6 +35,7 @@ pub struct EpochRecord {
 /// Means over the samples of a split.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct SplitRecord {
+    /// The whole objective.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub loss: f64,
     /// Percent.
@@ -41,8 +44,10 @@ pub struct SplitRecord {
     /// Samples that were answered right, which `accuracy` is made of; null in runs of older versions.
     #[serde(default)]
     pub correct: Option<u64>,
+    /// Cross entropy with the labels, nats.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub ce: f64,
+    /// Each criterion by its name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub terms: BTreeMap<String, TermRecord>,
 }
@@ -70,6 +75,7 @@ pub struct TermRecord {
     /// Its time over the time of the training part.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub share_of_step: f64,
+    /// Means of what the criterion says of itself, by name.
     #[serde(deserialize_with = "crate::number::or_nan", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub diagnostics: BTreeMap<String, f64>,
 }

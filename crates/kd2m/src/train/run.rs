@@ -26,11 +26,15 @@ pub fn arms(config: &Config, no_baseline: bool) -> Vec<ArmConfig> {
 /// What a command line says beside the configuration.
 #[derive(Debug, Clone)]
 pub struct RunOptions {
+    /// The run folder; none: `runs/NAME`.
     pub out: Option<PathBuf>,
+    /// Where networks run.
     pub device: DeviceChoice,
     /// 0: one a core.
     pub threads: usize,
+    /// What to do where the folder is there.
     pub existing: Existing,
+    /// Goes on with a teacher that is no better than chance.
     pub allow_weak_teacher: bool,
     /// Leave the arm `none` out.
     pub no_baseline: bool,
@@ -49,15 +53,20 @@ pub struct RunOptions {
 /// A run at work: what its teacher (`teach.rs`) and its students (`student.rs`) are trained from.
 #[derive(Clone, Copy)]
 pub struct Run<'a> {
+    /// What was asked for.
     pub config: &'a Config,
+    /// Data and networks.
     pub setup: &'a Setup,
+    /// Where everything goes.
     pub folder: &'a RunFolder,
+    /// What the command line said.
     pub options: &'a RunOptions,
 }
 
 /// One network that is about to be trained.
 #[derive(Clone, Copy)]
 pub struct Training<'a> {
+    /// The run that it belongs to.
     pub run: Run<'a>,
     /// Its folder.
     pub place: &'a Path,

@@ -15,9 +15,7 @@ use crate::{
     criterion::{NetworkShapes, Shapes},
     device::DeviceChoice,
     engine::{
-        Engine,
-        burn::BurnEngine,
-        cpu::CpuEngine,
+        self, Engine,
         head::{FrozenHead, LipschitzHead},
     },
     preprocess::Normalisation,
@@ -44,6 +42,7 @@ pub(super) fn build(model: &str, stem: Stem, eyes: &Normalisation, dataset: &Dat
 
 /// Data and networks of a run.
 pub struct Setup {
+    /// In memory.
     pub dataset: Arc<Dataset>,
     /// Samples that students draw theirs from.
     pub portion: Vec<u32>,
@@ -51,12 +50,17 @@ pub struct Setup {
     pub teacher_train: Vec<u32>,
     /// Samples that both validate on: no student validates on images that its teacher was trained on.
     pub val: Vec<u32>,
+    /// How training images are changed.
     pub augment: Augment,
+    /// Its network, or its outputs.
     pub teacher: TeacherSide,
+    /// Its network.
     pub student: Graph,
     /// What each graph begins with.
     pub teacher_eyes: Normalisation,
+    /// The same of the student.
     pub student_eyes: Normalisation,
+    /// Where networks run.
     pub device: DeviceChoice,
     /// Of the CPU engine; 0: one a core.
     pub threads: usize,
@@ -155,10 +159,7 @@ impl Setup {
         stages: &[String],
         trainable: bool,
     ) -> Result<Box<dyn Engine>, Error> {
-        Ok(match self.device {
-            DeviceChoice::Cpu => Box::new(CpuEngine::new(graph, weights, stages, trainable, self.threads)?),
-            other => Box::new(BurnEngine::new(graph, weights, stages, &other.burn()?)?),
-        })
+        engine::choose::engine(self.device, self.threads, graph, weights, stages, trainable)
     }
 
     /// The engine that trains a student of an arm from these weights.

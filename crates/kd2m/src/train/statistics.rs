@@ -85,6 +85,7 @@ pub fn signed(difference: f64) -> String {
 /// A paired difference.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Paired {
+    /// Mean of the differences.
     pub mean: f64,
     /// Of the 95 % interval.
     pub half_width: f64,

@@ -15,20 +15,29 @@ use crate::{
 /// A whole run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
+    /// The run's name.
     pub name: String,
+    /// The data set's name.
     pub dataset: String,
+    /// One student of each arm a seed.
     pub seeds: Vec<u64>,
+    /// What the students learned from.
     pub teacher: TeacherSummary,
+    /// One an arm, `none` first.
     pub students: Vec<ArmSummary>,
 }
 
 /// The teacher.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TeacherSummary {
+    /// Its network; `outputs` of a file of outputs.
     pub model: String,
+    /// Trained numbers.
     pub parameters: usize,
+    /// Percent.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub val_accuracy: f64,
+    /// Percent.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub test_accuracy: f64,
     /// The label is among the five largest logits, percent; null with fewer than ten classes.
@@ -60,21 +69,28 @@ impl TeacherSummary {
 /// One student: `students/ARM/seed-K/summary.json`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StudentSummary {
+    /// The arm's name.
     pub arm: String,
+    /// What its weights and its order of images come from.
     pub seed: u64,
+    /// After the last epoch, percent.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub test_accuracy: f64,
     /// The label is among the five largest logits, percent; null with fewer than ten classes.
     #[serde(default)]
     pub test_top5: Option<f64>,
+    /// After the last epoch, percent.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub val_accuracy: f64,
     /// Test accuracy of the epoch that was best on validation.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub best_val_test_accuracy: f64,
+    /// Validation accuracy of that epoch, percent.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub best_val_accuracy: f64,
+    /// That epoch, from 1.
     pub best_val_epoch: usize,
+    /// Mean W₂² to the teacher's features over full validation batches; null where widths differ.
     pub w2_to_teacher: Option<f64>,
     /// Linear CKA between its features and the teacher's on validation, 0 … 1.
     #[serde(default)]
@@ -82,6 +98,7 @@ pub struct StudentSummary {
     /// Of the last epoch on the test split.
     #[serde(default)]
     pub calibration: Option<Calibration>,
+    /// Training images over the time of the training parts.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub images_per_second: f64,
     /// Wall time of the training parts of all epochs.
@@ -101,33 +118,44 @@ pub struct StudentSummary {
 /// One arm over its seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ArmSummary {
+    /// The arm's name.
     pub arm: String,
     /// `none`, a name, or several joined by `+`.
     pub criterion: String,
     /// λ of the arm's loss; 0 for `none`; null for a sum, whose weights are in `weights`.
     pub weight: Option<f64>,
+    /// λ of each loss of a sum.
     #[serde(deserialize_with = "crate::number::or_nan", default, skip_serializing_if = "Vec::is_empty")]
     pub weights: Vec<f64>,
+    /// The students' network.
     pub model: String,
+    /// Its trained numbers.
     pub parameters: usize,
     /// One a seed, after the last epoch.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub test_accuracy: Vec<f64>,
+    /// Mean over the seeds, percent.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub test_accuracy_mean: f64,
     /// Null with one seed.
     pub test_accuracy_std: Option<f64>,
+    /// One a seed, after the last epoch, percent.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub val_accuracy: Vec<f64>,
+    /// The same of another epoch.
     pub best_val: BestVal,
     /// Means over the seeds: top-5 accuracy and expected calibration error on test, percent; linear CKA on validation.
     #[serde(default)]
     pub test_top5: Option<f64>,
+    /// Expected calibration error on test, percentage points, mean over the seeds.
     #[serde(default)]
     pub ece: Option<f64>,
+    /// Linear CKA on validation, 0 … 1, mean over the seeds.
     #[serde(default)]
     pub cka_to_teacher: Option<f64>,
+    /// Mean over the seeds of W₂² to the teacher's features; null where widths differ.
     pub w2_to_teacher: Option<f64>,
+    /// Mean over the seeds.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub images_per_second: f64,
     /// How pixels became the students' input.
@@ -140,24 +168,31 @@ pub struct ArmSummary {
 /// The same for the epoch that was best on validation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BestVal {
+    /// On test, one a seed, percent.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub test_accuracy: Vec<f64>,
+    /// Mean over the seeds, percent.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub test_accuracy_mean: f64,
+    /// With n − 1; null with one seed.
     pub test_accuracy_std: Option<f64>,
+    /// On validation, one a seed, percent.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub val_accuracy: Vec<f64>,
+    /// Which epoch it is, from 1, one a seed.
     pub epoch: Vec<usize>,
 }
 
 /// A paired difference in test accuracy, in points: same seeds, same initial weights, same order of data.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
+    /// Mean over the seeds.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub mean: f64,
     /// Half width of the 95 % t interval.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub half_width: f64,
+    /// Of the two-sided paired t test.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub p: f64,
     /// After Holm over the arms.

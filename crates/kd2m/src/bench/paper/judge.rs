@@ -10,8 +10,11 @@ use crate::train::statistics::{deviation, mean};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
+    /// One more run of ours would fall around it.
     Within,
+    /// It would not.
     Outside,
+    /// Too few runs, or something differs from the paper's setting.
     NotComparable,
 }
 

@@ -1,5 +1,5 @@
 //! `kd2m reproduce paper`: the rows of the paper's table through the benchmark's own harness, and of each published figure
-//! whether it is within our interval, outside, or not comparable and why. [`published`] holds the figures, [`judge`] the rule.
+//! whether it is within our interval, outside, or not comparable and why. [`published`] holds the figures, [`judge`](mod@judge) the rule.
 
 pub mod judge;
 pub mod mistaken;
@@ -39,12 +39,15 @@ const FACTORS: &str = "[1.0, 0.1, 0.01, 0.001]";
 pub struct Request {
     /// `DATASET` or `DATASET/METHOD`; all of none.
     pub rows: Vec<String>,
+    /// Folder of the data sets.
     pub data_root: Option<PathBuf>,
     /// Three when empty.
     pub seeds: Vec<u64>,
+    /// Training epochs in place of the paper's.
     pub epochs: Option<usize>,
     /// Weights that teacher and student start from.
     pub teacher_init: Option<PathBuf>,
+    /// The same of the student.
     pub student_init: Option<PathBuf>,
     /// λ of every criterion, in place of the choice on validation.
     pub weight: Option<f64>,
@@ -55,16 +58,21 @@ pub struct Request {
 /// A published figure beside ours.
 #[derive(Debug, Serialize)]
 pub struct Judged {
+    /// `DATASET/METHOD`.
     pub row: String,
+    /// The method as the paper writes it.
     pub title: &'static str,
+    /// The criterion that stands for it here.
     pub criterion: &'static str,
     /// λ as trained.
     pub weights: Vec<f64>,
+    /// Test accuracy in the paper, percent.
     pub published: f64,
     /// Test accuracy, one a run.
     pub ours: Vec<f64>,
     /// Where one more run of ours would fall in 95 of 100 cases.
     pub interval: Option<[f64; 2]>,
+    /// What can be said of it.
     pub answer: Answer,
     /// Why it is not comparable.
     pub why: Vec<String>,
@@ -72,7 +80,9 @@ pub struct Judged {
 
 /// A data set of the table with the rows that are asked for, as a grid.
 pub struct Part {
+    /// The data set's name.
     pub dataset: &'static str,
+    /// What has to be trained for it.
     pub grid: Grid,
     figures: Vec<Figure>,
     differences: Vec<String>,

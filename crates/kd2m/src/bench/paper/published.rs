@@ -41,7 +41,9 @@ pub const METHODS: [Method; 8] = [
 /// One published figure.
 #[derive(Debug, Clone, Copy)]
 pub struct Figure {
+    /// Which column of the paper's table.
     pub dataset: usize,
+    /// Which row.
     pub method: &'static Method,
 }
 

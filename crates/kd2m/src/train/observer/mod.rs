@@ -14,24 +14,48 @@ pub mod tensorboard;
 /// What happens during a run.
 pub enum Event<'a> {
     /// Training of one network begins; `images` is the work ahead in training images.
-    Started { what: &'a str, epochs: usize, images: usize },
+    Started {
+        /// Which network, for people.
+        what: &'a str,
+        /// How many are ahead.
+        epochs: usize,
+        /// Training images of all of them.
+        images: usize,
+    },
     /// So many training images are done.
-    Progress { images: usize },
+    Progress {
+        /// Since the last such event.
+        images: usize,
+    },
     /// A network was evaluated on the validation split after `epoch`, counted from 1. The engine holds the `weights` that were
     /// evaluated; who measures more of them adds it to `bounds`, which join the epoch's record.
     Evaluated {
+        /// Counted from 1.
         epoch: usize,
+        /// Holds the evaluated weights.
         engine: &'a mut dyn Engine,
+        /// Those that were evaluated.
         weights: &'a Weights,
         /// Has the learned parts.
         objective: &'a mut Objective,
+        /// What joins the epoch's record, by name.
         bounds: &'a mut BTreeMap<String, f64>,
     },
     /// An epoch ended. `record` is the last of `history`, which begins with the network's first epoch, also where the run goes on
     /// from a checkpoint: what an earlier process wrote of later epochs is void.
-    Epoch { what: &'a str, record: &'a EpochRecord, history: &'a [EpochRecord] },
+    Epoch {
+        /// Which network, for people.
+        what: &'a str,
+        /// What was measured in it.
+        record: &'a EpochRecord,
+        /// All epochs so far.
+        history: &'a [EpochRecord],
+    },
     /// Training of one network ended.
-    Finished { what: &'a str },
+    Finished {
+        /// Which network, for people.
+        what: &'a str,
+    },
     /// Something a person should know who follows the run.
     Note(String),
     /// What was chosen for the user; to be said even where progress is not shown.
