@@ -5,6 +5,7 @@
 #![deny(missing_docs)]
 
 pub mod bench;
+pub(crate) mod claim;
 pub mod columns;
 pub mod config;
 pub mod criterion;

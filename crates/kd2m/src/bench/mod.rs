@@ -2,7 +2,6 @@
 //! `grid` reads the file, `plan` lists the work, `work` does it under `claim`s, `results` counts, [`table`] and `page` show.
 
 mod board;
-pub(crate) mod claim;
 pub mod estimate;
 mod export;
 mod finish;

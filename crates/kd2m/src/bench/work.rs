@@ -14,7 +14,6 @@ use serde::Serialize;
 
 use super::{
     board::{Board, Next},
-    claim::Claims,
     finish::{complete, write_tables},
     grid::Grid,
     options::BenchOptions,
@@ -26,12 +25,14 @@ use super::{
 };
 use crate::{
     Config, Error,
+    claim::Claims,
     config::ArmConfig,
     device::DeviceChoice,
     train::{
         Event, Observer, Run, RunOptions, Silent,
         distill::{check_arms, check_weights},
         folder::{Existing, RunFolder},
+        inputs,
         setup::Setup,
         summary::StudentSummary,
     },
@@ -212,6 +213,7 @@ impl Worker<'_, '_> {
         config.train.seeds = vec![config.teacher.seed];
         let place = self.board.store.teacher_place(at);
         let folder = RunFolder::open(&place).or_else(|_| RunFolder::create(&place, &config, Existing::Resume))?;
+        inputs::settle(&folder, &config, &setup, heard)?;
         let run = Run { config: &config, setup: &setup, folder: &folder, options: &self.options };
         let (_, teacher) = run.teacher(heard)?;
         run.refuse_weak(&teacher, &mut Silent)?;
@@ -235,6 +237,7 @@ impl Worker<'_, '_> {
     ) -> Result<StudentSummary, Error> {
         let setup = self.setup(cell)?;
         let folder = self.board.store.run_folder(stage, &self.board.grid.cells[cell], config)?;
+        inputs::settle(&folder, config, &setup, heard)?;
         self.board.store.note_arm(stage, &self.board.grid.cells[cell], arm, seed)?;
         // All cells of one teacher share what is known of it.
         let shared = self.board.store.teacher_place(&self.board.grid.cells[cell]).join("teacher").join("cache");
