@@ -17,7 +17,6 @@ pub mod saved;
 mod testing;
 #[cfg(test)]
 mod tests;
-pub mod track;
 pub(crate) mod transfer;
 pub(crate) mod ways;
 pub(crate) mod within;
