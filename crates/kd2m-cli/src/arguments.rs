@@ -1,6 +1,13 @@
 //! The command line. Every flag is documented where it is defined; help pages are made from here.
 
+mod network;
+mod values;
+
 use std::path::PathBuf;
+
+pub use network::{ExportArguments, ExportFormat, FeaturesArguments, NetworkArguments, PredictArguments};
+pub use values::AnySplit;
+use values::{every, threads};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -20,8 +27,18 @@ pub enum Command {
     /// Distil students from a teacher and compare them; without --config, the digits demonstration.
     #[command(after_help = kd2m::preprocess::help())]
     Distill(RunArguments),
-    /// Evaluate the saved students of a run again.
+    /// Evaluate the saved students of a run again; or one network, class by class, on any data set.
+    #[command(after_help = network::EVAL_HELP)]
     Eval(EvalArguments),
+    /// Say what images show.
+    #[command(after_help = network::PREDICT_HELP)]
+    Predict(PredictArguments),
+    /// Write a network's features and logits of a data set.
+    #[command(after_help = network::FEATURES_HELP)]
+    Features(FeaturesArguments),
+    /// Write a trained network for others: ONNX, safetensors or a Hugging Face folder.
+    #[command(after_help = network::EXPORT_HELP)]
+    Export(ExportArguments),
     /// Bound what saved students lose against their teacher, and show which inequality is tight.
     Bound(BoundArguments),
     /// Write report.html of a finished run again.
@@ -107,33 +124,16 @@ pub struct RunArguments {
     pub quiet: bool,
 }
 
-/// `every=K`, or K alone.
-fn every(text: &str) -> Result<usize, String> {
-    let number = text.strip_prefix("every=").unwrap_or(text);
-    number.parse().ok().filter(|k| *k > 0).ok_or_else(|| "expected every=K with K from 1 on, e.g. every=5".to_owned())
-}
-
-/// More than any machine has is a slip of the hand, and each thread has a stack.
-fn threads(text: &str) -> Result<usize, String> {
-    text.parse().ok().filter(|n| *n <= 1024).ok_or_else(|| "expected 0 (all cores) to 1024".to_owned())
-}
-
 #[derive(Args)]
 pub struct EvalArguments {
-    /// A run folder (all its students), or students/ARM/seed-K in one.
-    pub run: PathBuf,
-    /// Which samples.
-    #[arg(long, value_enum, default_value_t = SplitName::Test)]
-    pub split: SplitName,
-    /// Folder of the data sets, in place of the run's.
-    #[arg(long, value_name = "DIR")]
-    pub data_root: Option<PathBuf>,
-    /// Where networks run: cpu, flex, wgpu[:i], vulkan[:i], cuda[:i] or metal.
-    #[arg(long, default_value = "cpu")]
-    pub device: String,
-    /// Threads; all cores by default.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
-    pub threads: usize,
+    #[command(flatten)]
+    pub network: NetworkArguments,
+    /// The data set, in place of the run's: a name of `kd2m list datasets`.
+    #[arg(long, value_name = "DATASET")]
+    pub data: Option<String>,
+    /// Which samples; train: the whole training part, from which validation is carved.
+    #[arg(long, value_enum, default_value_t = AnySplit::Test)]
+    pub split: AnySplit,
     /// Exit with 1 in place of a warning: files of the data set that are not read, classes without images.
     #[arg(long)]
     pub strict: bool,

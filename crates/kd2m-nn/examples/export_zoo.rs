@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let graph = zoo::build(entry.name, &options)?;
         let values = trained_looking(&graph);
         weights::write(&folder.join(format!("{}.safetensors", entry.name)), &values, None)?;
-        onnx::write(&folder.join(format!("{}.onnx", entry.name)), &graph, &values)?;
+        onnx::write(&folder.join(format!("{}.onnx", entry.name)), &graph, &values, &Default::default())?;
     }
     Ok(())
 }

@@ -22,6 +22,6 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (graph, weights) = onnx::read(&from)?;
     println!("{} layers, {} features, {} classes", graph.nodes().len(), graph.feature_width(), graph.classes());
-    onnx::write(&to, &graph, &weights)?;
+    onnx::write(&to, &graph, &weights, &Default::default())?;
     Ok(())
 }

@@ -77,6 +77,9 @@ pub enum Error {
     /// Weights that cannot be read, written or used.
     #[error(transparent)]
     Weights(#[from] kd2m_nn::weights::WeightsError),
+    /// An ONNX file that cannot be read, written or used.
+    #[error(transparent)]
+    Onnx(#[from] kd2m_nn::onnx::OnnxError),
     /// A distance that cannot be computed, or was interrupted.
     #[error(transparent)]
     Distance(#[from] kd2m_ot::OtError),

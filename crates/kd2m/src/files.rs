@@ -27,11 +27,30 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 
 /// Files with the permissions that any program's have; a temporary file's are for its owner alone.
 fn temporary() -> tempfile::Builder<'static, 'static> {
+    with_permissions(0o666)
+}
+
+#[cfg_attr(not(unix), expect(unused_variables, reason = "elsewhere a folder says who may read what is in it"))]
+fn with_permissions(mode: u32) -> tempfile::Builder<'static, 'static> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(TEMPORARY);
     #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(mode));
     builder
+}
+
+/// Makes a folder whole: `fill` writes into one beside its place, which is renamed when all is there.
+///
+/// # Errors
+/// What `fill` says; a place that cannot be written. Nothing is left behind.
+pub(crate) fn write_folder(path: &Path, fill: impl FnOnce(&Path) -> Result<(), Error>) -> Result<(), Error> {
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = with_permissions(0o777).tempdir_in(parent).map_err(|source| Error::io("write", path, source))?;
+    fill(folder.path())?;
+    fs::rename(folder.path(), path).map_err(|source| Error::io("write", path, source))?;
+    // It is not there under its own name any more.
+    let _ = folder.keep();
+    Ok(())
 }
 
 /// Writes a value as indented JSON.

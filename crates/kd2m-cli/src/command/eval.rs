@@ -1,16 +1,18 @@
-//! `kd2m eval`: saved students again.
+//! `kd2m eval`: saved students again, or one network class by class.
 
 use std::process::ExitCode;
 
 use kd2m::{
     Error,
     device::DeviceChoice,
+    saved::Scores,
     train::inspect::{On, evaluate_saved},
     warning,
 };
 
+use super::network;
 use crate::{
-    arguments::{EvalArguments, SplitName},
+    arguments::{AnySplit, EvalArguments},
     output::show,
     progress::Progress,
 };
@@ -23,13 +25,18 @@ pub fn eval(arguments: &EvalArguments) -> Result<ExitCode, Error> {
     if arguments.strict {
         warning::be_strict();
     }
+    let own = &arguments.network;
+    let device = DeviceChoice::parse(&own.device)?;
     let on = match arguments.split {
-        SplitName::Val => On::Validation,
-        SplitName::Test => On::Test,
+        AnySplit::Val => On::Validation,
+        AnySplit::Test => On::Test,
+        AnySplit::Train => return one(arguments, device),
     };
-    let device = DeviceChoice::parse(&arguments.device)?;
-    let (root, threads, mut progress) = (arguments.data_root.as_deref(), arguments.threads, Progress::none());
-    let found = evaluate_saved(&arguments.run, on, root, device, threads, &mut progress)?;
+    if network::is_chosen(own) || arguments.data.is_some() {
+        return one(arguments, device);
+    }
+    let (root, mut progress) = (own.data_root.as_deref(), Progress::none());
+    let found = evaluate_saved(&own.network, on, root, device, own.threads, &mut progress)?;
     if arguments.json {
         let text = serde_json::to_string_pretty(&found).map_err(Error::json("the evaluation"))?;
         show(&format!("{text}\n"))?;
@@ -43,4 +50,68 @@ pub fn eval(arguments: &EvalArguments) -> Result<ExitCode, Error> {
     }
     show(&table)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// One network: accuracy, each class, who is taken for whom.
+fn one(arguments: &EvalArguments, device: DeviceChoice) -> Result<ExitCode, Error> {
+    let (saved, images) = network::open_with_images(&arguments.network, arguments.data.as_deref(), arguments.split)?;
+    let mut engine = saved.engine(device, arguments.network.threads)?;
+    let scores = saved.scores(&images, engine.as_mut())?;
+    let text = match arguments.json {
+        true => serde_json::to_string_pretty(&scores).map_err(Error::json("the evaluation"))? + "\n",
+        false => table(&scores),
+    };
+    show(&text)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Classes up to which the whole confusion matrix is a table that fits a screen; of more, `--json` has it.
+const MATRIX: usize = 20;
+/// Confusions that are named where the matrix is not shown.
+const NAMED: usize = 10;
+
+fn table(scores: &Scores) -> String {
+    let number = |value: Option<f64>| value.map_or("–".to_owned(), |v| format!("{v:.2}"));
+    let mut text = format!(
+        "{} on {} ({}), {} images\naccuracy {:.2} %, top-5 {}, cross-entropy {:.4}, calibration error {}\n\n",
+        scores.network,
+        scores.dataset,
+        scores.split,
+        scores.images,
+        scores.accuracy,
+        scores.top5.map_or("–".to_owned(), |v| format!("{v:.2} %")),
+        scores.ce,
+        scores.ece.map_or("–".to_owned(), |v| format!("{v:.2} points"))
+    );
+    let widest = scores.classes.iter().map(|c| c.class.chars().count()).max().unwrap_or(0).max(5);
+    text += &format!("{:<widest$}  {:>7}  {:>10}  {:>11}\n", "class", "images", "accuracy %", "precision %");
+    for class in &scores.classes {
+        let (accuracy, precision) = (number(class.accuracy), number(class.precision));
+        text += &format!("{:<widest$}  {:>7}  {accuracy:>10}  {precision:>11}\n", class.class, class.images);
+    }
+    text + &confusions(scores, widest)
+}
+
+fn confusions(scores: &Scores, widest: usize) -> String {
+    let names: Vec<&str> = scores.classes.iter().map(|c| c.class.as_str()).collect();
+    if names.len() <= MATRIX {
+        let most = scores.confusion.iter().flatten().max().map_or(1, |n| n.to_string().len());
+        let width = names.iter().map(|n| n.chars().count()).max().unwrap_or(1).clamp(most, 8);
+        let head = names.iter().map(|name| format!("  {:>width$}", name.chars().take(width).collect::<String>()));
+        let mut text =
+            format!("\nrows: the image's class, columns: the answer\n{:<widest$}{}\n", "", head.collect::<String>());
+        for (name, row) in names.iter().zip(&scores.confusion) {
+            let cells: String = row.iter().map(|n| format!("  {n:>width$}")).collect();
+            text += &format!("{name:<widest$}{cells}\n");
+        }
+        return text;
+    }
+    let mut wrong: Vec<(u64, usize, usize)> = Vec::new();
+    for (of, row) in scores.confusion.iter().enumerate() {
+        wrong.extend(row.iter().enumerate().filter(|(to, n)| *to != of && **n > 0).map(|(to, n)| (*n, of, to)));
+    }
+    wrong.sort_by(|a, b| b.0.cmp(&a.0));
+    wrong.truncate(NAMED);
+    let lines = wrong.iter().map(|(n, of, to)| format!("{n:>6}  {} taken for {}\n", names[*of], names[*to]));
+    format!("\nthe most frequent confusions (--json has the whole matrix)\n{}", lines.collect::<String>())
 }

@@ -18,4 +18,4 @@ pub use element::Number;
 pub use format::array_names;
 pub use location::Location;
 pub use matrix::{Features, Values, read_features};
-pub use write::{write_coupling, write_matrix};
+pub use write::{Array, Numbers, write_arrays, write_coupling, write_matrix};

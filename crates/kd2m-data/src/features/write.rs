@@ -27,6 +27,44 @@ pub fn write_matrix<T: Number>(
     })
 }
 
+/// Numbers of an array, row-major.
+#[derive(Debug, Clone, Copy)]
+pub enum Numbers<'a> {
+    /// Single precision.
+    F32(&'a [f32]),
+    /// Written as i64, NumPy's own type of whole numbers.
+    U32(&'a [u32]),
+}
+
+/// An array under its name.
+#[derive(Debug, Clone, Copy)]
+pub struct Array<'a> {
+    /// What `numpy.load` knows it by.
+    pub name: &'a str,
+    /// Its axes, the outermost first.
+    pub shape: &'a [usize],
+    /// As many as the product of the axes.
+    pub values: Numbers<'a>,
+}
+
+/// Writes arrays as a `.npz` that `numpy.load` opens, not compressed.
+///
+/// # Errors
+/// The file cannot be written; an older one of that name is left as it was.
+pub fn write_arrays(path: &Path, arrays: &[Array]) -> Result<(), DataError> {
+    whole(path, |out| {
+        let mut zip = ZipWriter::new(out);
+        for Array { name, shape, values } in arrays {
+            match values {
+                Numbers::F32(values) => member(&mut zip, name, shape, values.iter().copied())?,
+                Numbers::U32(values) => member(&mut zip, name, shape, values.iter().map(|v| i64::from(*v)))?,
+            }
+        }
+        zip.finish().map_err(io::Error::from)?;
+        Ok(())
+    })
+}
+
 /// Writes a coupling `[n, m]` given by its entries (i, j, mass) as a `.npz` that `scipy.sparse.load_npz` opens as a COO matrix:
 /// arrays `row`, `col` (both i32), `data` (f64), `shape` and `format`. The entries are asked for once an array, so that a large
 /// coupling is never held a second time.

@@ -27,6 +27,14 @@ pub enum OnnxError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// What is wrong with a file that was read.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        source: Box<OnnxError>,
+    },
     /// Bytes that are no ONNX model.
     #[error("this is not an ONNX model: {0}")]
     Malformed(String),

@@ -1,7 +1,7 @@
 //! A graph as an ONNX model: one operator a layer, or the few that together do what the layer does.
 
 use super::{
-    names::{FEATURES, IMAGES, LOGITS, STAGES},
+    names::{FEATURES, IMAGES, LOGITS, Metadata, STAGES},
     proto::{
         Dimension, Entry, FLOAT, GraphProto, Model, NodeProto, OperatorSet, Tensor, TensorShape, TensorType, Type,
         ValueInfo,
@@ -19,7 +19,7 @@ const OPSET: i64 = 17;
 const IR_VERSION: i64 = 8;
 
 /// The model of a graph whose weights fit it.
-pub(super) fn model(graph: &Graph, weights: &Weights) -> Model {
+pub(super) fn model(graph: &Graph, weights: &Weights, metadata: &Metadata) -> Model {
     let mut export = Export { graph, nodes: Vec::new(), constants: Vec::new() };
     for (index, node) in graph.nodes().iter().enumerate() {
         export.layer(NodeId(index), node);
@@ -27,19 +27,20 @@ pub(super) fn model(graph: &Graph, weights: &Weights) -> Model {
     let parameters = weights.iter().map(|(key, tensor)| floats(key, &tensor.shape, &tensor.values));
     export.constants.extend(parameters);
     let input_shape = graph.input_shape();
-    let outputs = [(FEATURES, graph.features()), (LOGITS, graph.logits())];
+    let outputs = [(LOGITS, graph.logits()), (FEATURES, graph.features())];
     let stages: Vec<(&str, &str)> =
         graph.stages().iter().map(|(name, id)| (name.as_str(), graph.node(*id).name.as_str())).collect();
+    // A list of pairs of text always has a JSON form.
+    let stages = serde_json::to_string(&stages).unwrap_or_default();
     Model {
         ir_version: IR_VERSION,
         producer_name: "kd2m".to_owned(),
         producer_version: env!("CARGO_PKG_VERSION").to_owned(),
         opset_import: vec![OperatorSet { domain: String::new(), version: OPSET }],
-        metadata_props: vec![Entry {
-            key: STAGES.to_owned(),
-            // A list of pairs of text always has a JSON form.
-            value: serde_json::to_string(&stages).unwrap_or_default(),
-        }],
+        metadata_props: std::iter::once((STAGES.to_owned(), stages))
+            .chain(metadata.clone())
+            .map(|(key, value)| Entry { key, value })
+            .collect(),
         graph: Some(GraphProto {
             name: graph.name.clone(),
             node: export.nodes,

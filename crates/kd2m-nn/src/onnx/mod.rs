@@ -27,6 +27,7 @@ pub(crate) mod writer;
 use std::path::Path;
 
 pub use error::OnnxError;
+pub use names::Metadata;
 
 use crate::{files::write_whole, graph::Graph, weights::Weights};
 
@@ -34,8 +35,8 @@ use crate::{files::write_whole, graph::Graph, weights::Weights};
 ///
 /// # Errors
 /// Weights that are not the graph's, a file that cannot be written.
-pub fn write(path: &Path, graph: &Graph, weights: &Weights) -> Result<(), OnnxError> {
-    let bytes = encode(graph, weights)?;
+pub fn write(path: &Path, graph: &Graph, weights: &Weights, metadata: &Metadata) -> Result<(), OnnxError> {
+    let bytes = encode_with(graph, weights, metadata)?;
     write_whole(path, &bytes).map_err(|source| OnnxError::Write { path: path.to_owned(), source })
 }
 
@@ -47,7 +48,7 @@ pub fn write(path: &Path, graph: &Graph, weights: &Weights) -> Result<(), OnnxEr
 /// A file that cannot be read, that is no ONNX model, or that uses what a graph does not have.
 pub fn read(path: &Path) -> Result<(Graph, Weights), OnnxError> {
     let bytes = std::fs::read(path).map_err(|source| OnnxError::Read { path: path.to_owned(), source })?;
-    decode(&bytes)
+    decode(&bytes).map_err(|source| OnnxError::File { path: path.to_owned(), source: Box::new(source) })
 }
 
 /// The bytes of an ONNX file.
@@ -55,9 +56,27 @@ pub fn read(path: &Path) -> Result<(Graph, Weights), OnnxError> {
 /// # Errors
 /// Weights that are not the graph's.
 pub fn encode(graph: &Graph, weights: &Weights) -> Result<Vec<u8>, OnnxError> {
+    encode_with(graph, weights, &Metadata::new())
+}
+
+fn encode_with(graph: &Graph, weights: &Weights, metadata: &Metadata) -> Result<Vec<u8>, OnnxError> {
     crate::weights::check(graph, weights)
         .map_err(|mismatch| OnnxError::Weights { graph: graph.name.clone(), mismatch })?;
-    Ok(prost::Message::encode_to_vec(&export::model(graph, weights)))
+    Ok(prost::Message::encode_to_vec(&export::model(graph, weights, metadata)))
+}
+
+/// What a file says beside its graph, e.g. the names of the classes in one of `kd2m export`.
+///
+/// # Errors
+/// A file that cannot be read or that is no ONNX model.
+pub fn metadata(path: &Path) -> Result<Metadata, OnnxError> {
+    let bytes = std::fs::read(path).map_err(|source| OnnxError::Read { path: path.to_owned(), source })?;
+    let malformed = |e: prost::DecodeError| OnnxError::File {
+        path: path.to_owned(),
+        source: Box::new(OnnxError::Malformed(e.to_string())),
+    };
+    let model: proto::Model = prost::Message::decode(&bytes[..]).map_err(malformed)?;
+    Ok(model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect())
 }
 
 /// Graph and weights from the bytes of an ONNX file.

@@ -1,5 +1,10 @@
 //! What our files call their parts.
 
+use std::collections::BTreeMap;
+
+/// What a file says beside its graph: keys and texts.
+pub type Metadata = BTreeMap<String, String>;
+
 /// Names of a file's input and outputs.
 pub(super) const IMAGES: &str = "images";
 pub(super) const FEATURES: &str = "features";

@@ -2,6 +2,7 @@
 //! [`cpu`] is our own engine for processors, [`mod@burn`] runs a graph on any Burn device; losses never notice which it was.
 
 pub mod burn;
+pub mod choose;
 pub mod cpu;
 pub mod head;
 

@@ -5,7 +5,9 @@
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use kd2m_data::features::{Features, Location, Values, array_names, read_features, read_labels, read_weights};
+use kd2m_data::features::{
+    Array, Features, Location, Numbers, Values, array_names, read_features, read_labels, read_weights, write_arrays,
+};
 use kd2m_nn::{Graph, NamedTensor, Weights, weights};
 
 use crate::{Error, batch::Outputs};
@@ -146,6 +148,27 @@ impl StoredOutputs {
         };
         let logits = logits.map(|(values, ..)| values);
         Ok(Self { features, width, logits, classes, ids: column(IDS, n)?, labels, head })
+    }
+
+    /// Writes them as `.npz`, whole or not at all.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write_npz(&self, path: &Path) -> Result<(), Error> {
+        let (n, width, classes) = (self.rows(), self.width, self.classes);
+        let (matrix, column, square) = ([n, width], [n], [classes, width]);
+        let logits_shape = [n, classes];
+        let floats = |name, shape, values| Array { name, shape, values: Numbers::F32(values) };
+        let integers = |name, shape, values| Array { name, shape, values: Numbers::U32(values) };
+        let mut all = vec![floats(FEATURES, &matrix[..], &self.features[..])];
+        all.extend(self.logits.as_ref().map(|values| floats(LOGITS, &logits_shape[..], values)));
+        all.extend(self.labels.as_ref().map(|values| integers(LABELS, &column[..], values)));
+        all.extend(self.ids.as_ref().map(|values| integers(IDS, &column[..], values)));
+        if let Some(Head { weight, bias }) = &self.head {
+            all.push(floats(WEIGHT, &square, weight));
+            all.push(floats(BIAS, &square[..1], bias));
+        }
+        Ok(write_arrays(path, &all)?)
     }
 
     /// Writes them as `.safetensors`, whole or not at all.

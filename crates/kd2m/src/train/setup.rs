@@ -15,9 +15,7 @@ use crate::{
     criterion::{NetworkShapes, Shapes},
     device::DeviceChoice,
     engine::{
-        Engine,
-        burn::BurnEngine,
-        cpu::CpuEngine,
+        self, Engine,
         head::{FrozenHead, LipschitzHead},
     },
     preprocess::Normalisation,
@@ -161,10 +159,7 @@ impl Setup {
         stages: &[String],
         trainable: bool,
     ) -> Result<Box<dyn Engine>, Error> {
-        Ok(match self.device {
-            DeviceChoice::Cpu => Box::new(CpuEngine::new(graph, weights, stages, trainable, self.threads)?),
-            other => Box::new(BurnEngine::new(graph, weights, stages, &other.burn()?)?),
-        })
+        engine::choose::engine(self.device, self.threads, graph, weights, stages, trainable)
     }
 
     /// The engine that trains a student of an arm from these weights.

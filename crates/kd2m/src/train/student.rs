@@ -97,7 +97,7 @@ impl Run<'_> {
 
     fn save_student(&self, place: &Path, fitted: &mut Fitted) -> Result<(), Error> {
         let Run { config, setup, .. } = self;
-        let metadata = self.metadata(&setup.student, config.student.stem, &setup.student_eyes);
+        let metadata = self.metadata(&setup.student, config.student.stem, &setup.student_eyes)?;
         weights::write(&place.join("student.safetensors"), &fitted.last, Some(&metadata))?;
         weights::write(&place.join("best.safetensors"), &fitted.best, Some(&metadata))?;
         let learned = fitted.objective.learned_values()?;

@@ -12,7 +12,7 @@ use super::{
     side::TeacherSide,
     summary::TeacherSummary,
 };
-use crate::{Error, files, objective::Objective, preprocess::Normalisation};
+use crate::{Error, files, objective::Objective, preprocess::Normalisation, saved::Description};
 
 impl Run<'_> {
     /// Loads or trains the teacher, evaluates it, and leaves its files in the run folder.
@@ -68,7 +68,7 @@ impl Run<'_> {
                 weights::write(
                     &saved,
                     &fitted.last,
-                    Some(&self.metadata(setup.teacher.graph()?, config.teacher.stem, &setup.teacher_eyes)),
+                    Some(&self.metadata(setup.teacher.graph()?, config.teacher.stem, &setup.teacher_eyes)?),
                 )?;
                 fitted.last
             }
@@ -122,13 +122,17 @@ impl Run<'_> {
     }
 
     /// What a reader of the weights needs to build the network again, as one JSON text.
-    pub(super) fn metadata(&self, graph: &Graph, stem: Stem, eyes: &Normalisation) -> String {
-        let Run { setup, .. } = self;
-        let data = &setup.dataset;
-        serde_json::json!({
-            "model": graph.name, "stem": stem, "classes": data.classes,
-            "input": [data.channels, data.height, data.width], "mean": eyes.mean, "std": eyes.std,
-        })
-        .to_string()
+    pub(super) fn metadata(&self, graph: &Graph, stem: Stem, eyes: &Normalisation) -> Result<String, Error> {
+        let data = &self.setup.dataset;
+        let description = Description {
+            model: graph.name.clone(),
+            stem,
+            classes: data.classes,
+            class_names: data.class_names.clone(),
+            input: [data.channels, data.height, data.width],
+            mean: eyes.mean.clone(),
+            std: eyes.std.clone(),
+        };
+        description.text()
     }
 }

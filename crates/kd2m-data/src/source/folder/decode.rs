@@ -13,10 +13,10 @@ use crate::DataError;
 const MOST_BYTES: u64 = 256 << 20;
 
 /// Height and width.
-pub(super) type Size = (u32, u32);
+pub(crate) type Size = (u32, u32);
 
 /// A decoded image.
-pub(super) struct Picture {
+pub(crate) struct Picture {
     pub size: Size,
     pub grey: bool,
     /// `[h, w, 3]`.
@@ -28,7 +28,7 @@ pub(super) struct Picture {
 ///
 /// # Errors
 /// A file that cannot be read, that is no image, or that is broken or cut off.
-pub(super) fn decode(path: &Path, size: Option<Size>) -> Result<Picture, DataError> {
+pub(crate) fn decode(path: &Path, size: Option<Size>) -> Result<Picture, DataError> {
     let place = path.display().to_string();
     let io = |source| DataError::Io { place: place.clone(), source };
     let broken = |why: &str| DataError::format(&place, format!("cannot be decoded ({why}): remove it or get it again"));

@@ -2,7 +2,7 @@
 //! the order of torchvision's ImageFolder. All have one size or are resized (bilinear) to the one asked for; they are RGB unless
 //! every one of them is grey. `walk.rs` finds them, `decode.rs` reads one, `names.rs` compares the names of classes.
 
-mod decode;
+pub(crate) mod decode;
 mod jpeg;
 mod names;
 mod walk;

@@ -1,0 +1,258 @@
+//! The student out: export, predict, features and eval of a run and of files, and what is refused.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+    sync::LazyLock,
+};
+
+use kd2m_cpu::{Network, Options};
+use kd2m_data::features::{Location, Values, array_names, read_features, read_labels};
+use kd2m_nn::{Graph, Weights, onnx, step::Mode, weights};
+use serde_json::Value;
+
+fn kd2m(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kd2m")).args(arguments).output().unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What a command that must succeed prints.
+fn stdout(arguments: &[&str]) -> String {
+    let ran = kd2m(arguments);
+    assert!(ran.status.success(), "{arguments:?}: {}", stderr(&ran));
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+fn json(arguments: &[&str]) -> Value {
+    serde_json::from_str(&stdout(arguments)).unwrap()
+}
+
+/// The last line of what a command says that must be refused as bad input.
+fn refusal(arguments: &[&str]) -> String {
+    let ran = kd2m(arguments);
+    assert_eq!(ran.status.code(), Some(2), "{arguments:?}: {}", stderr(&ran));
+    stderr(&ran).lines().last().unwrap().to_owned()
+}
+
+/// A run of the digits with two arms, made once.
+static RUN: LazyLock<(tempfile::TempDir, String)> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run").to_str().unwrap().to_owned();
+    let short = ["--epochs", "3", "--seeds", "1", "--set", "teacher.epochs=2", "--allow-weak-teacher"];
+    stdout(&[&["distill", "-q", "--no-tensorboard", "--criterion", "w2", "--out", &out][..], &short].concat());
+    (folder, out)
+});
+
+fn run() -> &'static str {
+    &RUN.1
+}
+
+/// Logits and features of a few images.
+fn answers(graph: &Graph, weights: &Weights) -> (Vec<f32>, Vec<f32>) {
+    let n = 5;
+    let pixels: Vec<f32> = (0..n * graph.input_shape().len()).map(|i| ((i * 37) % 101) as f32 / 100.0).collect();
+    let options = Options { threads: 1, trainable: false, ..Options::default() };
+    let mut network = Network::new(graph, weights, options).unwrap();
+    network.forward(&pixels, n, Mode::Evaluate).unwrap();
+    (network.logits().to_vec(), network.features().to_vec())
+}
+
+fn path(folder: &tempfile::TempDir, name: &str) -> String {
+    folder.path().join(name).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_onnx_file_gives_the_student_s_answers_and_says_how_it_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = path(&folder, "s.onnx");
+    stdout(&["export", run(), "--arm", "w2", "--format", "onnx", "--out", &out]);
+    let (graph, read) = onnx::read(Path::new(&out)).unwrap();
+    let own = Path::new(run()).join("students/w2/seed-1/student.safetensors");
+    assert_eq!(answers(&graph, &read), answers(&graph, &weights::read(&own, &graph).unwrap()));
+    let metadata = onnx::metadata(Path::new(&out)).unwrap();
+    let names: Vec<String> = serde_json::from_str(&metadata["classes"]).unwrap();
+    assert_eq!(names, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+    let of = |key: &str| metadata[key].as_str();
+    assert_eq!((of("resize"), of("crop"), of("interpolation")), ("squash", "8x8", "bilinear"));
+    let program: Value = serde_json::from_str(of("kd2m")).unwrap();
+    assert_eq!(
+        (&program["model"], &program["version"]),
+        (&"digits-cnn-student".into(), &env!("CARGO_PKG_VERSION").into())
+    );
+    // The best epoch and the teacher are others.
+    let best = path(&folder, "best.onnx");
+    stdout(&["export", run(), "--arm", "w2", "--best", "--format", "onnx", "--out", &best]);
+    let place = Path::new(run()).join("students/w2/seed-1/best.safetensors");
+    assert_eq!(onnx::read(Path::new(&best)).unwrap().1, weights::read(&place, &graph).unwrap());
+    let teacher = path(&folder, "t.onnx");
+    stdout(&["export", run(), "--teacher", "--format", "onnx", "--out", &teacher]);
+    assert!(onnx::metadata(Path::new(&teacher)).unwrap()["kd2m"].contains("digits-cnn-teacher"));
+}
+
+#[test]
+fn safetensors_and_a_hub_folder_are_networks_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, hub) = (path(&folder, "s.safetensors"), path(&folder, "hub"));
+    stdout(&["export", run(), "--arm", "w2", "--format", "safetensors", "--out", &file]);
+    stdout(&["export", run(), "--arm", "w2", "--format", "hf", "--out", &hub]);
+    let expected = json(&["eval", run(), "--arm", "w2", "--json"]);
+    for again in [&file, &hub] {
+        let found = json(&["eval", again, "--data", "digits", "--json"]);
+        assert_eq!((&found["confusion"], &found["ce"]), (&expected["confusion"], &expected["ce"]));
+    }
+    let config: Value = serde_json::from_slice(&fs::read(Path::new(&hub).join("config.json")).unwrap()).unwrap();
+    assert_eq!((&config["num_classes"], &config["pretrained_cfg"]["crop_mode"]), (&10.into(), &"squash".into()));
+    let summary: Value = serde_json::from_slice(&fs::read(Path::new(run()).join("summary.json")).unwrap()).unwrap();
+    let card = fs::read_to_string(Path::new(&hub).join("README.md")).unwrap();
+    let percent = |value: &Value| format!("| {:.2} |", value.as_f64().unwrap());
+    let student =
+        &summary["students"].as_array().unwrap().iter().find(|s| s["arm"] == "w2").unwrap()["test_accuracy"][0];
+    assert!(card.contains(&format!("this network, test {}", percent(student))), "{card}");
+    let teacher = format!("its teacher digits-cnn-teacher, test {}", percent(&summary["teacher"]["test_accuracy"]));
+    assert!(
+        card.contains(&teacher) && card.contains("Distilled by `w2` (") && card.contains("license: other"),
+        "{card}"
+    );
+    // What is there is not written over, and nothing is left beside it.
+    let said = refusal(&["export", run(), "--arm", "none", "--format", "hf", "--out", &hub]);
+    assert_eq!(said, format!("error: {hub} is there already: choose another --out, or remove it"));
+    let mut left: Vec<PathBuf> = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().path()).collect();
+    left.sort();
+    assert_eq!(left, [PathBuf::from(&hub), PathBuf::from(&file)]);
+}
+
+#[test]
+fn features_are_what_teacher_outputs_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, again) = (path(&folder, "f.npz"), path(&folder, "again"));
+    stdout(&["features", run(), "--teacher", "--split", "train", "--out", &out]);
+    let at = |key: Option<&str>| Location { path: PathBuf::from(&out), key: key.map(str::to_owned) };
+    let mut held = array_names(&at(None)).unwrap();
+    held.sort();
+    assert_eq!(held, ["features", "head.bias", "head.weight", "ids", "labels", "logits"]);
+    let matrix = |key| {
+        let found = read_features(&at(Some(key))).unwrap();
+        let Values::F32(values) = found.values else { panic!("{key} is not f32") };
+        (values, found.n, found.d)
+    };
+    let ((logits, n, classes), labels) = (matrix("logits"), read_labels(&at(Some("labels"))).unwrap());
+    assert_eq!((n, classes, matrix("features").2, labels.len()), (1438, 10, 64, 1438));
+    assert_eq!(read_labels(&at(Some("ids"))).unwrap(), (0..1438).collect::<Vec<u32>>());
+    let right = logits.chunks(10).zip(&labels).filter(|(row, label)| {
+        let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        row[**label as usize] == top
+    });
+    let scores = json(&["eval", run(), "--teacher", "--split", "train", "--json"]);
+    assert_eq!(scores["accuracy"].as_f64().unwrap(), 100.0 * right.count() as f64 / 1438.0);
+    // A run with these outputs in place of the network.
+    let teacher = format!("teacher.outputs={out}");
+    let short = ["--criterion", "w2", "--no-baseline", "--epochs", "1", "--seeds", "1", "--set", "data.train_limit=64"];
+    let common = ["distill", "-q", "--no-tensorboard", "--set", "teacher.model=", "--set", &teacher, "--out", &again];
+    stdout(&[&common[..], &short].concat());
+}
+
+#[test]
+fn a_class_by_class_evaluation_adds_up_to_the_run_s_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = path(&folder, "s.onnx");
+    stdout(&["export", run(), "--arm", "w2", "--format", "onnx", "--out", &out]);
+    for split in ["test", "val"] {
+        let all = json(&["eval", run(), "--split", split, "--json"]);
+        let own = all.as_array().unwrap().iter().find(|row| row["arm"] == "w2").unwrap();
+        let file = format!("onnx:{out}");
+        for one in [&["eval", run(), "--arm", "w2"][..], &["eval", &file, "--data", "digits"]] {
+            // A file knows nothing of the run's own share of validation.
+            if split == "val" && one[1] == file {
+                continue;
+            }
+            let scores = json(&[one, &["--split", split, "--json"]].concat());
+            assert_eq!(scores["accuracy"], own["accuracy"]);
+            assert!((scores["ce"].as_f64().unwrap() - own["ce"].as_f64().unwrap()).abs() < 1e-6);
+            let rows: Vec<Vec<u64>> = serde_json::from_value(scores["confusion"].clone()).unwrap();
+            let images: u64 = rows.iter().flatten().sum();
+            assert_eq!(scores["images"], images);
+            assert_eq!(scores["classes"][3]["images"], rows[3].iter().sum::<u64>());
+        }
+    }
+    let table = stdout(&["eval", run(), "--arm", "w2"]);
+    assert!(table.contains("rows: the image's class, columns: the answer"), "{table}");
+}
+
+#[test]
+fn predictions_are_probabilities_in_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = path(&folder, "x.pgm");
+    fs::write(&image, [&b"P5 8 8 255\n"[..], &(0..64).map(|i| i * 3).collect::<Vec<u8>>()].concat()).unwrap();
+    let all = json(&["predict", run(), "--arm", "w2", &image, &image, "--top", "10", "--json"]);
+    assert_eq!(all.as_array().unwrap().len(), 2);
+    assert_eq!((&all[0]["image"], &all[0]["classes"]), (&image.as_str().into(), &all[1]["classes"]));
+    let p: Vec<f64> =
+        all[0]["classes"].as_array().unwrap().iter().map(|c| c["probability"].as_f64().unwrap()).collect();
+    assert!(p.len() == 10 && p.is_sorted_by(|a, b| a >= b) && (p.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+    // The same by hand: the pixels through the network.
+    let file = Path::new(run()).join("students/w2/seed-1/student.safetensors");
+    let out = path(&folder, "s.onnx");
+    stdout(&["export", file.to_str().unwrap(), "--format", "onnx", "--out", &out]);
+    let (graph, weights) = onnx::read(Path::new(&out)).unwrap();
+    let mut network = Network::new(&graph, &weights, Options { threads: 1, ..Options::default() }).unwrap();
+    let pixels: Vec<f32> = (0..64).map(|i| (i * 3) as f32 / 255.0).collect();
+    network.forward(&pixels, 1, Mode::Evaluate).unwrap();
+    let powers: Vec<f64> = network.logits().iter().map(|x| f64::from(*x).exp()).collect();
+    let first = all[0]["classes"][0]["label"].as_u64().unwrap() as usize;
+    assert!((powers[first] / powers.iter().sum::<f64>() - p[0]).abs() < 1e-6);
+    let shown = stdout(&["predict", run(), "--arm", "w2", &image, "--top", "1"]);
+    assert_eq!(shown, format!("{image}\n  {:>6.2} %  {first}\n", 100.0 * p[0]));
+}
+
+#[test]
+fn what_is_not_clear_is_refused_in_a_sentence() {
+    let folder = tempfile::tempdir().unwrap();
+    let raw = path(&folder, "raw.safetensors");
+    let own = Path::new(run()).join("students/w2/seed-1/student.safetensors");
+    weights::write(Path::new(&raw), &weights::read_any(&own).unwrap(), None).unwrap();
+    let out = path(&folder, "x.onnx");
+    let nothing = path(&folder, "missing/x.onnx");
+    let export = |more: &[&'static str]| {
+        refusal(&[&["export"], &[&raw[..], "--format", "onnx", "--out", &out][..], more].concat())
+    };
+    assert_eq!(
+        export(&[]),
+        format!(
+            "error: nothing says which network {raw} has: give --model NAME and --classes C (`kd2m list models` names networks)"
+        )
+    );
+    let model = ["--model", "digits-cnn-student", "--classes", "10"];
+    assert!(export(&model).contains("nothing says which size of images"));
+    let size = [&model[..], &["--size", "8", "--channels", "1"]].concat();
+    assert!(export(&size).contains("nothing says how the pixels of"));
+    assert!(export(&[&size[..], &["--preset", "imagnet"]].concat()).contains("did you mean imagenet"));
+    assert!(
+        export(&[&size[..], &["--preset", "imagenet"]].concat())
+            .contains("numbers for three channels, the images have 1")
+    );
+    stdout(&[&["export", &raw, "--format", "onnx", "--out", &out], &size[..], &["--preset", "none"]].concat());
+    let several = refusal(&["export", run(), "--format", "onnx", "--out", &out]);
+    assert_eq!(
+        several,
+        format!(
+            "error: {} has several students: choose one with --arm and --seed (none: seed 1; w2: seed 1), or --teacher",
+            run()
+        )
+    );
+    assert!(
+        refusal(&["export", run(), "--arm", "w1", "--format", "onnx", "--out", &out]).contains("has no such student")
+    );
+    assert!(
+        refusal(&["export", &out, "--best", "--format", "onnx", "--out", &out]).contains("this is a file of weights")
+    );
+    let arm = ["export", run(), "--arm", "w2", "--format", "onnx", "--out", &nothing];
+    assert!(refusal(&arm).starts_with(&format!("error: cannot write {nothing}: ")));
+    let file = format!("onnx:{out}");
+    assert!(refusal(&["eval", &file]).contains("name the images with --data DATASET"));
+    assert!(refusal(&["predict", &file, &raw]).contains("cannot be decoded"));
+    assert!(refusal(&["features", run(), "--teacher", "--out", &out]).contains("the file is a .npz"));
+}

@@ -1,0 +1,48 @@
+//! One image file as a network sees it.
+
+use std::path::Path;
+
+use crate::{DataError, source::folder::decode::decode};
+
+/// The pixels `[channels, height, width]` of an image file, squashed (bilinear) to this size as `folder:PATH@HxW` does; a network of
+/// one channel sees a coloured image in grey, by Pillow's weights (ITU-R 601-2).
+///
+/// # Errors
+/// A file that cannot be read, is no image, or is broken; channels other than 1 and 3, which no image file has.
+pub fn read_image(path: &Path, [channels, height, width]: [usize; 3]) -> Result<Vec<u8>, DataError> {
+    let refuse = |problem: String| DataError::format(&path.display().to_string(), problem);
+    let side = |size: usize| u32::try_from(size).map_err(|_| refuse(format!("a side of {size} is too long")));
+    let picture = decode(path, Some((side(height)?, side(width)?)))?;
+    match channels {
+        1 if picture.grey => Ok(picture.rgb.iter().step_by(3).copied().collect()),
+        1 => Ok(picture.rgb.as_chunks().0.iter().copied().map(luma).collect()),
+        3 => Ok((0..3).flat_map(|channel| picture.rgb.iter().skip(channel).step_by(3)).copied().collect()),
+        other => Err(refuse(format!("images have one or three channels, the network sees {other}"))),
+    }
+}
+
+/// Weights of 299/1000, 587/1000 and 114/1000 in 16 bits.
+fn luma([red, green, blue]: [u8; 3]) -> u8 {
+    let sum = 19_595 * u32::from(red) + 38_470 * u32::from(green) + 7_471 * u32::from(blue);
+    ((sum + 0x8000) >> 16) as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_lie_one_after_another_and_colours_turn_grey_as_in_pillow() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.png");
+        let pixels = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 20, 30]];
+        image::RgbImage::from_raw(2, 2, pixels.concat()).unwrap().save(&file).unwrap();
+        let rgb = read_image(&file, [3, 2, 2]).unwrap();
+        assert_eq!(rgb, [255, 0, 0, 10, 0, 255, 0, 20, 0, 0, 255, 30]);
+        // Image.convert("L") of Pillow 13.0.0.
+        assert_eq!(read_image(&file, [1, 2, 2]).unwrap(), [76, 150, 29, 18]);
+        let why = read_image(&file, [4, 2, 2]).unwrap_err().to_string();
+        assert!(why.ends_with("images have one or three channels, the network sees 4"), "{why}");
+        assert_eq!(read_image(&file, [3, 1, 1]).unwrap().len(), 3);
+    }
+}

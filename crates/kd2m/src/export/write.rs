@@ -1,0 +1,53 @@
+//! One form or another, whole or not at all.
+
+use std::path::Path;
+
+use kd2m_nn::{
+    onnx::{self, Metadata},
+    weights,
+};
+
+use super::{
+    hub,
+    view::{INTERPOLATION, RESIZE},
+};
+use crate::{Error, saved::Saved};
+
+/// The form that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// One file: normalisation inside, any number of images, names of classes and how images are resized in its metadata.
+    Onnx,
+    /// One file of weights with PyTorch's keys and layouts.
+    Safetensors,
+    /// A folder: `config.json`, `model.safetensors`, `README.md`.
+    Hub,
+}
+
+/// Writes a network, whole or not at all.
+///
+/// # Errors
+/// A place that cannot be written; a folder that is there already.
+pub fn export(saved: &Saved, format: Format, out: &Path) -> Result<(), Error> {
+    match format {
+        Format::Onnx => Ok(onnx::write(out, &saved.graph, &saved.weights, &metadata(saved)?)?),
+        Format::Safetensors => Ok(weights::write(out, &saved.weights, Some(&saved.description.text()?))?),
+        Format::Hub => hub::write(saved, out),
+    }
+}
+
+/// What an ONNX file says beside its graph.
+fn metadata(saved: &Saved) -> Result<Metadata, Error> {
+    let description = &saved.description;
+    let [_, height, width] = description.input;
+    let program = serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "model": description.model });
+    let names: Vec<String> = (0..description.classes).map(|label| description.class(label)).collect();
+    let classes = serde_json::to_string(&names).map_err(Error::json("the names of the classes"))?;
+    Ok(Metadata::from([
+        ("classes".to_owned(), classes),
+        ("resize".to_owned(), RESIZE.to_owned()),
+        ("crop".to_owned(), format!("{height}x{width}")),
+        ("interpolation".to_owned(), INTERPOLATION.to_owned()),
+        ("kd2m".to_owned(), program.to_string()),
+    ]))
+}

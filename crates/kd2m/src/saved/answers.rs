@@ -1,0 +1,160 @@
+//! What a saved network says to images: of a data set, batch by batch, or to a few files.
+
+use std::{path::PathBuf, sync::Arc};
+
+use kd2m_data::{Dataset, Loader, Part, read_image};
+
+use super::network::Saved;
+use crate::{
+    Error,
+    batch::host,
+    device::DeviceChoice,
+    engine::{self, Engine, Mode},
+    teacher::{Head, StoredOutputs},
+};
+
+/// Images at once: enough for the kernels, small against the maps of a large network at 224².
+const BATCH: usize = 64;
+
+/// Which images of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Split {
+    /// The whole training part; validation is carved from it.
+    Train,
+    /// Carved from the training part.
+    Validation,
+    /// The test part.
+    Test,
+}
+
+impl Split {
+    /// As it stands in results.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Train => "train",
+            Self::Validation => "val",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// The images that a network is asked about.
+pub struct Images {
+    /// The data set.
+    pub dataset: Arc<Dataset>,
+    /// The part that they are of.
+    pub part: Part,
+    /// Their places in it.
+    pub indices: Vec<u32>,
+    /// Which of them were asked for.
+    pub split: Split,
+}
+
+impl Images {
+    /// Those of a data set; the share and the seed of validation are the run's that the network is of, or the data set's own.
+    pub fn of(dataset: Dataset, split: Split, saved: &Saved) -> Self {
+        let own = saved.origin.as_ref().map(|o| &o.config.data).filter(|data| data.dataset == dataset.name);
+        let fraction = own.and_then(|data| data.val_fraction).unwrap_or(dataset.val_fraction);
+        let seed = own.map_or(0, |data| data.split_seed);
+        let all = |count: usize| (0..count as u32).collect::<Vec<u32>>();
+        let (part, indices) = match split {
+            Split::Train => (Part::Train, all(dataset.train.len())),
+            Split::Test => (Part::Test, all(dataset.test.len())),
+            Split::Validation => {
+                (Part::Train, kd2m_data::split(&dataset.train.labels, dataset.classes, fraction, seed).val)
+            }
+        };
+        Self { dataset: Arc::new(dataset), part, indices, split }
+    }
+}
+
+impl Saved {
+    /// An engine that runs it.
+    ///
+    /// # Errors
+    /// A device that is not there.
+    pub fn engine(&self, device: DeviceChoice, threads: usize) -> Result<Box<dyn Engine>, Error> {
+        engine::choose::engine(device, threads, &self.graph, &self.weights, &[], false)
+    }
+
+    /// Its outputs on images, batch by batch: features, logits, labels.
+    ///
+    /// # Errors
+    /// Images of another shape than it sees; what engine or data cannot do.
+    pub fn answer(
+        &self,
+        images: &Images,
+        engine: &mut dyn Engine,
+        mut take: impl FnMut(&[f32], &[f32], &[u32]),
+    ) -> Result<(), Error> {
+        let data = &images.dataset;
+        let ([c, h, w], shape) = (self.description.input, [data.channels, data.height, data.width]);
+        if [c, h, w] != shape {
+            let way = if data.name.starts_with("folder:") {
+                format!("; folder:PATH@{h}x{w} resizes them")
+            } else {
+                String::new()
+            };
+            return Err(Error::Config(format!(
+                "{} sees images of {c}×{h}×{w}, those of {} are {}×{}×{}{way}",
+                self.whose, data.name, shape[0], shape[1], shape[2]
+            )));
+        }
+        let mut loader = Loader::evaluation(data, images.part, &images.indices, BATCH)?;
+        while let Some(batch) = loader.next() {
+            let seen = engine::Images { pixels: &batch.images, n: batch.len() };
+            let outputs = engine.forward(seen, Mode::Evaluate)?;
+            take(&host(&outputs.features)?, &host(&outputs.logits)?, &batch.labels);
+            loader.recycle(batch);
+        }
+        Ok(())
+    }
+
+    /// All of them, as a file of `teacher.outputs` holds them.
+    ///
+    /// # Errors
+    /// As [`answer`](Self::answer).
+    pub fn outputs(&self, images: &Images, engine: &mut dyn Engine) -> Result<StoredOutputs, Error> {
+        let (mut features, mut logits, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+        self.answer(images, engine, |f, l, of| {
+            features.extend_from_slice(f);
+            logits.extend_from_slice(l);
+            labels.extend_from_slice(of);
+        })?;
+        Ok(StoredOutputs {
+            features,
+            width: self.graph.feature_width(),
+            logits: Some(logits),
+            classes: self.graph.classes(),
+            labels: Some(labels),
+            ids: Some(images.indices.clone()),
+            head: Head::of(&self.graph, &self.weights),
+        })
+    }
+}
+
+/// The probabilities of all classes for image files, in their order.
+///
+/// # Errors
+/// A file that is no image; what the engine cannot do.
+pub fn predict(saved: &Saved, files: &[PathBuf], engine: &mut dyn Engine) -> Result<Vec<Vec<f64>>, Error> {
+    let mut found = Vec::new();
+    for some in files.chunks(BATCH) {
+        let mut pixels = Vec::new();
+        for file in some {
+            let image = read_image(file, saved.description.input)?;
+            pixels.extend(image.into_iter().map(|byte| f32::from(byte) / 255.0));
+        }
+        let outputs = engine.forward(engine::Images { pixels: &pixels, n: some.len() }, Mode::Evaluate)?;
+        found.extend(host(&outputs.logits)?.chunks_exact(saved.graph.classes().max(1)).map(softmax));
+    }
+    Ok(found)
+}
+
+/// Probabilities of one row of logits.
+pub(super) fn softmax(logits: &[f32]) -> Vec<f64> {
+    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f64> = logits.iter().map(|x| f64::from(x - top).exp()).collect();
+    let sum: f64 = powers.iter().sum();
+    powers.into_iter().map(|p| p / sum).collect()
+}

@@ -1,0 +1,169 @@
+//! A network that is a file: of ours, which says what it is, of another program with what the command line says, or ONNX.
+
+use std::path::{Path, PathBuf};
+
+use kd2m_data::Dataset;
+use kd2m_nn::{
+    Graph, Layer, Shape, onnx,
+    weights::{self, Owner, Source},
+    zoo::Stem,
+};
+
+use super::{description::Description, network::Saved};
+use crate::{
+    Error,
+    preprocess::{self, Preset},
+};
+
+/// How ONNX files are named where a network of the zoo could stand.
+pub const ONNX: &str = "onnx:";
+/// What a folder of `--format hf`, of timm or of Hugging Face keeps its weights in.
+const IN_FOLDER: &str = "model.safetensors";
+
+/// What a command line and a data set say of a file of weights.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Facts<'a> {
+    /// A name of the zoo.
+    pub model: Option<&'a str>,
+    /// For networks with a choice of stem.
+    pub stem: Option<Stem>,
+    /// Length of the logits.
+    pub classes: Option<usize>,
+    /// Height and width of the images.
+    pub size: Option<[usize; 2]>,
+    /// Of the images.
+    pub channels: Option<usize>,
+    /// How pixels are normalised, a name of [`preprocess::PRESETS`].
+    pub preset: Option<&'a str>,
+    /// What it is to be run on, which says what nothing else does.
+    pub data: Option<&'a Dataset>,
+}
+
+/// Whether a path means a file of weights, not a run folder.
+pub fn is_weights(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    text.starts_with(ONNX) || Source::parse(path).path.is_file() || path.join(IN_FOLDER).is_file()
+}
+
+/// The network of a file.
+///
+/// # Errors
+/// A file that cannot be read or does not fit; what nothing says of it.
+pub fn open(path: &Path, facts: &Facts) -> Result<Saved, Error> {
+    match path.to_str().and_then(|text| text.strip_prefix(ONNX)) {
+        Some(file) => open_onnx(Path::new(file)),
+        None => open_weights(path, facts),
+    }
+}
+
+fn open_onnx(file: &Path) -> Result<Saved, Error> {
+    let (graph, weights) = onnx::read(file)?;
+    let metadata = onnx::metadata(file)?;
+    let names = metadata.get("classes").and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
+    let class_names = names.filter(|names| names.len() == graph.classes()).unwrap_or_default();
+    let (mean, std) = normalisation(&graph);
+    let Shape::Map { channels, height, width } = graph.input_shape() else {
+        return Err(Error::Config(format!("{}: its input is no image", file.display())));
+    };
+    let description = Description {
+        model: format!("{ONNX}{}", file.display()),
+        stem: Stem::default(),
+        classes: graph.classes(),
+        class_names,
+        input: [channels, height, width],
+        mean,
+        std,
+    };
+    let whose = file.display().to_string();
+    Ok(Saved { description, graph, weights, eyes_from: format!("{whose} itself"), whose, origin: None })
+}
+
+/// What a graph does to pixels first.
+fn normalisation(graph: &Graph) -> (Vec<f32>, Vec<f32>) {
+    let found = graph.nodes().iter().find_map(|node| match &node.layer {
+        Layer::Normalise { mean, std } => Some((mean.clone(), std.clone())),
+        _ => None,
+    });
+    found.unwrap_or_default()
+}
+
+fn open_weights(path: &Path, facts: &Facts) -> Result<Saved, Error> {
+    let inside = path.join(IN_FOLDER);
+    let source = if inside.is_file() { Source { path: inside, key: None } } else { Source::parse(path) };
+    let (description, eyes_from) = describe(&source.path, facts)?;
+    let graph = description.graph()?;
+    let weights = weights::load(&source, &graph, Owner::Any)?.weights;
+    Ok(Saved { description, graph, weights, whose: source.to_string(), eyes_from, origin: None })
+}
+
+/// What is known of a file, the command line first, then its metadata, then the data; and who says how pixels are normalised.
+fn describe(file: &PathBuf, facts: &Facts) -> Result<(Description, String), Error> {
+    let own = Description::read(file).filter(|own| facts.model.is_none_or(|model| model == own.model));
+    let unknown = |what: &str, flag: &str| {
+        Error::Config(format!(
+            "nothing says {what} {} has: give {flag} (`kd2m list models` names networks)",
+            file.display()
+        ))
+    };
+    let own = own.as_ref();
+    let model = facts.model.map(str::to_owned).or(own.map(|o| o.model.clone()));
+    let model = model.ok_or_else(|| unknown("which network", "--model NAME and --classes C"))?;
+    let data = facts.data;
+    let classes = facts.classes.or(own.map(|o| o.classes)).or(data.map(|d| d.classes));
+    let classes = classes.ok_or_else(|| unknown("how many classes", "--classes C"))?;
+    let channels = facts.channels.or(own.map(|o| o.input[0])).or(data.map(|d| d.channels)).unwrap_or(3);
+    let size = facts.size.or(own.map(|o| [o.input[1], o.input[2]])).or(data.map(|d| [d.height, d.width]));
+    let [height, width] = size.ok_or_else(|| unknown("which size of images", "--size N or --size HxW"))?;
+    let (mean, std, from) = eyes(file, facts, channels)?;
+    let names = own.map(|o| o.class_names.clone()).filter(|names| names.len() == classes);
+    let of_data = || data.filter(|d| d.classes == classes).map_or_else(Vec::new, |d| d.class_names.clone());
+    let description = Description {
+        model,
+        stem: facts.stem.or(own.map(|o| o.stem)).unwrap_or_default(),
+        classes,
+        class_names: names.filter(|names| !names.is_empty()).unwrap_or_else(of_data),
+        input: [channels, height, width],
+        mean,
+        std,
+    };
+    Ok((description, from))
+}
+
+/// Mean and deviation of each channel and what says so: a preset, the file or what lies beside it, or the data set.
+fn eyes(file: &Path, facts: &Facts, channels: usize) -> Result<(Vec<f32>, Vec<f32>, String), Error> {
+    let wrong = |why: String| Error::Config(format!("--preset {why}"));
+    let preset = facts.preset.map(Preset::find).transpose().map_err(wrong)?;
+    if let Some(preset) = preset
+        && let Some(numbers) = preset.numbers
+    {
+        let [mean, std] = numbers.map(|values| per_channel(&values, channels));
+        let why = || wrong(format!("= \"{}\" has numbers for three channels, the images have {channels}", preset.name));
+        return Ok((mean.ok_or_else(why)?, std.ok_or_else(why)?, format!("--preset {}", preset.name)));
+    }
+    if preset.is_none()
+        && let Some(told) = preprocess::told(file)?
+    {
+        let why = || Error::Config(format!("{} is not for {channels} channels: give --preset", told.place));
+        let [mean, std] = [&told.mean, &told.std].map(|values| per_channel(values, channels));
+        return Ok((mean.ok_or_else(why)?, std.ok_or_else(why)?, told.place.clone()));
+    }
+    match facts.data {
+        Some(data) => {
+            Ok((data.mean.clone(), data.std.clone(), format!("{}'s own, as nothing says otherwise", data.name)))
+        }
+        None => Err(Error::Config(format!(
+            "nothing says how the pixels of {} are normalised: give --preset ({})",
+            file.display(),
+            preprocess::PRESETS.iter().filter(|p| p.numbers.is_some()).map(|p| p.name).collect::<Vec<_>>().join(", ")
+        ))),
+    }
+}
+
+/// One number for each channel; a single one, or equal ones, serve all.
+fn per_channel(values: &[f64], channels: usize) -> Option<Vec<f32>> {
+    let first = *values.first()?;
+    if values.len() == channels {
+        return Some(values.iter().map(|v| *v as f32).collect());
+    }
+    values.iter().all(|v| *v == first).then(|| vec![first as f32; channels])
+}

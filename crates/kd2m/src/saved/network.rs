@@ -1,0 +1,35 @@
+//! A network as it was saved, whatever it was read from.
+
+use kd2m_nn::{Graph, Weights};
+
+use super::description::Description;
+use crate::{
+    config::{ArmConfig, Config},
+    train::summary::{StudentSummary, TeacherSummary},
+};
+
+/// A network as it was saved.
+pub struct Saved {
+    /// All that it takes to build it again.
+    pub description: Description,
+    /// The network.
+    pub graph: Graph,
+    /// Its parameters and running statistics.
+    pub weights: Weights,
+    /// What it is, e.g. `student w2, seed 1`.
+    pub whose: String,
+    /// Where its normalisation comes from.
+    pub eyes_from: String,
+    /// The run that it is of.
+    pub origin: Option<Origin>,
+}
+
+/// What is known of the run of a saved network.
+pub struct Origin {
+    /// As it was resolved.
+    pub config: Config,
+    /// What the run found of its teacher, if it came so far.
+    pub teacher: Option<TeacherSummary>,
+    /// Of a student: its arm, its seed's summary, and whether its weights are those of the epoch that was best on validation.
+    pub student: Option<(ArmConfig, Option<StudentSummary>, bool)>,
+}

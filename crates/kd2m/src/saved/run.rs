@@ -1,0 +1,146 @@
+//! A network of a run folder.
+
+use std::path::Path;
+
+use kd2m_nn::weights::{self, Owner, Source};
+
+use super::{
+    description::Description,
+    network::{Origin, Saved},
+};
+use crate::{
+    Config, Error,
+    device::DeviceChoice,
+    files,
+    preprocess::Normalisation,
+    train::{
+        arms,
+        folder::RunFolder,
+        inspect::{self, Opened},
+        networks::Network,
+        setup::Setup,
+    },
+};
+
+/// Which network of a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Which<'a> {
+    /// The arm of a student; none: whichever.
+    pub arm: Option<&'a str>,
+    /// The seed of a student; none: whichever.
+    pub seed: Option<u64>,
+    /// The student after the epoch that was best on validation, not after its last.
+    pub best: bool,
+    /// The teacher of the run.
+    pub teacher: bool,
+}
+
+impl Which<'_> {
+    /// Whether anything was chosen.
+    pub fn says_something(&self) -> bool {
+        self.arm.is_some() || self.seed.is_some() || self.best || self.teacher
+    }
+}
+
+/// The one that is chosen.
+///
+/// # Errors
+/// No run, no such student, several that are meant; files that cannot be read.
+pub fn open(path: &Path, which: &Which, data_root: Option<&Path>) -> Result<Saved, Error> {
+    if which.teacher {
+        return teacher(path, data_root);
+    }
+    let Opened { folder, config, students, .. } = inspect::open(path)?;
+    let meant =
+        |(arm, seed): &&(String, u64)| which.arm.is_none_or(|a| a == arm) && which.seed.is_none_or(|s| s == *seed);
+    let found: Vec<&(String, u64)> = students.iter().filter(meant).collect();
+    let [(arm, seed)] = found[..] else {
+        let what = if found.is_empty() { "has no such student" } else { "has several students" };
+        let place = path.display();
+        return Err(Error::Config(format!(
+            "{place} {what}: choose one with --arm and --seed ({}), or --teacher",
+            listed(&students)
+        )));
+    };
+    let place = folder.student(arm, *seed);
+    let file = if which.best { place.join("best.safetensors") } else { folder.student_weights(arm, *seed) };
+    let of_arm = arms(&config, false).into_iter().find(|a| a.name == *arm);
+    let origin = Origin {
+        teacher: files::read_json(&folder.teacher_summary()).ok(),
+        student: of_arm.map(|of_arm| (of_arm, files::read_json(&place.join("summary.json")).ok(), which.best)),
+        config,
+    };
+    let epoch = if which.best { ", best epoch" } else { "" };
+    from_file(&file, format!("student {arm}, seed {seed}{epoch}"), origin, data_root)
+}
+
+/// `none: seeds 1 2; w2: seed 1`.
+fn listed(students: &[(String, u64)]) -> String {
+    let mut arms: Vec<(&str, Vec<String>)> = Vec::new();
+    for (arm, seed) in students {
+        match arms.last_mut() {
+            Some((last, seeds)) if last == arm => seeds.push(seed.to_string()),
+            _ => arms.push((arm, vec![seed.to_string()])),
+        }
+    }
+    let one = |(arm, seeds): &(&str, Vec<String>)| {
+        format!("{arm}: seed{} {}", if seeds.len() > 1 { "s" } else { "" }, seeds.join(" "))
+    };
+    arms.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// A file of ours, which says itself what it is.
+fn from_file(file: &Path, whose: String, origin: Origin, data_root: Option<&Path>) -> Result<Saved, Error> {
+    if !file.is_file() {
+        return Err(Error::RunFolder(format!("{} is not there: the run did not finish this student", file.display())));
+    }
+    let mut description = Description::read(file).ok_or_else(|| {
+        Error::RunFolder(format!(
+            "{} does not say which network it is (it has no metadata of ours): give it as a file with --model and --classes",
+            file.display()
+        ))
+    })?;
+    if description.class_names.is_empty() {
+        // A run of an older version: the names are the data's, if these are still there.
+        let root = data_root.or(origin.config.data.root.as_deref());
+        let data = kd2m_data::load(&origin.config.data.dataset, root).ok();
+        description.class_names =
+            data.filter(|d| d.classes == description.classes).map_or_else(Vec::new, |d| d.class_names);
+    }
+    let graph = description.graph()?;
+    let weights = weights::load(&Source { path: file.to_owned(), key: None }, &graph, Owner::Any)?.weights;
+    let eyes_from = format!("the metadata of {}", file.display());
+    Ok(Saved { description, graph, weights, whose, eyes_from, origin: Some(origin) })
+}
+
+fn teacher(path: &Path, data_root: Option<&Path>) -> Result<Saved, Error> {
+    let folder = RunFolder::open(path)?;
+    let mut config = crate::train::folder::read_config(&folder)?;
+    if let Some(root) = data_root {
+        config.data.root = Some(root.to_owned());
+    }
+    let teacher = files::read_json(&folder.teacher_summary()).ok();
+    let own = folder.teacher_weights();
+    if own.is_file() && Description::read(&own).is_some() {
+        let origin = Origin { config, teacher, student: None };
+        return from_file(&own, "teacher".to_owned(), origin, data_root);
+    }
+    // Given to the run: what it is, configuration and data say.
+    let setup = Setup::new(&config, DeviceChoice::Cpu, 0)?;
+    let Network { graph, weights, eyes } = setup.saved_teacher(&config, &folder)?;
+    let description = describe(&config, &setup, &eyes);
+    let origin = Origin { config, teacher, student: None };
+    Ok(Saved { description, graph, weights, whose: "teacher".to_owned(), eyes_from: eyes.from, origin: Some(origin) })
+}
+
+fn describe(config: &Config, setup: &Setup, eyes: &Normalisation) -> Description {
+    Description {
+        model: config.teacher.model.clone(),
+        stem: config.teacher.stem,
+        classes: setup.dataset.classes,
+        class_names: setup.dataset.class_names.clone(),
+        input: [setup.dataset.channels, setup.dataset.height, setup.dataset.width],
+        mean: eyes.mean.clone(),
+        std: eyes.std.clone(),
+    }
+}
