@@ -10,7 +10,7 @@ mod mat5;
 /// Makes a file of each name a module, and its entries lines of the list.
 macro_rules! sources {
     ($($file:ident: $($entry:ident),+;)*) => {
-        $(mod $file;)*
+        $(pub(crate) mod $file;)*
 
         /// All data sets, in the order of their listing.
         pub(crate) const ENTRIES: &[crate::Entry] = &[$($($file::$entry),+),*];

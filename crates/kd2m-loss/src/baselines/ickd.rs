@@ -78,7 +78,7 @@ impl StageLoss for Ickd {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Distribution;
+    use burn::tensor::{Device, Distribution};
 
     use super::*;
     use crate::batch::host;
