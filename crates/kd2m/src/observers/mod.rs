@@ -3,15 +3,16 @@
 
 /// Makes a file of each name a module, and its `observe` a line of the list.
 macro_rules! observers {
-    ($($file:ident),* $(,)?) => {
-        $(pub mod $file;)*
+    ($($(#[$condition:meta])* $file:ident),* $(,)?) => {
+        $($(#[$condition])* pub mod $file;)*
 
         /// In the order in which they hear of an event.
-        pub const OBSERVERS: &[Observe] = &[$($file::observe),*];
+        pub const OBSERVERS: &[Observe] = &[$($(#[$condition])* $file::observe),*];
     };
 }
 
 observers! {
+    #[cfg(feature = "theory")]
     bounds,
     jsonl,
     tensorboard,
