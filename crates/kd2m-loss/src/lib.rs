@@ -21,6 +21,7 @@ pub mod registry;
 mod regressor;
 pub mod shapes;
 pub mod stages;
+mod start;
 mod unit;
 
 pub use batch::{Batch, Outputs};

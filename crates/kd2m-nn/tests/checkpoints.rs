@@ -67,20 +67,17 @@ fn types_views_and_parameters_are_read() {
 
 #[test]
 fn what_is_not_read_is_named() {
-    for (name, words) in
-        [("whole.pth", "torch.nn.modules.container.Sequential"), ("complex.pth", "ComplexFloatStorage")]
-    {
-        let error = read_any(&fixture(name)).unwrap_err().to_string();
-        assert!(error.contains(words) && error.contains(name), "{error}");
-    }
+    let errors = [read_any(&fixture("complex.pth")).unwrap_err(), read(&fixture("complex.pth"), &graph()).unwrap_err()];
+    assert!(errors[0].to_string().ends_with("w holds numbers of the type ComplexFloatStorage, which are no weights"));
+    assert!(errors.iter().all(|error| error.to_string().contains("complex.pth")), "{errors:?}");
 }
 
 #[test]
 fn every_truncation_is_an_error_and_no_panic() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["nested.pth", "legacy.pth"] {
+    for name in ["nested.pth", "legacy.pth", "forms/tar.pth", "forms/stream-protocol-1.pth"] {
         let bytes = std::fs::read(fixture(name)).unwrap();
-        for length in (0..bytes.len()).step_by(31) {
+        for length in (0..bytes.len().min(4000)).step_by(31) {
             let path = folder.path().join("cut.pth");
             std::fs::write(&path, &bytes[..length]).unwrap();
             assert!(read(&path, &graph()).is_err(), "{name} cut to {length}");
@@ -91,7 +88,7 @@ fn every_truncation_is_an_error_and_no_panic() {
 #[test]
 fn flipped_bytes_never_panic() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["nested.pth", "legacy.pth"] {
+    for name in ["nested.pth", "legacy.pth", "forms/tar.pth", "forms/stream-protocol-1.pth"] {
         let bytes = std::fs::read(fixture(name)).unwrap();
         let path = folder.path().join("flipped.pth");
         for at in (0..bytes.len().min(3000)).step_by(13) {
@@ -124,7 +121,7 @@ fn weights_of_another_network_are_refused_with_the_file_s_name() {
     write(&path, &initialise(&graph(), 0), None).unwrap();
     let other = zoo::build("mlp-3", &ZooOptions::new(3, 1, 3, 3)).unwrap();
     let error = read(&path, &other).unwrap_err().to_string();
-    for words in ["student.safetensors does not fit mlp-3", "fc.weight should be [3, 128] but is [3, 2]", "and 8 more"]
+    for words in ["student.safetensors does not fit mlp-3", "fc.weight should be [3, 128] but is [3, 2]", "and 2 more"]
     {
         assert!(error.contains(words), "{error}");
     }

@@ -22,6 +22,7 @@ pub mod preprocess;
 #[cfg(feature = "report")]
 pub mod report;
 pub mod saved;
+pub mod sums;
 pub mod teacher;
 #[cfg(feature = "theory")]
 pub mod theory;

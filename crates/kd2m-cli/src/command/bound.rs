@@ -13,6 +13,7 @@ use kd2m::{
     warning,
 };
 
+use crate::say::say;
 use crate::{
     arguments::{BoundArguments, SplitName},
     output::show,
@@ -57,9 +58,13 @@ pub fn bound(arguments: &BoundArguments) -> Result<ExitCode, Error> {
     let mut code = ExitCode::SUCCESS;
     for found in &all {
         for link in found.analysis.violations() {
-            eprintln!(
+            say!(
                 "error: {} seed {}: {} ≤ {} does not hold (statement {} of docs/theory.md): this is a bug of kd2m, please report it",
-                found.arm, found.seed, link.left, link.right, link.statement
+                found.arm,
+                found.seed,
+                link.left,
+                link.right,
+                link.statement
             );
             code = ExitCode::FAILURE;
         }

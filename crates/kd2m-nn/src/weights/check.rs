@@ -7,8 +7,11 @@ use std::{
 
 use thiserror::Error;
 
-use super::{NamedTensor, Weights};
-use crate::{graph::Graph, zoo::nearest};
+use super::{
+    Weights,
+    slot::{Slot, is_no_weight},
+};
+use crate::{graph::Graph, parameter::ParameterSpec, zoo::nearest};
 
 /// One tensor that does not fit.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -23,6 +26,14 @@ pub enum Problem {
         expected: Vec<usize>,
         /// The file's.
         found: Vec<usize>,
+    },
+    /// Something under its name that is no tensor of floating-point numbers.
+    #[error("{key} {what}")]
+    Other {
+        /// PyTorch's name of it.
+        key: String,
+        /// What it is, as the rest of a sentence.
+        what: String,
     },
     /// The network has it, the file does not.
     #[error("{key} is missing{}", hint(nearest))]
@@ -46,16 +57,18 @@ fn hint(nearest: &Option<String>) -> String {
     nearest.as_ref().map_or_else(String::new, |n| format!(" (nearest: {n})"))
 }
 
-/// All tensors that do not fit; shown with the first few spelt out.
+/// How many problems are spelt out.
+const SHOWN: usize = 10;
+
+/// All tensors that do not fit; shown with the first ten spelt out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mismatch {
-    /// Other shapes first, then what is missing, then what is unexpected.
+    /// Other shapes and kinds first, then what is missing, then what is unexpected.
     pub problems: Vec<Problem>,
 }
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 4;
         let words: Vec<String> = self.problems.iter().take(SHOWN).map(Problem::to_string).collect();
         write!(f, "{}", words.join("; "))?;
         match self.problems.len().saturating_sub(SHOWN) {
@@ -67,51 +80,45 @@ impl fmt::Display for Mismatch {
 
 impl std::error::Error for Mismatch {}
 
-/// Something with a tensor's shape: the tensor, or what is known of it before its values are read.
-pub(super) trait Shaped {
-    fn shape(&self) -> &[usize];
-}
-
-impl Shaped for NamedTensor {
-    fn shape(&self) -> &[usize] {
-        &self.shape
-    }
-}
-
-impl Shaped for Vec<usize> {
-    fn shape(&self) -> &[usize] {
-        self
-    }
-}
-
 /// Compares tensors with what the graph needs, shapes first: one wrong shape says most about what went wrong.
 ///
 /// # Errors
 /// Every shape that differs, every missing and every unexpected key, the latter two with the nearest key on the other side.
 pub fn check(graph: &Graph, weights: &Weights) -> Result<(), Mismatch> {
-    check_shapes(graph, weights)
+    let slots = weights.iter().map(|(key, tensor)| (key.clone(), Slot::Tensor(tensor.shape.clone())));
+    let problems = differences(&graph.parameters(), &slots.collect());
+    if problems.is_empty() { Ok(()) } else { Err(Mismatch { problems }) }
 }
 
-/// The same for anything that has shapes.
-pub(super) fn check_shapes<T: Shaped>(graph: &Graph, weights: &BTreeMap<String, T>) -> Result<(), Mismatch> {
-    let specs = graph.parameters();
+/// The same of what a file has under our names.
+pub(super) fn differences(specs: &[ParameterSpec], found: &BTreeMap<String, Slot>) -> Vec<Problem> {
     let needed: BTreeSet<&str> = specs.iter().map(|s| s.key.as_str()).collect();
-    let unexpected: Vec<&str> = weights.keys().map(String::as_str).filter(|k| !needed.contains(k)).collect();
-    let missing: Vec<&str> = specs.iter().map(|s| s.key.as_str()).filter(|k| !weights.contains_key(*k)).collect();
-    let closest = |key: &str, others: &[&str]| nearest(key, others.iter().copied(), 1).first().map(|n| (*n).to_owned());
+    let extra = found.iter().filter(|(key, slot)| !needed.contains(key.as_str()) && !is_no_weight(key, slot));
+    let unexpected: Vec<&str> = extra.map(|(key, _)| key.as_str()).collect();
+    let missing: Vec<&str> = specs.iter().map(|s| s.key.as_str()).filter(|k| !found.contains_key(*k)).collect();
+    let closest = |i: usize, key: &str, others: &[&str]| {
+        // A file may hold any number of names, and only a few are shown.
+        let near = if i < SHOWN { nearest(key, others.iter().copied(), 1) } else { Vec::new() };
+        near.first().map(|name| (*name).to_owned())
+    };
 
-    let shapes = specs.iter().filter_map(|spec| {
-        let found = weights.get(&spec.key)?;
-        (found.shape() != spec.shape).then(|| Problem::Shape {
-            key: spec.key.clone(),
-            expected: spec.shape.clone(),
-            found: found.shape().to_vec(),
-        })
+    let others = specs.iter().filter_map(|spec| {
+        let key = spec.key.clone();
+        match found.get(&key)? {
+            Slot::Tensor(shape) if *shape == spec.shape => None,
+            Slot::Tensor(shape) => Some(Problem::Shape { key, expected: spec.shape.clone(), found: shape.clone() }),
+            Slot::Other(what) => Some(Problem::Other { key, what: what.clone() }),
+        }
     });
-    let missed = missing.iter().map(|k| Problem::Missing { key: (*k).to_owned(), nearest: closest(k, &unexpected) });
-    let extra = unexpected.iter().map(|k| Problem::Unexpected { key: (*k).to_owned(), nearest: closest(k, &missing) });
-    let problems: Vec<Problem> = shapes.chain(missed).chain(extra).collect();
-    if problems.is_empty() { Ok(()) } else { Err(Mismatch { problems }) }
+    let missed = missing
+        .iter()
+        .enumerate()
+        .map(|(i, key)| Problem::Missing { key: (*key).to_owned(), nearest: closest(i, key, &unexpected) });
+    let extra = unexpected
+        .iter()
+        .enumerate()
+        .map(|(i, key)| Problem::Unexpected { key: (*key).to_owned(), nearest: closest(i, key, &missing) });
+    others.chain(missed).chain(extra).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,5 @@
 //! Which of several state dicts in a file is taken: computed from what fits the network, then by whose it is called.
 
-use std::collections::BTreeMap;
-
 use super::check::Mismatch;
 
 /// Whose weights are asked for.
@@ -24,17 +22,20 @@ pub struct Choice {
     pub others: Vec<String>,
 }
 
-/// A state dict that might be meant: its key, and its shapes by name or why they cannot be read.
-pub(super) type Candidate = (String, Result<BTreeMap<String, Vec<usize>>, String>);
+/// A network's tensors at one place of a file: the key that leads there, and what differs from the network that is wanted.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Candidate {
+    pub key: String,
+    pub mismatch: Option<Mismatch>,
+}
 
 /// Why none is taken.
+#[derive(Debug)]
 pub(super) enum Failure {
     /// The asked key is not there.
     NoKey,
-    /// The nearest candidate cannot be read.
-    Broken(String),
     /// The nearest candidate does not fit; others, which are called by another owner, do.
-    Unfit { key: String, mismatch: Mismatch, fits: Vec<String> },
+    Unfit { nearest: usize, mismatch: Mismatch, fits: Vec<String> },
 }
 
 /// The place of the candidate to take, and what it was chosen among.
@@ -45,42 +46,43 @@ pub(super) fn choose(
     candidates: &[Candidate],
     asked: Option<&str>,
     owner: Owner,
-    fit: impl Fn(&BTreeMap<String, Vec<usize>>) -> Result<(), Mismatch>,
 ) -> Result<(usize, Option<Choice>), Failure> {
     let mut order: Vec<usize> = (0..candidates.len()).collect();
-    if let Some(key) = asked {
-        order.retain(|i| candidates[*i].0 == key);
+    if let Some(asked) = asked {
+        order.retain(|i| lies_under(&candidates[*i].key, asked));
     }
     // Stable: equals stay as they stand in the file.
-    order.sort_by_key(|i| rank(&candidates[*i].0, owner));
-    let (mut fitting, mut unfit, mut broken) = (Vec::new(), Vec::new(), None);
+    order.sort_by_key(|i| rank(&candidates[*i].key, owner));
+    let (mut fitting, mut unfit) = (Vec::new(), Vec::new());
     for i in order {
-        let (key, shapes) = &candidates[i];
-        match shapes.as_ref().map(&fit) {
-            Ok(Ok(())) => fitting.push(i),
-            Ok(Err(mismatch)) => unfit.push((key, mismatch)),
-            Err(reason) => broken = broken.or(Some(reason)),
+        match &candidates[i].mismatch {
+            None => fitting.push(i),
+            Some(mismatch) => unfit.push((i, mismatch)),
         }
     }
-    let keys = |all: &[usize]| all.iter().map(|i| candidates[*i].0.clone()).collect::<Vec<String>>();
-    let named = |key: &str| owner != Owner::Any && rank(key, owner).0 == 0;
-    if let (Some((key, mismatch)), Some(first)) = (unfit.first(), fitting.first())
-        && named(key)
-        && !named(&candidates[*first].0)
+    let keys = |all: &[usize]| all.iter().map(|i| candidates[*i].key.clone()).collect::<Vec<String>>();
+    let named = |i: usize| owner != Owner::Any && rank(&candidates[i].key, owner).0 == 0;
+    if let (Some((nearest, mismatch)), Some(first)) = (unfit.first(), fitting.first())
+        && named(*nearest)
+        && !named(*first)
     {
-        return Err(Failure::Unfit { key: (*key).clone(), mismatch: mismatch.clone(), fits: keys(&fitting) });
+        return Err(Failure::Unfit { nearest: *nearest, mismatch: (*mismatch).clone(), fits: keys(&fitting) });
     }
-    match (fitting.split_first(), broken) {
-        (Some((first, [])), _) => Ok((*first, None)),
-        (Some((first, others)), _) => {
-            Ok((*first, Some(Choice { key: candidates[*first].0.clone(), others: keys(others) })))
+    match fitting.split_first() {
+        Some((first, [])) => Ok((*first, None)),
+        Some((first, others)) => {
+            Ok((*first, Some(Choice { key: candidates[*first].key.clone(), others: keys(others) })))
         }
-        (None, Some(reason)) if unfit.is_empty() => Err(Failure::Broken(reason.clone())),
-        (None, _) => match unfit.into_iter().min_by_key(|(_, mismatch)| mismatch.problems.len()) {
-            Some((key, mismatch)) => Err(Failure::Unfit { key: key.clone(), mismatch, fits: Vec::new() }),
+        None => match unfit.into_iter().min_by_key(|(_, mismatch)| mismatch.problems.len()) {
+            Some((nearest, mismatch)) => Err(Failure::Unfit { nearest, mismatch: mismatch.clone(), fits: Vec::new() }),
             None => Err(Failure::NoKey),
         },
     }
+}
+
+/// Whether a key is the one that is asked for, or lies below it.
+fn lies_under(key: &str, asked: &str) -> bool {
+    key.strip_prefix(asked).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Smaller is better: by owner, plain before averaged.
@@ -106,18 +108,17 @@ pub(super) fn rank(key: &str, owner: Owner) -> (u8, bool) {
 mod tests {
     use super::*;
 
-    /// Candidates that fit when their one tensor has 3 numbers.
+    /// Candidates that fit when their number is 3.
     fn chosen(keys: &[(&str, usize)], asked: Option<&str>, owner: Owner) -> Result<(String, Vec<String>), String> {
-        let candidates: Vec<Candidate> =
-            keys.iter().map(|(key, n)| ((*key).to_owned(), Ok(BTreeMap::from([("w".to_owned(), vec![*n])])))).collect();
-        let fit = |shapes: &BTreeMap<String, Vec<usize>>| {
-            if shapes["w"] == [3] { Ok(()) } else { Err(Mismatch { problems: Vec::new() }) }
-        };
-        match choose(&candidates, asked, owner, fit) {
-            Ok((i, choice)) => Ok((candidates[i].0.clone(), choice.map_or(Vec::new(), |c| c.others))),
+        let mismatch = |n: usize| (n != 3).then(|| Mismatch { problems: Vec::new() });
+        let candidate = |(key, n): &(&str, usize)| Candidate { key: (*key).to_owned(), mismatch: mismatch(*n) };
+        let candidates: Vec<Candidate> = keys.iter().map(candidate).collect();
+        match choose(&candidates, asked, owner) {
+            Ok((i, choice)) => Ok((candidates[i].key.clone(), choice.map_or(Vec::new(), |c| c.others))),
             Err(Failure::NoKey) => Err("no key".to_owned()),
-            Err(Failure::Broken(reason)) => Err(reason),
-            Err(Failure::Unfit { key, fits, .. }) => Err(format!("{key} unfit, {} fit", fits.join(" "))),
+            Err(Failure::Unfit { nearest, fits, .. }) => {
+                Err(format!("{} unfit, {} fit", candidates[nearest].key, fits.join(" ")))
+            }
         }
     }
 
@@ -145,5 +146,11 @@ mod tests {
         assert_eq!(chosen(&file, Some("student"), Owner::Teacher), Ok(("student".into(), vec![])));
         assert_eq!(chosen(&file, None, Owner::Student), Ok(("student".into(), vec![])));
         assert_eq!(chosen(&file, Some("nothing"), Owner::Any), Err("no key".into()));
+        // A key may be named down to the network or down to what holds it.
+        let deep = [("nets.teacher.backbone", 3), ("nets.student", 3)];
+        for asked in ["nets.teacher", "nets.teacher.backbone"] {
+            assert_eq!(chosen(&deep, Some(asked), Owner::Student), Ok(("nets.teacher.backbone".into(), vec![])));
+        }
+        assert_eq!(chosen(&deep, Some("nets.teach"), Owner::Any), Err("no key".into()));
     }
 }

@@ -26,6 +26,14 @@ pub enum WeightsError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A folder with no weights in it, or several.
+    #[error("{}: {reason}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What is there.
+        reason: String,
+    },
     /// Bytes that are none of the formats, or a damaged file.
     #[error("{} is not a readable weights file: {reason}", path.display())]
     Malformed {
@@ -35,7 +43,7 @@ pub enum WeightsError {
         reason: String,
     },
     /// Tensors of another network.
-    #[error("{file} does not fit {graph}: {mismatch}")]
+    #[error("{file} does not fit {graph}{}: {mismatch}", but(likely))]
     Unfit {
         /// The file, and the state dict in it.
         file: Source,
@@ -43,6 +51,8 @@ pub enum WeightsError {
         graph: String,
         /// The tensors that do not fit.
         mismatch: Mismatch,
+        /// The network of ours that it is most like, or another hint.
+        likely: Option<String>,
     },
     /// The state dict that was named does not fit, another of the file does.
     #[error("{file} does not fit {graph}: {mismatch}; {fits} would: name it as {}#KEY to take it", file.path.display())]
@@ -74,4 +84,8 @@ pub enum WeightsError {
         /// The first such tensor, and how many there are.
         found: NotFinite,
     },
+}
+
+fn but(likely: &Option<String>) -> String {
+    likely.as_ref().map_or_else(String::new, |likely| format!(", {likely}"))
 }

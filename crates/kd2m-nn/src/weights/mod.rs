@@ -2,29 +2,38 @@
 //!
 //! [`load`] takes safetensors or PyTorch's checkpoints and fits them to a graph; [`write`](write()) makes safetensors that PyTorch opens.
 
+mod archive;
 mod check;
 mod choose;
 mod error;
+mod files;
 mod finite;
-mod keys;
+mod fit;
+mod likely;
+mod names;
 mod number;
+mod opened;
 mod pickle;
 mod pytorch;
+mod recognise;
 mod safetensors;
+mod slot;
 mod source;
 mod tensor;
 
-use std::{collections::BTreeMap, io::Read, path::Path};
+use std::{collections::BTreeSet, io::Read, path::Path};
 
-use check::check_shapes;
 pub use check::{Mismatch, Problem, check};
 use choose::{Candidate, Failure, choose, rank};
 pub use choose::{Choice, Owner};
 pub use error::WeightsError;
 pub use finite::NotFinite;
 use finite::not_finite;
+use fit::{Fit, Needs};
+use likely::likely;
 pub(crate) use number::Number;
-use pytorch::Checkpoint;
+use opened::Opened;
+use slot::Dict;
 pub use source::Source;
 pub use tensor::{NamedTensor, Weights};
 
@@ -32,24 +41,28 @@ pub use crate::parameter::{ParameterSpec, Role};
 use crate::{files::write_whole, graph::Graph};
 
 /// Weights as they were found for a graph.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Loaded {
     /// All tensors of the network.
     pub weights: Weights,
-    /// What was taken, where more than one state dict of the file fits.
+    /// What was taken, where more than one network of the file fits.
     pub choice: Option<Choice>,
+    /// Where the network lies in the file, keys joined by dots (empty: at its root), and the tensors that lie beside it.
+    pub place: String,
+    /// Their names in the file.
+    pub beside: Vec<String>,
     /// Tensors of the classifier that were not taken from the file.
     pub kept: Vec<String>,
 }
 
-/// The weights in a file, fitted to a graph. Of several state dicts that fit, the owner's name decides, then plain before averaged.
+/// The weights in a file, fitted to a graph. Of several networks that fit, the owner's name decides, then plain before averaged.
 ///
 /// # Errors
 /// A file that cannot be read, that is damaged, whose tensors are not those of the graph, or that holds numbers that are not finite.
 pub fn load(source: &Source, graph: &Graph, owner: Owner) -> Result<Loaded, WeightsError> {
-    let (weights, choice) = take(source, graph, owner, |shapes| check_shapes(graph, &shapes))?;
-    check_finite(&source.path, &weights)?;
-    Ok(Loaded { weights, choice, kept: Vec::new() })
+    let loaded = take(source, graph, owner, false)?;
+    check_finite(&source.path, &loaded.weights)?;
+    Ok(loaded)
 }
 
 /// Weights to start training from: those in a file, but for a classifier of other classes, which stays as it is in `initial`.
@@ -57,23 +70,17 @@ pub fn load(source: &Source, graph: &Graph, owner: Owner) -> Result<Loaded, Weig
 /// # Errors
 /// As [`load`]; only the tensors of the classifier may be missing or of another shape.
 pub fn load_start(source: &Source, graph: &Graph, owner: Owner, initial: &Weights) -> Result<Loaded, WeightsError> {
-    let classifier: Vec<ParameterSpec> =
-        graph.parameters().into_iter().filter(|spec| spec.node == graph.logits()).collect();
-    let fit = |mut shapes: BTreeMap<String, Vec<usize>>| {
-        shapes.extend(classifier.iter().map(|spec| (spec.key.clone(), spec.shape.clone())));
-        check_shapes(graph, &shapes)
-    };
-    let (mut weights, choice) = take(source, graph, owner, fit)?;
-    let mut kept = Vec::new();
-    for spec in classifier {
+    let mut loaded = take(source, graph, owner, true)?;
+    let weights = &mut loaded.weights;
+    for spec in graph.parameters().into_iter().filter(|spec| spec.node == graph.logits()) {
         if weights.get(&spec.key).is_none_or(|found| found.shape != spec.shape) {
             weights.remove(&spec.key);
             weights.extend(initial.get(&spec.key).map(|tensor| (spec.key.clone(), tensor.clone())));
-            kept.push(spec.key);
+            loaded.kept.push(spec.key);
         }
     }
-    check_finite(&source.path, &weights)?;
-    Ok(Loaded { weights, choice, kept })
+    check_finite(&source.path, &loaded.weights)?;
+    Ok(loaded)
 }
 
 /// The weights in a file (`FILE` or `FILE#KEY`), fitted to a graph, whosever they are.
@@ -84,78 +91,67 @@ pub fn read(path: &Path, graph: &Graph) -> Result<Weights, WeightsError> {
     Ok(load(&Source::parse(path), graph, Owner::Any)?.weights)
 }
 
-/// The state dict that is asked for or fits, names as the graph has them.
-fn take(
-    source: &Source,
-    graph: &Graph,
-    owner: Owner,
-    fit: impl Fn(BTreeMap<String, Vec<usize>>) -> Result<(), Mismatch>,
-) -> Result<(Weights, Option<Choice>), WeightsError> {
-    let path = &source.path;
-    let malformed = |reason| WeightsError::Malformed { path: path.clone(), reason };
-    let bytes = bytes_of(path)?;
-    let opened = Opened::new(&bytes).map_err(malformed)?;
-    let candidates = opened.candidates();
-    let fit = |shapes: &BTreeMap<String, Vec<usize>>| fit(keys::adopt(keys::unwrap(shapes.clone()), graph));
-    let (index, choice) = choose(&candidates, source.key.as_deref(), owner, fit).map_err(|failure| match failure {
-        Failure::Broken(reason) => malformed(reason),
+/// The network that is asked for or fits, names as the graph has them; with `free` its classifier may be another.
+fn take(source: &Source, graph: &Graph, owner: Owner, free: bool) -> Result<Loaded, WeightsError> {
+    let path = source.file()?;
+    let files = files::contents(&path)?;
+    let opened = Opened::new(&files)?;
+    let dicts = opened.dicts();
+    let needs = Needs::new(graph.parameters(), |spec| free && spec.node == graph.logits());
+    let fits: Vec<(usize, Fit)> = dicts
+        .iter()
+        .enumerate()
+        .flat_map(|(i, dict)| needs.fits(&dict.slots).into_iter().map(move |f| (i, f)))
+        .collect();
+    let candidate = |(dict, fit): &(usize, Fit)| Candidate {
+        key: place(&dicts[*dict].key, &fit.prefix),
+        mismatch: fit.mismatch.clone(),
+    };
+    let candidates: Vec<Candidate> = fits.iter().map(candidate).collect();
+    let (chosen, choice) = choose(&candidates, source.key.as_deref(), owner).map_err(|failure| match failure {
         Failure::NoKey => WeightsError::NoKey {
             path: path.clone(),
             key: source.key.clone().unwrap_or_default(),
-            known: listed(candidates.iter().map(|(key, _)| key)),
+            known: listed(candidates.iter().map(|candidate| &candidate.key)),
         },
-        Failure::Unfit { key, mismatch, fits } => {
-            let file = Source { path: path.clone(), key: Some(key).filter(|key| !key.is_empty()) };
-            let graph = graph.name.clone();
-            match fits.is_empty() {
-                true => WeightsError::Unfit { file, graph, mismatch },
-                false => WeightsError::OtherFits { file, graph, mismatch, fits: listed(fits.iter()) },
+        Failure::Unfit { nearest, mismatch, fits: others } => {
+            let dict = &dicts[fits[nearest].0];
+            let key = Some(candidates[nearest].key.clone()).filter(|key| !key.is_empty());
+            let (file, name) = (Source { path: path.clone(), key }, graph.name.clone());
+            match others.is_empty() {
+                true => WeightsError::Unfit { file, graph: name, mismatch, likely: hint(&path, graph, dict) },
+                false => WeightsError::OtherFits { file, graph: name, mismatch, fits: listed(others.iter()) },
             }
         }
     })?;
-    let weights = opened.values(index).map_err(malformed)?;
-    Ok((keys::adopt(keys::unwrap(weights), graph), choice))
+    let (dict, fit) = &fits[chosen];
+    let wanted: BTreeSet<&str> = fit.names.values().map(String::as_str).collect();
+    let mut found = opened
+        .values(*dict, &|name| wanted.contains(name), needs.largest())
+        .map_err(|reason| WeightsError::Malformed { path: path.clone(), reason })?;
+    let weights = fit.names.iter().filter_map(|(key, name)| Some((key.clone(), found.remove(name)?))).collect();
+    let place = candidates[chosen].key.clone();
+    Ok(Loaded { weights, choice, place, beside: fit.beside.clone(), kept: Vec::new() })
+}
+
+/// Keys and prefix that lead to a network, joined by dots; wrappers say nothing.
+fn place(key: &str, prefix: &str) -> String {
+    let words = key.split('.').chain(prefix.split('.'));
+    let told =
+        words.filter(|word| !word.is_empty() && !names::WRAPPERS.iter().any(|w| w.trim_end_matches('.') == *word));
+    told.collect::<Vec<_>>().join(".")
+}
+
+fn hint(path: &Path, graph: &Graph, dict: &Dict) -> Option<String> {
+    match files::is_shard(path) {
+        true => Some("it is one of several shards: name their folder or the .index.json instead".to_owned()),
+        false => likely(graph, &dict.slots),
+    }
 }
 
 fn listed<'a>(keys: impl Iterator<Item = &'a String>) -> String {
     let name = |key: &String| if key.is_empty() { "its root".to_owned() } else { format!("`{key}`") };
     keys.map(name).collect::<Vec<_>>().join(", ")
-}
-
-fn bytes_of(path: &Path) -> Result<Vec<u8>, WeightsError> {
-    std::fs::read(path).map_err(|source| WeightsError::Read { path: path.to_owned(), source })
-}
-
-/// What a file holds.
-enum Opened<'a> {
-    Flat(Weights),
-    Checkpoint(Checkpoint<'a>),
-}
-
-impl<'a> Opened<'a> {
-    fn new(bytes: &'a [u8]) -> Result<Self, String> {
-        match pytorch::recognises(bytes) {
-            true => Checkpoint::open(bytes).map(Self::Checkpoint),
-            false => safetensors::decode(bytes).map(Self::Flat),
-        }
-    }
-
-    fn candidates(&self) -> Vec<Candidate> {
-        match self {
-            Self::Flat(weights) => {
-                let shapes = weights.iter().map(|(key, tensor)| (key.clone(), tensor.shape.clone())).collect();
-                vec![(String::new(), Ok(shapes))]
-            }
-            Self::Checkpoint(file) => file.dicts.iter().map(|dict| (dict.key.clone(), dict.shapes())).collect(),
-        }
-    }
-
-    fn values(self, index: usize) -> Result<Weights, String> {
-        match self {
-            Self::Flat(weights) => Ok(weights),
-            Self::Checkpoint(file) => file.values(index),
-        }
-    }
 }
 
 /// Refuses NaN and infinities in parameters and running statistics.
@@ -174,17 +170,32 @@ pub fn check_finite(path: &Path, weights: &Weights) -> Result<(), WeightsError> 
 /// # Errors
 /// A file that cannot be read or that is damaged.
 pub fn read_any(path: &Path) -> Result<Weights, WeightsError> {
-    let bytes = bytes_of(path)?;
-    let largest = |opened: Opened| {
-        let candidates = opened.candidates();
-        let order = |i: &usize| {
-            let (key, shapes) = &candidates[*i];
-            (rank(key, Owner::Any), std::cmp::Reverse(shapes.as_ref().map_or(0, BTreeMap::len)))
-        };
-        let index = (0..candidates.len()).min_by_key(order).unwrap_or(0);
-        opened.values(index).map(keys::unwrap)
+    /// Numbers of a tensor that is expanded from fewer.
+    const MOST: usize = 1 << 20;
+    let files = files::contents(path)?;
+    let opened = Opened::new(&files)?;
+    let dicts = opened.dicts();
+    let order = |i: &usize| (rank(&dicts[*i].key, Owner::Any), std::cmp::Reverse(dicts[*i].slots.len()));
+    let index = (0..dicts.len()).min_by_key(order).unwrap_or(0);
+    let malformed = |reason| WeightsError::Malformed { path: path.to_owned(), reason };
+    let weights = opened.values(index, &|_| true, MOST).map_err(malformed)?;
+    let other =
+        || dicts.get(index)?.slots.iter().find_map(|(name, slot)| slot.other().map(|what| format!("{name} {what}")));
+    match weights.is_empty().then(other).flatten() {
+        Some(what) => Err(malformed(what)),
+        None => Ok(unwrapped(weights)),
+    }
+}
+
+/// The same tensors without wrappers' prefixes, as long as all names carry one.
+fn unwrapped(mut weights: Weights) -> Weights {
+    let carried = |weights: &Weights| {
+        names::WRAPPERS.into_iter().find(|p| !weights.is_empty() && weights.keys().all(|key| key.starts_with(p)))
     };
-    Opened::new(&bytes).and_then(largest).map_err(|reason| WeightsError::Malformed { path: path.to_owned(), reason })
+    while let Some(prefix) = carried(&weights) {
+        weights = weights.into_iter().map(|(key, tensor)| (key[prefix.len()..].to_owned(), tensor)).collect();
+    }
+    weights
 }
 
 /// The text that [`write`](write()) put into a file's header; none in a file of another program or one that cannot be read.
@@ -210,13 +221,45 @@ pub fn metadata(path: &Path) -> Option<String> {
 /// The folder is missing or not writable, the disk is full.
 pub fn write(path: &Path, weights: &Weights, metadata: Option<&str>) -> Result<(), WeightsError> {
     let to_error = |source| WeightsError::Write { path: path.to_owned(), source };
-    let bytes = safetensors::encode(weights, metadata).map_err(|e| to_error(std::io::Error::other(e)))?;
+    let bytes = to_bytes(weights, metadata).map_err(to_error)?;
     write_whole(path, &bytes).map_err(to_error)
+}
+
+/// The bytes of such a file.
+///
+/// # Errors
+/// Tensors whose values are not as many as their shape says.
+pub fn to_bytes(weights: &Weights, metadata: Option<&str>) -> std::io::Result<Vec<u8>> {
+    safetensors::encode(weights, metadata).map_err(std::io::Error::other)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_are_told_without_wrappers() {
+        for (key, prefix, right) in [
+            ("", "", ""),
+            ("", "module.", ""),
+            ("state_dict", "model.module._orig_mod.", "state_dict.model"),
+            ("nets.teacher", "", "nets.teacher"),
+            ("", "net_", "net_"),
+        ] {
+            assert_eq!(place(key, prefix), right);
+        }
+    }
+
+    #[test]
+    fn wrappers_are_taken_off_only_where_all_names_carry_them() {
+        let tensor = NamedTensor { shape: vec![0], values: Vec::new() };
+        let names = |names: &[&str]| {
+            let weights: Weights = names.iter().map(|name| ((*name).to_owned(), tensor.clone())).collect();
+            unwrapped(weights).into_keys().collect::<Vec<_>>()
+        };
+        assert_eq!(names(&["module._orig_mod.a", "module._orig_mod.b"]), ["a", "b"]);
+        assert_eq!(names(&["module.a", "b"]), ["b", "module.a"]);
+    }
 
     #[test]
     fn counts_are_exact_where_an_f32_is_not() {

@@ -5,24 +5,42 @@ use std::{borrow::Cow, collections::HashMap};
 
 use safetensors::{
     SafeTensorError, SafeTensors,
-    tensor::{Dtype, View},
+    tensor::{Dtype, TensorView, View},
 };
 
-use super::{NamedTensor, Weights, number::Number};
+use super::{
+    NamedTensor, Weights,
+    number::Number,
+    slot::{Dict, Slot},
+};
 
-/// The tensors of a file; integer ones (`num_batches_tracked`) are no weights and are passed over.
-pub(super) fn decode(bytes: &[u8]) -> Result<Weights, String> {
-    let file = SafeTensors::deserialize(bytes).map_err(|e| explain(&e, bytes))?;
-    let mut weights = Weights::new();
-    for (key, tensor) in file.iter() {
-        if let Some(number) = Number::of_dtype(tensor.dtype()) {
-            let values = number.to_f32(tensor.data());
-            weights.insert(key.to_owned(), NamedTensor { shape: tensor.shape().to_vec(), values });
-        } else if !key.ends_with("num_batches_tracked") {
-            return Err(format!("{key} is stored as {:?}; weights are F16, BF16, F32 or F64", tensor.dtype()));
-        }
+/// A file, its header read and checked.
+pub(super) struct Flat<'a>(SafeTensors<'a>);
+
+impl<'a> Flat<'a> {
+    /// # Errors
+    /// Damage, in words.
+    pub fn open(bytes: &'a [u8]) -> Result<Self, String> {
+        SafeTensors::deserialize(bytes).map(Self).map_err(|e| explain(&e, bytes))
     }
-    Ok(weights)
+
+    /// The only state dict that there is.
+    pub fn dict(&self) -> Dict {
+        let slot = |tensor: &TensorView| match Number::of_dtype(tensor.dtype()) {
+            Some(_) => Slot::Tensor(tensor.shape().to_vec()),
+            None => Slot::Other(format!("is stored as {}, which is no weight's type", tensor.dtype())),
+        };
+        Dict { key: String::new(), slots: self.0.iter().map(|(name, t)| (name.to_owned(), slot(&t))).collect() }
+    }
+
+    /// The tensors of these names.
+    pub fn values(&self, wanted: &dyn Fn(&str) -> bool) -> Weights {
+        let tensor = |(name, tensor): (&str, TensorView)| {
+            let values = Number::of_dtype(tensor.dtype())?.to_f32(tensor.data());
+            Some((name.to_owned(), NamedTensor { shape: tensor.shape().to_vec(), values }))
+        };
+        self.0.iter().filter(|(name, _)| wanted(name)).filter_map(tensor).collect()
+    }
 }
 
 /// The key under which our own text lies in a header.
@@ -82,12 +100,18 @@ mod tests {
         [&(header.len() as u64).to_le_bytes(), header.as_bytes(), data].concat()
     }
 
+    fn decode(bytes: &[u8]) -> Result<Weights, String> {
+        Flat::open(bytes).map(|file| file.values(&|_| true))
+    }
+
     #[test]
     fn half_and_double_precision_become_f32() {
         // 1.5 and −2 in each type's bits.
         for (dtype, data) in [
             ("F16", vec![0x00, 0x3e, 0x00, 0xc0]),
             ("BF16", vec![0xc0, 0x3f, 0x00, 0xc0]),
+            ("F8_E4M3", vec![0x3c, 0xc0]),
+            ("F8_E5M2", vec![0x3e, 0xc0]),
             ("F64", [1.5_f64.to_le_bytes(), (-2.0_f64).to_le_bytes()].concat()),
         ] {
             let weights = decode(&file(dtype, "[2]", &data)).unwrap();
@@ -105,12 +129,19 @@ mod tests {
             (&good[..good.len() - 1], "truncated"),
             (&[b"PK not safetensors at all".as_slice()].concat(), "not safetensors"),
             (&file("F32", "[3]", &[0; 8]), "shape"),
-            (&file("I32", "[2]", &[0; 8]), "w is stored as I32"),
             (&file("F32", "[18446744073709551615,2]", &[0; 8]), "overflow"),
         ] {
             let reason = decode(bytes).unwrap_err();
             assert!(reason.contains(words), "{words}: {reason}");
         }
+    }
+
+    #[test]
+    fn whole_numbers_are_named_as_what_they_are() {
+        let bytes = file("I32", "[2]", &[0; 8]);
+        let slots = Flat::open(&bytes).unwrap().dict().slots;
+        assert_eq!(slots["w"], Slot::Other("is stored as I32, which is no weight's type".into()));
+        assert!(decode(&bytes).unwrap().is_empty());
     }
 
     #[test]

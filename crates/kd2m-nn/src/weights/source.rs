@@ -5,10 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::{error::WeightsError, files::in_folder};
+
 /// A file and the state dict meant in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
-    /// The file.
+    /// The file, or a folder that holds it.
     pub path: PathBuf,
     /// Keys that lead to the state dict, joined by dots; none: whichever fits.
     pub key: Option<String>,
@@ -18,7 +20,7 @@ impl Source {
     /// Splits at the last `#`; a file whose own name holds one is taken whole.
     pub fn parse(text: &Path) -> Self {
         let whole = || Self { path: text.to_owned(), key: None };
-        if text.is_file() {
+        if text.exists() {
             return whole();
         }
         match text.to_str().and_then(|t| t.rsplit_once('#')) {
@@ -27,6 +29,16 @@ impl Source {
             }
             _ => whole(),
         }
+    }
+}
+
+impl Source {
+    /// The file itself: in a folder the usual one (`model.safetensors`, …) or the only one that may hold weights.
+    ///
+    /// # Errors
+    /// A folder with none, or several.
+    pub fn file(&self) -> Result<PathBuf, WeightsError> {
+        if self.path.is_dir() { in_folder(&self.path) } else { Ok(self.path.clone()) }
     }
 }
 

@@ -191,6 +191,13 @@ impl<'a> Status<'a> {
         state.failed.insert(unit, why);
     }
 
+    /// Leaves a unit that was stopped to whoever starts next.
+    pub(super) fn give_back(&self, unit: usize) {
+        self.lock().here.remove(&unit);
+        self.claims.release(&self.plan.units[unit].id);
+        self.changed.notify_all();
+    }
+
     /// Notes how a unit ended and gives its claim back.
     pub(super) fn finish(&self, unit: usize, end: Result<String, String>, listen: Listener) {
         let mut state = self.lock();

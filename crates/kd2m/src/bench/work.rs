@@ -127,6 +127,9 @@ impl Worker<'_, '_> {
     fn work(mut self) -> Result<(), Error> {
         let mut told = false;
         loop {
+            if self.options.halt.is_asked() {
+                return Err(Error::Halted);
+            }
             match self.status.next(self.listen)? {
                 Next::End => return Ok(()),
                 Next::Wait => {
@@ -139,6 +142,10 @@ impl Worker<'_, '_> {
                 Next::Unit(unit) => {
                     (self.listen)(Progress::Started { unit: &self.status.plan.units[unit].id });
                     let end = match catch_unwind(AssertUnwindSafe(|| self.perform(unit))) {
+                        Ok(Err(stopped @ (Error::Stopped { .. } | Error::Halted))) => {
+                            self.status.give_back(unit);
+                            return Err(stopped);
+                        }
                         Ok(end) => end.map_err(|e| e.to_string()),
                         Err(panic) => {
                             self.setup = None;

@@ -23,6 +23,7 @@ use crate::{
     train::{
         checkpoint,
         folder::Existing,
+        halt::Halt,
         run::{Observe, RunOptions},
     },
 };
@@ -41,6 +42,7 @@ impl Default for RunOptions {
             teacher_cache: None,
             tensorboard: true,
             checkpoint_interval: checkpoint::INTERVAL,
+            halt: Halt::default(),
             observers: OBSERVERS.to_vec(),
         }
     }

@@ -1,5 +1,5 @@
-//! What weights say themselves of the pixels that they were trained on: our own metadata in a safetensors header, or a `config.json`
-//! beside the file, as timm and Hugging Face write it.
+//! What weights say themselves of the pixels that they were trained on: our own metadata in a safetensors header, or beside the file a
+//! `config.json`, as timm writes it, or a `preprocessor_config.json`, as Hugging Face does.
 
 use std::path::Path;
 
@@ -22,10 +22,13 @@ pub struct Told {
 /// Names of mean and deviation: ours and timm's, then those of Hugging Face's image processors.
 const NAMES: [[&str; 2]; 2] = [["mean", "std"], ["image_mean", "image_std"]];
 
-/// Where in a `config.json` they may stand.
+/// Files beside the weights that may say it.
+const BESIDE: [&str; 2] = ["config.json", "preprocessor_config.json"];
+
+/// Where in one they may stand.
 const SECTIONS: [&str; 2] = ["pretrained_cfg", "default_cfg"];
 
-/// What the file's header or a `config.json` beside it says; nothing where neither says anything.
+/// What the file's header or a file beside it says; nothing where neither says anything.
 ///
 /// # Errors
 /// A mean or a deviation there that is no list of numbers: it says something that cannot be followed.
@@ -35,10 +38,14 @@ pub fn told(file: &Path) -> Result<Option<Told>, Error> {
     {
         return Ok(Some(found.at(format!("the metadata of {}", file.display()))));
     }
-    let beside = file.with_file_name("config.json");
-    let Ok(text) = std::fs::read_to_string(&beside) else { return Ok(None) };
-    let found = numbers(&text, true).map_err(|why| unclear(&beside, "text", &why))?;
-    Ok(found.map(|found| found.at(beside.display().to_string())))
+    for name in BESIDE {
+        let beside = file.with_file_name(name);
+        let Ok(text) = std::fs::read_to_string(&beside) else { continue };
+        if let Some(found) = numbers(&text, true).map_err(|why| unclear(&beside, "text", &why))? {
+            return Ok(Some(found.at(beside.display().to_string())));
+        }
+    }
+    Ok(None)
 }
 
 fn unclear(file: &Path, what: &str, why: &str) -> Error {

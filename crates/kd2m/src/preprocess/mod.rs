@@ -106,7 +106,7 @@ impl Normalisation {
         let base = match keys.preset {
             _ if keys.mean.is_some() && keys.std.is_some() => None,
             Some(name) => Some(Self::of_preset(keys.section, name, data)?),
-            None => match weights.map(|file| told(&Source::parse(file).path)).transpose()?.flatten() {
+            None => match weights.map(|file| told(&Source::parse(file).file()?)).transpose()?.flatten() {
                 Some(told) => Some(Self::of_told(keys.section, told, channels)?),
                 None => None,
             },

@@ -103,16 +103,8 @@ impl Setup {
     ) -> Result<(), Error> {
         let whose = match given.map(Source::parse) {
             Some(source) => {
-                if let Some(choice) = &loaded.choice {
-                    let name = |key: &str| if key.is_empty() { "its root".to_owned() } else { format!("`{key}`") };
-                    let others: Vec<String> = choice.others.iter().map(|key| name(key)).collect();
-                    observer.event(&mut Event::Notice(format!(
-                        "{}: {} is taken; {} would fit too ({}#KEY takes another)",
-                        source.path.display(),
-                        name(&choice.key),
-                        others.join(", "),
-                        source.path.display()
-                    )))?;
+                if let Some(taken) = taken(&source, loaded) {
+                    observer.event(&mut Event::Notice(taken))?;
                 }
                 format!("{} ({source})", keys.section)
             }
@@ -171,6 +163,28 @@ impl Setup {
     }
 }
 
+/// What was taken out of a file that holds more than one network; nothing where it holds that alone.
+fn taken(source: &Source, loaded: &Loaded) -> Option<String> {
+    const SHOWN: usize = 3;
+    let name = |key: &str| if key.is_empty() { "its root".to_owned() } else { format!("`{key}`") };
+    let list = |names: &[String], shown: &dyn Fn(&str) -> String| {
+        let more = names.len().saturating_sub(SHOWN);
+        let names: Vec<String> = names.iter().take(SHOWN).map(|n| shown(n)).collect();
+        names.join(", ") + &if more > 0 { format!(" and {more} more") } else { String::new() }
+    };
+    let path = source.path.display();
+    let begun = format!("{path}: {} is taken", name(&loaded.place));
+    match &loaded.choice {
+        Some(choice) => {
+            Some(format!("{begun}; {} would fit too ({path}#KEY takes another)", list(&choice.others, &name)))
+        }
+        None if !loaded.beside.is_empty() => {
+            Some(format!("{begun}; what lies beside it is not read ({})", list(&loaded.beside, &str::to_owned)))
+        }
+        None => None,
+    }
+}
+
 /// A warning that is no fault: `--strict` does not end with it.
 fn tell_both(line: String, warning: Option<String>, observer: &mut dyn Observer) -> Result<(), Error> {
     observer.event(&mut Event::Notice(line))?;
@@ -182,6 +196,6 @@ fn start(path: Option<&Path>, graph: &Graph, owner: Owner, seed: u64) -> Result<
     let initial = init::initialise(graph, seed);
     Ok(match path {
         Some(path) => weights::load_start(&Source::parse(path), graph, owner, &initial)?,
-        None => Loaded { weights: initial, choice: None, kept: Vec::new() },
+        None => Loaded { weights: initial, ..Loaded::default() },
     })
 }

@@ -1,0 +1,71 @@
+//! Which network of ours the tensors of a file are most like, for the sentence that says that they do not fit the one asked for.
+
+use super::{
+    fit::Needs,
+    slot::{Slot, Slots},
+};
+use crate::{
+    graph::Graph,
+    shape::Shape,
+    zoo::{MODELS, Stem, ZooOptions},
+};
+
+/// Fewer of a network's tensors than this share say nothing.
+const ENOUGH: f64 = 0.3;
+
+/// More names than any network has: not worth the time.
+const MOST: usize = 20_000;
+
+/// The nearest network, as a clause; nothing where none is near.
+pub(super) fn likely(graph: &Graph, slots: &Slots) -> Option<String> {
+    let Shape::Map { channels, height, width } = graph.input_shape() else { return None };
+    if slots.len() > MOST {
+        return None;
+    }
+    let mut best: Option<(f64, String)> = None;
+    for entry in MODELS {
+        let build = |stem| (entry.build)(&ZooOptions::new(graph.classes(), channels, height, width).stem(stem)).ok();
+        let mut networks = vec![(build(Stem::Imagenet), "imagenet"), (build(Stem::Cifar), "cifar")];
+        // In most families both stems are one network.
+        networks.dedup_by(|a, b| a.0 == b.0);
+        let one = networks.len() == 1;
+        for (network, stem) in networks {
+            let Some(network) = network else { continue };
+            let found = alike(&network, slots);
+            let name = if one { entry.name.to_owned() } else { format!("{} (stem = \"{stem}\")", entry.name) };
+            let classes = found.classes.map_or_else(String::new, |n| format!(" of {n} classes"));
+            let said = if found.whole { format!("it is {name}{classes}") } else { format!("it is most like {name}") };
+            if found.share >= ENOUGH && best.as_ref().is_none_or(|(most, _)| found.share > *most) {
+                best = Some((found.share, said));
+            }
+        }
+    }
+    best.map(|(_, said)| said)
+}
+
+/// What a network and a file have in common.
+struct Alike {
+    /// Of all tensors but the classifier's.
+    share: f64,
+    /// Whether all of them are.
+    whole: bool,
+    /// Of the file's classifier.
+    classes: Option<usize>,
+}
+
+fn alike(graph: &Graph, slots: &Slots) -> Alike {
+    let specs = graph.parameters();
+    let needs = Needs::new(specs.clone(), |spec| spec.node == graph.logits());
+    let fits = needs.fits(slots);
+    let Some(fit) = fits.first() else { return Alike { share: 0.0, whole: false, classes: None } };
+    let shape = |key: &str| match fit.names.get(key).and_then(|name| slots.get(name)) {
+        Some(Slot::Tensor(shape)) => Some(shape),
+        _ => None,
+    };
+    let (head, body): (Vec<_>, Vec<_>) = specs.iter().partition(|spec| spec.node == graph.logits());
+    let same = body.iter().filter(|spec| shape(&spec.key) == Some(&spec.shape)).count();
+    let of_file = slots.iter().filter(|(name, slot)| name.starts_with(&fit.prefix) && matches!(slot, Slot::Tensor(_)));
+    let all = body.len().max(of_file.count().saturating_sub(head.len())).max(1);
+    let classes = head.iter().find_map(|spec| shape(&spec.key)?.first().copied());
+    Alike { share: same as f64 / all as f64, whole: fit.mismatch.is_none(), classes }
+}
