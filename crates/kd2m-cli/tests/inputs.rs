@@ -191,3 +191,38 @@ fn a_flipped_bit_or_a_missing_file_of_a_finished_network_is_refused_by_name() {
     }
     assert_silent(&resume());
 }
+
+/// Fault 2 of the reliability notes, in a grid.
+#[test]
+fn a_grid_refuses_a_replaced_teacher_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    let few = ["--criterion", "w2", "--seeds", "1", "--set", "data.train_limit=60", "--set", "teacher.epochs=1"];
+    for (name, seed) in [("a", "0"), ("b", "1")] {
+        assert_silent(&distill(&place(name), &[&few[..], &["--set", &format!("teacher.seed={seed}")]].concat()));
+    }
+    let weights = place("t.safetensors");
+    let teacher = |name: &str| fs::copy(place(name).join("teacher/teacher.safetensors"), &weights).unwrap();
+    teacher("a");
+    let grid = format!(
+        "name = \"x\"\n[data]\ndataset = \"digits\"\ntrain_limit = 60\n[teacher]\nmodel = \"digits-cnn-teacher\"\n\
+         weights = {weights:?}\n[student]\nmodel = \"digits-cnn-student\"\n[train]\nepochs = 1\n[[arm]]\nname = \"w2\"\n\
+         loss = [{{ criterion = \"w2\" }}]\n"
+    );
+    fs::write(place("grid.toml"), grid).unwrap();
+    let (grid, out) = (place("grid.toml"), place("out"));
+    let bench = |seeds: &str| {
+        let more = ["-q", "--allow-weak-teacher", "--no-tensorboard", "--seeds", seeds];
+        kd2m(&[&["bench", grid.to_str().unwrap(), "--out", out.to_str().unwrap()], &more[..]].concat())
+    };
+    assert_silent(&bench("1"));
+    teacher("b");
+    let refused = bench("1,2");
+    let said = said(&refused);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    let failed: Vec<&str> = said.lines().filter(|line| line.starts_with("failed: ")).collect();
+    let words = [weights.to_str().unwrap(), "is not what this run was made with"];
+    assert!(failed.len() == 2 && failed.iter().all(|line| words.iter().all(|word| line.contains(word))), "{said}");
+    teacher("a");
+    assert_silent(&bench("1,2"));
+}

@@ -209,6 +209,7 @@ impl Claims {
     ///
     /// # Errors
     /// The disk.
+    #[cfg(feature = "bench")]
     pub fn tables(&self) -> Result<File, Error> {
         files::lock(&self.folder.join(".tables"))
     }

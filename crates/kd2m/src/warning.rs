@@ -46,8 +46,10 @@ pub fn tell(observer: &mut dyn Observer, sentence: String) -> Result<(), Error> 
 }
 
 /// Says warnings on stderr, for what has no screen of its own.
+#[cfg(feature = "report")]
 pub(crate) struct Spoken;
 
+#[cfg(feature = "report")]
 impl Observer for Spoken {
     fn event(&mut self, event: &mut Event) -> Result<(), Error> {
         if let Event::Warning(sentence) = event { warn(sentence) } else { Ok(()) }

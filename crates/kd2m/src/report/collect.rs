@@ -8,11 +8,11 @@ use crate::{
     device::DeviceChoice,
     files,
     measure::Calibration,
+    observers::jsonl,
     train::{
         EpochRecord,
         folder::{RunFolder, read_config},
         inputs,
-        observer::jsonl,
         setup::Setup,
         summary::{StudentSummary, Summary},
     },

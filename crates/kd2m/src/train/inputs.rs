@@ -111,6 +111,7 @@ pub fn check_network(folder: &RunFolder, place: &Path) -> Result<(), Error> {
 ///
 /// # Errors
 /// As [`check`].
+#[cfg(feature = "report")]
 pub fn check_all(folder: &RunFolder) -> Result<(), Error> {
     let Some(inputs) = read(folder)? else { return Ok(()) };
     let finished = |path: &Path| path.with_file_name("summary.json").is_file();
@@ -122,6 +123,7 @@ pub fn check_all(folder: &RunFolder) -> Result<(), Error> {
 ///
 /// # Errors
 /// The disk.
+#[cfg(feature = "bench")]
 pub fn adopt(from: &RunFolder, to: &RunFolder, path: &Path) -> Result<(), Error> {
     let key = key(from, path);
     let Some(sum) = read(from)?.and_then(|mut inputs| inputs.files.remove(&key)) else { return Ok(()) };
