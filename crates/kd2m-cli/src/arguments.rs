@@ -107,7 +107,7 @@ pub struct RunArguments {
     /// Write no event files for TensorBoard.
     #[arg(long)]
     pub no_tensorboard: bool,
-    /// Least seconds between two checkpoints of a network.
+    /// Least seconds between two checkpoints of a network, within an epoch too; 0: after every epoch.
     #[arg(long, value_name = "N", default_value_t = 30)]
     pub checkpoint_seconds: u64,
     /// Exit with 1 in place of a warning: files of the data set that are not read, classes without images.

@@ -10,6 +10,8 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kd2m::bench::{Progress, estimate::clock};
 
+use crate::say::say;
+
 /// How often a line is printed where nothing can be redrawn.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
@@ -103,12 +105,12 @@ impl BenchProgress {
             Progress::Failed { unit, why } => {
                 state.done += 1;
                 self.bar.inc(1);
-                self.bar.suspend(|| eprintln!("failed: {unit}: {why}"));
+                self.bar.suspend(|| say!("failed: {unit}: {why}"));
             }
             Progress::Waiting => self.say("waiting for what other processes have claimed"),
             Progress::Note(text) => self.say(text),
-            Progress::Notice(text) => self.bar.suspend(|| eprintln!("{text}")),
-            Progress::Warning(text) => self.bar.suspend(|| eprintln!("warning: {text}")),
+            Progress::Notice(text) => self.bar.suspend(|| say!("{text}")),
+            Progress::Warning(text) => self.bar.suspend(|| say!("warning: {text}")),
         }
     }
 
@@ -119,7 +121,7 @@ impl BenchProgress {
 
     fn say(&self, text: &str) {
         if !self.quiet {
-            self.bar.suspend(|| eprintln!("{text}"));
+            self.bar.suspend(|| say!("{text}"));
         }
     }
 }

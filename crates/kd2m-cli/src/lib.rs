@@ -2,6 +2,8 @@
 //!
 //! The program is [`run`]; one that adds criteria of its own registers them and calls it too.
 #![deny(missing_docs)]
+// They end the program where nobody listens: `say!` and `output::show` do not.
+#![deny(clippy::print_stderr, clippy::print_stdout)]
 
 mod arguments;
 mod bench_progress;
@@ -9,14 +11,22 @@ mod command;
 mod interrupt;
 mod output;
 mod progress;
+mod say;
+mod signals;
 mod table;
 mod threads;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::{ErrorKind, Write as _},
+    process::ExitCode,
+};
 
 use arguments::{Arguments, Command};
 use clap::Parser;
+use kd2m::Error;
 use kd2m_ot::internals::Isa;
+use say::say;
 
 /// Parses the process's arguments, calls, shows: stdout holds results, stderr everything else. A mistake in the arguments ends the
 /// process.
@@ -26,9 +36,12 @@ pub fn run() -> ExitCode {
 
 /// The same with these arguments, the program's name first.
 pub fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = Arguments::parse_from(arguments);
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(text) => return shown(&text),
+    };
     if let Err(error) = Isa::requested() {
-        eprintln!("error: {error}");
+        say!("error: {error}");
         return ExitCode::from(2);
     }
     let outcome = match arguments.command {
@@ -48,8 +61,29 @@ pub fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match outcome {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("error: {error}");
+            let code = match error {
+                // Told by the command, with how to go on.
+                Error::Stopped { .. } | Error::Halted => signals::exit_code(),
+                _ => {
+                    say!("error: {error}");
+                    None
+                }
+            };
+            ExitCode::from(code.unwrap_or_else(|| error.exit_code()))
+        }
+    }
+}
+
+/// A page of help on stdout, or what is wrong with the arguments on stderr; the exit code of either.
+fn shown(text: &clap::Error) -> ExitCode {
+    let printed = text.print().and_then(|()| std::io::stdout().flush());
+    match printed {
+        // Whoever reads the help has seen enough.
+        Err(source) if !text.use_stderr() && source.kind() != ErrorKind::BrokenPipe => {
+            let error = Error::Stdout { source };
+            say!("error: {error}");
             ExitCode::from(error.exit_code())
         }
+        _ => ExitCode::from(text.exit_code() as u8),
     }
 }

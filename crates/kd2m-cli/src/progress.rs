@@ -11,6 +11,8 @@ use kd2m::{
     train::{Event, Observer},
 };
 
+use crate::say::say;
+
 /// How often a line is printed where nothing can be redrawn.
 const LINE_EVERY: Duration = Duration::from_secs(5);
 
@@ -67,7 +69,7 @@ impl Progress {
 
     fn say(&mut self, text: &str) {
         if !self.quiet {
-            self.bar.suspend(|| eprintln!("{text}"));
+            self.bar.suspend(|| say!("{text}"));
         }
     }
 }
@@ -116,8 +118,8 @@ impl Observer for Progress {
             }
             Event::Evaluated { .. } => {}
             Event::Note(text) => self.say(text),
-            Event::Notice(text) => self.bar.suspend(|| eprintln!("{text}")),
-            Event::Warning(text) => self.bar.suspend(|| eprintln!("warning: {text}")),
+            Event::Notice(text) => self.bar.suspend(|| say!("{text}")),
+            Event::Warning(text) => self.bar.suspend(|| say!("warning: {text}")),
         }
         Ok(())
     }

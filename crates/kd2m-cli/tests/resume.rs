@@ -71,7 +71,7 @@ fn a_killed_run_resumes_to_the_same_bytes() {
     let mut kills = 0;
     for attempt in 0.. {
         let mut child = distill(&broken, &["--resume"]).spawn().unwrap();
-        thread::sleep(Duration::from_millis(150 + 90 * attempt));
+        thread::sleep(Duration::from_millis(150 + 250 * attempt));
         if let Some(status) = child.try_wait().unwrap() {
             assert!(status.success());
             break;

@@ -66,8 +66,25 @@ impl Loader {
         seed: u64,
         epoch: usize,
     ) -> Result<Self, DataError> {
+        Self::training_from(dataset, order, batch_size, augment, seed, epoch, 0)
+    }
+
+    /// The same from batch `first` on, counted from 0: how an epoch that was left is gone on with.
+    ///
+    /// # Errors
+    /// As [`training`](Self::training).
+    pub fn training_from(
+        dataset: &Arc<Dataset>,
+        order: Vec<u32>,
+        batch_size: usize,
+        augment: &Augment,
+        seed: u64,
+        epoch: usize,
+        first: usize,
+    ) -> Result<Self, DataError> {
         dataset.check_indices(Part::Train, &order)?;
-        let batches = training_batches(&order, batch_size).into_iter().map(<[u32]>::to_vec).collect();
+        let all = training_batches(&order, batch_size);
+        let batches = all.into_iter().skip(first).map(<[u32]>::to_vec).collect();
         Self::start(Job { dataset: dataset.clone(), part: Part::Train, batches, augment: *augment, seed, epoch })
     }
 
@@ -180,6 +197,19 @@ mod tests {
             }
             assert!(loader.next().is_none() && loader.next().is_none());
         }
+    }
+
+    #[test]
+    fn an_epoch_goes_on_with_the_batch_that_comes_next() {
+        let digits = digits();
+        let all: Vec<u32> = (0..digits.train.len() as u32).collect();
+        let from = |first| {
+            let order = epoch_order(&all, 3, 1);
+            Loader::training_from(&digits, order, 100, &digits.augment, 3, 1, first).unwrap().collect::<Vec<Batch>>()
+        };
+        let whole = from(0);
+        assert_eq!(from(4), whole[4..]);
+        assert!(from(whole.len()).is_empty());
     }
 
     #[test]

@@ -14,12 +14,14 @@ pub mod entry;
 pub mod error;
 pub mod matching;
 pub mod memory;
+mod on_stages;
 pub mod parameters;
 pub mod projector;
 pub mod registry;
 mod regressor;
 pub mod shapes;
 pub mod stages;
+mod start;
 mod unit;
 
 pub use batch::{Batch, Outputs};

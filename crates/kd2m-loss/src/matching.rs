@@ -23,6 +23,7 @@ use crate::{
     parameters::ParameterSet,
     projector::Projector,
     shapes::{Needs, NetworkShapes, Shapes},
+    start,
 };
 
 /// The output that is compared when none is named.
@@ -271,13 +272,15 @@ impl Criterion for Matching {
     }
 
     fn state(&self) -> Result<Weights, CopyError> {
-        Ok(self.memory.as_ref().map(ClassMemory::state).unwrap_or_default())
+        let mut state = self.memory.as_ref().map(ClassMemory::state).unwrap_or_default();
+        state.extend(start::state(self.start.as_ref()));
+        Ok(state)
     }
 
     fn load_state(&mut self, state: &Weights) -> Result<(), CriterionError> {
-        let Some(memory) = &mut self.memory else { return Ok(()) };
         let wrong = |why| CriterionError::SavedMemory { criterion: self.config.name.clone(), why };
-        memory.load_state(state).map_err(wrong)
+        self.start = start::load(state).map_err(wrong)?;
+        self.memory.as_mut().map_or(Ok(()), |memory| memory.load_state(state).map_err(wrong))
     }
 
     fn learned(&mut self) -> Option<&mut ParameterSet> {

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::{
-    batch::CopyError, criterion::CriterionError, device::DeviceError, engine::EngineError, theory::head::HeadError,
-};
+#[cfg(feature = "theory")]
+use crate::theory::head::HeadError;
+use crate::{batch::CopyError, criterion::CriterionError, device::DeviceError, engine::EngineError};
 
 /// Why a run did not finish. Messages say what, where and what to do.
 #[derive(Debug, Error)]
@@ -57,10 +57,17 @@ pub enum Error {
         source: Box<toml::ser::Error>,
     },
     /// A template of a page, which is part of the program.
+    #[cfg(feature = "report")]
     #[error("report: {source}")]
     Template {
         /// What the template engine says.
         source: minijinja::Error,
+    },
+    /// The system takes no handler for a signal.
+    #[error("cannot listen for signals: {source}")]
+    Signals {
+        /// What the system says.
+        source: std::io::Error,
     },
     /// Nothing can be printed, as on a full disk.
     #[error("cannot write to stdout: {source}")]
@@ -101,6 +108,7 @@ pub enum Error {
     #[error(transparent)]
     Copy(#[from] CopyError),
     /// A classifier that the theory cannot read.
+    #[cfg(feature = "theory")]
     #[error(transparent)]
     Head(#[from] HeadError),
     /// A file or folder that cannot be used.
@@ -136,6 +144,48 @@ pub enum Error {
     /// A folder that is not the run, or the kind of run, that was meant; the text is the whole sentence.
     #[error("{0}")]
     RunFolder(String),
+    /// A file of a checkpoint or of a finished network that is not as it was written.
+    #[error("{} {why}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Checkpoints that cannot be used, none of them.
+    #[error(
+        "{source}; no other checkpoint can be used: remove {} to train this network from its start (the rest of the run stays), then go on with --resume",
+        folder.display()
+    )]
+    NoCheckpoint {
+        /// The network's folder.
+        folder: PathBuf,
+        /// Why the newest cannot be used.
+        source: Box<Error>,
+    },
+    /// Training that was told to stop, as by Ctrl-C.
+    #[error("stopped in epoch {epoch} after step {step} of {steps} ({what}): a checkpoint is written")]
+    Stopped {
+        /// Arm and seed.
+        what: String,
+        /// From 1.
+        epoch: usize,
+        /// Batches of the epoch that are done.
+        step: usize,
+        /// Batches of the epoch.
+        steps: usize,
+    },
+    /// The same where there is nothing to keep: the next start does it again.
+    #[error("stopped: what is finished is kept")]
+    Halted,
+    /// A checkpoint of another network.
+    #[error("{} does not fit this training: {source}; remove it to train the network from its start, then go on with --resume", place.display())]
+    Unfit {
+        /// The checkpoint's folder.
+        place: PathBuf,
+        /// What does not fit.
+        source: Box<Error>,
+    },
     /// A file of `teacher.outputs` that does not go with the data.
     #[error("teacher.outputs: {} {why}", path.display())]
     Outputs {
@@ -191,6 +241,7 @@ pub enum Error {
     },
 }
 
+#[cfg(feature = "report")]
 impl From<minijinja::Error> for Error {
     fn from(source: minijinja::Error) -> Self {
         Error::Template { source }
@@ -220,10 +271,20 @@ impl Error {
             Error::NotFinite { .. } | Error::Strict(_) | Error::Copy(_) => 1,
             Error::Criterion(CriterionError::Copy(_)) | Error::Engine(EngineError::Copy(_)) => 1,
             // As a shell counts a program that Ctrl-C ended.
-            Error::Distance(kd2m_ot::OtError::Interrupted(_)) => 130,
+            Error::Distance(kd2m_ot::OtError::Interrupted(_)) | Error::Stopped { .. } | Error::Halted => 130,
+            Error::Stdout { .. } => 1,
+            error if lacks_room(error) => 1,
             _ => 2,
         }
     }
+}
+
+/// Whether it was a disk that is full, or a reader that is gone: nothing that was wrong with what was asked for.
+fn lacks_room(error: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::{Error, ErrorKind};
+    let full = [ErrorKind::StorageFull, ErrorKind::QuotaExceeded, ErrorKind::FileTooLarge, ErrorKind::BrokenPipe];
+    let mut chain = std::iter::successors(Some(error), |error| error.source());
+    chain.any(|error| error.downcast_ref::<Error>().is_some_and(|source| full.contains(&source.kind())))
 }
 
 #[cfg(test)]
@@ -247,7 +308,13 @@ mod tests {
     fn only_what_breaks_while_running_has_exit_code_1() {
         let device = crate::device::DeviceChoice::parse("vulcan").unwrap_err();
         let stdout = Error::Stdout { source: std::io::ErrorKind::StorageFull.into() };
-        assert_eq!((Error::from(device).exit_code(), stdout.exit_code()), (2, 2));
+        assert_eq!((Error::from(device).exit_code(), stdout.exit_code()), (2, 1));
+        let disk = |kind: std::io::ErrorKind| Error::io("write", std::path::Path::new("run/x.json"), kind.into());
+        let weights =
+            kd2m_nn::weights::WeightsError::Write { path: "w".into(), source: std::io::ErrorKind::StorageFull.into() };
+        assert_eq!((disk(std::io::ErrorKind::StorageFull).exit_code(), Error::from(weights).exit_code()), (1, 1));
+        assert_eq!(disk(std::io::ErrorKind::PermissionDenied).exit_code(), 2);
+        assert_eq!(Error::Halted.exit_code(), 130);
         assert_eq!(Error::Strict("a note".to_owned()).exit_code(), 1);
         assert_eq!(Error::from(kd2m_ot::OtError::from(kd2m_ot::stop::Interrupted)).exit_code(), 130);
     }

@@ -1,6 +1,6 @@
 //! Files that are whole or not there: written under a temporary name beside their place, then renamed.
 
-use std::{fs, io::Write, path::Path};
+use std::{ffi::OsStr, fs, io::Write, path::Path, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -22,7 +22,69 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
         file.persist(path).map_err(|e| e.error)?;
         Ok(())
     };
-    attempt().map_err(|source| Error::io("write", path, source))
+    attempt().map_err(|source| Error::io("write", path, source))?;
+    sync_folder(folder)
+}
+
+/// Sees to it that names which were given or taken in a folder outlast a power cut.
+///
+/// # Errors
+/// The disk.
+pub fn sync_folder(folder: &Path) -> Result<(), Error> {
+    // Elsewhere a folder cannot be opened as a file.
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    fs::File::open(folder).and_then(|opened| opened.sync_all()).map_err(|source| Error::io("write", folder, source))
+}
+
+/// A new folder beside what it is to replace; removed when it is dropped.
+///
+/// # Errors
+/// The disk.
+pub fn temporary_folder(parent: &Path) -> Result<tempfile::TempDir, Error> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(TEMPORARY);
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o777));
+    builder.tempdir_in(parent).map_err(|source| Error::io("write", parent, source))
+}
+
+/// Removes a file or folder so that at no moment half of it stands at its place; that it is not there is no error.
+///
+/// # Errors
+/// The disk.
+pub fn discard(path: &Path) -> Result<(), Error> {
+    let Some(parent) = path.parent().filter(|_| path.symlink_metadata().is_ok()) else { return Ok(()) };
+    let aside = temporary_folder(parent)?;
+    fs::rename(path, aside.path().join("away")).map_err(|source| Error::io("remove", path, source))?;
+    aside.close().map_err(|source| Error::io("remove", path, source))
+}
+
+/// Removes what killed processes left half written in a folder, unless it is younger than `age`: where others may write, too, theirs is.
+///
+/// # Errors
+/// The disk.
+pub fn sweep(folder: &Path, age: Duration) -> Result<(), Error> {
+    let Ok(entries) = fs::read_dir(folder) else { return Ok(()) };
+    for entry in entries.flatten().filter(|entry| is_temporary(&entry.file_name())) {
+        let path = entry.path();
+        let since = path.symlink_metadata().and_then(|found| found.modified()).ok().and_then(|at| at.elapsed().ok());
+        if since.unwrap_or_default() < age {
+            continue;
+        }
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.map_err(|source| Error::io("remove", &path, source))?;
+    }
+    Ok(())
+}
+
+/// Whether a name is one under which [`write`] or `kd2m_nn::weights::write` begin a file.
+pub fn is_temporary(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    // `.student.safetensors.XXXXXX`
+    let of_weights = name.strip_prefix('.').and_then(|rest| rest.rsplit_once('.'));
+    name.starts_with(TEMPORARY) || of_weights.is_some_and(|(file, _)| file.ends_with(".safetensors"))
 }
 
 /// Files with the permissions that any program's have; a temporary file's are for its owner alone.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use burn::tensor::{Device, Tensor, TensorData};
 use kd2m::{
     engine::{Engine, Images, Mode, OutputGradients, Rule, Then, Update, burn::BurnEngine, cpu::CpuEngine},
-    train::checkpoint::{Checkpoints, Saved, State},
+    train::checkpoint::{Checkpoints, Course, Saved, State},
 };
 use kd2m_nn::{
     Graph, Weights, init,
@@ -47,7 +47,7 @@ fn saved_and_read(engine: &dyn Engine) -> Saved {
     let checkpoints = Checkpoints::new(folder.path(), Duration::ZERO);
     let (network, optimizer) = (engine.network_state().unwrap(), engine.optimizer_state().unwrap());
     checkpoints.save(&State::default(), network, optimizer, Vec::new(), Weights::new()).unwrap();
-    checkpoints.load().unwrap().unwrap()
+    checkpoints.load(&Course { epochs: 1, batches: 1, accumulate: 1 }).unwrap().unwrap()
 }
 
 fn resumed(cpu: bool, graph: &Graph, saved: &Saved) -> Box<dyn Engine> {

@@ -10,7 +10,13 @@ use kd2m::{
     warning,
 };
 
-use crate::{arguments::BenchArguments, bench_progress::BenchProgress, output::show};
+use crate::{
+    arguments::BenchArguments,
+    bench_progress::BenchProgress,
+    output::show,
+    say::say,
+    signals::{GoOn, halt_on_signals},
+};
 
 /// Runs a grid, or says what it would run.
 ///
@@ -31,6 +37,7 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode, Error> {
         tables_only: arguments.tables_only,
         allow_weak_teacher: arguments.allow_weak_teacher,
         tensorboard: !arguments.no_tensorboard,
+        halt: halt_on_signals(GoOn::Again)?,
     };
     if arguments.dry_run {
         let found = estimate::estimate(&grid, &options)?;
@@ -42,15 +49,16 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     let progress = BenchProgress::new(arguments.quiet);
-    let outcome = bench::run(&grid, &options, &|event| progress.hear(&event))?;
+    let outcome = bench::run(&grid, &options, &|event| progress.hear(&event));
     progress.end();
+    let outcome = outcome.map_err(|error| GoOn::Again.tell(error))?;
     if arguments.json {
         show(&format!("{}\n", json(&outcome)?))?;
     } else {
         show(&table::markdown(&outcome.name, &outcome.cells))?;
     }
     if !outcome.failed.is_empty() {
-        eprintln!("{} unit(s) failed; each is named above with why", outcome.failed.len());
+        say!("{} unit(s) failed; each is named above with why", outcome.failed.len());
     }
     if outcome.failed.is_empty() && outcome.missing > 0 {
         let whose = if arguments.tables_only {
@@ -58,9 +66,9 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode, Error> {
         } else {
             "are left to other shards; the last one to end writes the whole table"
         };
-        eprintln!("{} run(s) {whose}", outcome.missing);
+        say!("{} run(s) {whose}", outcome.missing);
     }
-    eprintln!("tables, summaries and report: {}", options.out.display());
+    say!("tables, summaries and report: {}", options.out.display());
     Ok(if outcome.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 

@@ -13,6 +13,7 @@ use kd2m::{
     warning,
 };
 
+use crate::say::say;
 use crate::{
     arguments::{BoundArguments, SplitName},
     output::show,
@@ -57,9 +58,13 @@ pub fn bound(arguments: &BoundArguments) -> Result<ExitCode, Error> {
     let mut code = ExitCode::SUCCESS;
     for found in &all {
         for link in found.analysis.violations() {
-            eprintln!(
+            say!(
                 "error: {} seed {}: {} ≤ {} does not hold (statement {} of docs/theory.md): this is a bug of kd2m, please report it",
-                found.arm, found.seed, link.left, link.right, link.statement
+                found.arm,
+                found.seed,
+                link.left,
+                link.right,
+                link.statement
             );
             code = ExitCode::FAILURE;
         }
@@ -128,9 +133,9 @@ fn conclusion(found: &Bounded) -> String {
     let mut out = format!("\n{:<16}", columns[0]);
     columns[1..].iter().for_each(|title| out += &format!(" {title:>12}"));
     out.push('\n');
-    for way in &analysis.ways {
-        let cells = [way.transfer, way.mismatch, way.bound, Some(way.wrong)].map(or_dash);
-        out += &format!("{:<16}", way.by);
+    for bound in &analysis.bounds {
+        let cells = [bound.transfer, bound.mismatch, bound.bound, Some(bound.wrong)].map(or_dash);
+        out += &format!("{:<16}", bound.by);
         cells.iter().for_each(|cell| out += &format!(" {cell:>12}"));
         out.push('\n');
     }

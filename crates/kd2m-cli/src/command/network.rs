@@ -8,7 +8,10 @@ use kd2m::{
 use kd2m_data::Dataset;
 use kd2m_nn::zoo::Stem;
 
-use crate::arguments::{AnySplit, NetworkArguments};
+use crate::{
+    arguments::{AnySplit, NetworkArguments},
+    say::say,
+};
 
 /// Whether a command line chooses one network: of a run it may also mean all students.
 pub fn is_chosen(arguments: &NetworkArguments) -> bool {
@@ -35,7 +38,7 @@ pub fn open(arguments: &NetworkArguments, data: Option<&Dataset>) -> Result<Save
     let saved = saved::open(&arguments.network, &which(arguments), &facts, arguments.data_root.as_deref())?;
     if saved.origin.is_none() {
         let (mean, std) = (&saved.description.mean, &saved.description.std);
-        eprintln!("{}: pixels are normalised by mean {mean:?}, deviation {std:?} ({})", saved.whose, saved.eyes_from);
+        say!("{}: pixels are normalised by mean {mean:?}, deviation {std:?} ({})", saved.whose, saved.eyes_from);
     }
     Ok(saved)
 }

@@ -15,6 +15,8 @@ use crate::{
     arguments::{ReproduceArguments, Reproduced},
     bench_progress::BenchProgress,
     output::show,
+    say::say,
+    signals::{GoOn, halt_on_signals},
 };
 
 /// Runs the rows and judges every figure; with `--dry-run` says what would run.
@@ -33,6 +35,7 @@ pub fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCode, Error> {
         tables_only: false,
         allow_weak_teacher: arguments.allow_weak_teacher,
         tensorboard: true,
+        halt: halt_on_signals(GoOn::Again)?,
     };
     let parts = paper::parts(&request(arguments))?;
     if arguments.dry_run {
@@ -48,8 +51,9 @@ pub fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCode, Error> {
         progress.end();
         // One data set that is missing does not stop the others.
         let outcome = match outcome {
+            Err(stopped @ (Error::Stopped { .. } | Error::Halted)) => return Err(GoOn::Again.tell(stopped)),
             Err(why) if parts.len() > 1 => {
-                eprintln!("failed: {}: {why}", part.dataset);
+                say!("failed: {}: {why}", part.dataset);
                 failed += 1;
                 judged.extend(part.not_run(&why));
                 continue;

@@ -10,7 +10,14 @@ use kd2m::{
     warning,
 };
 
-use crate::{arguments::RunArguments, output, progress::Progress, table};
+use crate::{
+    arguments::RunArguments,
+    output,
+    progress::Progress,
+    say::say,
+    signals::{GoOn, halt_on_signals},
+    table,
+};
 
 /// Trains a teacher.
 ///
@@ -23,7 +30,8 @@ pub fn train(arguments: &RunArguments) -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut progress = Progress::new(arguments.quiet, &[(1, config.teacher.epochs.unwrap_or(config.train.epochs))]);
-    show(arguments, &train::train_teacher(&config, &options(arguments)?, &mut progress)?)
+    let finished = train::train_teacher(&config, &options(arguments)?, &mut progress);
+    show(arguments, &finished.map_err(|error| GoOn::Resume.tell(error))?)
 }
 
 /// Distils students from a teacher.
@@ -38,7 +46,8 @@ pub fn distill(arguments: &RunArguments) -> Result<ExitCode, Error> {
     }
     let students = train::arms(&config, arguments.no_baseline).len() * config.train.seeds.len();
     let mut progress = Progress::new(arguments.quiet, &[(students, config.train.epochs)]);
-    show(arguments, &train::distill(&config, &options(arguments)?, &mut progress)?)
+    let finished = train::distill(&config, &options(arguments)?, &mut progress);
+    show(arguments, &finished.map_err(|error| GoOn::Resume.tell(error))?)
 }
 
 fn show(arguments: &RunArguments, finished: &Finished) -> Result<ExitCode, Error> {
@@ -47,7 +56,7 @@ fn show(arguments: &RunArguments, finished: &Finished) -> Result<ExitCode, Error
         output::show(&format!("{text}\n"))?;
     } else {
         output::show(&table::summary(&finished.summary))?;
-        eprintln!("run folder: {}", finished.folder.root().display());
+        say!("run folder: {}", finished.folder.root().display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -95,6 +104,7 @@ fn options(arguments: &RunArguments) -> Result<RunOptions, Error> {
         teacher_cache: None,
         tensorboard: !arguments.no_tensorboard,
         checkpoint_interval: Duration::from_secs(arguments.checkpoint_seconds),
+        halt: halt_on_signals(GoOn::Resume)?,
         ..RunOptions::default()
     })
 }

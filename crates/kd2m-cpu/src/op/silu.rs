@@ -1,9 +1,14 @@
 //! The sigmoid linear unit.
 
-use super::function::{Function, exp};
+use super::function::{self, Function, exp};
+use crate::plan::{Compiler, Place};
 
 /// x σ(x); its slope is σ(x) (1 + x (1 − σ(x))).
-pub struct Silu;
+struct Silu;
+
+pub fn plan(c: &mut Compiler, node: usize) -> Place {
+    function::plan::<Silu>(c, node)
+}
 
 #[inline(always)]
 fn sigmoid(x: f32) -> f32 {

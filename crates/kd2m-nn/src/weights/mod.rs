@@ -221,8 +221,16 @@ pub fn metadata(path: &Path) -> Option<String> {
 /// The folder is missing or not writable, the disk is full.
 pub fn write(path: &Path, weights: &Weights, metadata: Option<&str>) -> Result<(), WeightsError> {
     let to_error = |source| WeightsError::Write { path: path.to_owned(), source };
-    let bytes = safetensors::encode(weights, metadata).map_err(|e| to_error(std::io::Error::other(e)))?;
+    let bytes = to_bytes(weights, metadata).map_err(to_error)?;
     write_whole(path, &bytes).map_err(to_error)
+}
+
+/// The bytes of such a file.
+///
+/// # Errors
+/// Tensors whose values are not as many as their shape says.
+pub fn to_bytes(weights: &Weights, metadata: Option<&str>) -> std::io::Result<Vec<u8>> {
+    safetensors::encode(weights, metadata).map_err(std::io::Error::other)
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::{
     config::ArmConfig,
     objective::Objective,
     teacher::{Cache, Layout, Limits, NetworkTeacher, Teacher},
-    train::{Silent, checkpoint::Checkpoints, distill::check_weights, fit::Fit, setup::Setup},
+    train::{Halt, Silent, checkpoint::Checkpoints, distill::check_weights, fit::Fit, setup::Setup},
 };
 use kd2m_data::training_batches;
 use kd2m_nn::init;
@@ -239,6 +239,7 @@ fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f
         teacher: teacher.as_deref_mut().map(|t| t as &mut dyn Teacher),
         objective,
         checkpoints: Checkpoints::new(scratch.path(), Duration::MAX),
+        halt: Halt::default(),
     };
     let history = fit.run(&mut Silent)?.history;
     let steps = training_batches(&train, size).len() as f64;

@@ -5,7 +5,7 @@ use std::{path::PathBuf, thread};
 use super::{grid::Grid, plan::Shard};
 use crate::{
     device::DeviceChoice,
-    train::{RunOptions, folder::Existing},
+    train::{Halt, RunOptions, folder::Existing},
 };
 
 /// What a command line says beside the grid.
@@ -29,6 +29,8 @@ pub struct BenchOptions {
     pub allow_weak_teacher: bool,
     /// Event files for TensorBoard beside the metrics.
     pub tensorboard: bool,
+    /// Ends the grid, what is under way with a checkpoint.
+    pub halt: Halt,
 }
 
 impl BenchOptions {
@@ -51,6 +53,7 @@ impl BenchOptions {
             existing: Existing::Resume,
             allow_weak_teacher: self.allow_weak_teacher,
             tensorboard: self.tensorboard,
+            halt: self.halt.clone(),
             ..RunOptions::default()
         }
     }

@@ -8,7 +8,10 @@ use kd2m_ot::{
     divergence::{AnyDivergence, Divergence, Request, registry},
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::{
+    halt::Halt,
     record::{SplitRecord, TermRecord},
     sides::Sides,
 };
@@ -22,7 +25,7 @@ use crate::{
 };
 
 /// Sums over samples, from which a [`SplitRecord`] is made.
-#[derive(Default)]
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Tally {
     samples: f64,
     correct: u64,
@@ -95,6 +98,8 @@ pub struct Split<'a> {
     pub part: Part,
     pub indices: &'a [u32],
     pub batch_size: usize,
+    /// Ends it between two batches, with [`Error::Halted`].
+    pub halt: &'a Halt,
 }
 
 /// What evaluation finds.
@@ -128,6 +133,9 @@ pub fn evaluate(
     let mut distance = MeanW2::new(split)?;
     let mut loader = Loader::evaluation(split.dataset, split.part, split.indices, split.batch_size)?;
     while let Some(data) = loader.next() {
+        if split.halt.is_asked() {
+            return Err(Error::Halted);
+        }
         let images = Images { pixels: &data.images, n: data.len() };
         let student = engine.forward(images, Mode::Evaluate)?;
         let query = Query { indices: &data.indices, labels: &data.labels, view, draw: [seed, EVALUATION, number] };

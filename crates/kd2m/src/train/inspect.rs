@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     evaluate::{Split, evaluate},
     folder::{RunFolder, read_config},
+    halt::Halt,
     observer::Observer,
     run::arms,
     setup::Setup,
@@ -163,7 +164,8 @@ pub fn evaluate_saved(
         let saved = setup.saved_student(&config, &folder.student_weights(&arm, seed))?;
         eyes.of_student(&saved.eyes, &format!("student {arm}, seed {seed}"))?;
         let mut engine = setup.engine(&saved.graph, &saved.weights, &[], false)?;
-        let split_of = Split { dataset: &setup.dataset, part, indices, batch_size: config.train.batch_size };
+        let (dataset, batch_size) = (&setup.dataset, config.train.batch_size);
+        let split_of = Split { dataset, part, indices, batch_size, halt: &Halt::default() };
         let mut objective = Objective::cross_entropy(0.0);
         let value =
             evaluate(engine.as_mut(), teacher.as_mut().map(|t| t as &mut dyn Teacher), &mut objective, split_of, seed)?;

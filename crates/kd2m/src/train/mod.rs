@@ -7,6 +7,7 @@ pub(crate) mod drawn;
 pub(crate) mod evaluate;
 pub(crate) mod fit;
 pub mod folder;
+pub mod halt;
 pub mod inspect;
 pub(crate) mod networks;
 pub mod observer;
@@ -23,6 +24,7 @@ pub mod summary;
 pub(crate) mod teach;
 
 pub use distill::{distill, train_teacher};
+pub use halt::Halt;
 pub use observer::{Event, Observer, Silent};
 pub use record::{EpochRecord, SplitRecord, TermRecord};
 pub use run::{Run, RunOptions, arms};

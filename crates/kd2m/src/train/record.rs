@@ -81,7 +81,7 @@ pub struct TermRecord {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::number::tests::every_float_may_be_null;
 

@@ -10,6 +10,7 @@ use kd2m_nn::Weights;
 
 use super::{
     folder::{Existing, RunFolder},
+    halt::Halt,
     observer::Observer,
     setup::Setup,
 };
@@ -46,6 +47,8 @@ pub struct RunOptions {
     pub tensorboard: bool,
     /// Least time between two checkpoints of a network.
     pub checkpoint_interval: Duration,
+    /// Ends the run with a checkpoint.
+    pub halt: Halt,
     /// Who follows each network, after the observer that the run was given; by default [`crate::observers::OBSERVERS`].
     pub observers: Vec<Observe>,
 }

@@ -31,7 +31,11 @@ impl Run<'_> {
         let Run { config, setup, folder, options } = self;
         let place = folder.student(&arm.name, seed);
         let summary_file = place.join("summary.json");
+        let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
         if summary_file.is_file() {
+            // What a process left that was killed just then.
+            checkpoints().clear()?;
+            checkpoints().sweep()?;
             return files::read_json(&summary_file);
         }
         files::make_folder(&place)?;
@@ -42,7 +46,6 @@ impl Run<'_> {
         let start = setup.student_start(&own, seed, teacher)?;
         let training = Training { run: *self, place: &place, student: Some((arm, teacher)) };
         let mut teacher = self.source(teacher, &needs.teacher_maps, &drawn)?;
-        let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
         let fit = Fit {
             config: &own,
             dataset: &setup.dataset,
@@ -57,6 +60,7 @@ impl Run<'_> {
             teacher: Some(teacher.as_mut()),
             objective,
             checkpoints: checkpoints(),
+            halt: options.halt.clone(),
         };
         let mut fitted = fit.run(&mut training.observers(observer)?)?;
         teacher.notes().into_iter().try_for_each(|note| observer.event(&mut Event::Note(note)))?;
@@ -68,6 +72,7 @@ impl Run<'_> {
             part: Part::Train,
             indices: &setup.val,
             batch_size: config.train.batch_size,
+            halt: &options.halt,
         };
         let cka_to_teacher = measure::alignment(fitted.engine.as_mut(), teacher.as_mut(), val)?;
         let steps = drawn.batches(config.train.batch_size) as f64;
@@ -108,11 +113,16 @@ impl Run<'_> {
     }
 
     fn test(&self, fitted: &mut Fitted, best: bool) -> Result<Evaluation, Error> {
-        let Run { config, setup, .. } = self;
+        let Run { config, setup, options, .. } = self;
         fitted.engine.load_network(if best { &fitted.best } else { &fitted.last })?;
         let all: Vec<u32> = (0..setup.dataset.test.len() as u32).collect();
-        let split =
-            Split { dataset: &setup.dataset, part: Part::Test, indices: &all, batch_size: config.train.batch_size };
+        let split = Split {
+            dataset: &setup.dataset,
+            part: Part::Test,
+            indices: &all,
+            batch_size: config.train.batch_size,
+            halt: &options.halt,
+        };
         evaluate(fitted.engine.as_mut(), None, &mut Objective::cross_entropy(0.0), split, 0)
     }
 }

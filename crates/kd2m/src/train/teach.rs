@@ -29,7 +29,10 @@ impl Run<'_> {
             files::write_json(&summary_file, &summary)?;
             return Ok((Weights::new(), summary));
         }
+        let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
         if summary_file.is_file() {
+            // What a process left that was killed just then.
+            checkpoints().clear()?;
             let summary = files::read_json::<TeacherSummary>(&summary_file)?;
             let network = setup.saved_teacher(config, folder)?;
             if !network.eyes.is_same(&setup.teacher_eyes) {
@@ -43,7 +46,6 @@ impl Run<'_> {
             }
             return Ok((network.weights, summary));
         }
-        let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
         let weights = match setup.given_teacher(config)? {
             Some(given) => given.weights,
             None => {
@@ -62,6 +64,7 @@ impl Run<'_> {
                     teacher: None,
                     objective: Objective::cross_entropy(config.optim.label_smoothing),
                     checkpoints: checkpoints(),
+                    halt: options.halt.clone(),
                 };
                 let training = Training { run: *self, place: &place, student: None };
                 let fitted = fit.run(&mut training.observers(observer)?)?;
@@ -80,11 +83,12 @@ impl Run<'_> {
     }
 
     fn evaluate_teacher(&self, weights: &Weights) -> Result<TeacherSummary, Error> {
-        let Run { config, setup, .. } = self;
+        let Run { config, setup, options, .. } = self;
         let graph = setup.teacher.graph()?;
         let mut engine = setup.engine(graph, weights, &[], false)?;
         let mut on = |part, indices: &[u32]| {
-            let split = Split { dataset: &setup.dataset, part, indices, batch_size: config.train.batch_size };
+            let (dataset, batch_size) = (&setup.dataset, config.train.batch_size);
+            let split = Split { dataset, part, indices, batch_size, halt: &options.halt };
             let mut objective = Objective::cross_entropy(0.0);
             evaluate(engine.as_mut(), None, &mut objective, split, 0)
         };

@@ -19,6 +19,7 @@ use kd2m_ot::{
     precision,
 };
 
+use crate::say::say;
 use crate::{arguments::DistanceArguments, interrupt, threads::use_threads};
 use answer::Answer;
 use inputs::{Pair, Sample};
@@ -136,6 +137,6 @@ fn verdict(arguments: &DistanceArguments, doubt: Option<&str>) -> ExitCode {
 }
 
 fn fail(what: &str) -> ExitCode {
-    eprintln!("error: {what} (an error because of --strict)");
+    say!("error: {what} (an error because of --strict)");
     ExitCode::from(1)
 }

@@ -8,6 +8,7 @@ use kd2m_ot::{Plan, Solution, Stop, divergence::Request};
 
 use super::{metrics::Metric, show::Sizes};
 use crate::arguments::DistanceArguments;
+use crate::say::say;
 
 /// A dense coupling above this many entries (1 GiB) is refused; its sparse form is smaller and quicker to read.
 const MOST_DENSE: usize = 1 << 27;
@@ -58,12 +59,12 @@ impl Outputs {
         if let Some(path) = &self.gradient {
             let gradient = solution.gradient.as_ref().ok_or_else(|| missing(metric, "gradient", "--grad-out"))?;
             write_matrix(path, sizes.n, sizes.d[0], gradient.features.iter().copied())?;
-            eprintln!("gradient to A, {} × {}: {}", sizes.n, sizes.d[0], path.display());
+            say!("gradient to A, {} × {}: {}", sizes.n, sizes.d[0], path.display());
         }
         if let Some(path) = &self.plan {
             let plan = solution.plan.as_ref().ok_or_else(|| missing(metric, "coupling", "--plan-out"))?;
             write_plan(path, plan)?;
-            eprintln!("coupling, {} × {}: {}", sizes.n, sizes.m, path.display());
+            say!("coupling, {} × {}: {}", sizes.n, sizes.m, path.display());
         }
         Ok(())
     }

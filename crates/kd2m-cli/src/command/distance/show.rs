@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{answer::Answer, inputs::Sample, metrics::Metric};
 use crate::output::show as print;
+use crate::say::say;
 
 /// What was compared.
 pub struct Sizes {
@@ -34,14 +35,12 @@ pub fn one<T>(metric: &Metric, answer: &Answer<T>, sizes: &Sizes, as_json: bool)
 pub fn notes<T, U>(metric: &Metric, answer: &Answer<T>, a: &Sample<U>, b: &Sample<U>) {
     if let Status::Stopped { error } = answer.solution.status {
         let name = &metric.name;
-        eprintln!(
-            "warning: {name} stopped at its cap before it converged (error {error:.1e}): the value is an estimate"
-        );
+        say!("warning: {name} stopped at its cap before it converged (error {error:.1e}): the value is an estimate");
     }
     rounding(metric, &answer.solution);
     let diagnostic = |name: &str| answer.solution.diagnostic(name).unwrap_or(0.0);
     if diagnostic("saturated") > 0.0 {
-        eprintln!(
+        say!(
             "warning: {} is saturated at its largest value, where its gradient is 0: it tells nothing more",
             metric.name
         );
@@ -51,7 +50,7 @@ pub fn notes<T, U>(metric: &Metric, answer: &Answer<T>, a: &Sample<U>, b: &Sampl
     }
     let too_small = diagnostic("classes_too_small");
     if too_small > 0.0 {
-        eprintln!("note: {too_small} classes have too few samples for {} and are left out", metric.entry.name);
+        say!("note: {too_small} classes have too few samples for {} and are left out", metric.entry.name);
     }
     if diagnostic("classes_on_one_side") > 0.0 {
         one_sided(a, b);
@@ -67,7 +66,7 @@ pub fn rounding<T>(metric: &Metric, solution: &Solution<T>) {
     };
     let (name, value) = (&metric.name, number(solution.value));
     let size = if relative < 1.0 { format!("{:.1} %", 100.0 * relative) } else { "all of it".to_owned() };
-    eprintln!(
+    say!(
         "warning: {name}: {value} may be off by {} ({size}), since it is a small difference of numbers that rounding blurs: \
          centre both sets alike, and leave out samples far from all others",
         small(absolute)
@@ -81,7 +80,7 @@ pub fn one_sided<U>(a: &Sample<U>, b: &Sample<U>) {
     for (side, only) in [("A", of_a.difference(&of_b)), ("B", of_b.difference(&of_a))] {
         let only: Vec<String> = only.map(u32::to_string).collect();
         if !only.is_empty() {
-            eprintln!("note: left out, as they occur in {side} only: classes {}", only.join(", "));
+            say!("note: left out, as they occur in {side} only: classes {}", only.join(", "));
         }
     }
 }
@@ -202,7 +201,7 @@ impl<'s> Table<'s> {
         if !self.begun {
             self.begun = true;
             let Sizes { n, m, d, precision } = self.sizes;
-            eprintln!("A {n} × {}, B {m} × {}, {precision}", d[0], d[1]);
+            say!("A {n} × {}, B {m} × {}, {precision}", d[0], d[1]);
             self.line("metric", ["value", "root", "gap", "time"].map(str::to_owned), "status")?;
         }
         match answer {
@@ -238,9 +237,7 @@ impl<'s> Table<'s> {
             return print(&format!("{:#}\n", Value::Array(rows)));
         }
         if !self.labelled {
-            eprintln!(
-                "note: with --labels-a and --labels-b the table also holds each metric within classes (class-NAME)"
-            );
+            say!("note: with --labels-a and --labels-b the table also holds each metric within classes (class-NAME)");
         }
         Ok(())
     }

@@ -1,5 +1,5 @@
 //! Who follows a run: a bar, a log, the files beside the weights, a test. All of them hear one [`Event`] type; which of them a
-//! network has says [`super::run`].
+//! network has says [`crate::observers`].
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,18 @@ use kd2m_nn::Weights;
 use super::record::EpochRecord;
 use crate::{Error, engine::Engine, objective::Objective};
 
-pub mod jsonl;
-pub mod tensorboard;
-
 /// What happens during a run.
 pub enum Event<'a> {
-    /// Training of one network begins; `images` is the work ahead in training images.
+    /// Training of one network begins.
     Started {
         /// Which network, for people.
         what: &'a str,
-        /// How many are ahead.
+        /// How many there are in all.
         epochs: usize,
-        /// Training images of all of them.
+        /// Training images of those ahead.
         images: usize,
+        /// The epochs before, where the run goes on from a checkpoint: what an earlier process wrote of later ones is void.
+        history: &'a [EpochRecord],
     },
     /// So many training images are done.
     Progress {
@@ -41,8 +40,7 @@ pub enum Event<'a> {
         /// What joins the epoch's record, by name.
         bounds: &'a mut BTreeMap<String, f64>,
     },
-    /// An epoch ended. `record` is the last of `history`, which begins with the network's first epoch, also where the run goes on
-    /// from a checkpoint: what an earlier process wrote of later epochs is void.
+    /// An epoch ended. `record` is the last of `history`, which begins with the network's first epoch.
     Epoch {
         /// Which network, for people.
         what: &'a str,

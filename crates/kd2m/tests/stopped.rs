@@ -1,0 +1,142 @@
+//! A run that is stopped between any two steps goes on to the same bytes, with everything that a criterion or the loop remembers.
+
+use std::{fs, path::Path, time::Duration};
+
+use kd2m::{
+    Config, Error,
+    config::Source,
+    train::{Event, Halt, Observer, RunOptions, distill, folder::Existing},
+};
+
+/// Asks for a halt after so many batches, and keeps what is said.
+struct After {
+    halt: Halt,
+    batches: usize,
+    notes: Vec<String>,
+}
+
+impl Observer for After {
+    fn event(&mut self, event: &mut Event) -> Result<(), Error> {
+        match event {
+            Event::Progress { .. } if self.batches == 0 => self.halt.ask(),
+            Event::Progress { .. } => self.batches -= 1,
+            Event::Note(text) => self.notes.push(text.clone()),
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+const ARMS: &str = r#"
+    name = "stopped"
+    [data]
+    dataset = "digits"
+    train_limit = 150
+    [teacher]
+    model = "digits-cnn-teacher"
+    epochs = 1
+    [student]
+    model = "digits-cnn-student"
+    [train]
+    epochs = 2
+    batch_size = 16
+    accumulate = 2
+    ema = 0.9
+    seeds = [1]
+    [optim]
+    algorithm = "adamw"
+    lr = 0.01
+    clip_norm = 5.0
+    warmup_epochs = 1.5
+    [[arm]]
+    name = "remembered"
+    [[arm.loss]]
+    criterion = "class-w2"
+    memory = 4
+    [[arm.loss]]
+    criterion = "sinkhorn"
+    warmup_epochs = 0.5
+    [[arm]]
+    name = "learned"
+    [[arm.loss]]
+    criterion = "crd"
+    [[arm.loss]]
+    criterion = "wkd-l"
+"#;
+
+fn config() -> Config {
+    Source::parse("stopped.toml", ARMS).unwrap().resolve().unwrap()
+}
+
+/// What ended the run, and what was said.
+fn run(out: &Path, batches: usize, interval: Duration) -> (Result<(), Error>, Vec<String>) {
+    let halt = Halt::default();
+    let options = RunOptions {
+        out: Some(out.to_owned()),
+        threads: 1,
+        existing: Existing::Resume,
+        allow_weak_teacher: true,
+        checkpoint_interval: interval,
+        tensorboard: false,
+        halt: halt.clone(),
+        ..RunOptions::default()
+    };
+    let mut observer = After { halt, batches, notes: Vec::new() };
+    let ended = distill(&config(), &options, &mut observer).map(|_| ());
+    (ended, observer.notes)
+}
+
+fn tensors(root: &Path) -> Vec<(String, Vec<u8>)> {
+    let places = ["teacher", "students/none/seed-1", "students/remembered/seed-1", "students/learned/seed-1"];
+    let mut found = Vec::new();
+    for place in places {
+        for entry in fs::read_dir(root.join(place)).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().display().to_string();
+            assert!(
+                name.ends_with("n") || name.ends_with("l") || name.ends_with("safetensors"),
+                "{name} was left behind"
+            );
+            if name.ends_with(".safetensors") {
+                found.push((name, fs::read(path).unwrap()));
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Fault 7 of the reliability notes.
+#[test]
+fn a_run_stopped_within_epochs_ends_with_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));
+    run(&whole, usize::MAX, Duration::MAX).0.unwrap();
+    let mut said = Vec::new();
+    let mut stops = 0;
+    // The first batches of an epoch, its middle, its last step and the validation behind it, in every network.
+    for batches in [3, 2, 5, 1, 7, 4, 6].into_iter().cycle() {
+        let (ended, notes) = run(&stopped, batches, Duration::MAX);
+        said.extend(notes);
+        match ended {
+            Ok(()) => break,
+            Err(error @ Error::Stopped { .. }) => {
+                stops += 1;
+                let text = error.to_string();
+                assert!(text.contains("): a checkpoint is written") && error.exit_code() == 130, "{text}");
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+    let within = said.iter().filter(|line| line.contains("resumed at epoch") && !line.contains("step 0 of")).count();
+    assert!(stops > 10 && within > 5, "{stops} stops, {within} of them within an epoch: {said:?}");
+    for ((name, bytes), (other, resumed)) in tensors(&whole).into_iter().zip(tensors(&stopped)) {
+        assert!(name == other && bytes == resumed, "{name}");
+    }
+    let counted = |root: &Path| {
+        let text = fs::read_to_string(root.join("students/learned/seed-1/metrics.jsonl")).unwrap();
+        let read = |line: &str| serde_json::from_str::<kd2m::train::EpochRecord>(line).unwrap();
+        text.lines().map(read).map(|r| (r.train.loss, r.val.correct, r.lr)).collect::<Vec<_>>()
+    };
+    assert_eq!(counted(&whole), counted(&stopped));
+}
