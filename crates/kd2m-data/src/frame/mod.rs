@@ -98,6 +98,7 @@ impl fmt::Display for Frame {
 /// A frame over images of one shape, its weights computed once.
 #[derive(Debug, Clone)]
 pub struct Reframe {
+    frame: Frame,
     from: [usize; 3],
     middle: [usize; 2],
     to: [usize; 2],
@@ -116,7 +117,12 @@ impl Reframe {
         let middle = frame.resized([height, width]);
         let axis = |from, to| (from != to).then(|| Axis::new(from, to, frame.interpolation));
         let (columns, rows) = (axis(width, middle[1]), axis(height, middle[0]));
-        Ok(Self { from, middle, to: frame.size([height, width]), columns, rows })
+        Ok(Self { frame: *frame, from, middle, to: frame.size([height, width]), columns, rows })
+    }
+
+    /// What it does.
+    pub fn frame(&self) -> &Frame {
+        &self.frame
     }
 
     /// Channels, height and width of what comes out.

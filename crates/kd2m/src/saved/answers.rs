@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use kd2m_data::{Dataset, Loader, Part, read_image};
+use kd2m_data::{Dataset, Loader, Part, Reframe, read_image};
 
 use super::network::Saved;
 use crate::{
@@ -89,7 +89,8 @@ impl Saved {
     ) -> Result<(), Error> {
         let data = &images.dataset;
         let ([c, h, w], shape) = (self.description.input, [data.channels, data.height, data.width]);
-        if [c, h, w] != shape {
+        let frame = self.description.frame.and_then(|frame| Reframe::new(&frame, shape).ok());
+        if [c, h, w] != frame.as_ref().map_or(shape, Reframe::to) {
             let way = if data.name.starts_with("folder:") {
                 format!("; folder:PATH@{h}x{w} resizes them")
             } else {
@@ -100,9 +101,14 @@ impl Saved {
                 self.whose, data.name, shape[0], shape[1], shape[2]
             )));
         }
+        let mut framed = Vec::new();
         let mut loader = Loader::evaluation(data, images.part, &images.indices, BATCH)?;
         while let Some(batch) = loader.next() {
-            let seen = engine::Images { pixels: &batch.images, n: batch.len() };
+            if let Some(frame) = &frame {
+                frame.floats(&batch.images, &mut framed);
+            }
+            let pixels = if frame.is_some() { &framed } else { &batch.images };
+            let seen = engine::Images { pixels, n: batch.len() };
             let outputs = engine.forward(seen, Mode::Evaluate)?;
             take(&host(&outputs.features)?, &host(&outputs.logits)?, &batch.labels);
             loader.recycle(batch);
@@ -142,7 +148,7 @@ pub fn predict(saved: &Saved, files: &[PathBuf], engine: &mut dyn Engine) -> Res
     for some in files.chunks(BATCH) {
         let mut pixels = Vec::new();
         for file in some {
-            let image = read_image(file, saved.description.input)?;
+            let image = read_image(file, saved.description.input, saved.description.frame.as_ref())?;
             pixels.extend(image.into_iter().map(|byte| f32::from(byte) / 255.0));
         }
         let outputs = engine.forward(engine::Images { pixels: &pixels, n: some.len() }, Mode::Evaluate)?;

@@ -139,8 +139,9 @@ fn describe(config: &Config, setup: &Setup, eyes: &Normalisation) -> Description
         stem: config.teacher.stem,
         classes: setup.dataset.classes,
         class_names: setup.dataset.class_names.clone(),
-        input: [setup.dataset.channels, setup.dataset.height, setup.dataset.width],
+        input: eyes.shape([setup.dataset.channels, setup.dataset.height, setup.dataset.width]),
         mean: eyes.mean.clone(),
         std: eyes.std.clone(),
+        frame: eyes.frame,
     }
 }

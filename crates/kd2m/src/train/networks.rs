@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Config, Error, files,
-    preprocess::{Keys, Normalisation},
+    preprocess::{Keys, Normalisation, SizeKeys},
 };
 
 /// A network as it was saved.
@@ -158,7 +158,7 @@ impl Setup {
     }
 
     fn saved_eyes(&self, section: &'static str, file: &Path) -> Result<Normalisation, Error> {
-        let open = Keys { section, preset: None, mean: None, std: None };
+        let open = Keys { section, preset: None, mean: None, std: None, size: SizeKeys::default() };
         Normalisation::resolve(&open, Some(file), &self.dataset)
     }
 }

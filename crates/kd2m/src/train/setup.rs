@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kd2m_data::{Augment, Dataset, Portion};
+use kd2m_data::{Augment, Dataset, Portion, Reframe};
 use kd2m_nn::{
     Graph, Weights,
     zoo::{self, Stem, ZooOptions},
@@ -17,6 +17,7 @@ use crate::{
     engine::{
         self, Engine,
         head::{FrozenHead, LipschitzHead},
+        seeing::Seeing,
     },
     preprocess::Normalisation,
     teacher::StoredOutputs,
@@ -28,12 +29,13 @@ use crate::{
 /// # Errors
 /// An unknown model, images that it cannot take.
 pub(super) fn build(model: &str, stem: Stem, eyes: &Normalisation, dataset: &Dataset) -> Result<Graph, Error> {
+    let [channels, height, width] = eyes.shape([dataset.channels, dataset.height, dataset.width]);
     let options = ZooOptions {
         classes: dataset.classes,
         stem,
-        channels: dataset.channels,
-        height: dataset.height,
-        width: dataset.width,
+        channels,
+        height,
+        width,
         mean: eyes.mean.clone(),
         std: eyes.std.clone(),
     };
@@ -162,6 +164,24 @@ impl Setup {
         engine::choose::engine(self.device, self.threads, graph, weights, stages, trainable)
     }
 
+    /// The same for images of the data set, which the network sees through its eyes.
+    ///
+    /// # Errors
+    /// As [`engine`](Setup::engine).
+    pub fn engine_seeing(
+        &self,
+        eyes: &Normalisation,
+        graph: &Graph,
+        weights: &Weights,
+        stages: &[String],
+        trainable: bool,
+    ) -> Result<Box<dyn Engine>, Error> {
+        let engine = self.engine(graph, weights, stages, trainable)?;
+        let Some(frame) = &eyes.frame else { return Ok(engine) };
+        let shape = [self.dataset.channels, self.dataset.height, self.dataset.width];
+        Ok(Box::new(Seeing::new(engine, Reframe::new(frame, shape).map_err(Error::Config)?)))
+    }
+
     /// The engine that trains a student of an arm from these weights.
     ///
     /// # Errors
@@ -173,7 +193,7 @@ impl Setup {
         start: &Weights,
         stages: &[String],
     ) -> Result<Box<dyn Engine>, Error> {
-        let engine = self.engine(&self.student, start, stages, true)?;
+        let engine = self.engine_seeing(&self.student_eyes, &self.student, start, stages, true)?;
         Ok(match config.student.head {
             Head::Own if arm.head_lipschitz > 0.0 => {
                 Box::new(LipschitzHead::new(engine, &self.student, arm.head_lipschitz))

@@ -38,7 +38,7 @@ impl Run<'_> {
             if !network.eyes.is_same(&setup.teacher_eyes) {
                 return Err(Error::RunFolder(format!(
                     "{}: the teacher saw pixels normalised by {}, which now would be {}: set teacher.mean and teacher.std as they \
-                     were, or begin anew with --overwrite",
+                     were (and teacher.resize, crop and interpolation), or begin anew with --overwrite",
                     summary_file.display(),
                     network.eyes,
                     setup.teacher_eyes
@@ -60,7 +60,7 @@ impl Run<'_> {
                     epochs: config.teacher.epochs.unwrap_or(config.train.epochs),
                     seed: config.teacher.seed,
                     arm: "teacher",
-                    engine: setup.engine(setup.teacher.graph()?, &start, &[], true)?,
+                    engine: setup.engine_seeing(&setup.teacher_eyes, setup.teacher.graph()?, &start, &[], true)?,
                     teacher: None,
                     objective: Objective::cross_entropy(config.optim.label_smoothing),
                     checkpoints: checkpoints(),
@@ -85,7 +85,7 @@ impl Run<'_> {
     fn evaluate_teacher(&self, weights: &Weights) -> Result<TeacherSummary, Error> {
         let Run { config, setup, options, .. } = self;
         let graph = setup.teacher.graph()?;
-        let mut engine = setup.engine(graph, weights, &[], false)?;
+        let mut engine = setup.engine_seeing(&setup.teacher_eyes, graph, weights, &[], false)?;
         let mut on = |part, indices: &[u32]| {
             let (dataset, batch_size) = (&setup.dataset, config.train.batch_size);
             let split = Split { dataset, part, indices, batch_size, halt: &options.halt };
@@ -133,9 +133,10 @@ impl Run<'_> {
             stem,
             classes: data.classes,
             class_names: data.class_names.clone(),
-            input: [data.channels, data.height, data.width],
+            input: eyes.shape([data.channels, data.height, data.width]),
             mean: eyes.mean.clone(),
             std: eyes.std.clone(),
+            frame: eyes.frame,
         };
         description.text()
     }

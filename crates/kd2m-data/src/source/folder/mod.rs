@@ -54,8 +54,7 @@ fn load(spec: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
             let ((height, width), (first_height, first_width)) = (picture.size, first.size);
             let shown = train.paths[0].display();
             let problem = format!(
-                "is {height}×{width}, but {shown} is {first_height}×{first_width}: give all images one size, as in folder:PATH@{first_height}x{first_width}, \
-                 or folder:PATH@crop{first_height} for squares from their centres"
+                "is {height}×{width}, but {shown} is {first_height}×{first_width}: give all images one size, as in folder:PATH@{first_height}x{first_width}"
             );
             return Err(DataError::format(&path.display().to_string(), problem));
         }
