@@ -13,12 +13,17 @@ mod flatten;
 mod function;
 mod gelu;
 mod global_avg_pool;
+mod hard_sigmoid;
+mod hard_swish;
 mod identity;
 mod images;
 mod layer_norm;
 mod max_pool;
+mod mul;
 mod normalise;
+mod pad;
 mod shuffle;
+mod sigmoid;
 mod silu;
 mod slice;
 mod tokens;
@@ -60,6 +65,11 @@ pub fn plan(c: &mut Compiler, node: usize) -> Place {
         Layer::LayerNorm(norm) => layer_norm::plan(c, node, norm),
         Layer::Gelu => function::plan::<gelu::Gelu>(c, node),
         Layer::Silu => function::plan::<silu::Silu>(c, node),
+        Layer::Sigmoid => function::plan::<sigmoid::Sigmoid>(c, node),
+        Layer::HardSigmoid => function::plan::<hard_sigmoid::HardSigmoid>(c, node),
+        Layer::HardSwish => function::plan::<hard_swish::HardSwish>(c, node),
+        Layer::Mul => mul::plan(c, node),
+        Layer::Pad { around } => pad::plan(c, node, *around),
         Layer::Tokens => tokens::plan(c, node),
     }
 }
@@ -144,6 +154,8 @@ pub struct Backward<'a> {
     /// Which input.
     pub input: usize,
     pub x: &'a [f32],
+    /// All that the step read.
+    pub inputs: &'a [&'a [f32]],
     pub y: &'a [f32],
     /// Whether a residual was added.
     pub residual: bool,

@@ -1,14 +1,9 @@
 //! The sigmoid linear unit.
 
-use super::function::{Function, exp};
+use super::{function::Function, sigmoid::sigmoid};
 
 /// x σ(x); its slope is σ(x) (1 + x (1 − σ(x))).
 pub struct Silu;
-
-#[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
-}
 
 impl Function for Silu {
     #[inline(always)]

@@ -12,16 +12,21 @@ mod conv;
 mod flatten;
 mod gelu;
 mod global_avg_pool;
+mod hard_sigmoid;
+mod hard_swish;
 mod init;
 mod input;
 mod kind;
 mod layer_norm;
 mod linear;
 mod max_pool;
+mod mul;
 mod normalise;
+mod pad;
 mod pool;
 mod relu;
 mod relu6;
+mod sigmoid;
 mod silu;
 mod slice;
 mod tokens;
@@ -147,6 +152,19 @@ layers! {
     gelu: Gelu => &gelu::Gelu;
     /// x / (1 + exp(−x)).
     silu: Silu => &silu::Silu;
+    /// 1 / (1 + exp(−x)).
+    sigmoid: Sigmoid => &sigmoid::Sigmoid;
+    /// min(max(x / 6 + 1/2, 0), 1).
+    hard_sigmoid: HardSigmoid => &hard_sigmoid::HardSigmoid;
+    /// x min(max(x / 6 + 1/2, 0), 1).
+    hard_swish: HardSwish => &hard_swish::HardSwish;
+    /// The product of two inputs of equal shape, or of a map and a factor for each of its channels.
+    mul: Mul => &mul::Mul;
+    /// Zeros around maps.
+    pad: Pad {
+        /// Rows above, columns left, rows below, columns right.
+        around: [usize; 4]
+    } => &pad::Pad { around: *around };
     /// Places of maps as tokens: `[n, c, h, w]` become `[n, h·w, c]`, row by row.
     tokens: Tokens => &tokens::Tokens;
 }

@@ -27,3 +27,21 @@ pub fn silu(inputs: &[Value]) -> Option<Value> {
     let [x] = inputs else { return None };
     Some(each!(x, x => activation::silu(x.clone())))
 }
+
+/// 1 / (1 + exp(−x)).
+pub fn sigmoid(inputs: &[Value]) -> Option<Value> {
+    let [x] = inputs else { return None };
+    Some(each!(x, x => activation::sigmoid(x.clone())))
+}
+
+/// min(max(x / 6 + 1/2, 0), 1).
+pub fn hard_sigmoid(inputs: &[Value]) -> Option<Value> {
+    let [x] = inputs else { return None };
+    Some(each!(x, x => (x.clone() / 6.0 + 0.5).clamp(0.0, 1.0)))
+}
+
+/// x min(max(x / 6 + 1/2, 0), 1).
+pub fn hard_swish(inputs: &[Value]) -> Option<Value> {
+    let [x] = inputs else { return None };
+    Some(each!(x, x => (x.clone() / 6.0 + 0.5).clamp(0.0, 1.0) * x.clone()))
+}

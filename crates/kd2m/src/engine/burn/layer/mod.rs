@@ -9,7 +9,9 @@ mod convolution;
 mod flatten;
 mod layer_norm;
 mod linear;
+mod mul;
 mod normalise;
+mod pad;
 mod pool;
 mod scope;
 mod slice;
@@ -42,6 +44,11 @@ pub fn apply(scope: &mut Scope, layer: &Layer, inputs: &[Value]) -> Option<Value
         Layer::LayerNorm(norm) => layer_norm::apply(scope, norm, inputs),
         Layer::Gelu => activation::gelu(inputs),
         Layer::Silu => activation::silu(inputs),
+        Layer::Sigmoid => activation::sigmoid(inputs),
+        Layer::HardSigmoid => activation::hard_sigmoid(inputs),
+        Layer::HardSwish => activation::hard_swish(inputs),
+        Layer::Mul => mul::apply(inputs),
+        Layer::Pad { around } => pad::apply(*around, inputs),
         Layer::Tokens => tokens::apply(inputs),
     }
 }
