@@ -1,6 +1,6 @@
 //! No two files of a crate import each other, directly or around others: each can be read after those it stands on. Read off the
 //! sources: `use` declarations and paths, followed through re-exports to the file that has the item. A `mod.rs` that only declares and
-//! re-exports its children imports nothing; tests may import what they like.
+//! re-exports its children imports nothing, one whose macro makes a list of them needs them all; tests may import what they like.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,6 +16,10 @@ type Names = Vec<String>;
 struct File {
     path: PathBuf,
     children: BTreeSet<String>,
+    /// Those of them that no `mod` names: a macro declares them from a list, which is in this file too.
+    listed: BTreeSet<String>,
+    /// Every module that a `mod` names, also of tests.
+    named: BTreeSet<String>,
     /// Imported names and what they stand for.
     imports: BTreeMap<String, Names>,
     globs: Vec<Names>,
@@ -41,6 +45,8 @@ impl Crate {
 
     fn add(&mut self, module: Names, path: &Path, folder: &Path, root: &Path) {
         let mut file = File::read(path);
+        file.listed = modules(folder).difference(&file.named).cloned().collect();
+        file.children.extend(file.listed.iter().cloned());
         file.path = path.strip_prefix(root).unwrap_or(path).to_owned();
         for child in file.children.clone() {
             let (flat, deep) = (folder.join(format!("{child}.rs")), folder.join(&child).join("mod.rs"));
@@ -86,6 +92,10 @@ impl Crate {
             return self.home(&module, &[&meant[..], rest].concat(), depth + 1);
         }
         if !file.defined.contains(first) {
+            let child = |name: &String| [&module[..], std::slice::from_ref(name)].concat();
+            if let Some(home) = file.listed.iter().map(child).find(|child| self.0[child].defined.contains(first)) {
+                return Some(home);
+            }
             for glob in &file.globs {
                 let meant = [&glob[..], path].concat();
                 if let Some(home) = self.home(&module, &meant, depth + 1).filter(|m| self.0[m].defined.contains(first))
@@ -110,7 +120,8 @@ impl Crate {
                 let there = |word: &String| meant(word).filter(|home| self.0[home].defined.contains(word));
                 file.words.iter().filter_map(there).collect::<Vec<_>>()
             };
-            let homes = named.chain(file.globs.iter().flat_map(of_glob)).filter(|home| home != module);
+            let listed = file.listed.iter().map(|name| [&module[..], std::slice::from_ref(name)].concat());
+            let homes = named.chain(listed).chain(file.globs.iter().flat_map(of_glob)).filter(|home| home != module);
             (module, homes.collect())
         };
         self.0.iter().map(of).collect()
@@ -146,7 +157,9 @@ impl Crate {
 impl File {
     fn read(path: &Path) -> Self {
         let text = fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        Self::of(&without_tests(tokens(&text)))
+        let tokens = tokens(&text);
+        let modules = tokens.windows(3).filter(|t| t[0] == "mod" && t[2] == ";").map(|t| t[1].clone()).collect();
+        Self { named: modules, ..Self::of(&without_tests(tokens)) }
     }
 
     fn of(tokens: &[String]) -> Self {
@@ -206,6 +219,17 @@ impl File {
             }
         }
     }
+}
+
+/// The modules whose files lie in a folder.
+fn modules(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let name = |path: PathBuf| {
+        let there = path.extension().is_some_and(|end| end == "rs") || path.join("mod.rs").is_file();
+        let stem = path.file_stem()?.to_str()?.to_owned();
+        (there && !["mod", "lib", "main"].contains(&stem.as_str())).then_some(stem)
+    };
+    entries.filter_map(name).collect()
 }
 
 /// The paths of a `use` tree and the name of each.
@@ -378,4 +402,14 @@ fn circles_are_found_through_re_exports_and_paths_and_nothing_else_is() {
     assert_eq!(circles(&[lib, ("a.rs", "pub struct A;"), b, ("b/c.rs", "use super::B; pub struct C(B);")]), 0);
     let b = ("b/mod.rs", "pub mod c; pub use c::C; pub struct B(C);");
     assert_eq!(circles(&[lib, ("a.rs", "pub struct A;"), b, ("b/c.rs", "use super::B; pub struct C(B);")]), 1);
+    // Children that a macro declares are read; the macro's file needs them, and names that it re-exports are theirs.
+    let list = "macro_rules! list { ($($file:ident),*) => { $(mod $file; pub use $file::*;)* }; } list! { c }";
+    let (a, b) = (("a.rs", "pub struct A;"), ("b/mod.rs", list));
+    assert_eq!(circles(&[lib, a, b, ("b/c.rs", "use crate::A; pub struct C(A);")]), 0);
+    assert_eq!(
+        circles(&[lib, a, b, ("b/c.rs", "pub struct B; pub struct C;"), ("a.rs", "use crate::b::B; pub struct A(B);")]),
+        0
+    );
+    let list = list.replace("list! { c }", "list! { c } pub struct L;");
+    assert_eq!(circles(&[lib, a, ("b/mod.rs", &list), ("b/c.rs", "use super::L; pub struct B; pub struct C;")]), 1);
 }

@@ -14,6 +14,7 @@ pub mod entry;
 pub mod error;
 pub mod matching;
 pub mod memory;
+mod on_stages;
 pub mod parameters;
 pub mod projector;
 pub mod registry;

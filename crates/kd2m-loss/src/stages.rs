@@ -1,12 +1,11 @@
 //! Which stages' maps a criterion compares, by names that both networks use or by pairs.
 //! Maps of unequal height × width are averaged to the smaller of each (adaptive average pooling), as RepDistiller does.
 
-use burn::tensor::{Device, Tensor, module::adaptive_avg_pool2d};
+use burn::tensor::{Tensor, module::adaptive_avg_pool2d};
 use kd2m_ot::{Options, options::OptionSpec};
 
 use crate::{
     batch::{Batch, Outputs},
-    criterion::{Criterion, Recipe},
     error::{CriterionError, UnknownOutput},
     shapes::{Needs, NetworkShapes, Shapes},
 };
@@ -129,36 +128,6 @@ impl StageChoice {
         });
         let sizes = sizes.collect::<Result<_, CriterionError>>()?;
         Ok(Stages { criterion: self.criterion.clone(), pairs, sizes })
-    }
-}
-
-/// What makes a criterion of stages, a device and a seed.
-type Make = fn(Stages, &Device, u64) -> Result<Box<dyn Criterion>, CriterionError>;
-
-/// A criterion whose only option is which stages it compares.
-#[derive(Debug, Clone)]
-pub(crate) struct OnStages {
-    stages: StageChoice,
-    make: Make,
-}
-
-impl OnStages {
-    /// Reads the option `stages`.
-    ///
-    /// # Errors
-    /// An empty name.
-    pub(crate) fn recipe(options: &Options, default: Choice, make: Make) -> Result<Box<dyn Recipe>, CriterionError> {
-        Ok(Box::new(Self { stages: StageChoice::parse(options, default)?, make }))
-    }
-}
-
-impl Recipe for OnStages {
-    fn needs(&self) -> Needs {
-        self.stages.needs()
-    }
-
-    fn init(&self, shapes: &Shapes, device: &Device, seed: u64) -> Result<Box<dyn Criterion>, CriterionError> {
-        (self.make)(self.stages.resolve(shapes)?, device, seed)
     }
 }
 

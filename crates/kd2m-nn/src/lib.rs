@@ -17,5 +17,5 @@ pub mod weights;
 pub mod zoo;
 
 pub use graph::{Graph, GraphBuilder, GraphError, Node, NodeId, Shape};
-pub use layer::{BatchNorm, Conv, Init, Layer, LayerNorm, Linear, Pool};
+pub use layer::*;
 pub use weights::{NamedTensor, ParameterSpec, Role, Weights};

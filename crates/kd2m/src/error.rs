@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use crate::{
-    batch::CopyError, criterion::CriterionError, device::DeviceError, engine::EngineError, theory::head::HeadError,
-};
+#[cfg(feature = "theory")]
+use crate::theory::head::HeadError;
+use crate::{batch::CopyError, criterion::CriterionError, device::DeviceError, engine::EngineError};
 
 /// Why a run did not finish. Messages say what, where and what to do.
 #[derive(Debug, Error)]
@@ -57,6 +57,7 @@ pub enum Error {
         source: Box<toml::ser::Error>,
     },
     /// A template of a page, which is part of the program.
+    #[cfg(feature = "report")]
     #[error("report: {source}")]
     Template {
         /// What the template engine says.
@@ -107,6 +108,7 @@ pub enum Error {
     #[error(transparent)]
     Copy(#[from] CopyError),
     /// A classifier that the theory cannot read.
+    #[cfg(feature = "theory")]
     #[error(transparent)]
     Head(#[from] HeadError),
     /// A file or folder that cannot be used.
@@ -239,6 +241,7 @@ pub enum Error {
     },
 }
 
+#[cfg(feature = "report")]
 impl From<minijinja::Error> for Error {
     fn from(source: minijinja::Error) -> Self {
         Error::Template { source }

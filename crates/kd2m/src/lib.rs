@@ -4,6 +4,7 @@
 
 #![deny(missing_docs)]
 
+#[cfg(feature = "bench")]
 pub mod bench;
 pub mod columns;
 pub mod config;
@@ -19,10 +20,12 @@ pub mod number;
 pub mod objective;
 pub mod observers;
 pub mod preprocess;
+#[cfg(feature = "report")]
 pub mod report;
 pub mod saved;
 pub mod sums;
 pub mod teacher;
+#[cfg(feature = "theory")]
 pub mod theory;
 pub mod train;
 pub mod warning;

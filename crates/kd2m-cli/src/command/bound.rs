@@ -133,9 +133,9 @@ fn conclusion(found: &Bounded) -> String {
     let mut out = format!("\n{:<16}", columns[0]);
     columns[1..].iter().for_each(|title| out += &format!(" {title:>12}"));
     out.push('\n');
-    for way in &analysis.ways {
-        let cells = [way.transfer, way.mismatch, way.bound, Some(way.wrong)].map(or_dash);
-        out += &format!("{:<16}", way.by);
+    for bound in &analysis.bounds {
+        let cells = [bound.transfer, bound.mismatch, bound.bound, Some(bound.wrong)].map(or_dash);
+        out += &format!("{:<16}", bound.by);
         cells.iter().for_each(|cell| out += &format!(" {cell:>12}"));
         out.push('\n');
     }

@@ -1,4 +1,5 @@
-//! Convolutions and linear layers, which are convolutions of maps of one position; kernels in [`conv`](crate::conv).
+//! What convolutions and linear layers have in common, which are convolutions of maps of one position; kernels in
+//! [`conv`](mod@crate::conv).
 
 use std::time::Instant;
 
@@ -38,15 +39,17 @@ struct Folded {
 /// Window and groups of a layer that is a convolution here.
 fn window(layer: &Layer) -> Option<(Window, usize)> {
     match layer {
-        Layer::Conv(c) => Some((of_conv(c), c.groups)),
+        Layer::Conv(c) => Some((window_of(c), c.groups)),
         Layer::Linear(_) => Some((POINT, 1)),
         _ => None,
     }
 }
 
-const POINT: Window = Window { kernel: [1; 2], stride: [1; 2], padding: [0; 2], dilation: [1; 2] };
+/// The window of a linear layer.
+pub const POINT: Window = Window { kernel: [1; 2], stride: [1; 2], padding: [0; 2], dilation: [1; 2] };
 
-fn of_conv(c: &Conv) -> Window {
+/// The window of a convolution.
+pub fn window_of(c: &Conv) -> Window {
     Window { kernel: c.kernel, stride: c.stride, padding: c.padding, dilation: c.dilation }
 }
 
@@ -60,15 +63,8 @@ pub fn weight_pack(graph: &Graph, node: usize, isa: Isa) -> Option<Pack> {
     Some(shape.pack_on(isa))
 }
 
-pub fn conv(c: &mut Compiler, node: usize, conv: &Conv) -> Place {
-    product(c, node, of_conv(conv), conv.groups)
-}
-
-pub fn linear(c: &mut Compiler, node: usize) -> Place {
-    product(c, node, POINT, 1)
-}
-
-fn product(c: &mut Compiler, node: usize, window: Window, groups: usize) -> Place {
+/// A step that takes in what follows it.
+pub fn product(c: &mut Compiler, node: usize, window: Window, groups: usize) -> Place {
     let input = c.value(c.input(node, 0));
     let from = c.stored_value(input);
     let source = match from.border {

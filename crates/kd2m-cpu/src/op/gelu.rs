@@ -2,10 +2,15 @@
 
 use std::f32::consts::FRAC_1_SQRT_2;
 
-use super::function::{Function, erf, exp};
+use super::function::{self, Function, erf, exp};
+use crate::plan::{Compiler, Place};
 
 /// x Φ(x); its slope is Φ(x) + x φ(x).
-pub struct Gelu;
+struct Gelu;
+
+pub fn plan(c: &mut Compiler, node: usize) -> Place {
+    function::plan::<Gelu>(c, node)
+}
 
 impl Function for Gelu {
     #[inline(always)]

@@ -1,6 +1,7 @@
 //! The logistic function in three pieces.
 
-use super::function::Function;
+use super::function::{self, Function};
+use crate::plan::{Compiler, Place};
 
 /// min(max(x / 6 + 1/2, 0), 1).
 #[inline(always)]
@@ -11,7 +12,11 @@ pub fn gate(x: f32) -> f32 {
 }
 
 /// Its slope is 1/6 between −3 and 3, and 0 elsewhere and in the corners, as PyTorch's.
-pub struct HardSigmoid;
+struct HardSigmoid;
+
+pub fn plan(c: &mut Compiler, node: usize) -> Place {
+    function::plan::<HardSigmoid>(c, node)
+}
 
 impl Function for HardSigmoid {
     #[inline(always)]

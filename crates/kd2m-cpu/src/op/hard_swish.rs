@@ -1,9 +1,17 @@
 //! SiLU in three pieces.
 
-use super::{function::Function, hard_sigmoid::gate};
+use super::{
+    function::{self, Function},
+    hard_sigmoid::gate,
+};
+use crate::plan::{Compiler, Place};
 
 /// x min(max(x / 6 + 1/2, 0), 1); its slope is 0, x / 3 + 1/2 and 1, the middle one up to the corners, as PyTorch's.
-pub struct HardSwish;
+struct HardSwish;
+
+pub fn plan(c: &mut Compiler, node: usize) -> Place {
+    function::plan::<HardSwish>(c, node)
+}
 
 impl Function for HardSwish {
     #[inline(always)]

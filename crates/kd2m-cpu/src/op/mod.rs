@@ -1,32 +1,12 @@
 //! What the engine does for each layer: one file a layer, which says how it is planned, what it takes in, and how it runs.
 //!
-//! [`plan`] is the list. Loops over values are in [`conv`](crate::conv), [`norm`](crate::norm) and [`pool`](crate::pool); a step is one
+//! The list below is all that another one is added to; files beside it hold what several layers have in common. Loops over values are in [`conv`](crate::conv), [`norm`](crate::norm) and [`pool`](crate::pool); a step is one
 //! virtual call.
 
 mod activation;
-mod add;
-mod avg_pool;
-mod batch_norm;
-mod concat;
 mod convolution;
-mod flatten;
 mod function;
-mod gelu;
-mod global_avg_pool;
-mod hard_sigmoid;
-mod hard_swish;
 mod identity;
-mod images;
-mod layer_norm;
-mod max_pool;
-mod mul;
-mod normalise;
-mod pad;
-mod shuffle;
-mod sigmoid;
-mod silu;
-mod slice;
-mod tokens;
 
 use std::{any::Any, collections::BTreeMap};
 
@@ -43,35 +23,46 @@ use crate::{
     plan::{Compiler, ParameterId, Place},
 };
 
-/// The place of a node: pending, so that its only reader may take it in, or a stored value.
-pub fn plan(c: &mut Compiler, node: usize) -> Place {
-    let graph = c.graph;
-    match &graph.nodes()[node].layer {
-        Layer::Input => images::plan(c, node),
-        Layer::Normalise { mean, std } => normalise::plan(c, node, mean, std),
-        Layer::Conv(conv) => convolution::conv(c, node, conv),
-        Layer::Linear(_) => convolution::linear(c, node),
-        Layer::BatchNorm(norm) => batch_norm::plan(c, node, norm),
-        Layer::Relu => activation::plan(c, node, Activation::Relu),
-        Layer::Relu6 => activation::plan(c, node, Activation::Relu6),
-        Layer::Add => add::plan(c, node),
-        Layer::Concat => concat::plan(c, node),
-        Layer::Slice { start, .. } => slice::plan(c, node, *start),
-        Layer::MaxPool(pool) => max_pool::plan(c, node, pool),
-        Layer::AvgPool(pool) => avg_pool::plan(c, node, pool),
-        Layer::GlobalAvgPool => global_avg_pool::plan(c, node),
-        Layer::Flatten => flatten::plan(c, node),
-        Layer::ChannelShuffle { groups } => shuffle::plan(c, node, *groups),
-        Layer::LayerNorm(norm) => layer_norm::plan(c, node, norm),
-        Layer::Gelu => function::plan::<gelu::Gelu>(c, node),
-        Layer::Silu => function::plan::<silu::Silu>(c, node),
-        Layer::Sigmoid => function::plan::<sigmoid::Sigmoid>(c, node),
-        Layer::HardSigmoid => function::plan::<hard_sigmoid::HardSigmoid>(c, node),
-        Layer::HardSwish => function::plan::<hard_swish::HardSwish>(c, node),
-        Layer::Mul => mul::plan(c, node),
-        Layer::Pad { around } => pad::plan(c, node, *around),
-        Layer::Tokens => tokens::plan(c, node),
-    }
+/// Makes a file of each name a module, whose `plan` gets the layer's settings.
+macro_rules! layers {
+    ($($file:ident: $layer:ident $(($held:ident))? $({ $($field:ident),* })?,)*) => {
+        $(mod $file;)*
+
+        /// The place of a node: pending, so that its only reader may take it in, or a stored value.
+        pub fn plan(c: &mut Compiler, node: usize) -> Place {
+            let graph = c.graph;
+            match &graph.nodes()[node].layer {
+                $(Layer::$layer $(($held))? $({ $($field),* })? => $file::plan(c, node $(, $held)? $($(, $field)*)?),)*
+            }
+        }
+    };
+}
+
+layers! {
+    input: Input,
+    normalise: Normalise { mean, std },
+    conv: Conv(conv),
+    linear: Linear(linear),
+    batch_norm: BatchNorm(norm),
+    relu: Relu,
+    relu6: Relu6,
+    add: Add,
+    concat: Concat,
+    slice: Slice { start, len },
+    max_pool: MaxPool(pool),
+    avg_pool: AvgPool(pool),
+    global_avg_pool: GlobalAvgPool,
+    flatten: Flatten,
+    channel_shuffle: ChannelShuffle { groups },
+    layer_norm: LayerNorm(norm),
+    gelu: Gelu,
+    silu: Silu,
+    sigmoid: Sigmoid,
+    hard_sigmoid: HardSigmoid,
+    hard_swish: HardSwish,
+    mul: Mul,
+    pad: Pad { around },
+    tokens: Tokens,
 }
 
 /// What a step computes from its inputs before residual and activation, and what it remembers from forward to backward.

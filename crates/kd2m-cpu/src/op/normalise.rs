@@ -1,6 +1,6 @@
 //! Normalisation by given means and deviations: a part of reading the images, or inside a network.
 
-use super::{Backward, Dx, Forward, Op, images::Images};
+use super::{Backward, Dx, Forward, Op, input::Images};
 use crate::{
     epilogue::Activation,
     norm::affine,

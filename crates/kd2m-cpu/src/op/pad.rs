@@ -13,7 +13,7 @@ struct Pad {
     to: Vec<usize>,
 }
 
-pub fn plan(c: &mut Compiler, node: usize, [top, left, ..]: [usize; 4]) -> Place {
+pub fn plan(c: &mut Compiler, node: usize, &[top, left, ..]: &[usize; 4]) -> Place {
     let (input, output) = (c.extent(c.input(node, 0)), c.extent(node));
     let place = |row: usize, column: usize| {
         let (row, column) = (row.checked_sub(top)?, column.checked_sub(left)?);

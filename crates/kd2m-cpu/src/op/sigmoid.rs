@@ -1,6 +1,7 @@
 //! The logistic function.
 
-use super::function::{Function, exp};
+use super::function::{self, Function, exp};
+use crate::plan::{Compiler, Place};
 
 /// 1 / (1 + e⁻ˣ).
 #[inline(always)]
@@ -9,7 +10,11 @@ pub fn sigmoid(x: f32) -> f32 {
 }
 
 /// σ(x); its slope is σ(x) (1 − σ(x)).
-pub struct Sigmoid;
+struct Sigmoid;
+
+pub fn plan(c: &mut Compiler, node: usize) -> Place {
+    function::plan::<Sigmoid>(c, node)
+}
 
 impl Function for Sigmoid {
     #[inline(always)]

@@ -1,9 +1,17 @@
 //! The sigmoid linear unit.
 
-use super::{function::Function, sigmoid::sigmoid};
+use super::{
+    function::{self, Function},
+    sigmoid::sigmoid,
+};
+use crate::plan::{Compiler, Place};
 
 /// x σ(x); its slope is σ(x) (1 + x (1 − σ(x))).
-pub struct Silu;
+struct Silu;
+
+pub fn plan(c: &mut Compiler, node: usize) -> Place {
+    function::plan::<Silu>(c, node)
+}
 
 impl Function for Silu {
     #[inline(always)]

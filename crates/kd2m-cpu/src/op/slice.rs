@@ -14,9 +14,9 @@ struct Slice {
     of: usize,
 }
 
-pub fn plan(c: &mut Compiler, node: usize, start: usize) -> Place {
+pub fn plan(c: &mut Compiler, node: usize, start: &usize, _: &usize) -> Place {
     let (len, of) = (c.extent(node).channels, c.extent(c.input(node, 0)).channels);
-    c.stored(node, Slice { start, len, of })
+    c.stored(node, Slice { start: *start, len, of })
 }
 
 impl Op for Slice {

@@ -1,16 +1,26 @@
 //! One file a data set (where it lies on disk, what it is called and credited) and the readers that they share.
-//! `files.rs` finds and opens, `archive.rs` reads folder or .tar.gz, `idx.rs` and `mat5.rs` are formats.
+//! `files.rs` finds and opens, `archive.rs` reads folder or .tar.gz, `idx.rs` and `mat5.rs` are formats. The list below is all that
+//! another data set is added to.
 
 mod archive;
-pub(crate) mod cifar;
-pub(crate) mod digits;
 pub(crate) mod files;
-pub(crate) mod folder;
 mod idx;
 mod mat5;
-pub(crate) mod mnist;
-pub(crate) mod svhn;
 
-/// All data sets, in the order of their listing.
-pub(crate) const ENTRIES: &[crate::Entry] =
-    &[digits::ENTRY, mnist::MNIST, mnist::FASHION_MNIST, cifar::CIFAR10, cifar::CIFAR100, svhn::ENTRY, folder::ENTRY];
+/// Makes a file of each name a module, and its entries lines of the list.
+macro_rules! sources {
+    ($($file:ident: $($entry:ident),+;)*) => {
+        $(pub(crate) mod $file;)*
+
+        /// All data sets, in the order of their listing.
+        pub(crate) const ENTRIES: &[crate::Entry] = &[$($($file::$entry),+),*];
+    };
+}
+
+sources! {
+    digits: ENTRY;
+    mnist: MNIST, FASHION_MNIST;
+    cifar: CIFAR10, CIFAR100;
+    svhn: ENTRY;
+    folder: ENTRY;
+}

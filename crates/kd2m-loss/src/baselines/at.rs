@@ -4,14 +4,11 @@
 
 use burn::tensor::Tensor;
 
-
 use crate::{
-    batch::Batch,
-    criterion::{Criterion, Term},
     entry::Entry,
-    error::CriterionError,
-    shapes::Needs,
-    stages::{Choice, OnStages, Stages},
+    on_stages::{OnStages, StageLoss},
+    parameters::ParameterSet,
+    stages::{Choice, PairShape},
     unit::{positions, unit},
 };
 
@@ -24,28 +21,28 @@ pub const ENTRY: Entry = Entry {
     cost: "O(n·c·h·w)",
     when: "maps that differ in channels, nothing learned beside the student",
     weight: 1000.0,
-    options: &[Choice::All.option()],
-    build: |o| OnStages::recipe(o, Choice::All, |stages, _, _| Ok(Box::new(At { stages }))),
+    options: OnStages::<At>::OPTIONS,
+    build: OnStages::<At>::build,
 };
 
 /// Cost O(n · c · h · w). Choose it where networks differ in channels but look at images in like steps: it needs no
 /// learned part.
-struct At {
-    stages: Stages,
-}
+struct At;
 
 /// Where a map is large `[n, 1, h · w]`.
 fn attention(map: Tensor<4>) -> Tensor<3> {
     unit(positions(map).square().mean_dim(1), 2)
 }
 
-impl Criterion for At {
-    fn needs(&self) -> Needs {
-        self.stages.needs()
+impl StageLoss for At {
+    const STAGES: Choice = Choice::All;
+    const POOLED: bool = true;
+
+    fn new(_: &mut ParameterSet, _: &str, _: PairShape, _: u64) -> Self {
+        Self
     }
 
-    fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {
-        let pairs = self.stages.pooled(batch)?.into_iter();
-        Ok(Term::sum(batch, pairs.map(|[student, teacher]| (attention(student) - attention(teacher)).square().mean())))
+    fn loss(&self, _: &ParameterSet, student: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
+        (attention(student) - attention(teacher)).square().mean()
     }
 }

@@ -15,7 +15,6 @@ use crate::{
     unit::unit,
 };
 
-
 /// γ of the Gaussian kernel, and the weights of its series to the second order.
 const GAMMA: f64 = 0.4;
 const LINEAR: f64 = 2.0 * GAMMA;
@@ -39,10 +38,7 @@ pub const ENTRY: Entry = Entry {
     cost: "O(n·d·width)",
     when: "comparing with published tables, which use the code's form",
     weight: 0.02,
-    options: &[
-        option("form", "code", "code | paper: two losses that share little but the name"),
-        WIDTH.spec(),
-    ],
+    options: &[option("form", "code", "code | paper: two losses that share little but the name"), WIDTH.spec()],
     build: |o| {
         let form = if o.choice("form", &["code", "paper"])? == "code" { Form::Code } else { Form::Paper };
         Ok(Box::new(CcConfig { form, width: WIDTH.read(o)? }))

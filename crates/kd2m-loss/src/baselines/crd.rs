@@ -18,7 +18,6 @@ use crate::{
     unit::unit,
 };
 
-
 const EPS: f64 = 1e-7;
 
 const WIDTH: Count = count!(width = 128 up to 65_536, "width of the learned embeddings");

@@ -12,7 +12,6 @@ use crate::{
     unit::unit,
 };
 
-
 const BETA: Number = number!(
     beta = 1 in PART,
     "weight of the relation between classes; 2 with temperature 4 is the CIFAR recipe"
@@ -29,18 +28,8 @@ pub const ENTRY: Entry = Entry {
     cost: "O(n·classes)",
     when: "a teacher much stronger than the student: its order of classes counts, not its probabilities",
     weight: 1.0,
-    options: &[
-        BETA.spec(),
-        GAMMA.spec(),
-        TEMPERATURE.spec(),
-    ],
-    build: |o| {
-        Ok(Box::new(Dist {
-            beta: BETA.read(o)?,
-            gamma: GAMMA.read(o)?,
-            temperature: TEMPERATURE.read(o)?,
-        }))
-    },
+    options: &[BETA.spec(), GAMMA.spec(), TEMPERATURE.spec()],
+    build: |o| Ok(Box::new(Dist { beta: BETA.read(o)?, gamma: GAMMA.read(o)?, temperature: TEMPERATURE.read(o)? })),
 };
 
 /// Cost O(n · classes). Choose it where the teacher is much stronger than the student: correlation asks for its order

@@ -15,7 +15,6 @@ use crate::{
     shapes::Needs,
 };
 
-
 /// Takes a class out of a softmax: exp(−1000) is 0 in single precision.
 pub(super) const MASKED: f64 = 1000.0;
 
@@ -35,18 +34,8 @@ pub const ENTRY: Entry = Entry {
     cost: "O(n·classes)",
     when: "a teacher so sure of its training samples that hinton hardly sees the other classes",
     weight: 1.0,
-    options: &[
-        ALPHA.spec(),
-        BETA.spec(),
-        TEMPERATURE.spec(),
-    ],
-    build: |o| {
-        Ok(Box::new(Dkd {
-            alpha: ALPHA.read(o)?,
-            beta: BETA.read(o)?,
-            temperature: TEMPERATURE.read(o)?,
-        }))
-    },
+    options: &[ALPHA.spec(), BETA.spec(), TEMPERATURE.spec()],
+    build: |o| Ok(Box::new(Dkd { alpha: ALPHA.read(o)?, beta: BETA.read(o)?, temperature: TEMPERATURE.read(o)? })),
 };
 
 /// Cost O(n · classes). Choose it where the teacher is sure of its training samples, so that Hinton's loss hardly sees

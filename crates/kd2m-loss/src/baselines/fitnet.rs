@@ -2,18 +2,14 @@
 //! convolution, batch norm, ReLU). Romero et al. 2015, "FitNets: hints for thin deep nets"; trained jointly, as in
 //! RepDistiller.
 
-use burn::tensor::Device;
-
+use burn::tensor::Tensor;
 
 use crate::{
-    batch::Batch,
-    criterion::{Criterion, Term},
     entry::Entry,
-    error::CriterionError,
+    on_stages::{OnStages, StageLoss},
     parameters::ParameterSet,
     regressor::Regressor,
-    shapes::Needs,
-    stages::{Choice, OnStages, Stages},
+    stages::{Choice, PairShape},
     unit::positions,
 };
 
@@ -26,44 +22,23 @@ pub const ENTRY: Entry = Entry {
     cost: "O(n·h·w·c_S·c_T)",
     when: "the reference point among criteria on maps",
     weight: 100.0,
-    options: &[Choice::Second.option()],
-    build: |o| OnStages::recipe(o, Choice::Second, |stages, device, seed| Ok(Box::new(FitNet::new(stages, device, seed)))),
+    options: OnStages::<FitNet>::OPTIONS,
+    build: OnStages::<FitNet>::build,
 };
 
 /// Cost O(n · h · w · c_S · c_T), one matrix product each way. Choose it as the reference point among criteria on maps.
-struct FitNet {
-    stages: Stages,
-    parameters: ParameterSet,
-    regressors: Vec<Regressor>,
-}
+struct FitNet(Regressor);
 
-impl FitNet {
-    fn new(stages: Stages, device: &Device, seed: u64) -> Self {
-        let mut parameters = ParameterSet::new(device);
-        let regressors = stages.pairs().map(|(pair, size)| {
-            let widths = [size.student_channels, size.teacher_channels];
-            Regressor::new(&mut parameters, &pair.student, widths, true, seed)
-        });
-        let regressors = regressors.collect();
-        Self { stages, parameters, regressors }
-    }
-}
+impl StageLoss for FitNet {
+    const STAGES: Choice = Choice::Second;
+    const POOLED: bool = true;
 
-impl Criterion for FitNet {
-    fn needs(&self) -> Needs {
-        self.stages.needs()
+    fn new(parameters: &mut ParameterSet, key: &str, size: PairShape, seed: u64) -> Self {
+        let widths = [size.student_channels, size.teacher_channels];
+        Self(Regressor::new(parameters, key, widths, true, seed))
     }
 
-    fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {
-        let parameters = &self.parameters;
-        let pairs = self.stages.pooled(batch)?.into_iter().zip(&self.regressors);
-        let terms = pairs.map(|([student, teacher], regressor)| {
-            (regressor.forward(parameters, student) - positions(teacher)).square().mean()
-        });
-        Ok(Term::sum(batch, terms))
-    }
-
-    fn learned(&mut self) -> Option<&mut ParameterSet> {
-        Some(&mut self.parameters)
+    fn loss(&self, parameters: &ParameterSet, student: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
+        (self.0.forward(parameters, student) - positions(teacher)).square().mean()
     }
 }

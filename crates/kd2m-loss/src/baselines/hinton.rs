@@ -4,7 +4,6 @@
 
 use burn::tensor::{Tensor, activation::log_softmax};
 
-
 use crate::{
     batch::Batch,
     criterion::{Criterion, Term},

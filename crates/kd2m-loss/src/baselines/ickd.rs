@@ -2,18 +2,14 @@
 //! a sample, rows scaled to length 1, the student's map through a learned 1×1 convolution with batch norm. Liu et al.
 //! 2021, "Exploring inter-channel correlation" (ICKD-C).
 
-use burn::tensor::{Device, Tensor};
-
+use burn::tensor::Tensor;
 
 use crate::{
-    batch::Batch,
-    criterion::{Criterion, Term},
     entry::Entry,
-    error::CriterionError,
+    on_stages::{OnStages, StageLoss},
     parameters::ParameterSet,
     regressor::Regressor,
-    shapes::Needs,
-    stages::{Choice, OnStages, Stages},
+    stages::{Choice, PairShape},
     unit::{ZERO, inverse_root, positions, unit},
 };
 
@@ -26,29 +22,13 @@ pub const ENTRY: Entry = Entry {
     cost: "O(n·h·w·c_T·(c_S + min(c_T, h·w)))",
     when: "the diversity of the teacher's channels matters; maps may differ in size",
     weight: 2.5,
-    options: &[Choice::Last.option()],
-    build: |o| OnStages::recipe(o, Choice::Last, |stages, device, seed| Ok(Box::new(Ickd::new(stages, device, seed)))),
+    options: OnStages::<Ickd>::OPTIONS,
+    build: OnStages::<Ickd>::build,
 };
 
 /// Cost O(n · h · w · c_T · (c_S + min(c_T, h · w))). Choose it where the diversity of the teacher's channels matters;
 /// maps may differ in size.
-struct Ickd {
-    stages: Stages,
-    parameters: ParameterSet,
-    regressors: Vec<Regressor>,
-}
-
-impl Ickd {
-    fn new(stages: Stages, device: &Device, seed: u64) -> Self {
-        let mut parameters = ParameterSet::new(device);
-        let regressors = stages.pairs().map(|(pair, size)| {
-            let widths = [size.student_channels, size.teacher_channels];
-            Regressor::new(&mut parameters, &pair.student, widths, false, seed)
-        });
-        let regressors = regressors.collect();
-        Self { stages, parameters, regressors }
-    }
-}
+struct Ickd(Regressor);
 
 /// Σ over samples of ‖rows(G_S) − rows(G_T)‖²_F for channels `[n, c, positions]`, whose numbers of positions may
 /// differ.
@@ -80,30 +60,25 @@ fn over_positions(student: Tensor<3>, teacher: Tensor<3>) -> Tensor<1> {
     lengths - cosines.sum() * 2.0
 }
 
-impl Criterion for Ickd {
-    fn needs(&self) -> Needs {
-        self.stages.needs()
+impl StageLoss for Ickd {
+    const STAGES: Choice = Choice::Last;
+    const POOLED: bool = false;
+
+    fn new(parameters: &mut ParameterSet, key: &str, size: PairShape, seed: u64) -> Self {
+        let widths = [size.student_channels, size.teacher_channels];
+        Self(Regressor::new(parameters, key, widths, false, seed))
     }
 
-    fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {
-        let parameters = &self.parameters;
-        let pairs = self.stages.maps(batch)?.into_iter().zip(&self.regressors);
-        let terms = pairs.map(|([student, teacher], regressor)| {
-            let (student, teacher) = (regressor.forward(parameters, student), positions(teacher));
-            let [n, channels, _] = teacher.dims();
-            difference(student, teacher) / (n * channels) as f64
-        });
-        Ok(Term::sum(batch, terms))
-    }
-
-    fn learned(&mut self) -> Option<&mut ParameterSet> {
-        Some(&mut self.parameters)
+    fn loss(&self, parameters: &ParameterSet, student: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
+        let (student, teacher) = (self.0.forward(parameters, student), positions(teacher));
+        let [n, channels, _] = teacher.dims();
+        difference(student, teacher) / (n * channels) as f64
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::Distribution;
+    use burn::tensor::{Device, Distribution};
 
     use super::*;
     use crate::batch::host;

@@ -4,14 +4,11 @@
 
 use burn::tensor::Tensor;
 
-
 use crate::{
-    batch::Batch,
-    criterion::{Criterion, Term},
     entry::Entry,
-    error::CriterionError,
-    shapes::Needs,
-    stages::{Choice, OnStages, Stages},
+    on_stages::{OnStages, StageLoss},
+    parameters::ParameterSet,
+    stages::{Choice, PairShape},
     unit::{positions, unit},
 };
 
@@ -24,15 +21,13 @@ pub const ENTRY: Entry = Entry {
     cost: "O(n·(c_S + c_T)·h·w·min(c_S + c_T, h·w))",
     when: "channels that differ in number, nothing learned beside the student",
     weight: 50.0,
-    options: &[Choice::All.option()],
-    build: |o| OnStages::recipe(o, Choice::All, |stages, _, _| Ok(Box::new(Nst { stages }))),
+    options: OnStages::<Nst>::OPTIONS,
+    build: OnStages::<Nst>::build,
 };
 
 /// Cost O(n · (c_S + c_T) · h · w · min(c_S + c_T, h · w)). Choose it where channels differ in number and no learned
 /// part is wanted.
-struct Nst {
-    stages: Stages,
-}
+struct Nst;
 
 /// The squared MMD, averaged over samples. Its three kernel means are ‖Sᵀ S / c_S − Tᵀ T / c_T‖²_F over positions,
 /// which is the smaller matrix at deep stages.
@@ -51,13 +46,15 @@ fn mean_kernel(a: &Tensor<3>, b: &Tensor<3>) -> Tensor<1> {
     a.clone().matmul(b.clone().swap_dims(1, 2)).square().mean()
 }
 
-impl Criterion for Nst {
-    fn needs(&self) -> Needs {
-        self.stages.needs()
+impl StageLoss for Nst {
+    const STAGES: Choice = Choice::All;
+    const POOLED: bool = true;
+
+    fn new(_: &mut ParameterSet, _: &str, _: PairShape, _: u64) -> Self {
+        Self
     }
 
-    fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {
-        let pairs = self.stages.pooled(batch)?.into_iter();
-        Ok(Term::sum(batch, pairs.map(|[student, teacher]| squared_mmd(student, teacher))))
+    fn loss(&self, _: &ParameterSet, student: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
+        squared_mmd(student, teacher)
     }
 }

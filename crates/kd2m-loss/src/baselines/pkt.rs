@@ -13,7 +13,6 @@ use crate::{
     unit::unit,
 };
 
-
 const EPS: f64 = 1e-7;
 
 /// How it is found.

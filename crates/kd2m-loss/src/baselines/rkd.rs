@@ -13,7 +13,6 @@ use crate::{
     unit::inverse_root,
 };
 
-
 /// Squared distances up to this count as zero, as in the authors' code.
 const COINCIDENT: f64 = 1e-12;
 
@@ -29,10 +28,7 @@ pub const ENTRY: Entry = Entry {
     cost: "O(n²·d + n³)",
     when: "only the shape of the batch in feature space should be alike; widths may differ",
     weight: 1.0,
-    options: &[
-        DISTANCE.spec(),
-        ANGLE.spec(),
-    ],
+    options: &[DISTANCE.spec(), ANGLE.spec()],
     build: |o| Ok(Box::new(Rkd { distance: DISTANCE.read(o)?, angle: ANGLE.read(o)? })),
 };
 

@@ -12,7 +12,6 @@ use crate::{
     shapes::Needs,
 };
 
-
 const TEMPERATURE: Number = temperature!(2);
 const EPSILON: Number = number!(epsilon = 0.1 in ABOVE_ZERO, "entropic regularisation; above 0");
 const ITERATIONS: Count = count!(iterations = 20 up to 100_000, "Sinkhorn rounds");
@@ -26,11 +25,7 @@ pub const ENTRY: Entry = Entry {
     cost: "O(n²·(classes + iterations))",
     when: "what a plan over the batch adds to hinton's sample-by-sample loss",
     weight: 0.001,
-    options: &[
-        TEMPERATURE.spec(),
-        EPSILON.spec(),
-        ITERATIONS.spec(),
-    ],
+    options: &[TEMPERATURE.spec(), EPSILON.spec(), ITERATIONS.spec()],
     build: |o| {
         Ok(Box::new(SinKd {
             temperature: TEMPERATURE.read(o)?,

@@ -3,14 +3,11 @@
 
 use burn::tensor::Tensor;
 
-
 use crate::{
-    batch::Batch,
-    criterion::{Criterion, Term},
     entry::Entry,
-    error::CriterionError,
-    shapes::Needs,
-    stages::{Choice, OnStages, Stages},
+    on_stages::{OnStages, StageLoss},
+    parameters::ParameterSet,
+    stages::{Choice, PairShape},
     unit::unit,
 };
 
@@ -23,14 +20,12 @@ pub const ENTRY: Entry = Entry {
     cost: "O(n²·c·h·w)",
     when: "maps that differ in every size: only which samples look alike is compared",
     weight: 3000.0,
-    options: &[Choice::Last.option()],
-    build: |o| OnStages::recipe(o, Choice::Last, |stages, _, _| Ok(Box::new(Sp { stages }))),
+    options: OnStages::<Sp>::OPTIONS,
+    build: OnStages::<Sp>::build,
 };
 
 /// Cost O(n² · c · h · w). Choose it where maps differ in every size: only which samples look alike is compared.
-struct Sp {
-    stages: Stages,
-}
+struct Sp;
 
 /// Inner products of samples `[n, n]`, each row of length 1.
 fn similarities(map: Tensor<4>) -> Tensor<2> {
@@ -39,13 +34,15 @@ fn similarities(map: Tensor<4>) -> Tensor<2> {
     unit(rows.clone().matmul(rows.transpose()), 1)
 }
 
-impl Criterion for Sp {
-    fn needs(&self) -> Needs {
-        self.stages.needs()
+impl StageLoss for Sp {
+    const STAGES: Choice = Choice::Last;
+    const POOLED: bool = false;
+
+    fn new(_: &mut ParameterSet, _: &str, _: PairShape, _: u64) -> Self {
+        Self
     }
 
-    fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {
-        let pairs = self.stages.maps(batch)?.into_iter();
-        Ok(Term::sum(batch, pairs.map(|[student, teacher]| (similarities(student) - similarities(teacher)).square().mean())))
+    fn loss(&self, _: &ParameterSet, student: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
+        (similarities(student) - similarities(teacher)).square().mean()
     }
 }

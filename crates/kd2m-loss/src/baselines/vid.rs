@@ -3,20 +3,16 @@
 //! Ahn et al. 2019, "Variational information distillation".
 
 use burn::tensor::{
-    Device, Tensor,
+    Tensor,
     activation::{relu, softplus},
 };
 use kd2m_nn::init::uniform;
 
-
 use crate::{
-    batch::Batch,
-    criterion::{Criterion, Term},
     entry::Entry,
-    error::CriterionError,
+    on_stages::{OnStages, StageLoss},
     parameters::ParameterSet,
-    shapes::Needs,
-    stages::{Choice, OnStages, PairShape, Stages},
+    stages::{Choice, PairShape},
     unit::positions,
 };
 
@@ -32,25 +28,22 @@ pub const ENTRY: Entry = Entry {
     cost: "O(n·h·w·(c_S + 2·c_T)·c_T)",
     when: "teacher channels that differ in how well they can be predicted",
     weight: 1.0,
-    options: &[Choice::All.option()],
-    build: |o| OnStages::recipe(o, Choice::All, |stages, device, seed| Ok(Box::new(Vid::new(stages, device, seed)))),
+    options: OnStages::<Vid>::OPTIONS,
+    build: OnStages::<Vid>::build,
 };
 
 /// Cost O(n · h · w · (c_S + 2 c_T) · c_T). Choose it where channels of the teacher differ in how well they can be
 /// predicted: σ_c² learns which to let go.
 struct Vid {
-    stages: Stages,
-    parameters: ParameterSet,
-    predictors: Vec<Predictor>,
-}
-
-/// Indices of one stage's tensors.
-struct Predictor {
+    /// Indices of its tensors.
     weights: [usize; 3],
     raw_variance: usize,
 }
 
-impl Predictor {
+impl StageLoss for Vid {
+    const STAGES: Choice = Choice::All;
+    const POOLED: bool = true;
+
     fn new(parameters: &mut ParameterSet, key: &str, size: PairShape, seed: u64) -> Self {
         let (student, teacher) = (size.student_channels, size.teacher_channels);
         let mut convolution = |layer: usize, inputs: usize| {
@@ -66,7 +59,7 @@ impl Predictor {
     }
 
     /// ½ mean((μ − F_T)² / σ² + log σ²).
-    fn negative_log_likelihood(&self, parameters: &ParameterSet, student: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
+    fn loss(&self, parameters: &ParameterSet, student: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
         let tracked = student.is_autodiff();
         let columns = |map: Tensor<4>| {
             let map = positions(map);
@@ -78,31 +71,5 @@ impl Predictor {
         let variance = softplus(parameters.get::<2>(self.raw_variance, tracked), 1.0) + VARIANCE_FLOOR;
         let squared = (mean - columns(teacher)).square();
         (squared / variance.clone() + variance.log()).mean() * 0.5
-    }
-}
-
-impl Vid {
-    fn new(stages: Stages, device: &Device, seed: u64) -> Self {
-        let mut parameters = ParameterSet::new(device);
-        let predictors = stages.pairs().map(|(pair, size)| Predictor::new(&mut parameters, &pair.student, size, seed));
-        let predictors = predictors.collect();
-        Self { stages, parameters, predictors }
-    }
-}
-
-impl Criterion for Vid {
-    fn needs(&self) -> Needs {
-        self.stages.needs()
-    }
-
-    fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {
-        let parameters = &self.parameters;
-        let pairs = self.stages.pooled(batch)?.into_iter().zip(&self.predictors);
-        let terms = pairs.map(|([student, teacher], p)| p.negative_log_likelihood(parameters, student, teacher));
-        Ok(Term::sum(batch, terms))
-    }
-
-    fn learned(&mut self) -> Option<&mut ParameterSet> {
-        Some(&mut self.parameters)
     }
 }

@@ -4,7 +4,6 @@
 
 use burn::tensor::{Device, Tensor};
 
-
 use crate::{
     batch::Batch,
     criterion::{Criterion, Recipe, Term},
@@ -31,11 +30,7 @@ pub const ENTRY: Entry = Entry {
     cost: "O(n·h·w·c_S·c_T)",
     when: "a map's statistics should carry over, its layout not",
     weight: 0.08,
-    options: &[
-        Choice::Last.option(),
-        RATIO.spec(),
-        GRID.spec(),
-    ],
+    options: &[Choice::Last.option(), RATIO.spec(), GRID.spec()],
     build: |o| {
         Ok(Box::new(WkdFConfig {
             stages: StageChoice::parse(o, Choice::Last)?,

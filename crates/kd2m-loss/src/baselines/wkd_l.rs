@@ -8,7 +8,6 @@ use burn::tensor::{
 };
 use kd2m_nn::{Weights, step::Mode};
 
-
 use super::dkd::{MASKED, one_hot};
 use crate::{
     batch::{Batch, CopyError},
@@ -41,14 +40,7 @@ pub const ENTRY: Entry = Entry {
     cost: "O(iterations·n·classes²)",
     when: "classes that resemble each other: a mistake towards a similar class costs less",
     weight: 1.0,
-    options: &[
-        TEMPERATURE.spec(),
-        GAMMA.spec(),
-        EPSILON.spec(),
-        ITERATIONS.spec(),
-        SHARPNESS.spec(),
-        IMAGES.spec(),
-    ],
+    options: &[TEMPERATURE.spec(), GAMMA.spec(), EPSILON.spec(), ITERATIONS.spec(), SHARPNESS.spec(), IMAGES.spec()],
     build: |o| {
         Ok(Box::new(WkdLConfig {
             temperature: TEMPERATURE.read(o)?,

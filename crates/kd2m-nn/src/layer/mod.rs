@@ -3,33 +3,9 @@
 //! Each has a file of its own, which says all that this crate knows of it: settings, shape, tensors, initial values, a few words for
 //! listings, and ONNX in both directions. The list below is all that another one is added to.
 
-mod add;
-mod avg_pool;
-mod batch_norm;
-mod channel_shuffle;
-mod concat;
-mod conv;
-mod flatten;
-mod gelu;
-mod global_avg_pool;
-mod hard_sigmoid;
-mod hard_swish;
 mod init;
-mod input;
 mod kind;
-mod layer_norm;
-mod linear;
-mod max_pool;
-mod mul;
-mod normalise;
-mod pad;
 mod pool;
-mod relu;
-mod relu6;
-mod sigmoid;
-mod silu;
-mod slice;
-mod tokens;
 mod window;
 
 use std::fmt;
@@ -42,23 +18,23 @@ use crate::{
 };
 use kind::{Kind, Tensor};
 
-pub use batch_norm::BatchNorm;
-pub use conv::Conv;
 pub(crate) use init::Fan;
 pub use init::Init;
-pub use layer_norm::LayerNorm;
-pub use linear::Linear;
 pub use pool::Pool;
 
-/// Makes of each line a variant of [`Layer`], the way to what its file says of it, and the ONNX operators that its file reads.
+/// Makes of each line a module, a variant of [`Layer`], the way to what its file says of it, and the ONNX operators that its file reads.
+/// `in FILE`: the settings are a type of that file, which everyone may name.
 macro_rules! layers {
     ($(
         $(#[$doc:meta])*
         $file:ident: $name:ident
-            $(($held:ident: $type:ty))?
+            $(($held:ident: $type:ident $(in $home:ident)?))?
             $({ $($(#[$field_doc:meta])* $field:ident: $field_type:ty),* })?
             => $kind:expr;
     )*) => {
+        $(mod $file;)*
+        $($($(pub use $home::$type;)?)?)*
+
         /// One operation of a graph.
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         pub enum Layer {
@@ -113,11 +89,11 @@ layers! {
         std: Vec<f32>
     } => &normalise::Normalise { mean, std };
     /// Two-dimensional convolution.
-    conv: Conv(conv: Conv) => conv;
+    conv: Conv(conv: Conv in conv) => conv;
     /// Batch normalisation.
-    batch_norm: BatchNorm(norm: BatchNorm) => norm;
+    batch_norm: BatchNorm(norm: BatchNorm in batch_norm) => norm;
     /// y = W x + b.
-    linear: Linear(linear: Linear) => linear;
+    linear: Linear(linear: Linear in linear) => linear;
     /// max(x, 0).
     relu: Relu => &relu::Relu;
     /// min(max(x, 0), 6).
@@ -147,7 +123,7 @@ layers! {
         groups: usize
     } => &channel_shuffle::ChannelShuffle { groups: *groups };
     /// Layer normalisation.
-    layer_norm: LayerNorm(norm: LayerNorm) => norm;
+    layer_norm: LayerNorm(norm: LayerNorm in layer_norm) => norm;
     /// x Φ(x), with the error function.
     gelu: Gelu => &gelu::Gelu;
     /// x / (1 + exp(−x)).

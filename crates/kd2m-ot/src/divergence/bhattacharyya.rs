@@ -2,7 +2,10 @@
 //! ⅛ δᵀ S⁻¹ δ + ½ ln (det S / √(det S_A det S_B)) with S = ½ (S_A + S_B).
 //! Next: [`super::hellinger`], which is 1 − exp(−this); [`crate::gaussian`].
 
-use super::{Divergence, Request, entry::{Entry, Traits, build}};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::Cloud,
     error::OtError,

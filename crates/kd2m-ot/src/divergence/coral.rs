@@ -2,7 +2,10 @@
 //! Sun and Saenko (2016), equation 1. With R the centred rows of A over those of B and J = ±1, Σ_A − Σ_B = Rᵀ J R; where
 //! n + m < d the Gram matrix R Rᵀ gives norm and gradient without a d × d matrix.
 
-use super::{Divergence, Request, entry::{Entry, Traits, build}};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,

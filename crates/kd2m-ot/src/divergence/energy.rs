@@ -1,12 +1,15 @@
 //! Energy distance 2E‖X−Y‖ − E‖X−X'‖ − E‖Y−Y'‖: an MMD whose kernel is the distance itself, with nothing to tune.
 //! Székely and Rizzo (2013), V-statistic, no root. Next: [`crate::pairwise`].
 
-use super::{Divergence, Request, entry::{Entry, Traits, build}};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
-    parameters::parameters,
     pairwise::{Factors, kernel::Distance, pair_sum, points::Points, rounding},
+    parameters::parameters,
     precision::{Estimate, Estimated, evaluate, non_negative},
     real::Real,
     solution::Solution,

@@ -1,7 +1,11 @@
 //! Fréchet distance as the FID packages compute it: `gaussian-w2` with covariances by n − 1.
 //! Heusel et al. (2017). Finite for n < d too, where the packages' matrix square root is singular. Next: [`super::gaussian_w2`].
 
-use super::{Divergence, Request, gaussian_w2::bures, entry::{Entry, Traits, build}};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+    gaussian_w2::bures,
+};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,

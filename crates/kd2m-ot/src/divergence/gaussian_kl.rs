@@ -2,7 +2,10 @@
 //! KL(A‖B) = ½ (tr S_B⁻¹ S_A + δᵀ S_B⁻¹ δ − d + ln det S_B − ln det S_A), shrunk so that it is finite for n ≤ d.
 //! Next: [`super::gaussian_kl_diag`] (the paper's), [`super::jeffreys`] (both directions), [`crate::gaussian`] (the fit).
 
-use super::{Divergence, Request, entry::{Entry, Traits, build}};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::Cloud,
     error::OtError,

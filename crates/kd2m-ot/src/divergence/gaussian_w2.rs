@@ -4,7 +4,10 @@
 
 use faer::{Mat, MatRef};
 
-use super::{Divergence, Request, entry::{Entry, Traits, build}};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::{Cloud, equal_widths},
     decomposition::{Cholesky, Svd, eigenvalues, qr, svd},

@@ -1,7 +1,10 @@
 //! W₂² between the Gaussians N(μ, diag σ²) fitted to the two clouds: ‖μ − μ'‖² + ‖σ − σ'‖², moments with 1/n.
 //! The paper's W2 (G) as its code computes it; between `mmd-linear` and `gaussian-w2` in the chain. Next: [`super::gaussian_w2`].
 
-use super::{Divergence, Request, entry::{Entry, Traits, build}};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,

@@ -5,7 +5,10 @@
 pub(super) mod inner;
 
 pub use self::inner::Inner;
-use super::{Request, entry::{Entry, Traits, build}};
+use super::{
+    Request,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::{Cloud, equal_widths},
     cost,
@@ -124,7 +127,12 @@ impl Gromov {
     ///
     /// # Errors
     /// Different widths, where features are compared too.
-    pub(super) fn estimate<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
+    pub(super) fn estimate<T: Real>(
+        &self,
+        a: &Cloud<T>,
+        b: &Cloud<T>,
+        request: Request,
+    ) -> Result<Estimate<T>, OtError> {
         let wide = |cloud: &Cloud<T>| cloud.features().iter().map(|x| x.wide()).collect::<Vec<_>>();
         let linear = match self.alpha {
             Some(_) => {

@@ -2,7 +2,10 @@
 //! In high dimension B is large: the value sticks at 1 and its gradient vanishes; the solution's diagnostic `saturated` says so.
 //! Next: [`super::bhattacharyya`], which does not saturate.
 
-use super::{Divergence, Request, bhattacharyya, entry::{Entry, Traits, build}};
+use super::{
+    Divergence, Request, bhattacharyya,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::Cloud,
     error::OtError,

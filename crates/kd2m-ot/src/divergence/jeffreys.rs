@@ -3,8 +3,8 @@
 
 use super::{
     Divergence, Request,
-    gaussian_kl::{half_difference, sandwich},
     entry::{Entry, Traits, build},
+    gaussian_kl::{half_difference, sandwich},
 };
 use crate::{
     cloud::Cloud,

@@ -2,7 +2,10 @@
 //! The plan sees both costs, and the gradient reaches features and soft labels alike (plan and β held constant).
 //! Next: [`crate::solver::transport`]; β = largest feature cost is PyDiL's choice (Montesuma et al.).
 
-use super::{Divergence, Request, entry::{Entry, Traits, build}};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::{Cloud, Labels, equal_widths},
     cost::{self, anew::Anew, rows::Ground},

@@ -4,7 +4,10 @@
 use rand::{SeedableRng, seq::index};
 use rand_pcg::Pcg64Mcg;
 
-use super::{Divergence, Request, entry::{Entry, Traits, build}};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,

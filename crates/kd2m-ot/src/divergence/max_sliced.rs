@@ -1,7 +1,10 @@
 //! Max-sliced W₂²: the largest one-dimensional W₂² over the sampled directions, instead of their mean.
 //! Deshpande et al. (2019), over orthonormal blocks of directions. Next: [`super::sliced`].
 
-use super::{Divergence, Request, entry::{Entry, Traits, build}};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,

@@ -1,7 +1,10 @@
 //! MMD² with the linear kernel: the squared distance of the means, and the lower end of the chain of distances.
 //! Gretton et al. (2012), equation 3 (unbiased) and 5 (biased), with k(x, y) = xᵀy. Next: [`super::mmd_rbf`].
 
-use super::{Divergence, Request, entry::{Entry, Traits, build}};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,

@@ -1,7 +1,10 @@
 //! MMD² with the polynomial kernel (xᵀy/d + 1)^degree: matches moments up to the degree, with nothing to tune.
 //! The kernel of KID (Bińkowski et al. 2018). Next: [`super::kid`], [`crate::pairwise`].
 
-use super::{Divergence, Request, entry::{Entry, Traits, build}};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,

@@ -1,7 +1,10 @@
 //! MMD² with the Gaussian kernel exp(−‖x − y‖²/2σ²): zero only when the distributions are the same, to any order of moments.
 //! Gretton et al. (2012), equations 3 (unbiased) and 5 (biased); σ by the median heuristic. Next: [`crate::pairwise`].
 
-use super::{Divergence, Request, entry::{Entry, Traits, build}};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,

@@ -1,7 +1,10 @@
 //! Paired squared error (1/n) Σ ‖x_i − y_i‖², summed over features: FitNet's loss, and the upper end of the chain of distances,
 //! since the identity pairing is one coupling (`w2` ≤ `mse`). Next: [`super::w2`].
 
-use super::{Divergence, Request, entry::{Entry, Traits, build}};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::{Cloud, equal_widths},
     cost::squared_distance,

@@ -2,7 +2,10 @@
 //! and the distance of the means (ε → ∞), never negative, zero only for equal measures (Feydy et al. 2019).
 //! Next: [`crate::solver::sinkhorn`] for the iteration; [`super::unbalanced`] shares this code.
 
-use super::{Request, entry::{Entry, Traits, build}};
+use super::{
+    Request,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
@@ -133,7 +136,12 @@ impl Debiased {
     ///
     /// # Errors
     /// Different widths; an ε that is out of scale with the costs.
-    pub(super) fn estimate<T: Lane>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
+    pub(super) fn estimate<T: Lane>(
+        &self,
+        a: &Cloud<T>,
+        b: &Cloud<T>,
+        request: Request,
+    ) -> Result<Estimate<T>, OtError> {
         equal_widths(self.metric, a, b)?;
         let d = a.width();
         let (x, y) = Points::centred(a, b);

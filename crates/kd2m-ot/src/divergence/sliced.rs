@@ -2,7 +2,10 @@
 //! Rabin et al. (2011), Bonneel et al. (2015); directions orthonormal in blocks (Rowland et al. 2019).
 //! Next: [`super::max_sliced`], [`crate::projection`].
 
-use super::{Divergence, Request, entry::{Entry, Traits, build}};
+use super::{
+    Divergence, Request,
+    entry::{Entry, Traits, build},
+};
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,

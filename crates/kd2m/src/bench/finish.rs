@@ -1,7 +1,6 @@
 //! What a grid leaves when its workers are done: whole run folders, tables, the page, summaries.
 
 use super::{
-    board::State,
     export,
     grid::Grid,
     options::BenchOptions,
@@ -10,6 +9,7 @@ use super::{
     progress::{Listener, Progress},
     record::Found,
     results::{self, CellResults},
+    status::State,
     store::Store,
     summaries, table,
 };

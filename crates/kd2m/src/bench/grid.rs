@@ -158,9 +158,9 @@ fn cell_name(config: &Config, [data, pair]: [Option<String>; 2]) -> String {
     format!("{data}-{pair}")
 }
 
-/// All arms of a cell: `none`, the file's, each mistake behind what it spoils, with every default weight as a number.
+/// All arms of a cell: `none`, the file's, each mistake behind what is right, with every default weight as a number.
 fn written_out(config: &Config, mistakes: &[Mistake]) -> Vec<ArmConfig> {
-    let mut all = mistakes.iter().fold(arms(config, false), |arms, mistake| mistake.spoil(arms));
+    let mut all = mistakes.iter().fold(arms(config, false), |arms, mistake| mistake.add_arms(arms));
     for loss in all.iter_mut().flat_map(|arm| &mut arm.losses) {
         loss.weight = Some(loss.resolved_weight());
     }

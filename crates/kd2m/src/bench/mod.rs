@@ -1,7 +1,6 @@
 //! The benchmark: data sets × networks × arms × seeds, many workers on one folder, one table at the end.
 //! `grid` reads the file, `plan` lists the work, `work` does it under `claim`s, `results` counts, [`table`] and `page` show.
 
-mod board;
 pub(crate) mod claim;
 pub mod estimate;
 mod export;
@@ -16,6 +15,7 @@ pub(crate) mod protocol;
 mod record;
 pub(crate) mod results;
 pub(crate) mod select;
+mod status;
 pub(crate) mod store;
 mod summaries;
 pub mod table;

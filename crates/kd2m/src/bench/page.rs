@@ -15,6 +15,7 @@ use crate::{
     columns::Table,
     files,
     measure::Calibration,
+    observers::jsonl,
     report::{
         SCRIPT, STYLE, features,
         figure::{self, Line, differences::Difference, gain::Gain},
@@ -23,7 +24,7 @@ use crate::{
         table::table as results_table,
         titled,
     },
-    train::{EpochRecord, folder::RunFolder, observer::jsonl, summary::StudentSummary},
+    train::{EpochRecord, folder::RunFolder, summary::StudentSummary},
 };
 
 /// The page.

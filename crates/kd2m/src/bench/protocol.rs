@@ -78,19 +78,19 @@ const MISTAKES: [(&str, Mistake); 7] = [
 ];
 
 impl Mistake {
-    /// The arms of a grid with those that show the mistake, each behind the one that it spoils; an arm that it does not
+    /// The arms of a grid with those that show the mistake, each behind the right one; an arm that it does not
     /// concern has none.
-    pub fn spoil(self, arms: Vec<ArmConfig>) -> Vec<ArmConfig> {
+    pub fn add_arms(self, arms: Vec<ArmConfig>) -> Vec<ArmConfig> {
         arms.into_iter()
             .flat_map(|arm| {
-                let spoilt = self.spoilt(&arm);
-                [Some(arm), spoilt]
+                let deviating = self.deviating(&arm);
+                [Some(arm), deviating]
             })
             .flatten()
             .collect()
     }
 
-    fn spoilt(self, arm: &ArmConfig) -> Option<ArmConfig> {
+    fn deviating(self, arm: &ArmConfig) -> Option<ArmConfig> {
         if self == Self::BaselineConstantLr {
             let schedule = Some(ScheduleKind::Constant);
             let constant = || ArmConfig { name: "none-constant-lr".to_owned(), schedule, ..ArmConfig::none() };
@@ -105,14 +105,14 @@ impl Mistake {
             Self::Jw2RawLogits => ("raw-logits", &["raw_logits"]),
             Self::Jw2AsCoded => ("as-coded", &["self_cost", "detached_cost", "raw_logits"]),
         };
-        let mut spoilt = ArmConfig { name: format!("{}-{ending}", arm.name), ..arm.clone() };
-        let mut concerned: Vec<&mut LossConfig> = spoilt.losses.iter_mut().filter(|l| self.concerns(l)).collect();
+        let mut deviating = ArmConfig { name: format!("{}-{ending}", arm.name), ..arm.clone() };
+        let mut concerned: Vec<&mut LossConfig> = deviating.losses.iter_mut().filter(|l| self.concerns(l)).collect();
         for loss in &mut concerned {
             let jw2 = loss.criterion.name() == "jw2";
             let own = if jw2 { loss.criterion.clone().renamed(mistaken::ENTRY.name) } else { loss.criterion.clone() };
             loss.criterion = switches.iter().fold(own, |own, switch| own.set(switch, true));
         }
-        (!concerned.is_empty()).then_some(spoilt)
+        (!concerned.is_empty()).then_some(deviating)
     }
 
     /// Whether a term of an arm can show it.
@@ -224,16 +224,16 @@ mod tests {
     }
 
     #[test]
-    fn each_mistake_is_an_arm_beside_the_one_that_it_spoils() {
+    fn each_mistake_is_an_arm_beside_the_right_one() {
         let arms = ["w2", "cw2", "jw2", "hinton"].map(|name| ArmConfig::single(name, Some(0.5)));
         let all: Vec<ArmConfig> = std::iter::once(ArmConfig::none()).chain(arms).collect();
-        let spoilt = MISTAKES.iter().fold(all, |arms, (_, mistake)| mistake.spoil(arms));
-        let names: Vec<&str> = spoilt.iter().map(|a| a.name.as_str()).collect();
+        let deviating = MISTAKES.iter().fold(all, |arms, (_, mistake)| mistake.add_arms(arms));
+        let names: Vec<&str> = deviating.iter().map(|a| a.name.as_str()).collect();
         let joint = ["jw2", "jw2-as-coded", "jw2-raw-logits", "jw2-detached-cost", "jw2-self-cost"];
         let others = [&["none", "none-constant-lr", "w2", "cw2", "cw2-class-sum"], &joint[..]].concat();
         assert_eq!(names, [&others[..], &["hinton", "hinton-reverse-kl"]].concat());
-        let (sum, reverse) = (&spoilt[4].losses[0], &spoilt[11].losses[0]);
-        let (coded, own) = (&spoilt[6].losses[0], &spoilt[9].losses[0]);
+        let (sum, reverse) = (&deviating[4].losses[0], &deviating[11].losses[0]);
+        let (coded, own) = (&deviating[6].losses[0], &deviating[9].losses[0]);
         assert_eq!((coded.criterion.name(), coded.criterion.options().len()), ("jw2-mistaken", 3));
         assert_eq!(own.criterion.options().keys().collect::<Vec<_>>(), ["self_cost"]);
         assert_eq!((sum.weight, sum.criterion.options().get("sum")), (Some(0.5), Some(&true.into())));

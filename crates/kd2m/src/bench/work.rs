@@ -1,5 +1,5 @@
 //! Workers: each takes the next unit that is ready and unclaimed, does it, gives it back. What failed is noted and the rest goes
-//! on; what another process does is waited for. [`board`](super::board) knows what comes next.
+//! on; what another process does is waited for. [`status`](super::status) knows what comes next.
 
 use std::{
     any::Any,
@@ -13,7 +13,6 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    board::{Board, Next},
     claim::Claims,
     finish::{complete, write_tables},
     grid::Grid,
@@ -22,6 +21,7 @@ use super::{
     progress::{Listener, Progress},
     results::{self, CellResults},
     select::Select,
+    status::{Next, Status},
     store::Store,
 };
 use crate::{
@@ -65,17 +65,17 @@ pub fn run(grid: &Grid, options: &BenchOptions, listen: Listener) -> Result<Outc
     results::check(grid, &store)?;
     let claims = Claims::open(&options.out.join("claims"))?;
     let (jobs, threads) = options.parallel(grid);
-    let mut board = Board::new(grid, &plan, &store, &claims, options.shard)?;
+    let mut status = Status::new(grid, &plan, &store, &claims, options.shard)?;
     if options.tables_only {
-        board.needed.clear();
+        status.needed.clear();
     }
-    listen(Progress::Planned { ahead: board.needed.len(), of: plan.units.len(), jobs, threads });
-    check_criteria(&board, options.device, listen)?;
+    listen(Progress::Planned { ahead: status.needed.len(), of: plan.units.len(), jobs, threads });
+    check_criteria(&status, options.device, listen)?;
     let ran = thread::scope(|scope| {
         scope.spawn(|| claims.beat());
-        let work = || Worker { board: &board, options: options.run_options(threads), setup: None, listen }.work();
+        let work = || Worker { status: &status, options: options.run_options(threads), setup: None, listen }.work();
         let spawn = |_| thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work);
-        let workers: Vec<_> = (0..jobs.min(board.needed.len())).map(spawn).collect();
+        let workers: Vec<_> = (0..jobs.min(status.needed.len())).map(spawn).collect();
         let ends: Vec<Result<(), Error>> = workers
             .into_iter()
             .map(|worker| match worker.map(thread::ScopedJoinHandle::join) {
@@ -88,7 +88,7 @@ pub fn run(grid: &Grid, options: &BenchOptions, listen: Listener) -> Result<Outc
         ends.into_iter().collect::<Result<(), Error>>()
     });
     ran?;
-    let state = board.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let state = status.state.into_inner().unwrap_or_else(PoisonError::into_inner);
     let alone = claims.tables()?;
     complete(grid, &store, options, &state, listen)?;
     let cells = results::collect(grid, &store);
@@ -100,14 +100,14 @@ pub fn run(grid: &Grid, options: &BenchOptions, listen: Listener) -> Result<Outc
 }
 
 /// Every cell that has work: its criteria must fit its networks, and weights that it names be there, before hours are spent.
-fn check_criteria(board: &Board, device: DeviceChoice, listen: Listener) -> Result<(), Error> {
-    let cell_of = |unit: &usize| match board.plan.units[*unit].task {
+fn check_criteria(status: &Status, device: DeviceChoice, listen: Listener) -> Result<(), Error> {
+    let cell_of = |unit: &usize| match status.plan.units[*unit].task {
         Task::Teacher { cell } | Task::Student { cell, .. } => cell,
     };
-    let cells: BTreeSet<usize> = board.needed.iter().map(cell_of).collect();
+    let cells: BTreeSet<usize> = status.needed.iter().map(cell_of).collect();
     let mut told = Once { listen, told: HashSet::new() };
     for cell in cells {
-        let config = &board.grid.cells[cell].config;
+        let config = &status.grid.cells[cell].config;
         let setup = Setup::new(config, device, 1)?;
         check_weights(config, &setup, &mut told)?;
         check_arms(config, &setup, &config.arms)?;
@@ -117,7 +117,7 @@ fn check_criteria(board: &Board, device: DeviceChoice, listen: Listener) -> Resu
 
 /// One worker with the data of the cell that it was last in.
 struct Worker<'a, 'b> {
-    board: &'b Board<'a>,
+    status: &'b Status<'a>,
     options: RunOptions,
     setup: Option<(usize, Arc<Setup>)>,
     listen: Listener<'b>,
@@ -130,20 +130,20 @@ impl Worker<'_, '_> {
             if self.options.halt.is_asked() {
                 return Err(Error::Halted);
             }
-            match self.board.next(self.listen)? {
+            match self.status.next(self.listen)? {
                 Next::End => return Ok(()),
                 Next::Wait => {
-                    let state = self.board.lock();
+                    let state = self.status.lock();
                     if state.here.is_empty() && !std::mem::replace(&mut told, true) {
                         (self.listen)(Progress::Waiting);
                     }
-                    drop(self.board.changed.wait_timeout(state, LOOK));
+                    drop(self.status.changed.wait_timeout(state, LOOK));
                 }
                 Next::Unit(unit) => {
-                    (self.listen)(Progress::Started { unit: &self.board.plan.units[unit].id });
+                    (self.listen)(Progress::Started { unit: &self.status.plan.units[unit].id });
                     let end = match catch_unwind(AssertUnwindSafe(|| self.perform(unit))) {
                         Ok(Err(stopped @ (Error::Stopped { .. } | Error::Halted))) => {
-                            self.board.give_back(unit);
+                            self.status.give_back(unit);
                             return Err(stopped);
                         }
                         Ok(end) => end.map_err(|e| e.to_string()),
@@ -152,7 +152,7 @@ impl Worker<'_, '_> {
                             Err(format!("the program broke: {}", said(&*panic)))
                         }
                     };
-                    self.board.settle(unit, end, self.listen);
+                    self.status.finish(unit, end, self.listen);
                 }
             }
         }
@@ -160,15 +160,15 @@ impl Worker<'_, '_> {
 
     /// Does a unit and says what came out.
     fn perform(&mut self, unit: usize) -> Result<String, Error> {
-        let mut heard = Heard { listen: self.listen, unit: &self.board.plan.units[unit].id, epochs: 0 };
-        match &self.board.plan.units[unit].task {
+        let mut heard = Heard { listen: self.listen, unit: &self.status.plan.units[unit].id, epochs: 0 };
+        match &self.status.plan.units[unit].task {
             Task::Teacher { cell } => self.teacher(*cell, &mut heard),
             Task::Student { cell, arm, stage, candidate, seed } => {
-                let at = &self.board.grid.cells[*cell];
-                let (config, arm) = match (stage, &self.board.grid.select) {
+                let at = &self.status.grid.cells[*cell];
+                let (config, arm) = match (stage, &self.status.grid.select) {
                     (Stage::Select, Some(select)) => candidate_of(select, &at.config, *arm, *candidate),
                     _ => {
-                        let config = self.board.reported(*cell, &mut self.board.lock())?;
+                        let config = self.status.reported(*cell, &mut self.status.lock())?;
                         let config = config.map_or_else(|| at.config.clone(), |c| (*c).clone());
                         let name = &at.config.arms[*arm].name;
                         let arm = config.arms.iter().find(|a| a.name == *name).unwrap_or(&at.config.arms[*arm]).clone();
@@ -178,7 +178,7 @@ impl Worker<'_, '_> {
                 let trained = self.student(*cell, *stage, &config, &arm, *seed, &mut heard);
                 match trained {
                     Err(why @ Error::NotFinite { .. }) if *stage == Stage::Select => {
-                        self.board.store.diverged(at, &arm, *seed, &why.to_string())?;
+                        self.status.store.diverged(at, &arm, *seed, &why.to_string())?;
                         Ok("diverged".to_owned())
                     }
                     Err(e) => Err(e),
@@ -197,7 +197,7 @@ impl Worker<'_, '_> {
         }
         // Two data sets at once may not fit.
         self.setup = None;
-        let config = &self.board.grid.cells[cell].config;
+        let config = &self.status.grid.cells[cell].config;
         let setup = Arc::new(Setup::new(config, self.options.device, self.options.threads)?);
         self.setup = Some((cell, setup.clone()));
         Ok(setup)
@@ -205,17 +205,17 @@ impl Worker<'_, '_> {
 
     fn teacher(&mut self, cell: usize, heard: &mut Heard) -> Result<String, Error> {
         let setup = self.setup(cell)?;
-        let at = &self.board.grid.cells[cell];
+        let at = &self.status.grid.cells[cell];
         let mut config = at.config.clone();
         config.name = format!("teacher-{}", at.teacher);
         config.arms.clear();
         config.train.seeds = vec![config.teacher.seed];
-        let place = self.board.store.teacher_place(at);
+        let place = self.status.store.teacher_place(at);
         let folder = RunFolder::open(&place).or_else(|_| RunFolder::create(&place, &config, Existing::Resume))?;
         let run = Run { config: &config, setup: &setup, folder: &folder, options: &self.options };
         let (_, teacher) = run.teacher(heard)?;
         run.refuse_weak(&teacher, &mut Silent)?;
-        if let Some(other) = self.board.store.other_teacher(at) {
+        if let Some(other) = self.status.store.other_teacher(at) {
             heard.event(&mut Event::Note(format!(
                 "{}: the teacher trained here has {:.2} % on test, that of the reused runs {:.2} %: arms of both stand in one table",
                 at.name, teacher.test_accuracy, other.test_accuracy
@@ -234,10 +234,10 @@ impl Worker<'_, '_> {
         heard: &mut Heard,
     ) -> Result<StudentSummary, Error> {
         let setup = self.setup(cell)?;
-        let folder = self.board.store.run_folder(stage, &self.board.grid.cells[cell], config)?;
-        self.board.store.note_arm(stage, &self.board.grid.cells[cell], arm, seed)?;
+        let folder = self.status.store.run_folder(stage, &self.status.grid.cells[cell], config)?;
+        self.status.store.note_arm(stage, &self.status.grid.cells[cell], arm, seed)?;
         // All cells of one teacher share what is known of it.
-        let shared = self.board.store.teacher_place(&self.board.grid.cells[cell]).join("teacher").join("cache");
+        let shared = self.status.store.teacher_place(&self.status.grid.cells[cell]).join("teacher").join("cache");
         let options = RunOptions { teacher_cache: Some(shared), ..self.options.clone() };
         let run = Run { config, setup: &setup, folder: &folder, options: &options };
         let (weights, teacher) = run.teacher(&mut Silent)?;

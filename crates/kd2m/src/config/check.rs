@@ -62,6 +62,11 @@ impl Config {
                 "empty: multistep needs the epochs after which the rate falls".to_owned(),
             ),
             (
+                train.track_bounds == 0 || cfg!(feature = "theory"),
+                "train.track_bounds",
+                format!("{}: this program was built without its feature `theory`", train.track_bounds),
+            ),
+            (
                 data.val_fraction.is_none_or(|f| f > 0.0 && f < 1.0),
                 "data.val_fraction",
                 format!("{}: between 0 and 1", data.val_fraction.unwrap_or_default()),

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 pub use network::{Head, StudentConfig, TeacherCache, TeacherConfig};
 pub use overrides::Source;
+#[cfg(feature = "bench")]
 pub(crate) use overrides::explained;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

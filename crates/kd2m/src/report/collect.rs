@@ -8,10 +8,10 @@ use crate::{
     device::DeviceChoice,
     files,
     measure::Calibration,
+    observers::jsonl,
     train::{
         EpochRecord,
         folder::{RunFolder, read_config},
-        observer::jsonl,
         setup::Setup,
         summary::{StudentSummary, Summary},
     },

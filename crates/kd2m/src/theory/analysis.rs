@@ -1,11 +1,12 @@
 //! Everything that the theory says of one student on one split: risks, constants, distances, and the chains that they must form.
-//! The student's risk is bounded in several ways ([`super::ways`]); the least counts. Definitions and proofs: `docs/theory.md`.
+//! The student's risk is bounded in several ways (`bounds`); the least counts. Definitions and proofs: `docs/theory.md`.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::{
+    bounds::{Bound, Ends, Outputs},
     chain::{Chain, Link, Term, Verdict},
     concentration::Confidence,
     distance::{EXACT_LIMIT, Pair},
@@ -15,7 +16,6 @@ use super::{
     risk::Risk,
     sample::Features,
     transfer::Clouds,
-    ways::{Ends, Outputs, Way},
     within::{ClassDistance, by_priors, rows_of_classes, within_classes},
 };
 use crate::Error;
@@ -73,7 +73,8 @@ pub struct Analysis {
     /// Distances between the features of each class; empty where widths differ without a projector.
     pub within: Vec<ClassDistance>,
     /// Each way to bound the student's risk, with its numbers.
-    pub ways: Vec<Way>,
+    #[serde(rename = "ways")]
+    pub bounds: Vec<Bound>,
     /// How far these samples may be from the distribution.
     pub confidence: Confidence,
     /// What is at most what, statement by statement.
@@ -122,21 +123,21 @@ impl Analysis {
                 student.width, teacher.width
             )),
         }
-        for (way, chains) in [ends.by_logits(&work.outputs)?, ends.by_probabilities(&work.outputs)?] {
-            work.found.ways.push(way);
+        for (bound, chains) in [ends.by_logits(&work.outputs)?, ends.by_probabilities(&work.outputs)?] {
+            work.found.bounds.push(bound);
             work.found.chains.extend(chains);
         }
         Ok(work.conclude())
     }
 
     /// The way with the least bound of cross entropy.
-    pub fn best(&self) -> &Way {
-        least(&self.ways, |way| way.bound.unwrap_or(f64::INFINITY))
+    pub fn best(&self) -> &Bound {
+        least(&self.bounds, |way| way.bound.unwrap_or(f64::INFINITY))
     }
 
     /// The way with the least bound of wrong answers.
-    pub fn best_for_answers(&self) -> &Way {
-        least(&self.ways, |way| way.wrong)
+    pub fn best_for_answers(&self) -> &Bound {
+        least(&self.bounds, |way| way.wrong)
     }
 
     /// True when a guess is within the bound of wrong answers: it is 1 − 1/C or above.
@@ -152,15 +153,15 @@ impl Analysis {
 }
 
 /// There are always the two ways by outputs.
-fn least(ways: &[Way], value: impl Fn(&Way) -> f64) -> &Way {
-    ways.iter().fold(&ways[0], |best, way| if value(way) < value(best) { way } else { best })
+fn least(bounds: &[Bound], value: impl Fn(&Bound) -> f64) -> &Bound {
+    bounds.iter().fold(&bounds[0], |best, way| if value(way) < value(best) { way } else { best })
 }
 
 /// What has been found so far.
 #[derive(Default)]
 struct Found {
     within: Vec<ClassDistance>,
-    ways: Vec<Way>,
+    bounds: Vec<Bound>,
     chains: Vec<Chain>,
     refused: Vec<String>,
     terms: BTreeMap<&'static str, f64>,
@@ -194,17 +195,18 @@ impl Work<'_> {
         let by_teacher = teacher_head.apply(&compared.values);
         let on_student = ("g_S", [self.outputs.student.values.as_slice(), by_teacher.as_slice()]);
         let lipschitz = Lipschitz::of(teacher_head);
-        let mut ways = vec![self.ends.through_head("teacher's head", (teacher_head, &lipschitz), &clouds, on_student)];
+        let mut bounds =
+            vec![self.ends.through_head("teacher's head", (teacher_head, &lipschitz), &clouds, on_student)];
         if projector.is_none() {
             let by_student = student_head.apply(&teacher.values);
             let on_teacher = ("g_T", [by_student.as_slice(), self.outputs.teacher.values.as_slice()]);
             let lipschitz = Lipschitz::of(student_head);
-            ways.push(self.ends.through_head("student's head", (student_head, &lipschitz), &clouds, on_teacher));
+            bounds.push(self.ends.through_head("student's head", (student_head, &lipschitz), &clouds, on_teacher));
         }
         let found = &mut self.found;
         found.chains.extend(distances.chains);
-        for (way, chains) in ways {
-            found.ways.push(way);
+        for (bound, chains) in bounds {
+            found.bounds.push(bound);
             found.chains.extend(chains);
         }
         found.terms.extend([
@@ -223,7 +225,7 @@ impl Work<'_> {
     fn conclude(self) -> Analysis {
         let Work { subject, ends: Ends { student, teacher }, found, .. } = self;
         let samples = subject.labels.len();
-        let excess_gibbs = found.ways.iter().map(|way| way.gibbs).fold(f64::INFINITY, f64::min);
+        let excess_gibbs = found.bounds.iter().map(|way| way.gibbs).fold(f64::INFINITY, f64::min);
         let mut analysis = Analysis {
             samples,
             classes: subject.teacher_head.outputs(),
@@ -233,7 +235,7 @@ impl Work<'_> {
             student_lipschitz: Lipschitz::of(subject.student_head),
             teacher_lipschitz: Lipschitz::of(subject.teacher_head),
             within: found.within,
-            ways: found.ways,
+            bounds: found.bounds,
             confidence: Confidence::of(&student, samples, excess_gibbs),
             chains: found.chains,
             refused: found.refused,
@@ -256,7 +258,7 @@ impl Work<'_> {
                 Term::new("least bound", answers.wrong, "from the teacher's risk and the distance"),
             ],
         ));
-        let best_by_cw2 = analysis.ways.iter().filter_map(|way| way.bound_by_cw2).fold(f64::INFINITY, f64::min);
+        let best_by_cw2 = analysis.bounds.iter().filter_map(|way| way.bound_by_cw2).fold(f64::INFINITY, f64::min);
         let optional = [("transfer", best.transfer), ("mismatch", best.mismatch), ("bound", best.bound)];
         analysis.terms.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
         analysis.terms.extend([

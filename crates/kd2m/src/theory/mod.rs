@@ -3,6 +3,7 @@
 //! Lipschitz constants. Definitions and proofs: `docs/theory.md`; read `analysis` first, [`saved`] is behind `kd2m bound`.
 
 pub(crate) mod analysis;
+pub(crate) mod bounds;
 pub(crate) mod chain;
 pub(crate) mod concentration;
 pub mod distance;
@@ -17,9 +18,7 @@ pub mod saved;
 mod testing;
 #[cfg(test)]
 mod tests;
-pub mod track;
 pub(crate) mod transfer;
-pub(crate) mod ways;
 pub(crate) mod within;
 
 pub use analysis::{Analysis, Settings, Subject};

@@ -104,7 +104,7 @@ fn every_inequality_holds_on_random_networks() {
             for settings in [Settings::new(16), Settings { exact_limit: 10, batch_size: 7 }] {
                 let found = case.analyse(settings);
                 assert!(found.violations().is_empty(), "shape {i}, seed {seed}: {:#?}", found.violations());
-                assert_eq!(found.ways.len(), if shape.projector { 3 } else { 4 });
+                assert_eq!(found.bounds.len(), if shape.projector { 3 } else { 4 });
                 assert!(found.best().bound.unwrap() >= found.student.cross_entropy * (1.0 - 1e-9));
                 assert!(found.best_for_answers().wrong >= found.student.zero_one);
             }
@@ -171,7 +171,7 @@ fn the_marginal_distance_does_not_bound_the_risk() {
 fn widths_that_differ_are_refused_or_projected() {
     let shape = Shape { n: 30, student: 4, teacher: 6, classes: 3, noise: 1.0, heads: 1.0, projector: false };
     let found = Case::new(4, &shape).analyse(Settings::new(8));
-    let names = |found: &Analysis| found.ways.iter().map(|way| way.by).collect::<Vec<_>>();
+    let names = |found: &Analysis| found.bounds.iter().map(|way| way.by).collect::<Vec<_>>();
     assert!(names(&found) == ["logits", "probabilities"] && found.refused.len() == 1);
     assert!(found.refused[0].contains("learned no projector") && !found.terms.contains_key("w2"));
     let found = Case::new(4, &Shape { projector: true, ..shape }).analyse(Settings::new(8));

@@ -8,7 +8,7 @@ use super::{
     setup::Setup,
     summary::{ArmSummary, StudentSummary, Summary},
 };
-use crate::{Config, Error, config::ArmConfig, files, objective::Objective, report};
+use crate::{Config, Error, config::ArmConfig, files, objective::Objective};
 
 /// A finished run.
 pub struct Finished {
@@ -74,7 +74,8 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
     }
     .compare();
     files::write_json(&folder.summary(), &summary)?;
-    report::write(folder.root(), None, options.device, options.threads)?;
+    #[cfg(feature = "report")]
+    crate::report::write(folder.root(), None, options.device, options.threads)?;
     folder.remove_teacher_cache()?;
     Ok(Finished { folder, summary })
 }

@@ -1,7 +1,9 @@
 //! Figures as SVG text, one file each. Colours and fonts come from the page's style sheet, so that one drawing serves light and
 //! dark. Drawn about 340 units wide: a column of the page and a phone show it at its own size.
 
+#[cfg(feature = "bench")]
 pub mod differences;
+#[cfg(feature = "bench")]
 pub mod gain;
 pub mod heat;
 pub mod lines;

@@ -1,8 +1,8 @@
 //! Sums of two branches.
 
-use super::value::Value;
+use super::{scope::Scope, value::Value};
 
-pub fn apply(inputs: &[Value]) -> Option<Value> {
+pub fn apply(_: &Scope, inputs: &[Value]) -> Option<Value> {
     match inputs {
         [Value::Map(x), Value::Map(y)] => Some(Value::Map(x.clone() + y.clone())),
         [Value::Vector(x), Value::Vector(y)] => Some(Value::Vector(x.clone() + y.clone())),

@@ -9,7 +9,7 @@ use kd2m_nn::{BatchNorm, Role};
 use super::{scope::Scope, value::Value};
 use crate::engine::Mode;
 
-pub fn apply(scope: &mut Scope, norm: &BatchNorm, inputs: &[Value]) -> Option<Value> {
+pub fn apply(scope: &mut Scope, inputs: &[Value], norm: &BatchNorm) -> Option<Value> {
     match inputs {
         [Value::Map(x)] => Some(Value::Map(normalise(scope, norm, x.clone()))),
         [Value::Vector(x)] => Some(Value::Vector(normalise(scope, norm, x.clone()))),

@@ -1,8 +1,8 @@
 //! Maps as vectors.
 
-use super::value::Value;
+use super::{scope::Scope, value::Value};
 
-pub fn apply(inputs: &[Value]) -> Option<Value> {
+pub fn apply(_: &Scope, inputs: &[Value]) -> Option<Value> {
     match inputs {
         [Value::Map(x)] => {
             let [n, c, h, w] = x.dims();

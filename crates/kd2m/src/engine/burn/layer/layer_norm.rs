@@ -5,7 +5,7 @@ use kd2m_nn::{LayerNorm, Role};
 
 use super::{scope::Scope, value::Value};
 
-pub fn apply(scope: &Scope, norm: &LayerNorm, inputs: &[Value]) -> Option<Value> {
+pub fn apply(scope: &Scope, inputs: &[Value], norm: &LayerNorm) -> Option<Value> {
     let (scale, shift) = (scope.parameter::<1>(Role::Scale), Some(scope.parameter::<1>(Role::Shift)));
     let eps = f64::from(norm.eps);
     match inputs {

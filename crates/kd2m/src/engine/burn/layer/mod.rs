@@ -1,21 +1,7 @@
-//! Each layer as Burn operations, one file a layer; [`apply`] is the list.
+//! Each layer as Burn operations, one file a layer; the list below is all that another one is added to.
 
-mod activation;
-mod add;
-mod batch_norm;
-mod channel_shuffle;
-mod concat;
-mod convolution;
-mod flatten;
-mod layer_norm;
-mod linear;
-mod mul;
-mod normalise;
-mod pad;
-mod pool;
+mod reach;
 mod scope;
-mod slice;
-mod tokens;
 mod value;
 
 use kd2m_nn::Layer;
@@ -23,32 +9,48 @@ use kd2m_nn::Layer;
 pub use scope::Scope;
 pub use value::Value;
 
-/// One layer; none where the engine cannot run it on such inputs. In training mode a batch norm also moves its running statistics.
-pub fn apply(scope: &mut Scope, layer: &Layer, inputs: &[Value]) -> Option<Value> {
-    match layer {
-        Layer::Input => None,
-        Layer::Normalise { mean, std } => normalise::apply(scope, mean, std, inputs),
-        Layer::Conv(conv) => convolution::apply(scope, conv, inputs),
-        Layer::BatchNorm(norm) => batch_norm::apply(scope, norm, inputs),
-        Layer::Linear(_) => linear::apply(scope, inputs),
-        Layer::Relu => activation::relu(inputs),
-        Layer::Relu6 => activation::relu6(inputs),
-        Layer::Add => add::apply(inputs),
-        Layer::Concat => concat::apply(inputs),
-        Layer::Slice { start, len } => slice::apply(*start, *len, inputs),
-        Layer::MaxPool(pool) => pool::max(pool, inputs),
-        Layer::AvgPool(pool) => pool::mean(pool, inputs),
-        Layer::GlobalAvgPool => pool::global(inputs),
-        Layer::Flatten => flatten::apply(inputs),
-        Layer::ChannelShuffle { groups } => channel_shuffle::apply(*groups, inputs),
-        Layer::LayerNorm(norm) => layer_norm::apply(scope, norm, inputs),
-        Layer::Gelu => activation::gelu(inputs),
-        Layer::Silu => activation::silu(inputs),
-        Layer::Sigmoid => activation::sigmoid(inputs),
-        Layer::HardSigmoid => activation::hard_sigmoid(inputs),
-        Layer::HardSwish => activation::hard_swish(inputs),
-        Layer::Mul => mul::apply(inputs),
-        Layer::Pad { around } => pad::apply(*around, inputs),
-        Layer::Tokens => tokens::apply(inputs),
-    }
+/// Makes a file of each name a module, whose `apply` gets the layer's settings.
+macro_rules! layers {
+    ($($file:ident: $layer:ident $(($held:ident))? $({ $($field:ident),* })?,)*) => {
+        $(mod $file;)*
+
+        /// One layer; none where the engine cannot run it on such inputs. In training mode a batch norm also moves its running
+        /// statistics.
+        pub fn apply(scope: &mut Scope, layer: &Layer, inputs: &[Value]) -> Option<Value> {
+            match layer {
+                $(
+                    Layer::$layer $(($held))? $({ $($field),* })? => {
+                        $file::apply(scope, inputs $(, $held)? $($(, $field)*)?)
+                    }
+                )*
+            }
+        }
+    };
+}
+
+layers! {
+    input: Input,
+    normalise: Normalise { mean, std },
+    conv: Conv(conv),
+    linear: Linear(linear),
+    batch_norm: BatchNorm(norm),
+    relu: Relu,
+    relu6: Relu6,
+    add: Add,
+    concat: Concat,
+    slice: Slice { start, len },
+    max_pool: MaxPool(pool),
+    avg_pool: AvgPool(pool),
+    global_avg_pool: GlobalAvgPool,
+    flatten: Flatten,
+    channel_shuffle: ChannelShuffle { groups },
+    layer_norm: LayerNorm(norm),
+    gelu: Gelu,
+    silu: Silu,
+    sigmoid: Sigmoid,
+    hard_sigmoid: HardSigmoid,
+    hard_swish: HardSwish,
+    mul: Mul,
+    pad: Pad { around },
+    tokens: Tokens,
 }

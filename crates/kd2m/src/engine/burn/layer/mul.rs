@@ -1,8 +1,8 @@
 //! Products of two branches, or of a map and a factor for each channel.
 
-use super::value::Value;
+use super::{scope::Scope, value::Value};
 
-pub fn apply(inputs: &[Value]) -> Option<Value> {
+pub fn apply(_: &Scope, inputs: &[Value]) -> Option<Value> {
     match inputs {
         // A map of one place is spread over the other's.
         [Value::Map(x), Value::Map(y)] => Some(Value::Map(x.clone() * y.clone())),

@@ -2,7 +2,7 @@
 
 use super::{scope::Scope, value::Value};
 
-pub fn apply(scope: &Scope, mean: &[f32], std: &[f32], inputs: &[Value]) -> Option<Value> {
+pub fn apply(scope: &Scope, inputs: &[Value], mean: &[f32], std: &[f32]) -> Option<Value> {
     let channels = mean.len();
     let (shift, scale) = (scope.constant(mean), scope.constant(std));
     match inputs {

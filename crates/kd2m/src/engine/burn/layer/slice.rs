@@ -1,7 +1,10 @@
 //! Runs of channels.
 
-use super::value::{Value, map};
+use super::{
+    scope::Scope,
+    value::{Value, map},
+};
 
-pub fn apply(start: usize, len: usize, inputs: &[Value]) -> Option<Value> {
-    Some(Value::Map(map(inputs)?.clone().narrow(1, start, len)))
+pub fn apply(_: &Scope, inputs: &[Value], start: &usize, len: &usize) -> Option<Value> {
+    Some(Value::Map(map(inputs)?.clone().narrow(1, *start, *len)))
 }

@@ -23,7 +23,7 @@ pub(super) enum Next {
 }
 
 /// Who is where, shared by the workers of this process.
-pub(super) struct Board<'a> {
+pub(super) struct Status<'a> {
     pub(super) grid: &'a Grid,
     pub(super) plan: &'a Plan,
     pub(super) store: &'a Store,
@@ -46,7 +46,7 @@ pub(super) struct State {
     pub(super) reported: Vec<Option<Arc<Config>>>,
 }
 
-impl<'a> Board<'a> {
+impl<'a> Status<'a> {
     /// Looks at what is there.
     pub(super) fn new(
         grid: &'a Grid,
@@ -56,7 +56,7 @@ impl<'a> Board<'a> {
         shard: Shard,
     ) -> Result<Self, Error> {
         let state = State { reported: vec![None; grid.cells.len()], ..State::default() };
-        let mut board = Self {
+        let mut status = Self {
             grid,
             plan,
             store,
@@ -70,13 +70,13 @@ impl<'a> Board<'a> {
             let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
             let mut found = Vec::new();
             for unit in 0..plan.units.len() {
-                found.push(board.finished(unit, &mut state)?);
+                found.push(status.finished(unit, &mut state)?);
             }
             plan.needed(shard, |unit| found[unit])
         };
-        board.needed = needed;
-        board.state = state;
-        Ok(board)
+        status.needed = needed;
+        status.state = state;
+        Ok(status)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -199,7 +199,7 @@ impl<'a> Board<'a> {
     }
 
     /// Notes how a unit ended and gives its claim back.
-    pub(super) fn settle(&self, unit: usize, end: Result<String, String>, listen: Listener) {
+    pub(super) fn finish(&self, unit: usize, end: Result<String, String>, listen: Listener) {
         let mut state = self.lock();
         state.here.remove(&unit);
         if let Task::Student { cell, .. } = self.plan.units[unit].task {

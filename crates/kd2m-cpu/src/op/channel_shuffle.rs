@@ -12,9 +12,9 @@ struct Shuffle {
     groups: usize,
 }
 
-pub fn plan(c: &mut Compiler, node: usize, groups: usize) -> Place {
+pub fn plan(c: &mut Compiler, node: usize, groups: &usize) -> Place {
     let channels = c.extent(node).channels;
-    c.stored(node, Shuffle { channels, groups })
+    c.stored(node, Shuffle { channels, groups: *groups })
 }
 
 impl Op for Shuffle {

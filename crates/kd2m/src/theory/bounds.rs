@@ -20,7 +20,7 @@ use crate::Error;
 
 /// A way, with what it proves.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Way {
+pub struct Bound {
     /// `teacher's head`, `student's head`, `logits` or `probabilities`.
     pub by: &'static str,
     /// How much cross entropy rises at most between the two features, and between the two heads; none for probabilities.
@@ -51,7 +51,7 @@ impl Ends {
         (head, lipschitz): (&Affine, &Lipschitz),
         clouds: &Clouds,
         (on, logits): (&str, [&[f64]; 2]),
-    ) -> (Way, Vec<Chain>) {
+    ) -> (Bound, Vec<Chain>) {
         let transfer = Transfer::of(by, head, lipschitz, clouds);
         let mismatch = Mismatch::of(logits[0], logits[1], clouds.labels, head.outputs());
         let [s, t] = logits.map(|logits| Risk::of(logits, clouds.labels, head.outputs()));
@@ -68,7 +68,7 @@ impl Ends {
             Term::new("|G(h_S∘g) − G(h_T∘g)|", (s.gibbs - t.gibbs).abs(), "both heads on one set of features"),
             Term::new("E max_c |Δ_c − Δ_y| / 4", mismatch.spread / 4.0, "a quarter of the slope"),
         ];
-        let (way, chain) = self.way(by, &transfer, &mismatch);
+        let (way, chain) = self.bound(by, &transfer, &mismatch);
         let mut chains = transfer.chains;
         chains.push(Chain::new(format!("cross entropy between the heads, on {on}"), 4, heads));
         chains.push(Chain::new(format!("Gibbs risk between the heads, on {on}"), 4, gibbs));
@@ -80,7 +80,7 @@ impl Ends {
     ///
     /// # Errors
     /// Logits that are not finite.
-    pub fn by_logits(&self, ends: &Outputs) -> Result<(Way, Vec<Chain>), Error> {
+    pub fn by_logits(&self, ends: &Outputs) -> Result<(Bound, Vec<Chain>), Error> {
         let classes = ends.student.width;
         let identity = (0..classes * classes).map(|k| if k % (classes + 1) == 0 { 1.0 } else { 0.0 }).collect();
         let head = Affine { weight: identity, bias: vec![0.0; classes], inputs: classes };
@@ -95,7 +95,7 @@ impl Ends {
             mse: pair.closed(&kd2m_ot::Options::new("mse"))?,
         };
         let transfer = Transfer::of("logits as features", &head, &Lipschitz::of(&head), &clouds);
-        let (way, chain) = self.way("logits", &transfer, &Mismatch { spread: 0.0, norm: 0.0 });
+        let (way, chain) = self.bound("logits", &transfer, &Mismatch { spread: 0.0, norm: 0.0 });
         Ok((way, transfer.chains.into_iter().chain([chain]).collect()))
     }
 
@@ -103,7 +103,7 @@ impl Ends {
     ///
     /// # Errors
     /// Logits that are not finite.
-    pub fn by_probabilities(&self, ends: &Outputs) -> Result<(Way, Vec<Chain>), Error> {
+    pub fn by_probabilities(&self, ends: &Outputs) -> Result<(Bound, Vec<Chain>), Error> {
         let classes = ends.student.width;
         let probabilities = |logits: &Features| Features {
             values: logits.values.chunks_exact(classes).flat_map(softmax).collect(),
@@ -117,7 +117,7 @@ impl Ends {
             Term::new("G(student)", self.student.gibbs, "E(1 − p_y)"),
             Term::new("G(teacher) + √(1 − 1/C) Σ π_y W₁(y)", bound, "distance of the probabilities"),
         ];
-        let way = Way {
+        let way = Bound {
             by: "probabilities",
             transfer: None,
             mismatch: None,
@@ -129,7 +129,7 @@ impl Ends {
         Ok((way, vec![Chain::new("the student's Gibbs risk, by probabilities", 4, terms)]))
     }
 
-    fn way(&self, by: &'static str, transfer: &Transfer, mismatch: &Mismatch) -> (Way, Chain) {
+    fn bound(&self, by: &'static str, transfer: &Transfer, mismatch: &Mismatch) -> (Bound, Chain) {
         let start = self.teacher.cross_entropy;
         let bound = start + transfer.cross_entropy + mismatch.spread;
         let bound_by_cw2 = start + transfer.by_cw2 + mismatch.norm;
@@ -144,7 +144,7 @@ impl Ends {
             ),
         ];
         let gibbs = transfer.gibbs + mismatch.spread / 4.0;
-        let way = Way {
+        let way = Bound {
             by,
             transfer: Some(transfer.cross_entropy),
             mismatch: Some(mismatch.spread),

@@ -1,5 +1,5 @@
 //! Who follows a run: a bar, a log, the files beside the weights, a test. All of them hear one [`Event`] type; which of them a
-//! network has says [`super::run`].
+//! network has says [`crate::observers`].
 
 use std::collections::BTreeMap;
 
@@ -7,9 +7,6 @@ use kd2m_nn::Weights;
 
 use super::record::EpochRecord;
 use crate::{Error, engine::Engine, objective::Objective};
-
-pub mod jsonl;
-pub mod tensorboard;
 
 /// What happens during a run.
 pub enum Event<'a> {

@@ -7,10 +7,13 @@ use std::{
     path::PathBuf,
 };
 
-use super::{Event, Observer};
 use crate::{
     Error, files,
-    train::{record::EpochRecord, run::Training},
+    train::{
+        observer::{Event, Observer},
+        record::EpochRecord,
+        run::Training,
+    },
 };
 
 /// The file's name.

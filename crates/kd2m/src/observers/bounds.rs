@@ -6,15 +6,15 @@ use std::{collections::BTreeMap, sync::Arc};
 use kd2m_data::{Dataset, Part};
 use kd2m_nn::{Graph, Weights};
 
-use super::{
-    analysis::{Analysis, Settings, Subject},
-    head::Affine,
-    sample::Features,
-};
 use crate::{
     Error,
     config::ArmConfig,
     engine::Engine,
+    theory::{
+        analysis::{Analysis, Settings, Subject},
+        head::Affine,
+        sample::Features,
+    },
     train::{
         observer::{Event, Observer},
         run::{Run, Training},

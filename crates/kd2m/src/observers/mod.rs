@@ -1,19 +1,32 @@
-//! Who follows every network of a run. It stands above [`crate::train`], which hears of nobody here, and above those that follow.
+//! Who follows every network of a run, one file each; the list below is all that another one is added to. They stand above
+//! [`crate::train`], which hears of none of them.
+
+/// Makes a file of each name a module, and its `observe` a line of the list.
+macro_rules! observers {
+    ($($(#[$condition:meta])* $file:ident),* $(,)?) => {
+        $($(#[$condition])* pub mod $file;)*
+
+        /// In the order in which they hear of an event.
+        pub const OBSERVERS: &[Observe] = &[$($(#[$condition])* $file::observe),*];
+    };
+}
+
+observers! {
+    #[cfg(feature = "theory")]
+    bounds,
+    jsonl,
+    tensorboard,
+}
 
 use crate::{
     device::DeviceChoice,
-    theory,
     train::{
         checkpoint,
         folder::Existing,
         halt::Halt,
-        observer,
         run::{Observe, RunOptions},
     },
 };
-
-/// In the order in which they hear of an event.
-pub const OBSERVERS: &[Observe] = &[theory::track::observe, observer::jsonl::observe, observer::tensorboard::observe];
 
 /// Here rather than beside the options, because it names everyone.
 impl Default for RunOptions {
@@ -49,7 +62,6 @@ mod tests {
         config::Source,
         train::{
             Event, Observer, Silent, distill,
-            observer::{jsonl, tensorboard},
             run::{Run, Training},
         },
     };

@@ -10,10 +10,12 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use super::{Event, Observer};
+use prost::Message;
+
 use crate::{
     Error, files,
     train::{
+        observer::{Event, Observer},
         record::{EpochRecord, SplitRecord},
         run::Training,
     },
@@ -75,30 +77,54 @@ fn first_time(file: &[u8]) -> Option<f64> {
     (file.get(12) == Some(&(1 << 3 | 1)) && time.is_finite()).then_some(time)
 }
 
+/// The part of TensorFlow's `Event` that says when, of which step, and what; numbers are those of `event.proto`.
+#[derive(Clone, PartialEq, Message)]
+struct EventProto {
+    #[prost(double, tag = "1")]
+    wall_time: f64,
+    #[prost(int64, tag = "2")]
+    step: i64,
+    #[prost(string, tag = "3")]
+    file_version: String,
+    #[prost(message, optional, tag = "5")]
+    summary: Option<Summary>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Summary {
+    #[prost(message, repeated, tag = "1")]
+    value: Vec<Value>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Value {
+    #[prost(string, tag = "1")]
+    tag: String,
+    #[prost(float, optional, tag = "2")]
+    simple_value: Option<f32>,
+}
+
 /// The whole file: version, then one event an epoch, its time the first one's and the seconds of training since.
 fn encode(start: f64, history: &[EpochRecord]) -> Vec<u8> {
     let mut file = Vec::new();
-    let mut first = Message::default();
-    first.double(1, start);
-    first.bytes(3, VERSION.as_bytes());
-    frame(&mut file, &first.0);
+    frame(&mut file, &version(start).encode_to_vec());
     let mut time = start;
     for record in history {
         time += record.seconds;
-        let mut summary = Message::default();
-        for (tag, number) in numbers(record).into_iter().filter(|(_, v)| v.is_finite()) {
-            let mut value = Message::default();
-            value.bytes(1, tag.as_bytes());
-            value.float(2, number as f32);
-            summary.bytes(1, &value.0);
-        }
-        let mut event = Message::default();
-        event.double(1, time);
-        event.integer(2, record.epoch as u64);
-        event.bytes(5, &summary.0);
-        frame(&mut file, &event.0);
+        frame(&mut file, &event(time, record.epoch, numbers(record)).encode_to_vec());
     }
     file
+}
+
+fn version(wall_time: f64) -> EventProto {
+    EventProto { wall_time, file_version: VERSION.to_owned(), ..EventProto::default() }
+}
+
+/// TensorBoard draws no number that is not finite.
+fn event(wall_time: f64, step: usize, numbers: Vec<(String, f64)>) -> EventProto {
+    let finite = numbers.into_iter().filter(|(_, number)| number.is_finite());
+    let value = finite.map(|(tag, number)| Value { tag, simple_value: Some(number as f32) }).collect();
+    EventProto { wall_time, step: step as i64, summary: Some(Summary { value }), ..EventProto::default() }
 }
 
 /// Every number of an epoch under the path that it has in `metrics.jsonl`.
@@ -119,45 +145,6 @@ fn numbers(record: &EpochRecord) -> Vec<(String, f64)> {
         }
     }
     all
-}
-
-/// A protobuf message as it is written.
-#[derive(Default)]
-struct Message(Vec<u8>);
-
-impl Message {
-    fn tag(&mut self, field: u64, kind: u64) {
-        self.varint(field << 3 | kind);
-    }
-
-    fn varint(&mut self, mut value: u64) {
-        while value >= 0x80 {
-            self.0.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.0.push(value as u8);
-    }
-
-    fn integer(&mut self, field: u64, value: u64) {
-        self.tag(field, 0);
-        self.varint(value);
-    }
-
-    fn double(&mut self, field: u64, value: f64) {
-        self.tag(field, 1);
-        self.0.extend(value.to_le_bytes());
-    }
-
-    fn float(&mut self, field: u64, value: f32) {
-        self.tag(field, 5);
-        self.0.extend(value.to_le_bytes());
-    }
-
-    fn bytes(&mut self, field: u64, value: &[u8]) {
-        self.tag(field, 2);
-        self.varint(value.len() as u64);
-        self.0.extend(value);
-    }
 }
 
 fn frame(file: &mut Vec<u8>, data: &[u8]) {
@@ -190,20 +177,9 @@ mod tests {
     fn bytes_are_those_of_tensorboards_own_writer() {
         // scripts/golden/tfevents.py: the version event at time 1000 and the record of the step below, as TensorFlow frames them.
         let mut file = Vec::new();
-        let mut first = Message::default();
-        first.double(1, 1000.0);
-        first.bytes(3, VERSION.as_bytes());
-        frame(&mut file, &first.0);
-        let mut value = Message::default();
-        value.bytes(1, b"val/accuracy");
-        value.float(2, 75.0);
-        let mut summary = Message::default();
-        summary.bytes(1, &value.0);
-        let mut event = Message::default();
-        event.double(1, 1001.5);
-        event.integer(2, 300);
-        event.bytes(5, &summary.0);
-        frame(&mut file, &event.0);
+        frame(&mut file, &version(1000.0).encode_to_vec());
+        let numbers = vec![("val/accuracy".to_owned(), 75.0), ("val/loss".to_owned(), f64::NAN)];
+        frame(&mut file, &event(1001.5, 300, numbers).encode_to_vec());
         let hex: String = file.iter().map(|b| format!("{b:02x}")).collect();
         assert_eq!(hex, GOLDEN);
     }

@@ -1,0 +1,13 @@
+//! x Φ(x), with the error function.
+
+use burn::tensor::activation;
+
+use super::{
+    scope::Scope,
+    value::{Value, each},
+};
+
+pub fn apply(_: &Scope, inputs: &[Value]) -> Option<Value> {
+    let [x] = inputs else { return None };
+    Some(each!(x, x => activation::gelu(x.clone())))
+}

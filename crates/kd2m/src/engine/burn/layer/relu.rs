@@ -1,0 +1,13 @@
+//! max(x, 0).
+
+use burn::tensor::activation;
+
+use super::{
+    scope::Scope,
+    value::{Value, each},
+};
+
+pub fn apply(_: &Scope, inputs: &[Value]) -> Option<Value> {
+    let [x] = inputs else { return None };
+    Some(each!(x, x => activation::relu(x.clone())))
+}
