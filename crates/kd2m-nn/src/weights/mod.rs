@@ -163,6 +163,14 @@ pub fn check_finite(path: &Path, weights: &Weights) -> Result<(), WeightsError> 
     not_finite(weights).map_or(Ok(()), |found| Err(WeightsError::NotFinite { path: path.to_owned(), found }))
 }
 
+/// The files that hold the weights which are named: one, or the shards of an index.
+///
+/// # Errors
+/// A folder without weights or with several, files that cannot be read.
+pub fn files(source: &Source) -> Result<Vec<std::path::PathBuf>, WeightsError> {
+    Ok(files::contents(&source.file()?)?.into_iter().map(|(path, _)| path).collect())
+}
+
 /// Every floating-point tensor in a file as f32, whatever network it belongs to.
 ///
 /// Safetensors, or a state dict that `torch.save` wrote, alone or within a checkpoint (the largest, plain before averaged);
