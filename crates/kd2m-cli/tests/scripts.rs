@@ -64,6 +64,29 @@ fn python() -> Option<Command> {
     Some(python)
 }
 
+/// python3 with these packages, if they are there.
+fn python_with(packages: &[&str]) -> Option<Command> {
+    let packages = packages.join(", ");
+    let found = Command::new("python3").arg("-c").arg(format!("import {packages}")).output();
+    if !found.is_ok_and(|output| output.status.success()) {
+        eprintln!("passed over: there is no python3 with {packages}");
+        return None;
+    }
+    let mut python = Command::new("python3");
+    python.arg("-B").current_dir(root());
+    Some(python)
+}
+
+/// Where this build puts its examples: `cargo test --workspace` makes them, a single test does not.
+fn example(name: &str) -> Option<PathBuf> {
+    let examples = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("examples");
+    let there = examples.join(name);
+    if !there.is_file() {
+        eprintln!("passed over: {} was not built", there.display());
+    }
+    there.is_file().then_some(there)
+}
+
 fn text(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
 }
@@ -166,8 +189,10 @@ fn the_comparison_of_training_prints_its_rows() {
     fs::write(folder.path().join("torch.py"), "raise ImportError('none here')\n").unwrap();
     let results = folder.path().join("results.json");
     let asked = ["--rows", "mlp-128", "--rounds", "1", "--results", results.to_str().unwrap()];
-    let script = root().join("scripts/peers/training.py");
-    let output = python.env("PYTHONPATH", folder.path()).arg(script).arg(&step).args(asked).output().unwrap();
+    // By the script that the documentation names, which starts the part as a program of its own.
+    let script = root().join("scripts/compare-peers");
+    python.env("PYTHONPATH", folder.path()).env("PYTHONDONTWRITEBYTECODE", "1");
+    let output = python.arg(script).arg("training").arg(&step).args(asked).output().unwrap();
     assert!(output.status.success(), "{}", text(&output));
     let printed = String::from_utf8(output.stdout).unwrap();
     let row = printed.lines().find(|line| line.starts_with("| mlp-5 → mlp-3, batch 128 | ")).unwrap_or_default();
@@ -187,12 +212,8 @@ fn the_comparison_of_training_prints_its_rows() {
 
 #[test]
 fn the_table_of_the_theory_experiment_is_made_from_its_file() {
-    let packages = Command::new("python3").args(["-c", "import numpy"]).output();
-    if !packages.is_ok_and(|output| output.status.success()) {
-        return eprintln!("passed over: there is no python3 with numpy");
-    }
-    let output = Command::new("python3")
-        .arg("-B")
+    let Some(mut python) = python_with(&["numpy"]) else { return };
+    let output = python
         .arg(root().join("scripts/theory_experiment.py"))
         .arg("--from")
         .arg(root().join("docs/results/theory/digits.csv"))
@@ -201,11 +222,54 @@ fn the_table_of_the_theory_experiment_is_made_from_its_file() {
     assert!(output.status.success() && output.stdout.len() > 500, "{}", text(&output));
 }
 
-/// The examples that scripts call, where this build has made them: `cargo test --workspace` does, a single test does not.
+#[test]
+fn exact_transport_is_checked_on_a_few_problems() {
+    let Some(mut python) = python_with(&["numpy", "scipy", "networkx"]) else { return };
+    let script = root().join("scripts/check_exact.py");
+    let asked = ["--kd2m", env!("CARGO_BIN_EXE_kd2m"), "--problems", "22"];
+    let output = python.arg(script).args(asked).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output));
+    assert!(text(&output).contains("22 problems: 0 wrong, "), "{}", text(&output));
+}
+
+#[test]
+fn a_build_is_as_fast_as_itself() {
+    use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+    let Some(mut python) = python_with(&["numpy"]) else { return };
+    let Some(library) = example(&format!("{DLL_PREFIX}bridge{DLL_SUFFIX}")) else { return };
+    let asked = ["--pairs", "2", "--sizes", "16", "--kinds", "paired;matrix, noise"];
+    let script = root().join("scripts/compare-builds");
+    let output = python.arg(script).arg(&library).arg(&library).args(asked).output().unwrap();
+    let printed = text(&output);
+    assert!(output.status.success() && printed.lines().count() == 4, "{printed}");
+    assert!(printed.contains("| paired | 16 | ") && printed.contains("| matrix, noise | 16 | "), "{printed}");
+}
+
+/// Without numpy: the numbers are made up.
+#[test]
+fn the_growth_of_costs_is_drawn_and_tabled() {
+    let Some(mut python) = python() else { return };
+    let draw = "
+import runpy
+growth = runpy.run_path('scripts/growth')
+found = {name: [2.0**k for k in range(3)] for name, _, _ in growth['METRICS']}
+print(growth['table']('ms', growth['SAMPLES'][:4], found))
+print(growth['picture'](found, found))
+assert growth['milliseconds'](lambda: None, 1) < 1e3
+";
+    let output = python.args(["-c", draw]).output().unwrap();
+    let printed = text(&output);
+    assert!(output.status.success(), "{printed}");
+    assert!(
+        printed.contains("| ms | 64 | 128 | 256 | 512 |") && printed.contains("| `w2` | 1 | 2 | 4 | – |"),
+        "{printed}"
+    );
+    assert_eq!(printed.matches("<polyline").count(), 20, "{printed}");
+}
+
+/// The examples that scripts call.
 #[test]
 fn the_programs_that_scripts_call_run_small() {
-    let deps = std::env::current_exe().unwrap();
-    let examples = deps.ancestors().nth(2).unwrap().join("examples");
     let folder = tempfile::tempdir().unwrap();
     let step = folder.path().join("step");
     let calls: [(&str, Vec<&str>, &str); 3] = [
@@ -214,11 +278,7 @@ fn the_programs_that_scripts_call_run_small() {
         ("step", vec!["mlp-3", "mlp-3", "imagenet", "1x28", "8", "2", "1"], "images/s"),
     ];
     for (name, arguments, expected) in calls {
-        let program = examples.join(name);
-        if !program.is_file() {
-            eprintln!("passed over: {} was not built", program.display());
-            continue;
-        }
+        let Some(program) = example(name) else { continue };
         let output = Command::new(&program).args(arguments).env("RAYON_NUM_THREADS", "2").output().unwrap();
         assert!(output.status.success() && text(&output).contains(expected), "{name}: {}", text(&output));
     }

@@ -147,3 +147,61 @@ fn a_stderr_that_closes_or_fills_ends_no_training() {
     assert_eq!(kd2m(&["--version"]).status().unwrap().code(), Some(0));
     assert_eq!(kd2m(&["distil"]).status().unwrap().code(), Some(2));
 }
+
+const GRID: &str = r#"
+name = "tiny"
+threads = 1
+[data]
+dataset = "digits"
+train_limit = 60
+[teacher]
+model = "digits-cnn-teacher"
+epochs = 2
+train_limit = 0
+[student]
+model = "digits-cnn-student"
+[train]
+epochs = 40
+seeds = [1, 2]
+[[arm]]
+name = "w2"
+loss = [{ criterion = "w2", weight = 0.1 }]
+"#;
+
+/// Fault 7 of the reliability notes, in a grid of two workers.
+#[test]
+fn a_grid_that_a_signal_stops_is_gone_on_with_by_the_same_command() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("grid.toml"), GRID).unwrap();
+    let grid = |out: &str| {
+        let mut command = kd2m(&["bench", "grid.toml", "--allow-weak-teacher", "--no-tensorboard", "--jobs", "2"]);
+        command.args(["--out", out]).current_dir(folder.path());
+        command
+    };
+    assert!(grid("whole").status().unwrap().success());
+    let run = folder.path().join("stopped/runs/digits-digits-cnn-teacher-digits-cnn-student/students");
+    for (signal, code, place) in [("-TERM", 143, "none/seed-1"), ("-INT", 130, "w2/seed-2")] {
+        let mut child = grid("stopped").spawn().unwrap();
+        begun(&run.join(place).join("metrics.jsonl"), &mut child);
+        send(&child, signal);
+        let (found, said, took) = ended(child);
+        assert_eq!(found, Some(code), "{said}");
+        assert!(said.contains("stopped") && said.contains("the same command goes on from there"), "{said}");
+        assert!(!said.contains("failed: ") && took < SLACK, "{took:?} {said}");
+        let claims: Vec<_> = fs::read_dir(folder.path().join("stopped/claims")).unwrap().collect();
+        assert!(
+            claims.iter().all(|e| e.as_ref().unwrap().file_name().to_string_lossy().starts_with('.')),
+            "{claims:?}"
+        );
+    }
+    let (code, said, _) = ended(grid("stopped").spawn().unwrap());
+    assert_eq!(code, Some(0), "{said}");
+    for arm in ["none", "w2"] {
+        for seed in [1, 2] {
+            let name = format!("{arm}/seed-{seed}/student.safetensors");
+            let whole =
+                folder.path().join("whole/runs").join(run.strip_prefix(folder.path().join("stopped/runs")).unwrap());
+            assert!(fs::read(whole.join(&name)).unwrap() == fs::read(run.join(&name)).unwrap(), "{name}");
+        }
+    }
+}

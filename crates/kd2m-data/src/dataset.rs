@@ -78,6 +78,8 @@ pub struct Dataset {
     pub credit: &'static str,
     /// What a person should know of the files before using them, a sentence each: what was not read, classes without images.
     pub notes: Vec<String>,
+    /// Of a folder of images: SHA-256 of the sorted list of its files' paths, sizes and times.
+    pub listing: Option<String>,
 }
 
 /// What a reader knows of a data set; [`Description::with`] adds the samples and measures the rest.
@@ -111,6 +113,7 @@ impl Description {
             test,
             credit: self.credit,
             notes: Vec::new(),
+            listing: None,
         }
     }
 }
@@ -119,6 +122,16 @@ impl Dataset {
     /// The same with what a person should know of its files.
     pub(crate) fn noting(self, notes: Vec<String>) -> Self {
         Self { notes, ..self }
+    }
+
+    /// The same of files with this sum of their list.
+    pub(crate) fn listed(self, listing: String) -> Self {
+        Self { listing: Some(listing), ..self }
+    }
+
+    /// How a data set that has changed is known: [`listing`](Self::listing) of a folder of images, else [`checksum`](Self::checksum).
+    pub fn sum(&self) -> String {
+        self.listing.clone().unwrap_or_else(|| self.checksum())
     }
 
     /// The number of values of one image, `channels × height × width`.
@@ -147,7 +160,7 @@ impl Dataset {
                 hash.update(label.to_le_bytes());
             }
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hexadecimal(hash)
     }
 
     /// Checks that every index names a sample of `part`.
@@ -158,6 +171,11 @@ impl Dataset {
             None => Ok(()),
         }
     }
+}
+
+/// A sum as 64 hexadecimal digits.
+pub(crate) fn hexadecimal(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Mean and standard deviation (1/n) of each channel, from exact counts of the 256 pixel values.

@@ -1,25 +1,7 @@
-//! Data sets on disk, the sampler and augmentation, on plain `u8` and `f32` buffers; no tensors, no losses.
-//! The order of samples and every augmentation are functions of (seed, epoch, index), whatever the number of threads.
+#![doc = include_str!("../README.md")]
+//!
 //! Read next: [`Dataset`], then [`split`] and [`epoch_order`], then [`Loader`], which yields the batches of an epoch;
 //! [`features`] reads arrays that others have saved.
-//!
-//! ```
-//! use std::sync::Arc;
-//! use kd2m_data::{Loader, epoch_order, load, split};
-//!
-//! # fn main() -> Result<(), kd2m_data::DataError> {
-//! let digits = Arc::new(load("digits", None)?);
-//! let parts = split(&digits.train.labels, digits.classes, digits.val_fraction, 0);
-//! let (seed, epoch) = (1, 0);
-//! let order = epoch_order(&parts.train, seed, epoch);
-//! let mut loader = Loader::training(&digits, order, 64, &digits.augment, seed, epoch)?;
-//! while let Some(batch) = loader.next() {
-//!     assert_eq!(batch.images.len(), batch.labels.len() * digits.image_len());
-//!     loader.recycle(batch);
-//! }
-//! # Ok(())
-//! # }
-//! ```
 
 #![deny(missing_docs)]
 

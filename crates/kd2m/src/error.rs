@@ -144,6 +144,27 @@ pub enum Error {
     /// A folder that is not the run, or the kind of run, that was meant; the text is the whole sentence.
     #[error("{0}")]
     RunFolder(String),
+    /// A run folder that `--overwrite` was emptying.
+    #[error(
+        "{} was being replaced when the process that did it was killed: begin anew with --overwrite or --resume",
+        root.display()
+    )]
+    Replaced {
+        /// The run folder.
+        root: PathBuf,
+    },
+    /// A run folder in which another process works.
+    #[error(
+        "{} is being worked on by {who}: wait until it ends, or choose another --out; if it is gone for certain, remove {} and try again",
+        root.display(),
+        root.join("owner.json").display()
+    )]
+    Occupied {
+        /// The run folder.
+        root: PathBuf,
+        /// The process and its host.
+        who: String,
+    },
     /// A file of a checkpoint or of a finished network that is not as it was written.
     #[error("{} {why}", path.display())]
     Damaged {
@@ -151,6 +172,14 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         why: String,
+    },
+    /// Data or weights that were replaced since the run began.
+    #[error(
+        "{what} is not what this run was made with (its SHA-256 is another): put back what was there, or begin anew with --overwrite or another --out"
+    )]
+    Changed {
+        /// The file or data set.
+        what: String,
     },
     /// Checkpoints that cannot be used, none of them.
     #[error(

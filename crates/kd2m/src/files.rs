@@ -1,6 +1,12 @@
 //! Files that are whole or not there: written under a temporary name beside their place, then renamed.
 
-use std::{ffi::OsStr, fs, io::Write, path::Path, time::Duration};
+use std::{
+    ffi::OsStr,
+    fs,
+    io::{self, Write},
+    path::Path,
+    time::Duration,
+};
 
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -79,6 +85,56 @@ pub fn sweep(folder: &Path, age: Duration) -> Result<(), Error> {
     Ok(())
 }
 
+/// The file that processes take turns by in a folder.
+pub const LOCK: &str = ".lock";
+
+/// ENOLCK, which the standard library has no kind for: the file system has no locks to give.
+const NO_LOCKS: i32 = if cfg!(target_os = "linux") { 37 } else { 77 };
+
+/// Waits for a file's lock; given back when it is dropped, or by the system when its holder dies. A file system without locks does
+/// without.
+///
+/// # Errors
+/// The disk, or a lock that fails.
+pub fn lock(path: &Path) -> Result<fs::File, Error> {
+    let open = fs::File::options().create(true).append(true).open(path);
+    let file = open.map_err(|source| Error::io("open", path, source))?;
+    match file.lock() {
+        Err(source) if !is_without_locks(&source) => Err(Error::Lock { path: path.to_owned(), source }),
+        _ => Ok(file),
+    }
+}
+
+/// A lock that was asked for without waiting.
+pub enum Lock {
+    /// It is this process's now.
+    Free(fs::File),
+    /// Somebody holds it.
+    Held,
+    /// The file system has none to give.
+    Unknown(fs::File),
+}
+
+/// Takes a file's lock where nobody holds it.
+///
+/// # Errors
+/// As [`lock`].
+pub fn try_lock(path: &Path) -> Result<Lock, Error> {
+    let open = fs::File::options().create(true).append(true).open(path);
+    let file = open.map_err(|source| Error::io("open", path, source))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Lock::Free(file)),
+        Err(fs::TryLockError::WouldBlock) => Ok(Lock::Held),
+        Err(fs::TryLockError::Error(source)) if is_without_locks(&source) => Ok(Lock::Unknown(file)),
+        Err(fs::TryLockError::Error(source)) => Err(Error::Lock { path: path.to_owned(), source }),
+    }
+}
+
+/// Whether the file system has no locks at all: nothing that a second try would change.
+fn is_without_locks(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::Unsupported || error.raw_os_error() == Some(NO_LOCKS)
+}
+
 /// Whether a name is one under which [`write`] or `kd2m_nn::weights::write` begin a file.
 pub fn is_temporary(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
@@ -147,4 +203,25 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Error> {
 /// A file stands in the way, or no permission.
 pub fn make_folder(path: &Path) -> Result<(), Error> {
     fs::create_dir_all(path).map_err(|source| Error::io("create", path, source))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_without_locks_is_told_from_one_that_fails() {
+        let name =
+            if cfg!(target_os = "linux") { io::Error::from_raw_os_error(NO_LOCKS).to_string() } else { String::new() };
+        assert!(name.is_empty() || name.contains("No locks available"), "{name}");
+        assert!(is_without_locks(&io::Error::from_raw_os_error(NO_LOCKS)));
+        assert!(is_without_locks(&io::ErrorKind::Unsupported.into()));
+        let denied: io::Error = io::ErrorKind::PermissionDenied.into();
+        assert!(!is_without_locks(&denied));
+        let error = Error::Lock { path: "grid/claims/.lock".into(), source: denied };
+        assert_eq!(
+            error.to_string(),
+            "cannot lock grid/claims/.lock: permission denied; make the folder writable, or give --out a folder on another disk"
+        );
+    }
 }

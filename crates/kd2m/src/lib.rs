@@ -6,6 +6,7 @@
 
 #[cfg(feature = "bench")]
 pub mod bench;
+pub(crate) mod claim;
 pub mod columns;
 pub mod config;
 pub mod criterion;

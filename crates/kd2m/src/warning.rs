@@ -45,6 +45,17 @@ pub fn tell(observer: &mut dyn Observer, sentence: String) -> Result<(), Error> 
     observer.event(&mut Event::Warning(sentence))
 }
 
+/// Says warnings on stderr, for what has no screen of its own.
+#[cfg(feature = "report")]
+pub(crate) struct Spoken;
+
+#[cfg(feature = "report")]
+impl Observer for Spoken {
+    fn event(&mut self, event: &mut Event) -> Result<(), Error> {
+        if let Event::Warning(sentence) = event { warn(sentence) } else { Ok(()) }
+    }
+}
+
 fn refuse_if_strict(sentence: &str) -> Result<(), Error> {
     if STRICT.load(Ordering::Relaxed) { Err(Error::Strict(sentence.to_owned())) } else { Ok(()) }
 }

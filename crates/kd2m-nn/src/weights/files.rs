@@ -8,7 +8,7 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{WeightsError, recognise::other_file};
+use super::{WeightsError, recognise::other_file, source::Source};
 
 /// What Hugging Face calls weights, in the order in which its own programs look for them.
 const USUAL: [&str; 4] =
@@ -20,11 +20,21 @@ const ENDINGS: [&str; 5] = ["safetensors", "pth", "pt", "bin", "ckpt"];
 /// The end of an index's name.
 const INDEX: &str = ".index.json";
 
+impl Source {
+    /// The file itself: in a folder the usual one (`model.safetensors`, …) or the only one that may hold weights.
+    ///
+    /// # Errors
+    /// A folder with none, or several.
+    pub fn file(&self) -> Result<PathBuf, WeightsError> {
+        if self.path.is_dir() { in_folder(&self.path) } else { Ok(self.path.clone()) }
+    }
+}
+
 /// The file that is meant by a folder: the usual one, or the only one that may hold weights.
 ///
 /// # Errors
 /// None of them, or several.
-pub(super) fn in_folder(folder: &Path) -> Result<PathBuf, WeightsError> {
+fn in_folder(folder: &Path) -> Result<PathBuf, WeightsError> {
     if let Some(usual) = USUAL.iter().map(|name| folder.join(name)).find(|path| path.is_file()) {
         return Ok(usual);
     }

@@ -115,6 +115,7 @@ fn take(source: &Source, graph: &Graph, owner: Owner, free: bool) -> Result<Load
             known: listed(candidates.iter().map(|candidate| &candidate.key)),
         },
         Failure::Unfit { nearest, mismatch, fits: others } => {
+            let mismatch = Box::new(mismatch);
             let dict = &dicts[fits[nearest].0];
             let key = Some(candidates[nearest].key.clone()).filter(|key| !key.is_empty());
             let (file, name) = (Source { path: path.clone(), key }, graph.name.clone());
@@ -160,6 +161,14 @@ fn listed<'a>(keys: impl Iterator<Item = &'a String>) -> String {
 /// [`WeightsError::NotFinite`] with the first tensor that holds some.
 pub fn check_finite(path: &Path, weights: &Weights) -> Result<(), WeightsError> {
     not_finite(weights).map_or(Ok(()), |found| Err(WeightsError::NotFinite { path: path.to_owned(), found }))
+}
+
+/// The files that hold the weights which are named: one, or the shards of an index.
+///
+/// # Errors
+/// A folder without weights or with several, files that cannot be read.
+pub fn files(source: &Source) -> Result<Vec<std::path::PathBuf>, WeightsError> {
+    Ok(files::contents(&source.file()?)?.into_iter().map(|(path, _)| path).collect())
 }
 
 /// Every floating-point tensor in a file as f32, whatever network it belongs to.

@@ -5,8 +5,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{error::WeightsError, files::in_folder};
-
 /// A file and the state dict meant in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -29,16 +27,6 @@ impl Source {
             }
             _ => whole(),
         }
-    }
-}
-
-impl Source {
-    /// The file itself: in a folder the usual one (`model.safetensors`, …) or the only one that may hold weights.
-    ///
-    /// # Errors
-    /// A folder with none, or several.
-    pub fn file(&self) -> Result<PathBuf, WeightsError> {
-        if self.path.is_dir() { in_folder(&self.path) } else { Ok(self.path.clone()) }
     }
 }
 

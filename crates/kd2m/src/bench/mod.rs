@@ -1,11 +1,11 @@
 //! The benchmark: data sets × networks × arms × seeds, many workers on one folder, one table at the end.
 //! `grid` reads the file, `plan` lists the work, `work` does it under `claim`s, `results` counts, [`table`] and `page` show.
 
-pub(crate) mod claim;
 pub mod estimate;
 mod export;
 mod finish;
 pub(crate) mod grid;
+mod litter;
 mod options;
 pub(crate) mod page;
 pub mod paper;

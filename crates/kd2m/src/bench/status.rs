@@ -6,14 +6,13 @@ use std::{
 };
 
 use super::{
-    claim::Claims,
     grid::Grid,
     plan::{Plan, Shard, Stage, Task},
     progress::{Listener, Progress},
     results,
     store::Store,
 };
-use crate::{Config, Error};
+use crate::{Config, Error, claim::Claims};
 
 /// What a worker may do next.
 pub(super) enum Next {

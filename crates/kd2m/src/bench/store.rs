@@ -18,6 +18,7 @@ use crate::{
     files,
     train::{
         folder::{Existing, RunFolder, read_config},
+        inputs,
         summary::TeacherSummary,
     },
 };
@@ -220,6 +221,11 @@ impl Store {
     fn install_teacher(&self, cell: &Cell, folder: &RunFolder) -> Result<(), Error> {
         let (from, to) = (self.teacher_place(cell).join("teacher"), folder.teacher());
         files::make_folder(&to)?;
+        if !folder.teacher_weights().is_file()
+            && let Ok(own) = RunFolder::open(&self.teacher_place(cell))
+        {
+            inputs::adopt(&own, folder, &own.teacher_weights())?;
+        }
         for name in ["teacher.safetensors", "metrics.jsonl", "summary.json"] {
             let (source, target) = (from.join(name), to.join(name));
             if !source.is_file() || target.is_file() || fs::hard_link(&source, &target).is_ok() {

@@ -13,9 +13,9 @@ use std::{
 use serde::Serialize;
 
 use super::{
-    claim::Claims,
     finish::{complete, write_tables},
     grid::Grid,
+    litter,
     options::BenchOptions,
     plan::{Plan, Stage, Task},
     progress::{Listener, Progress},
@@ -26,12 +26,14 @@ use super::{
 };
 use crate::{
     Config, Error,
+    claim::Claims,
     config::ArmConfig,
     device::DeviceChoice,
     train::{
         Event, Observer, Run, RunOptions, Silent,
         distill::{check_arms, check_weights},
         folder::{Existing, RunFolder},
+        inputs,
         setup::Setup,
         summary::StudentSummary,
     },
@@ -64,6 +66,7 @@ pub fn run(grid: &Grid, options: &BenchOptions, listen: Listener) -> Result<Outc
     let plan = Plan::new(grid);
     results::check(grid, &store)?;
     let claims = Claims::open(&options.out.join("claims"))?;
+    litter::remove(&options.out, &claims)?;
     let (jobs, threads) = options.parallel(grid);
     let mut status = Status::new(grid, &plan, &store, &claims, options.shard)?;
     if options.tables_only {
@@ -212,6 +215,7 @@ impl Worker<'_, '_> {
         config.train.seeds = vec![config.teacher.seed];
         let place = self.status.store.teacher_place(at);
         let folder = RunFolder::open(&place).or_else(|_| RunFolder::create(&place, &config, Existing::Resume))?;
+        inputs::settle(&folder, &config, &setup, heard)?;
         let run = Run { config: &config, setup: &setup, folder: &folder, options: &self.options };
         let (_, teacher) = run.teacher(heard)?;
         run.refuse_weak(&teacher, &mut Silent)?;
@@ -235,6 +239,7 @@ impl Worker<'_, '_> {
     ) -> Result<StudentSummary, Error> {
         let setup = self.setup(cell)?;
         let folder = self.status.store.run_folder(stage, &self.status.grid.cells[cell], config)?;
+        inputs::settle(&folder, config, &setup, heard)?;
         self.status.store.note_arm(stage, &self.status.grid.cells[cell], arm, seed)?;
         // All cells of one teacher share what is known of it.
         let shared = self.status.store.teacher_place(&self.status.grid.cells[cell]).join("teacher").join("cache");

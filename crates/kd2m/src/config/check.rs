@@ -15,6 +15,8 @@ use crate::{
 
 /// No run counts more epochs, or more samples in a batch.
 const MOST: usize = 1_000_000;
+/// Of a name that a folder has: cell, arm and seed of a grid together name a file, which file systems end at 255 bytes.
+const LONGEST: usize = 100;
 /// Rates and weights of the loop beyond this are slips of the hand: single precision ends at 3.4e38, squares at 1.8e19.
 const LARGE: f64 = 1e6;
 
@@ -27,6 +29,11 @@ impl Config {
         let Config { train, optim, data, teacher, .. } = self;
         let rules: &[(bool, &str, String)] = &[
             (valid_name(&self.name), "name", format!("{:?}: letters, digits, `-`, `_`, `.`", self.name)),
+            (
+                self.name.len() <= LONGEST,
+                "name",
+                format!("{:.40}… of {} bytes: at most {LONGEST}, as it names a folder", self.name, self.name.len()),
+            ),
             (train.epochs > 0, "train.epochs", format!("{}: at least 1", train.epochs)),
             (train.epochs <= MOST, "train.epochs", format!("{}: at most {MOST}", train.epochs)),
             (train.batch_size > 1, "train.batch_size", format!("{}: at least 2", train.batch_size)),
@@ -143,6 +150,13 @@ fn check_criterion(
 }
 
 fn check_arm(arm: &ArmConfig, networks: &[(&'static str, Option<NetworkShapes>); 2]) -> Result<(), Error> {
+    if arm.name.len() > LONGEST {
+        return Err(Error::Config(format!(
+            "arm name {:.40}… of {} bytes: at most {LONGEST}, as it names a folder",
+            arm.name,
+            arm.name.len()
+        )));
+    }
     if !valid_name(&arm.name) {
         return Err(Error::Config(format!("arm name {:?}: use letters, digits, `-`, `_`, `.`, `+`", arm.name)));
     }

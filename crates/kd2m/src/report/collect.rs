@@ -12,9 +12,11 @@ use crate::{
     train::{
         EpochRecord,
         folder::{RunFolder, read_config},
+        inputs,
         setup::Setup,
         summary::{StudentSummary, Summary},
     },
+    warning::Spoken,
 };
 
 /// Everything on the page.
@@ -65,6 +67,8 @@ pub fn collect(
     // Compared again: a summary of an older version lacks what Holm makes of its p values.
     let summary = files::read_json::<Summary>(&folder.summary())?.compare();
     let setup = Setup::new(&config, device, threads)?;
+    inputs::verify(&folder, &config, &setup, &mut Spoken)?;
+    inputs::check_all(&folder)?;
     let arms: Vec<&str> = summary.students.iter().map(|s| s.arm.as_str()).collect();
     Ok(Collected {
         histories: histories(&folder, &summary)?,

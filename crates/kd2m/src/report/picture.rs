@@ -106,7 +106,7 @@ pub fn pictures(folder: &RunFolder, config: &Config, setup: &Setup, arms: &[&str
     let teacher = features(setup, &setup.saved_teacher(config, folder)?, &shown)?;
     let mut students = Vec::new();
     for arm in arms {
-        let student = setup.saved_student(config, &folder.student_weights(arm, *seed))?;
+        let student = setup.saved_student(config, folder, arm, *seed)?;
         students.push(features(setup, &student, &shown)?);
     }
     let mapped = labels.len().min(MAPPED);

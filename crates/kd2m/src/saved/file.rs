@@ -1,6 +1,6 @@
 //! A network that is a file: of ours, which says what it is, of another program with what the command line says, or ONNX.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kd2m_data::Dataset;
 use kd2m_nn::{
@@ -87,7 +87,7 @@ fn open_weights(path: &Path, facts: &Facts) -> Result<Saved, Error> {
 }
 
 /// What is known of a file, the command line first, then its metadata, then the data; and who says how pixels are normalised.
-fn describe(file: &PathBuf, facts: &Facts) -> Result<(Description, String), Error> {
+fn describe(file: &Path, facts: &Facts) -> Result<(Description, String), Error> {
     let own = Description::read(file).filter(|own| facts.model.is_none_or(|model| model == own.model));
     let unknown = |what: &str, flag: &str| {
         Error::Config(format!(

@@ -16,6 +16,7 @@ use crate::{
     train::{
         arms,
         folder::RunFolder,
+        inputs,
         inspect::{self, Opened},
         networks::Network,
         setup::Setup,
@@ -70,6 +71,7 @@ pub fn open(path: &Path, which: &Which, data_root: Option<&Path>) -> Result<Save
         student: of_arm.map(|of_arm| (of_arm, files::read_json(&place.join("summary.json")).ok(), which.best)),
         config,
     };
+    inputs::check(&folder, &file)?;
     let epoch = if which.best { ", best epoch" } else { "" };
     from_file(&file, format!("student {arm}, seed {seed}{epoch}"), origin, data_root)
 }
@@ -121,6 +123,7 @@ fn teacher(path: &Path, data_root: Option<&Path>) -> Result<Saved, Error> {
     }
     let teacher = files::read_json(&folder.teacher_summary()).ok();
     let own = folder.teacher_weights();
+    inputs::check(&folder, &own)?;
     if own.is_file() && Description::read(&own).is_some() && imported::file(&config.teacher.model).is_none() {
         let origin = Origin { config, teacher, student: None };
         return from_file(&own, "teacher".to_owned(), origin, data_root);

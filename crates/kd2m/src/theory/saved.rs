@@ -15,6 +15,7 @@ use crate::{
     Error,
     device::DeviceChoice,
     train::{
+        inputs,
         inspect::{Eyes, On, Opened, open},
         networks::Network,
         observer::Observer,
@@ -85,6 +86,7 @@ pub fn bound_saved(
         config.data.root = Some(root.to_owned());
     }
     let setup = Setup::new(&config, options.device, options.threads)?;
+    inputs::verify(&folder, &config, &setup, observer)?;
     let (part, indices, split): (_, Vec<u32>, _) = match options.on {
         On::Validation => (Part::Train, setup.val.clone(), "val"),
         On::Test => (Part::Test, (0..setup.dataset.test.len() as u32).collect(), "test"),
@@ -105,10 +107,12 @@ pub fn bound_saved(
     let (count, mut found) = (students.len(), Vec::new());
     for (arm, seed) in students {
         let place = folder.student(&arm, seed);
-        let saved = setup.saved_student(&config, &folder.student_weights(&arm, seed))?;
+        let saved = setup.saved_student(&config, &folder, &arm, seed)?;
         eyes.of_student(&saved.eyes, &format!("student {arm}, seed {seed}"))?;
         let (student, student_head) = read(&saved)?;
-        let learned = learned(&place.join("learned.safetensors"))?;
+        let learned_file = place.join("learned.safetensors");
+        inputs::check(&folder, &learned_file)?;
+        let learned = learned(&learned_file)?;
         let losses = arms.iter().find(|a| a.name == arm);
         let projector = losses.and_then(|arm| Affine::projector(arm, &learned, [student.width, teacher.width]));
         let subject = Subject {

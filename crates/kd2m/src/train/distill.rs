@@ -1,9 +1,13 @@
 //! A whole run: the teacher is trained or loaded and evaluated, then every arm is trained over every seed from the same
 //! initial weights in the same order of data, and the summary compares them.
 
+use std::time::Duration;
+
 use super::{
     folder::RunFolder,
+    inputs,
     observer::{Event, Observer},
+    owner::Owner,
     run::{Run, RunOptions, arms},
     setup::Setup,
     summary::{ArmSummary, StudentSummary, Summary},
@@ -25,7 +29,8 @@ pub struct Finished {
 pub fn train_teacher(config: &Config, options: &RunOptions, observer: &mut dyn Observer) -> Result<Finished, Error> {
     let setup = Setup::new(config, options.device, options.threads)?;
     setup.check_teacher(config, observer)?;
-    let folder = open_folder(config, options)?;
+    let (folder, _owner) = open_folder(config, options)?;
+    inputs::settle(&folder, config, &setup, observer)?;
     let run = Run { config, setup: &setup, folder: &folder, options };
     if config.train.track_bounds > 0 {
         let note = "train.track_bounds waits for kd2m distill: no student is bounded here";
@@ -53,7 +58,8 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
     let setup = Setup::new(config, options.device, options.threads)?;
     check_arms(config, &setup, &arms)?;
     check_weights(config, &setup, observer)?;
-    let folder = open_folder(config, options)?;
+    let (folder, _owner) = open_folder(config, options)?;
+    inputs::settle(&folder, config, &setup, observer)?;
     let run = Run { config, setup: &setup, folder: &folder, options };
     let (weights, teacher) = run.teacher(observer)?;
     run.refuse_weak(&teacher, observer)?;
@@ -105,7 +111,12 @@ pub(crate) fn check_weights(config: &Config, setup: &Setup, observer: &mut dyn O
     setup.check_student(config, observer)
 }
 
-fn open_folder(config: &Config, options: &RunOptions) -> Result<RunFolder, Error> {
+/// The folder of the run, and that it is this process's.
+fn open_folder(config: &Config, options: &RunOptions) -> Result<(RunFolder, Owner), Error> {
     let out = options.out.clone().unwrap_or_else(|| config.default_out());
-    RunFolder::create(&out, config, options.existing)
+    RunFolder::admit(&out, options.existing)?;
+    let owner = Owner::take(&out)?;
+    let folder = RunFolder::begin(&out, config, options.existing)?;
+    files::sweep(&out, Duration::ZERO)?;
+    Ok((folder, owner))
 }

@@ -2,9 +2,11 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
+use super::owner;
 use crate::{Config, Error, config::Source, files};
 
 /// The configuration of a run.
@@ -31,6 +33,12 @@ pub enum Existing {
 /// The first line of every `config.toml` that we write: how a run folder is known.
 const MARK: &str = "# A kd2m run: the configuration as it was resolved.";
 
+/// The second line while `--overwrite` removes what the folder held.
+const REPLACED: &str = "# Being replaced: --overwrite or --resume begins anew.";
+
+/// The configuration's file.
+const CONFIG: &str = "config.toml";
+
 /// Paths of one run.
 #[derive(Debug, Clone)]
 pub struct RunFolder {
@@ -41,49 +49,97 @@ impl RunFolder {
     /// Makes or opens the folder of a run and writes its resolved configuration.
     ///
     /// # Errors
-    /// A folder that is there already, that is no run folder, or whose run had another configuration.
+    /// As [`admit`](Self::admit) and [`begin`](Self::begin).
     pub fn create(root: &Path, config: &Config, existing: Existing) -> Result<Self, Error> {
-        let folder = Self { root: root.to_owned() };
-        let text = saved(config)?;
-        if root.exists() {
-            match existing {
-                Existing::Refuse => {
-                    return Err(Error::RunFolder(format!(
-                        "{} exists: go on with --resume, replace it with --overwrite, or choose another --out",
-                        root.display()
-                    )));
-                }
-                Existing::Overwrite if folder.is_run() => {
-                    fs::remove_dir_all(root).map_err(|source| Error::io("remove", root, source))?;
-                }
-                Existing::Overwrite => {
-                    return Err(Error::RunFolder(format!(
-                        "{} is no run folder (it has no config.toml of ours), it is left alone: choose another --out",
-                        root.display()
-                    )));
-                }
-                Existing::Resume if folder.is_run() => {
-                    let old = files::read_text(&folder.config())?;
-                    // A folder of an older version may hold relative paths.
-                    let old = read_config(&folder).and_then(|config| saved(&config)).unwrap_or(old);
-                    if old != text {
-                        return Err(Error::RunFolder(format!(
-                            "{} was made with another configuration (first difference: {}); --resume needs the same one",
-                            folder.config().display(),
-                            first_difference(&old, &text)
-                        )));
-                    }
-                    return Ok(folder);
-                }
-                Existing::Resume if is_empty(root) => {}
-                Existing::Resume => {
-                    return Err(Error::RunFolder(format!("{} is no run folder: choose another --out", root.display())));
-                }
+        Self::admit(root, existing)?;
+        Self::begin(root, config, existing)
+    }
+
+    /// Whether a run may have this folder, which is made where it is not there.
+    ///
+    /// # Errors
+    /// A folder that is there already, or that is no run folder.
+    pub fn admit(root: &Path, existing: Existing) -> Result<(), Error> {
+        let refuse = |why: &str| Err(Error::RunFolder(format!("{} {why}", root.display())));
+        if !root.exists() {
+            if root.is_symlink() {
+                return refuse("is a link to a folder that is not there: make that folder, or choose another --out");
+            }
+            if let Some(parent) = root.parent() {
+                files::make_folder(parent)?;
+            }
+            match fs::create_dir(root) {
+                // Of two processes that begin here at once, one made it.
+                Err(source) if source.kind() == ErrorKind::AlreadyExists => {}
+                made => return made.map_err(|source| Error::io("create", root, source)),
             }
         }
-        files::make_folder(root)?;
+        let folder = Self { root: root.to_owned() };
+        match existing {
+            Existing::Refuse => {
+                refuse("exists: go on with --resume, replace it with --overwrite, or choose another --out")
+            }
+            Existing::Overwrite | Existing::Resume if folder.is_run() || is_empty(root) => Ok(()),
+            Existing::Overwrite => {
+                refuse("is no run folder (it has no config.toml of ours), it is left alone: choose another --out")
+            }
+            Existing::Resume => refuse("is no run folder: choose another --out"),
+        }
+    }
+
+    /// Begins or goes on in a folder that was admitted.
+    ///
+    /// # Errors
+    /// A run with another configuration; the disk.
+    pub fn begin(root: &Path, config: &Config, existing: Existing) -> Result<Self, Error> {
+        let folder = Self { root: root.to_owned() };
+        let text = saved(config)?;
+        if folder.is_run() {
+            if existing == Existing::Overwrite || folder.is_being_replaced() {
+                folder.clear()?;
+            } else {
+                folder.compare(&text)?;
+                return Ok(folder);
+            }
+        }
+        // That it is not there tells a run of an older version; the configuration, written last, a run.
+        files::write(&folder.inputs(), b"{}\n")?;
         files::write(&folder.config(), text.as_bytes())?;
         Ok(folder)
+    }
+
+    /// Refuses to go on with another configuration.
+    fn compare(&self, text: &str) -> Result<(), Error> {
+        let old = files::read_text(&self.config())?;
+        // A folder of an older version may hold relative paths.
+        let old = read_config(self).and_then(|config| saved(&config)).unwrap_or(old);
+        if old == text {
+            return Ok(());
+        }
+        Err(Error::RunFolder(format!(
+            "{} was made with another configuration (first difference: {}); --resume needs the same one",
+            self.config().display(),
+            first_difference(&old, text)
+        )))
+    }
+
+    /// Removes a run from its folder, which stays, as may a link to it. A process that is killed meanwhile leaves a run folder that says
+    /// what it is.
+    fn clear(&self) -> Result<(), Error> {
+        files::write(&self.config(), format!("{MARK}\n{REPLACED}\n").as_bytes())?;
+        let entries = fs::read_dir(&self.root).map_err(|source| Error::io("read", &self.root, source))?;
+        for entry in entries {
+            let entry = entry.map_err(|source| Error::io("read", &self.root, source))?;
+            let name = entry.file_name();
+            if name == CONFIG || owner::FILES.iter().any(|kept| name == *kept) {
+                continue;
+            }
+            let path = entry.path();
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            let removed = if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(|source| Error::io("remove", &path, source))?;
+        }
+        Ok(())
     }
 
     /// Opens a finished or unfinished run.
@@ -93,6 +149,7 @@ impl RunFolder {
     pub fn open(root: &Path) -> Result<Self, Error> {
         let folder = Self { root: root.to_owned() };
         match folder.is_run() {
+            true if folder.is_being_replaced() => Err(Error::Replaced { root: root.to_owned() }),
             true => Ok(folder),
             false => Err(Error::RunFolder(format!("{} is no run folder (no config.toml of ours)", root.display()))),
         }
@@ -106,6 +163,10 @@ impl RunFolder {
         files::write(&self.config(), saved(config)?.as_bytes())
     }
 
+    fn is_being_replaced(&self) -> bool {
+        fs::read_to_string(self.config()).is_ok_and(|text| text.lines().nth(1) == Some(REPLACED))
+    }
+
     fn is_run(&self) -> bool {
         fs::read_to_string(self.config()).is_ok_and(|text| text.starts_with(MARK))
     }
@@ -117,12 +178,17 @@ impl RunFolder {
 
     /// The resolved configuration.
     pub fn config(&self) -> PathBuf {
-        self.root.join("config.toml")
+        self.root.join(CONFIG)
     }
 
     /// What the run found, written when it ends.
     pub fn summary(&self) -> PathBuf {
         self.root.join("summary.json")
+    }
+
+    /// What the run is made from and what it wrote, as checksums.
+    pub fn inputs(&self) -> PathBuf {
+        self.root.join("inputs.json")
     }
 
     /// The page about the run.
@@ -193,10 +259,13 @@ fn saved(config: &Config) -> Result<String, Error> {
     Ok(format!("{MARK}\n{}", config.clone().anchored().to_toml()?))
 }
 
-/// Nothing in it but what a process that was killed while writing may leave.
+/// Nothing in it but what a process that was killed before it wrote the configuration may leave.
 fn is_empty(folder: &Path) -> bool {
     let left = |entry: std::io::Result<fs::DirEntry>| {
-        entry.is_ok_and(|e| e.file_name().to_string_lossy().starts_with(files::TEMPORARY))
+        entry.is_ok_and(|entry| {
+            let name = entry.file_name();
+            files::is_temporary(&name) || name == "inputs.json" || owner::FILES.iter().any(|first| name == *first)
+        })
     };
     fs::read_dir(folder).is_ok_and(|mut entries| entries.all(left))
 }

@@ -9,6 +9,7 @@ use super::{
     evaluate::{Split, evaluate},
     folder::{RunFolder, read_config},
     halt::Halt,
+    inputs,
     observer::Observer,
     run::arms,
     setup::Setup,
@@ -78,7 +79,11 @@ impl Opened {
 /// # Errors
 /// Neither of both.
 pub fn open(path: &Path) -> Result<Opened, Error> {
-    if let Ok(folder) = RunFolder::open(path) {
+    let opened = RunFolder::open(path);
+    if let Err(replaced @ Error::Replaced { .. }) = opened {
+        return Err(replaced);
+    }
+    if let Ok(folder) = opened {
         let config = read_config(&folder)?;
         let (mut students, mut missing) = (Vec::new(), Vec::new());
         for arm in expected(&folder, &config) {
@@ -87,6 +92,7 @@ pub fn open(path: &Path) -> Result<Opened, Error> {
                 if file.is_file() {
                     students.push((arm.clone(), *seed));
                 } else {
+                    refuse_lost(&folder, &file)?;
                     missing.push(file);
                 }
             }
@@ -110,7 +116,14 @@ pub fn open(path: &Path) -> Result<Opened, Error> {
     let root: PathBuf = arm_folder.ancestors().nth(2).ok_or_else(neither)?.to_owned();
     let folder = RunFolder::open(&root).map_err(|_| neither())?;
     let students = vec![(name(arm_folder)?, seed)];
+    refuse_lost(&folder, &place.join("student.safetensors"))?;
     Ok(Opened { config: read_config(&folder)?, folder, students, missing: Vec::new() })
+}
+
+/// Refuses a run of which a finished student's file is gone.
+fn refuse_lost(folder: &RunFolder, file: &Path) -> Result<(), Error> {
+    let finished = file.with_file_name("summary.json").is_file();
+    if finished { inputs::check(folder, file) } else { Ok(()) }
 }
 
 /// Arms that a run has or is to have: those of its configuration, and λ = 0 unless it was left out (`--no-baseline`), of which
@@ -142,6 +155,7 @@ pub fn evaluate_saved(
         config.data.root = Some(root.to_owned());
     }
     let setup = Setup::new(&config, device, threads)?;
+    inputs::verify(&folder, &config, &setup, observer)?;
     let all: Vec<u32> = (0..setup.dataset.test.len() as u32).collect();
     let (part, indices, split) = match on {
         On::Validation => (Part::Train, setup.val.as_slice(), "val"),
@@ -161,7 +175,7 @@ pub fn evaluate_saved(
     };
     let mut found = Vec::new();
     for (arm, seed) in students {
-        let saved = setup.saved_student(&config, &folder.student_weights(&arm, seed))?;
+        let saved = setup.saved_student(&config, &folder, &arm, seed)?;
         eyes.of_student(&saved.eyes, &format!("student {arm}, seed {seed}"))?;
         let mut engine = setup.engine(&saved.graph, &saved.weights, &[], false)?;
         let (dataset, batch_size) = (&setup.dataset, config.train.batch_size);

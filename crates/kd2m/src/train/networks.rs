@@ -10,6 +10,7 @@ use kd2m_nn::{
 
 use super::{
     folder::RunFolder,
+    inputs,
     observer::{Event, Observer},
     setup::{self, Setup},
     summary::TeacherSummary,
@@ -148,6 +149,7 @@ impl Setup {
     pub fn saved_teacher(&self, config: &Config, folder: &RunFolder) -> Result<Network, Error> {
         self.teacher.graph()?;
         let own = folder.teacher_weights();
+        inputs::check(folder, &own)?;
         let recorded = files::read_json::<TeacherSummary>(&folder.teacher_summary()).ok().and_then(|s| s.normalisation);
         if let Some(imported) = &self.imported {
             let eyes = recorded.unwrap_or_else(|| self.teacher_eyes.clone());
@@ -168,11 +170,13 @@ impl Setup {
         Ok(Network { weights: weights::load(&source, &graph, Owner::Teacher)?.weights, graph, eyes })
     }
 
-    /// A student of a run folder, through the eyes that its file names.
+    /// A student of a run folder after its last epoch, through the eyes that its file names.
     ///
     /// # Errors
-    /// A file that cannot be read or does not fit.
-    pub fn saved_student(&self, config: &Config, file: &Path) -> Result<Network, Error> {
+    /// A file that is not what was written, cannot be read or does not fit.
+    pub fn saved_student(&self, config: &Config, folder: &RunFolder, arm: &str, seed: u64) -> Result<Network, Error> {
+        let file = &folder.student_weights(arm, seed);
+        inputs::check(folder, file)?;
         let eyes = self.saved_eyes("student", file)?;
         let graph = setup::build(&config.student.model, config.student.stem, &eyes, &self.dataset)?;
         let source = Source { path: file.to_owned(), key: None };

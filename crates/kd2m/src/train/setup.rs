@@ -1,6 +1,6 @@
 //! From a checked configuration to data, graphs and engines.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use kd2m_data::{Augment, Dataset, Portion};
 use kd2m_nn::{
@@ -67,6 +67,7 @@ pub struct Setup {
     pub device: DeviceChoice,
     /// Of the CPU engine; 0: one a core.
     pub threads: usize,
+    data_sum: OnceLock<String>,
 }
 
 impl Setup {
@@ -139,7 +140,13 @@ impl Setup {
             dataset: Arc::new(dataset),
             device,
             threads,
+            data_sum: OnceLock::new(),
         })
+    }
+
+    /// [`Dataset::sum`], made once.
+    pub(crate) fn data_sum(&self) -> String {
+        self.data_sum.get_or_init(|| self.dataset.sum()).clone()
     }
 
     /// What the student of a seed learns from.

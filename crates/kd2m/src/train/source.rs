@@ -3,7 +3,7 @@
 use kd2m_data::{Loader, Part};
 use kd2m_nn::{Graph, Weights};
 
-use super::{drawn::Drawn, run::Run, side::TeacherSide};
+use super::{drawn::Drawn, inputs, run::Run, side::TeacherSide};
 use crate::{
     Error,
     batch::host,
@@ -57,6 +57,7 @@ impl Run<'_> {
         let Run { config, setup, folder, .. } = self;
         let (file, data) = (folder.teacher_bank(), &setup.dataset);
         if file.is_file() {
+            inputs::check(folder, &file)?;
             return StoredOutputs::read(&file, data.classes);
         }
         let ids = &setup.teacher_train;
@@ -81,6 +82,7 @@ impl Run<'_> {
             head: Head::of(graph, weights),
         };
         bank.write(&file)?;
+        inputs::note(folder, std::slice::from_ref(&file))?;
         Ok(bank)
     }
 

@@ -9,6 +9,7 @@ use super::{
     checkpoint::Checkpoints,
     evaluate::{Evaluation, Split, evaluate},
     fit::{Fit, Fitted},
+    inputs,
     observer::{Event, Observer},
     record::EpochRecord,
     run::{Run, Training},
@@ -36,6 +37,7 @@ impl Run<'_> {
             // What a process left that was killed just then.
             checkpoints().clear()?;
             checkpoints().sweep()?;
+            inputs::check_network(folder, &place)?;
             return files::read_json(&summary_file);
         }
         files::make_folder(&place)?;
@@ -101,15 +103,19 @@ impl Run<'_> {
     }
 
     fn save_student(&self, place: &Path, fitted: &mut Fitted) -> Result<(), Error> {
-        let Run { config, setup, .. } = self;
+        let Run { config, setup, folder, .. } = self;
         let metadata = self.metadata(&setup.student, config.student.stem, &setup.student_eyes)?;
-        weights::write(&place.join("student.safetensors"), &fitted.last, Some(&metadata))?;
-        weights::write(&place.join("best.safetensors"), &fitted.best, Some(&metadata))?;
+        let file = |name: &str| place.join(format!("{name}.safetensors"));
+        let mut written = vec![file("student"), file("best")];
+        weights::write(&written[0], &fitted.last, Some(&metadata))?;
+        weights::write(&written[1], &fitted.best, Some(&metadata))?;
         let learned = fitted.objective.learned_values()?;
         if !learned.is_empty() {
-            weights::write(&place.join("learned.safetensors"), &learned, None)?;
+            let file = file("learned");
+            weights::write(&file, &learned, None)?;
+            written.push(file);
         }
-        Ok(())
+        inputs::note(folder, &written)
     }
 
     fn test(&self, fitted: &mut Fitted, best: bool) -> Result<Evaluation, Error> {

@@ -7,6 +7,7 @@ use super::{
     checkpoint::Checkpoints,
     evaluate::{Split, evaluate},
     fit::Fit,
+    inputs,
     observer::{Event, Observer},
     run::{Run, Training},
     side::TeacherSide,
@@ -33,6 +34,7 @@ impl Run<'_> {
         if summary_file.is_file() {
             // What a process left that was killed just then.
             checkpoints().clear()?;
+            inputs::check_network(folder, &place)?;
             let summary = files::read_json::<TeacherSummary>(&summary_file)?;
             let network = setup.saved_teacher(config, folder)?;
             if !network.eyes.is_same(&setup.teacher_eyes) {
@@ -73,6 +75,7 @@ impl Run<'_> {
                     &fitted.last,
                     Some(&self.metadata(setup.teacher.graph()?, config.teacher.stem, &setup.teacher_eyes)?),
                 )?;
+                inputs::note(folder, std::slice::from_ref(&saved))?;
                 fitted.last
             }
         };

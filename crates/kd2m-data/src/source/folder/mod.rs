@@ -4,6 +4,7 @@
 
 pub(crate) mod decode;
 mod jpeg;
+mod listing;
 mod names;
 mod walk;
 
@@ -71,7 +72,8 @@ fn load(spec: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
         credit: ENTRY.credit,
     };
     let notes = notes(&train, &test, &description.class_names);
-    Ok(description.with(train.into_samples(channels), test.into_samples(channels)).noting(notes))
+    let listing = listing::listing(&folder, train.paths.iter().chain(&test.paths))?;
+    Ok(description.with(train.into_samples(channels), test.into_samples(channels)).noting(notes).listed(listing))
 }
 
 /// What a person should know of the folder, a sentence each.

@@ -8,7 +8,7 @@ use super::{
         number::Number,
         pickle::{self, Pickle, Value},
     },
-    Checkpoint, Storages,
+    checkpoint::{Checkpoint, Storages},
     dicts::state_dicts,
     tensor::{StorageOf, short_name, width_of_others},
 };

@@ -9,7 +9,7 @@ use super::{
         number::Number,
         pickle::{self, Id, Pickle, Value},
     },
-    Checkpoint, Storages,
+    checkpoint::{Checkpoint, Storages},
     dicts::{Entry, state_dicts},
     tensor::{Description, short_name, width_of_others},
 };

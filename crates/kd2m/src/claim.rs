@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    io::{self, ErrorKind, Write},
+    io::Write,
     path::{Path, PathBuf},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -16,8 +16,6 @@ use crate::{Error, files};
 
 /// How old the last beat of another host's claim must be.
 const SILENCE: Duration = Duration::from_secs(600);
-/// ENOLCK, which the standard library has no kind for: the file system has no locks to give.
-const NO_LOCKS: i32 = if cfg!(target_os = "linux") { 37 } else { 77 };
 /// How often a claim beats.
 const BEAT: Duration = Duration::from_secs(60);
 
@@ -48,6 +46,11 @@ impl Holder {
 
     fn same_system(&self, other: &Self) -> bool {
         (&self.host, &self.system) == (&other.host, &other.system)
+    }
+
+    fn same_boot(&self, other: &Self) -> bool {
+        let boot = |holder: &Self| holder.system.split(' ').next().filter(|id| !id.is_empty()).map(str::to_owned);
+        boot(self).is_some() && boot(self) == boot(other)
     }
 
     /// Whether the process still runs; asked only on its own system.
@@ -131,6 +134,25 @@ impl Claims {
         Ok(true)
     }
 
+    /// Who has a unit, as far as it is written.
+    pub fn holder(&self, unit: &str) -> Option<Holder> {
+        self.read(&self.path(unit)).map(|claim| claim.holder)
+    }
+
+    /// Forgets a claim of a process of this machine that is known to be dead, whatever its container.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn forget_here(&self, unit: &str) -> Result<(), Error> {
+        let path = self.path(unit);
+        match self.holder(unit) {
+            Some(holder) if holder.same_boot(&self.me) => {
+                fs::remove_file(&path).map_err(|source| Error::io("remove", &path, source))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Gives a unit back.
     pub fn release(&self, unit: &str) {
         lock(&self.held).remove(unit);
@@ -179,7 +201,7 @@ impl Claims {
     /// Claims change hands behind the folder's lock, which the system opens when its holder dies. A file system without locks
     /// does without: two workers may then do the same unit, with the same result.
     fn gate(&self) -> Result<File, Error> {
-        self.lock_file(".lock")
+        files::lock(&self.folder.join(files::LOCK))
     }
 
     /// Held while the folder's tables are counted and written: of processes that end together the last one counts all. Given back
@@ -187,18 +209,9 @@ impl Claims {
     ///
     /// # Errors
     /// The disk.
+    #[cfg(feature = "bench")]
     pub fn tables(&self) -> Result<File, Error> {
-        self.lock_file(".tables")
-    }
-
-    fn lock_file(&self, name: &str) -> Result<File, Error> {
-        let path = self.folder.join(name);
-        let open = File::options().create(true).append(true).open(&path);
-        let file = open.map_err(|source| Error::io("open", &path, source))?;
-        match file.lock() {
-            Err(source) if !is_without_locks(&source) => Err(Error::Lock { path, source }),
-            _ => Ok(file),
-        }
+        files::lock(&self.folder.join(".tables"))
     }
 
     fn lives(&self, holder: &Holder, path: &Path, gate: &mut File) -> bool {
@@ -213,11 +226,6 @@ impl Claims {
             _ => true,
         }
     }
-}
-
-/// Whether the file system has no locks at all: nothing that a second try would change.
-fn is_without_locks(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::Unsupported || error.raw_os_error() == Some(NO_LOCKS)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -266,22 +274,6 @@ mod tests {
         }
         child.wait().unwrap();
         assert!(claims.take("u").unwrap());
-    }
-
-    #[test]
-    fn a_file_system_without_locks_is_told_from_one_that_fails() {
-        let name =
-            if cfg!(target_os = "linux") { io::Error::from_raw_os_error(NO_LOCKS).to_string() } else { String::new() };
-        assert!(name.is_empty() || name.contains("No locks available"), "{name}");
-        assert!(is_without_locks(&io::Error::from_raw_os_error(NO_LOCKS)));
-        assert!(is_without_locks(&ErrorKind::Unsupported.into()));
-        let denied: io::Error = ErrorKind::PermissionDenied.into();
-        assert!(!is_without_locks(&denied));
-        let error = Error::Lock { path: "grid/claims/.lock".into(), source: denied };
-        assert_eq!(
-            error.to_string(),
-            "cannot lock grid/claims/.lock: permission denied; make the folder writable, or give --out a folder on another disk"
-        );
     }
 
     #[test]
