@@ -249,13 +249,19 @@ fn additions_of_every_kind() {
 
 #[test]
 fn pooling_and_moving() {
-    let pool = |kernel, stride, padding| Pool { kernel, stride, padding };
+    let pool = |kernel, stride, padding| Pool::new(kernel, stride, padding);
     let layers = [
         ("max 3/2", Layer::MaxPool(pool([3, 3], [2, 2], [1, 1]))),
         ("max 2/2", Layer::MaxPool(pool([2, 2], [2, 2], [0, 0]))),
         ("max 2x3/1", Layer::MaxPool(pool([2, 3], [1, 1], [0, 1]))),
         ("average 3/2", Layer::AvgPool(pool([3, 3], [2, 2], [1, 1]))),
         ("average 2/1", Layer::AvgPool(pool([2, 2], [1, 1], [0, 0]))),
+        ("max with a partial window", Layer::MaxPool(Pool { beyond: [1, 1], ..pool([2, 2], [2, 2], [0, 0]) })),
+        ("max of 3 beyond", Layer::MaxPool(Pool { beyond: [0, 1], ..pool([3, 3], [2, 3], [1, 1]) })),
+        ("average of live places", Layer::AvgPool(Pool { live_only: true, ..pool([3, 3], [2, 2], [1, 1]) })),
+        ("average beyond", Layer::AvgPool(Pool { beyond: [1, 1], live_only: true, ..pool([2, 2], [2, 2], [0, 0]) })),
+        ("average beyond padding", Layer::AvgPool(Pool { beyond: [0, 1], ..pool([3, 3], [2, 3], [1, 1]) })),
+        ("zeros", Layer::Pad { around: [0, 1, 2, 3] }),
         ("shuffle", Layer::ChannelShuffle { groups: 3 }),
         ("slice", Layer::Slice { start: 2, len: 3 }),
         ("flatten", Layer::Flatten),
@@ -319,7 +325,7 @@ fn layer_norms_alone_and_with_all_that_fuses() {
 
 #[test]
 fn smooth_activations() {
-    for layer in [Layer::Gelu, Layer::Silu] {
+    for layer in [Layer::Gelu, Layer::Silu, Layer::Sigmoid, Layer::HardSigmoid, Layer::HardSwish] {
         let alone = around("smooth", 7, 4, 5, |b, x| b.push("f", layer.clone(), &[x]));
         everywhere(&alone, &[1, 3]);
         let shared = around("smooth shared", 7, 4, 5, |b, x| {
@@ -375,4 +381,35 @@ fn what_is_added_to_a_norm_of_the_images_learns() {
         let logits = b.linear("fc", f, Linear::new(5, 3));
         everywhere(&b.finish(f, logits).unwrap(), &[4]);
     }
+}
+
+#[test]
+fn products_of_branches_and_gates() {
+    for channels in [1, 6, 33] {
+        let of_branches = around("product", channels, 4, 5, |b, x| {
+            let y = b.conv("conv", x, Conv::square(channels, channels, 3));
+            let y = b.push("mul", Layer::Mul, &[x, y]);
+            b.push("square", Layer::Mul, &[y, y])
+        });
+        everywhere(&of_branches, &[1, 3]);
+        // Squeeze-and-excitation, whose map has other readers too.
+        let excited = around("squeeze and excite", channels, 4, 5, |b, x| {
+            let s = b.global_avg_pool("squeeze", x);
+            let s = b.linear("reduce", s, Linear::new(channels, 4));
+            let s = b.push("hard swish", Layer::HardSwish, &[s]);
+            let s = b.linear("expand", s, Linear::new(4, channels));
+            let s = b.push("gate", Layer::HardSigmoid, &[s]);
+            let y = b.push("mul", Layer::Mul, &[x, s]);
+            let y = b.relu("relu", y);
+            b.add("add", y, x)
+        });
+        everywhere(&excited, &[1, 4]);
+        let one_place = around("map of one place", channels, 4, 5, |b, x| {
+            let s = b.conv("place", x, Conv { kernel: [4, 5], ..conv(channels, channels, [1, 1], [1, 1], [0, 0]) });
+            b.push("mul", Layer::Mul, &[x, s])
+        });
+        everywhere(&one_place, &[2]);
+    }
+    // Many values: several tasks.
+    everywhere(&around("large product", 70, 9, 9, |b, x| b.push("mul", Layer::Mul, &[x, x])), &[13]);
 }

@@ -82,6 +82,7 @@ impl Export<'_> {
             output: self.value_name(id),
             sizes: axes(node.shape),
             input_sizes: node.inputs.first().map_or_else(Vec::new, |id| axes(self.graph.node(*id).shape)),
+            second_sizes: node.inputs.get(1).map_or_else(Vec::new, |id| axes(self.graph.node(*id).shape)),
             nodes: &mut self.nodes,
             constants: &mut self.constants,
         });

@@ -17,6 +17,8 @@ pub(crate) struct Writer<'a> {
     pub sizes: Vec<i64>,
     /// Of the first value that it reads.
     pub input_sizes: Vec<i64>,
+    /// Of the second.
+    pub second_sizes: Vec<i64>,
     pub nodes: &'a mut Vec<NodeProto>,
     pub constants: &'a mut Vec<Tensor>,
 }

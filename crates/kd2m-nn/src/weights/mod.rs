@@ -115,6 +115,7 @@ fn take(source: &Source, graph: &Graph, owner: Owner, free: bool) -> Result<Load
             known: listed(candidates.iter().map(|candidate| &candidate.key)),
         },
         Failure::Unfit { nearest, mismatch, fits: others } => {
+            let mismatch = Box::new(mismatch);
             let dict = &dicts[fits[nearest].0];
             let key = Some(candidates[nearest].key.clone()).filter(|key| !key.is_empty());
             let (file, name) = (Source { path: path.clone(), key }, graph.name.clone());

@@ -153,7 +153,8 @@ fn cell_name(config: &Config, [data, pair]: [Option<String>; 2]) -> String {
     // `folder:photos@64` is no name of a folder.
     let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let data = data.unwrap_or_else(|| config.data.dataset.chars().map(plain).collect());
-    let pair = pair.unwrap_or_else(|| format!("{}-{}", config.teacher.model, config.student.model));
+    let pair = pair
+        .unwrap_or_else(|| format!("{}-{}", config.teacher.name(), config.student.model).chars().map(plain).collect());
     format!("{data}-{pair}")
 }
 
@@ -207,6 +208,7 @@ fn what_decides_the_teacher(config: &Config) -> Config {
         },
         teacher: TeacherConfig {
             model: teacher.model.clone(),
+            features: teacher.features.clone(),
             outputs: teacher.outputs.clone(),
             paired: true,
             // The whole is what finished grids have without a word.

@@ -6,15 +6,21 @@ use kd2m_nn::zoo::Stem;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::preprocess::{Keys, ResizeKey, SizeKeys};
+use crate::{
+    imported,
+    preprocess::{Keys, ResizeKey, SizeKeys},
+};
 
 /// The network that is matched: weights from a file, or trained first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TeacherConfig {
-    /// A network of `kd2m list models`; none with `teacher.outputs`.
+    /// A network of `kd2m list models`, or `onnx:FILE`, a model of another program with its weights; none with `teacher.outputs`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
+    /// Of `onnx:FILE`: the value that is its features, one vector an image; by default the output of that name, else what the last linear layer reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<String>,
     /// `imagenet` or `cifar`, for ResNet-18/34/50/101.
     #[serde(default)]
     #[schemars(with = "String")]
@@ -103,6 +109,14 @@ impl TeacherConfig {
             interpolation: self.interpolation.as_deref(),
         };
         keys("teacher", &self.preset, &self.mean, &self.std, size)
+    }
+
+    /// What it is called in results: of an ONNX file without its folders.
+    pub fn name(&self) -> String {
+        match imported::file(&self.model).and_then(Path::file_name) {
+            Some(file) => format!("{}{}", imported::PREFIX, file.to_string_lossy()),
+            None => self.model.clone(),
+        }
     }
 
     /// The file whose weights it has or begins with.

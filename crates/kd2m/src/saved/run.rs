@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Config, Error,
     device::DeviceChoice,
-    files,
+    files, imported,
     preprocess::Normalisation,
     train::{
         arms,
@@ -124,7 +124,7 @@ fn teacher(path: &Path, data_root: Option<&Path>) -> Result<Saved, Error> {
     let teacher = files::read_json(&folder.teacher_summary()).ok();
     let own = folder.teacher_weights();
     inputs::check(&folder, &own)?;
-    if own.is_file() && Description::read(&own).is_some() {
+    if own.is_file() && Description::read(&own).is_some() && imported::file(&config.teacher.model).is_none() {
         let origin = Origin { config, teacher, student: None };
         return from_file(&own, "teacher".to_owned(), origin, data_root);
     }

@@ -33,6 +33,9 @@ impl Setup {
     /// # Errors
     /// A file that cannot be read, does not fit, or holds numbers that are not finite.
     pub fn given_teacher(&self, config: &Config) -> Result<Option<Loaded>, Error> {
+        if let (Some(imported), None) = (&self.imported, &config.teacher.init) {
+            return Ok(Some(Loaded { weights: imported.weights.clone(), ..Loaded::default() }));
+        }
         let Some(path) = &config.teacher.weights else { return Ok(None) };
         Ok(Some(weights::load(&Source::parse(path), self.teacher.graph()?, Owner::Teacher)?))
     }
@@ -42,6 +45,9 @@ impl Setup {
     /// # Errors
     /// A file of `teacher.init` that cannot be read or does not fit.
     pub fn teacher_start(&self, config: &Config) -> Result<Loaded, Error> {
+        if let Some(imported) = &self.imported {
+            return Ok(Loaded { weights: imported.weights.clone(), ..Loaded::default() });
+        }
         start(config.teacher.init.as_deref(), self.teacher.graph()?, Owner::Teacher, config.teacher.seed)
     }
 
@@ -75,6 +81,13 @@ impl Setup {
     pub fn check_teacher(&self, config: &Config, observer: &mut dyn Observer) -> Result<(), Error> {
         if config.teacher.outputs.is_some() {
             return Ok(());
+        }
+        if let Some(imported) = &self.imported {
+            let whose = format!("teacher ({})", config.teacher.name());
+            for note in &imported.notes {
+                observer.event(&mut Event::Notice(format!("{whose}: {note}")))?;
+            }
+            return self.tell_eyes(&whose, &self.teacher_eyes, observer);
         }
         let loaded = match self.given_teacher(config)? {
             Some(loaded) => loaded,
@@ -138,6 +151,15 @@ impl Setup {
         let own = folder.teacher_weights();
         inputs::check(folder, &own)?;
         let recorded = files::read_json::<TeacherSummary>(&folder.teacher_summary()).ok().and_then(|s| s.normalisation);
+        if let Some(imported) = &self.imported {
+            let eyes = recorded.unwrap_or_else(|| self.teacher_eyes.clone());
+            let graph = imported.graph.clone().with_normalisation(&eyes.mean, &eyes.std);
+            let weights = match own.is_file() {
+                true => weights::load(&Source { path: own, key: None }, &graph, Owner::Teacher)?.weights,
+                false => imported.weights.clone(),
+            };
+            return Ok(Network { graph, weights, eyes });
+        }
         let eyes = match (recorded, &config.teacher.weights) {
             (Some(eyes), _) => eyes,
             (None, Some(_)) => self.teacher_eyes.clone(),

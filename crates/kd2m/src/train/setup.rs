@@ -19,6 +19,7 @@ use crate::{
         head::{FrozenHead, LipschitzHead},
         seeing::Seeing,
     },
+    imported::{self, Imported},
     preprocess::Normalisation,
     teacher::StoredOutputs,
     warning,
@@ -56,6 +57,8 @@ pub struct Setup {
     pub augment: Augment,
     /// Its network, or its outputs.
     pub teacher: TeacherSide,
+    /// Where the teacher is a file of another program: what was read of it.
+    pub imported: Option<Imported>,
     /// Its network.
     pub student: Graph,
     /// What each graph begins with.
@@ -101,11 +104,19 @@ impl Setup {
             text => text.parse()?,
         };
         let (own, start) = (&config.teacher, &config.student);
-        let teacher_eyes = Normalisation::resolve(&own.preprocessing(), own.given(), &dataset)?;
+        let imported = match imported::file(&own.model) {
+            Some(file) => Some(imported::open(file, own.features.as_deref(), &own.preprocessing(), &dataset)?),
+            None => None,
+        };
+        let teacher_eyes = match &imported {
+            Some(imported) => imported.eyes.clone(),
+            None => Normalisation::resolve(&own.preprocessing(), own.given(), &dataset)?,
+        };
         let student_eyes = Normalisation::resolve(&start.preprocessing(), start.weights.as_deref(), &dataset)?;
-        let teacher = match &own.outputs {
-            None => TeacherSide::Network(build(&own.model, own.stem, &teacher_eyes, &dataset)?),
-            Some(file) => TeacherSide::Outputs(Arc::new(StoredOutputs::read(file, dataset.classes)?)),
+        let teacher = match (&own.outputs, &imported) {
+            (Some(file), _) => TeacherSide::Outputs(Arc::new(StoredOutputs::read(file, dataset.classes)?)),
+            (None, Some(imported)) => TeacherSide::Network(imported.graph.clone()),
+            (None, None) => TeacherSide::Network(build(&own.model, own.stem, &teacher_eyes, &dataset)?),
         };
         let student = build(&start.model, start.stem, &student_eyes, &dataset)?;
         let shares = |arm: &ArmConfig| arm.head.is_some_and(|head| !head.is_own());
@@ -120,6 +131,7 @@ impl Setup {
         }
         Ok(Self {
             teacher,
+            imported,
             student,
             teacher_eyes,
             student_eyes,

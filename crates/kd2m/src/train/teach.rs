@@ -98,7 +98,7 @@ impl Run<'_> {
         let all: Vec<u32> = (0..setup.dataset.test.len() as u32).collect();
         let (val, test) = (on(Part::Train, &setup.val)?, on(Part::Test, &all)?);
         Ok(TeacherSummary {
-            model: config.teacher.model.clone(),
+            model: config.teacher.name(),
             parameters: graph.parameter_count(),
             val_accuracy: val.record.accuracy,
             test_accuracy: test.record.accuracy,

@@ -70,7 +70,7 @@ impl Fit<'_> {
             let mut gradients = (value.total / group as f64).backward();
             let outputs = output_gradients(&student, &mut gradients);
             self.objective.learned().into_iter().for_each(|(_, part)| part.collect(&mut gradients));
-            let step = number % accumulate == 0 || number == batches;
+            let step = number.is_multiple_of(accumulate) || number == batches;
             if step {
                 at.lr = learning_rate(&self.config.optim, self.epochs, epoch, number as f64 / batches as f64);
                 self.step(&outputs, at.lr)?;
