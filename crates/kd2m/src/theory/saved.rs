@@ -86,6 +86,7 @@ pub fn bound_saved(
         config.data.root = Some(root.to_owned());
     }
     let setup = Setup::new(&config, options.device, options.threads)?;
+    setup.teacher.classifying_graph(setup.dataset.classes)?;
     inputs::verify(&folder, &config, &setup, observer)?;
     let (part, indices, split): (_, Vec<u32>, _) = match options.on {
         On::Validation => (Part::Train, setup.val.clone(), "val"),

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use kd2m_data::{Augment, Dataset, Portion, Reframe};
 use kd2m_nn::{
     Graph, Weights,
+    weights::{self, Owner, Source},
     zoo::{self, Stem, ZooOptions},
 };
 
@@ -29,17 +30,15 @@ use crate::{
 ///
 /// # Errors
 /// An unknown model, images that it cannot take.
-pub(super) fn build(model: &str, stem: Stem, eyes: &Normalisation, dataset: &Dataset) -> Result<Graph, Error> {
+pub(super) fn build(
+    model: &str,
+    stem: Stem,
+    eyes: &Normalisation,
+    dataset: &Dataset,
+    classes: usize,
+) -> Result<Graph, Error> {
     let [channels, height, width] = eyes.shape([dataset.channels, dataset.height, dataset.width]);
-    let options = ZooOptions {
-        classes: dataset.classes,
-        stem,
-        channels,
-        height,
-        width,
-        mean: eyes.mean.clone(),
-        std: eyes.std.clone(),
-    };
+    let options = ZooOptions { classes, stem, channels, height, width, mean: eyes.mean.clone(), std: eyes.std.clone() };
     Ok(zoo::build(model, &options)?)
 }
 
@@ -116,11 +115,22 @@ impl Setup {
         let teacher = match (&own.outputs, &imported) {
             (Some(file), _) => TeacherSide::Outputs(Arc::new(StoredOutputs::read(file, dataset.classes)?)),
             (None, Some(imported)) => TeacherSide::Network(imported.graph.clone()),
-            (None, None) => TeacherSide::Network(build(&own.model, own.stem, &teacher_eyes, &dataset)?),
+            (None, None) => {
+                let of = |classes| build(&own.model, own.stem, &teacher_eyes, &dataset, classes);
+                let graph = of(dataset.classes)?;
+                let others = match &own.weights {
+                    Some(file) => weights::other_classes(&Source::parse(file), &graph, Owner::Teacher)?,
+                    None => None,
+                };
+                TeacherSide::Network(others.map_or(Ok(graph), of)?)
+            }
         };
-        let student = build(&start.model, start.stem, &student_eyes, &dataset)?;
+        let student = build(&start.model, start.stem, &student_eyes, &dataset, dataset.classes)?;
         let shares = |arm: &ArmConfig| arm.head.is_some_and(|head| !head.is_own());
         let shared = !config.student.head.is_own() || config.arms.iter().any(shares);
+        if shared && let Some(own) = teacher.other_classes(dataset.classes) {
+            return Err(Error::TeacherClasses { own, data: dataset.classes });
+        }
         if shared && student.feature_width() != teacher.feature_width() {
             return Err(Error::Config(format!(
                 "head = \"teacher\": the teacher's classifier takes {} features, {} has {}: choose a student of that width",

@@ -88,6 +88,15 @@ impl Run<'_> {
     fn evaluate_teacher(&self, weights: &Weights) -> Result<TeacherSummary, Error> {
         let Run { config, setup, options, .. } = self;
         let graph = setup.teacher.graph()?;
+        if setup.teacher.other_classes(setup.dataset.classes).is_some() {
+            // What it says of the data's classes is nothing.
+            return Ok(TeacherSummary {
+                model: config.teacher.name(),
+                parameters: graph.parameter_count(),
+                normalisation: Some(setup.teacher_eyes.clone()),
+                ..TeacherSummary::of_outputs()
+            });
+        }
         let mut engine = setup.engine_seeing(&setup.teacher_eyes, graph, weights, &[], false)?;
         let mut on = |part, indices: &[u32]| {
             let (dataset, batch_size) = (&setup.dataset, config.train.batch_size);
@@ -113,10 +122,11 @@ impl Run<'_> {
     /// # Errors
     /// [`Error::WeakTeacher`].
     pub fn refuse_weak(&self, teacher: &TeacherSummary, observer: &mut dyn Observer) -> Result<(), Error> {
-        if let TeacherSide::Outputs(_) = self.setup.teacher {
+        let classes = self.setup.dataset.classes;
+        if matches!(self.setup.teacher, TeacherSide::Outputs(_)) || self.setup.teacher.other_classes(classes).is_some()
+        {
             return Ok(());
         }
-        let classes = self.setup.dataset.classes;
         let chance = 1.0 / classes as f64;
         let error = (chance * (1.0 - chance) / self.setup.val.len() as f64).sqrt();
         if teacher.val_accuracy > 100.0 * (chance + 3.0 * error) {
