@@ -37,7 +37,7 @@ pub fn export(saved: &Saved, format: Format, out: &Path) -> Result<(), Error> {
 }
 
 /// What an ONNX file says beside its graph.
-fn metadata(saved: &Saved) -> Result<Metadata, Error> {
+pub(super) fn metadata(saved: &Saved) -> Result<Metadata, Error> {
     let description = &saved.description;
     let [_, height, width] = description.input;
     let program = serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "model": description.model });

@@ -52,7 +52,7 @@ pub struct Images {
 
 impl Images {
     /// Those of a data set; the share and the seed of validation are the run's that the network is of, or the data set's own.
-    pub fn of(dataset: Dataset, split: Split, saved: &Saved) -> Self {
+    pub fn of(dataset: Arc<Dataset>, split: Split, saved: &Saved) -> Self {
         let own = saved.origin.as_ref().map(|o| &o.config.data).filter(|data| data.dataset == dataset.name);
         let fraction = own.and_then(|data| data.val_fraction).unwrap_or(dataset.val_fraction);
         let seed = own.map_or(0, |data| data.split_seed);
@@ -64,7 +64,7 @@ impl Images {
                 (Part::Train, kd2m_data::split(&dataset.train.labels, dataset.classes, fraction, seed).val)
             }
         };
-        Self { dataset: Arc::new(dataset), part, indices, split }
+        Self { dataset, part, indices, split }
     }
 }
 
@@ -75,6 +75,26 @@ impl Saved {
     /// A device that is not there.
     pub fn engine(&self, device: DeviceChoice, threads: usize) -> Result<Box<dyn Engine>, Error> {
         engine::choose::engine(device, threads, &self.graph, &self.weights, &[], false)
+    }
+
+    /// Whether it sees images of this shape.
+    ///
+    /// # Errors
+    /// Both shapes, and what to do.
+    pub fn fits(&self, data: &Dataset) -> Result<(), Error> {
+        let ([c, h, w], shape) = (self.description.input, [data.channels, data.height, data.width]);
+        if [c, h, w] != shape {
+            let way = if data.name.starts_with("folder:") {
+                format!("; folder:PATH@{h}x{w} resizes them")
+            } else {
+                String::new()
+            };
+            return Err(Error::Config(format!(
+                "{} sees images of {c}×{h}×{w}, those of {} are {}×{}×{}{way}",
+                self.whose, data.name, shape[0], shape[1], shape[2]
+            )));
+        }
+        Ok(())
     }
 
     /// Its outputs on images, batch by batch: features, logits, labels.
@@ -88,18 +108,7 @@ impl Saved {
         mut take: impl FnMut(&[f32], &[f32], &[u32]),
     ) -> Result<(), Error> {
         let data = &images.dataset;
-        let ([c, h, w], shape) = (self.description.input, [data.channels, data.height, data.width]);
-        if [c, h, w] != shape {
-            let way = if data.name.starts_with("folder:") {
-                format!("; folder:PATH@{h}x{w} resizes them")
-            } else {
-                String::new()
-            };
-            return Err(Error::Config(format!(
-                "{} sees images of {c}×{h}×{w}, those of {} are {}×{}×{}{way}",
-                self.whose, data.name, shape[0], shape[1], shape[2]
-            )));
-        }
+        self.fits(data)?;
         let mut loader = Loader::evaluation(data, images.part, &images.indices, BATCH)?;
         while let Some(batch) = loader.next() {
             let seen = engine::Images { pixels: &batch.images, n: batch.len() };
