@@ -77,11 +77,16 @@ fn quantise(saved: &Saved, calibration: &Images, threads: usize) -> Result<(Int8
     let mut network = Network::new(&watched, &weights, options).map_err(engine_error)?;
     let every = calibration.indices.len().div_ceil(CALIBRATION).max(1);
     let indices: Vec<u32> = calibration.indices.iter().copied().step_by(every).collect();
-    saved.fits(&calibration.dataset)?;
+    let frame = saved.reframe(&calibration.dataset)?;
+    let mut framed = Vec::new();
     let mut ranges = Ranges::new();
     let mut loader = Loader::evaluation(&calibration.dataset, calibration.part, &indices, BATCH)?;
     while let Some(batch) = loader.next() {
-        network.forward(&batch.images, batch.len(), Mode::Evaluate).map_err(engine_error)?;
+        if let Some(frame) = &frame {
+            frame.floats(&batch.images, &mut framed);
+        }
+        let pixels = if frame.is_some() { &framed } else { &batch.images };
+        network.forward(pixels, batch.len(), Mode::Evaluate).map_err(engine_error)?;
         for name in &names {
             let range = ranges.entry(name.clone()).or_insert([0.0; 2]);
             for x in network.map(name).map_err(engine_error)? {

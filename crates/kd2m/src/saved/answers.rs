@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use kd2m_data::{Dataset, Loader, Part, read_image};
+use kd2m_data::{Dataset, Loader, Part, Reframe, read_image};
 
 use super::network::Saved;
 use crate::{
@@ -77,24 +77,25 @@ impl Saved {
         engine::choose::engine(device, threads, &self.graph, &self.weights, &[], false)
     }
 
-    /// Whether it sees images of this shape.
+    /// How images of a data set come to the size that it sees; none where they have it.
     ///
     /// # Errors
     /// Both shapes, and what to do.
-    pub fn fits(&self, data: &Dataset) -> Result<(), Error> {
+    pub fn reframe(&self, data: &Dataset) -> Result<Option<Reframe>, Error> {
         let ([c, h, w], shape) = (self.description.input, [data.channels, data.height, data.width]);
-        if [c, h, w] != shape {
-            let way = if data.name.starts_with("folder:") {
-                format!("; folder:PATH@{h}x{w} resizes them")
-            } else {
-                String::new()
-            };
-            return Err(Error::Config(format!(
-                "{} sees images of {c}×{h}×{w}, those of {} are {}×{}×{}{way}",
-                self.whose, data.name, shape[0], shape[1], shape[2]
-            )));
+        let frame = self.description.frame.and_then(|frame| Reframe::new(&frame, shape).ok());
+        if [c, h, w] == frame.as_ref().map_or(shape, Reframe::to) {
+            return Ok(frame);
         }
-        Ok(())
+        let way = if data.name.starts_with("folder:") {
+            format!("; folder:PATH@{h}x{w} resizes them")
+        } else {
+            String::new()
+        };
+        Err(Error::Config(format!(
+            "{} sees images of {c}×{h}×{w}, those of {} are {}×{}×{}{way}",
+            self.whose, data.name, shape[0], shape[1], shape[2]
+        )))
     }
 
     /// Its outputs on images, batch by batch: features, logits, labels.
@@ -108,10 +109,15 @@ impl Saved {
         mut take: impl FnMut(&[f32], &[f32], &[u32]),
     ) -> Result<(), Error> {
         let data = &images.dataset;
-        self.fits(data)?;
+        let frame = self.reframe(data)?;
+        let mut framed = Vec::new();
         let mut loader = Loader::evaluation(data, images.part, &images.indices, BATCH)?;
         while let Some(batch) = loader.next() {
-            let seen = engine::Images { pixels: &batch.images, n: batch.len() };
+            if let Some(frame) = &frame {
+                frame.floats(&batch.images, &mut framed);
+            }
+            let pixels = if frame.is_some() { &framed } else { &batch.images };
+            let seen = engine::Images { pixels, n: batch.len() };
             let outputs = engine.forward(seen, Mode::Evaluate)?;
             take(&host(&outputs.features)?, &host(&outputs.logits)?, &batch.labels);
             loader.recycle(batch);
@@ -151,7 +157,7 @@ pub fn predict(saved: &Saved, files: &[PathBuf], engine: &mut dyn Engine) -> Res
     for some in files.chunks(BATCH) {
         let mut pixels = Vec::new();
         for file in some {
-            let image = read_image(file, saved.description.input)?;
+            let image = read_image(file, saved.description.input, saved.description.frame.as_ref())?;
             pixels.extend(image.into_iter().map(|byte| f32::from(byte) / 255.0));
         }
         let outputs = engine.forward(engine::Images { pixels: &pixels, n: some.len() }, Mode::Evaluate)?;
