@@ -346,3 +346,30 @@ fn an_onnx_teacher_that_does_not_fit_is_refused_before_anything_is_trained() {
     let size = refused(&[&format!("teacher.model=onnx:{other}")]);
     assert!(size.contains("sees images of 1×12×12, those of digits are 1×8×8: export it for these"), "{size}");
 }
+
+#[test]
+fn a_network_on_eight_bits_is_small_and_says_what_that_costs() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = path(&folder, "t8.onnx");
+    let said = stdout(&["export", run(), "--teacher", "--format", "onnx-int8", "--out", &out]);
+    assert!(said.contains("on 8 bits, ranges from 360 validation images"), "{said}");
+    let model = onnx::open(Path::new(&out), None).unwrap();
+    let accuracy: Value = serde_json::from_str(&model.metadata["accuracy"]).unwrap();
+    let of = |key: &str| accuracy[key].as_f64().unwrap();
+    let summary: Value = serde_json::from_slice(&fs::read(Path::new(run()).join("summary.json")).unwrap()).unwrap();
+    assert_eq!(Some(of("f32")), summary["teacher"]["test_accuracy"].as_f64());
+    assert!((of("f32") - of("int8")).abs() < 1.5, "{accuracy}");
+    // The file, read again, gives what its card says, and is a quarter as large.
+    let file = format!("onnx:{out}");
+    assert_eq!(json(&["eval", &file, "--data", "digits", "--json"])["accuracy"], accuracy["int8"]);
+    let plain = path(&folder, "t.onnx");
+    stdout(&["export", run(), "--teacher", "--format", "onnx", "--out", &plain]);
+    let size = |file: &str| fs::metadata(file).unwrap().len() as f64;
+    assert!(size(&out) < 0.29 * size(&plain), "{} of {}", size(&out), size(&plain));
+    let card = fs::read_to_string(folder.path().join("t8.md")).unwrap();
+    assert!(card.contains(&format!("| int8 | {:.2} | {} |", of("int8"), size(&out))), "{card}");
+    assert!(
+        refusal(&["export", &file, "--format", "onnx-int8", "--out", &out])
+            .contains("name the images with --data DATASET")
+    );
+}
