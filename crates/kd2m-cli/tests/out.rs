@@ -73,7 +73,7 @@ fn an_onnx_file_gives_the_student_s_answers_and_says_how_it_is_used() {
     let (graph, read) = onnx::read(Path::new(&out)).unwrap();
     let own = Path::new(run()).join("students/w2/seed-1/student.safetensors");
     assert_eq!(answers(&graph, &read), answers(&graph, &weights::read(&own, &graph).unwrap()));
-    let metadata = onnx::metadata(Path::new(&out)).unwrap();
+    let metadata = onnx::open(Path::new(&out), None).unwrap().metadata;
     let names: Vec<String> = serde_json::from_str(&metadata["classes"]).unwrap();
     assert_eq!(names, ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
     let of = |key: &str| metadata[key].as_str();
@@ -90,7 +90,7 @@ fn an_onnx_file_gives_the_student_s_answers_and_says_how_it_is_used() {
     assert_eq!(onnx::read(Path::new(&best)).unwrap().1, weights::read(&place, &graph).unwrap());
     let teacher = path(&folder, "t.onnx");
     stdout(&["export", run(), "--teacher", "--format", "onnx", "--out", &teacher]);
-    assert!(onnx::metadata(Path::new(&teacher)).unwrap()["kd2m"].contains("digits-cnn-teacher"));
+    assert!(onnx::open(Path::new(&teacher), None).unwrap().metadata["kd2m"].contains("digits-cnn-teacher"));
 }
 
 #[test]
@@ -255,4 +255,121 @@ fn what_is_not_clear_is_refused_in_a_sentence() {
     assert!(refusal(&["eval", &file]).contains("name the images with --data DATASET"));
     assert!(refusal(&["predict", &file, &raw]).contains("cannot be decoded"));
     assert!(refusal(&["features", run(), "--teacher", "--out", &out]).contains("the file is a .npz"));
+}
+
+/// The run's own teacher as an ONNX file, and its accuracy on test.
+fn onnx_teacher(folder: &tempfile::TempDir) -> (String, f64) {
+    let file = path(folder, "t.onnx");
+    stdout(&["export", run(), "--teacher", "--format", "onnx", "--out", &file]);
+    let summary: Value = serde_json::from_slice(&fs::read(Path::new(run()).join("summary.json")).unwrap()).unwrap();
+    (file, summary["teacher"]["test_accuracy"].as_f64().unwrap())
+}
+
+#[test]
+fn an_onnx_file_is_a_teacher_frozen_or_trained_further() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, accuracy) = onnx_teacher(&folder);
+    let model = format!("teacher.model=onnx:{file}");
+    let common = [
+        "distill",
+        "-q",
+        "--no-tensorboard",
+        "--criterion",
+        "w2",
+        "--no-baseline",
+        "--allow-weak-teacher",
+        "--epochs",
+        "1",
+    ];
+    let small = ["--seeds", "1", "--set", "data.train_limit=64", "--set", &model];
+    let teacher = |out: &str| -> Value {
+        let summary: Value = serde_json::from_slice(&fs::read(Path::new(out).join("summary.json")).unwrap()).unwrap();
+        summary["teacher"].clone()
+    };
+    let frozen = path(&folder, "frozen");
+    let ran = kd2m(&[&common[..], &small, &["--out", &frozen]].concat());
+    assert!(ran.status.success(), "{}", stderr(&ran));
+    assert!(stderr(&ran).contains(&format!(
+        "teacher (onnx:t.onnx): pixels are normalised by mean 0.3051, deviation 0.376 ({file} itself)"
+    )));
+    let found = teacher(&frozen);
+    assert_eq!((&found["model"], found["test_accuracy"].as_f64()), (&"onnx:t.onnx".into(), Some(accuracy)));
+    // Opened again: the students beside it, its own outputs, itself as a file.
+    stdout(&["eval", &frozen]);
+    assert_eq!(json(&["eval", &frozen, "--teacher", "--json"])["accuracy"].as_f64(), Some(accuracy));
+    let again = path(&folder, "again.onnx");
+    stdout(&["export", &frozen, "--teacher", "--format", "onnx", "--out", &again]);
+    assert_eq!(onnx::read(Path::new(&again)).unwrap().1, onnx::read(Path::new(&file)).unwrap().1);
+    // Trained further it is another.
+    let tuned = path(&folder, "tuned");
+    let init = format!("teacher.init=onnx:{file}");
+    stdout(&[&common[..], &small, &["--set", &init, "--set", "teacher.epochs=1", "--out", &tuned]].concat());
+    assert_ne!(teacher(&tuned)["test_accuracy"].as_f64(), Some(accuracy));
+    let weights = Path::new(&tuned).join("teacher/teacher.safetensors");
+    assert!(weights.is_file() && !Path::new(&frozen).join("teacher/teacher.safetensors").exists());
+    assert_eq!(json(&["eval", &tuned, "--teacher", "--json"])["accuracy"], teacher(&tuned)["test_accuracy"]);
+}
+
+#[test]
+fn an_onnx_teacher_that_does_not_fit_is_refused_before_anything_is_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, _) = onnx_teacher(&folder);
+    let model = format!("teacher.model=onnx:{file}");
+    let refused = |more: &[&str]| {
+        let out = path(&folder, "out");
+        let flags: Vec<&str> = more.iter().flat_map(|set| ["--set", set]).collect();
+        let said =
+            refusal(&[&["distill", "-q", "--criterion", "w2", "--out", &out, "--set", &model][..], &flags].concat());
+        assert!(!Path::new(&out).join("teacher/summary.json").exists());
+        said
+    };
+    let unknown = refused(&["teacher.features=nosuch"]);
+    assert!(unknown.contains("`nosuch` is no value that a layer gives: features can be logits, features"), "{unknown}");
+    assert!(
+        refused(&["teacher.preset=none"])
+            .contains("normalises pixels itself: leave teacher.preset, teacher.mean and teacher.std out")
+    );
+    assert!(refused(&["teacher.weights=t.pth"]).contains("an ONNX file has its weights in it"));
+    assert!(refused(&["teacher.init=other.pth"]).contains("is another file than teacher.model"));
+    let missing = refused(&["teacher.model=onnx:nosuch.onnx"]);
+    assert!(missing.contains("cannot read nosuch.onnx"), "{missing}");
+    let zoo = refused(&["teacher.model=mlp-3", "teacher.features=fc1"]);
+    assert!(zoo.contains("teacher.features names a value of an ONNX file"), "{zoo}");
+    // Images of another size.
+    let other = path(&folder, "other.onnx");
+    let student = Path::new(run()).join("students/w2/seed-1/student.safetensors");
+    let raw = path(&folder, "raw.safetensors");
+    weights::write(Path::new(&raw), &weights::read_any(&student).unwrap(), None).unwrap();
+    let size =
+        ["--model", "digits-cnn-student", "--classes", "10", "--size", "12", "--channels", "1", "--preset", "none"];
+    stdout(&[&["export", &raw, "--format", "onnx", "--out", &other][..], &size].concat());
+    let size = refused(&[&format!("teacher.model=onnx:{other}")]);
+    assert!(size.contains("sees images of 1×12×12, those of digits are 1×8×8: export it for these"), "{size}");
+}
+
+#[test]
+fn a_network_on_eight_bits_is_small_and_says_what_that_costs() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = path(&folder, "t8.onnx");
+    let said = stdout(&["export", run(), "--teacher", "--format", "onnx-int8", "--out", &out]);
+    assert!(said.contains("on 8 bits, ranges from 360 validation images"), "{said}");
+    let model = onnx::open(Path::new(&out), None).unwrap();
+    let accuracy: Value = serde_json::from_str(&model.metadata["accuracy"]).unwrap();
+    let of = |key: &str| accuracy[key].as_f64().unwrap();
+    let summary: Value = serde_json::from_slice(&fs::read(Path::new(run()).join("summary.json")).unwrap()).unwrap();
+    assert_eq!(Some(of("f32")), summary["teacher"]["test_accuracy"].as_f64());
+    assert!((of("f32") - of("int8")).abs() < 1.5, "{accuracy}");
+    // The file, read again, gives what its card says, and is a quarter as large.
+    let file = format!("onnx:{out}");
+    assert_eq!(json(&["eval", &file, "--data", "digits", "--json"])["accuracy"], accuracy["int8"]);
+    let plain = path(&folder, "t.onnx");
+    stdout(&["export", run(), "--teacher", "--format", "onnx", "--out", &plain]);
+    let size = |file: &str| fs::metadata(file).unwrap().len() as f64;
+    assert!(size(&out) < 0.29 * size(&plain), "{} of {}", size(&out), size(&plain));
+    let card = fs::read_to_string(folder.path().join("t8.md")).unwrap();
+    assert!(card.contains(&format!("| int8 | {:.2} | {} |", of("int8"), size(&out))), "{card}");
+    assert!(
+        refusal(&["export", &file, "--format", "onnx-int8", "--out", &out])
+            .contains("name the images with --data DATASET")
+    );
 }

@@ -4,7 +4,9 @@
 mod reference;
 
 use kd2m_cpu::{Mode, Network, Options, Then, isa::Isa};
-use kd2m_nn::{Conv, Graph, GraphBuilder, Layer, LayerNorm, Linear, NamedTensor, NodeId, Pool, Role, Weights};
+use kd2m_nn::{
+    Conv, Graph, GraphBuilder, Layer, LayerNorm, Linear, NamedTensor, NodeId, Pool, Quantise, Role, Weights,
+};
 use reference::{Loss, difference, noise, run, to_f64};
 
 /// Random weights with positive variances and scales of both signs.
@@ -249,13 +251,19 @@ fn additions_of_every_kind() {
 
 #[test]
 fn pooling_and_moving() {
-    let pool = |kernel, stride, padding| Pool { kernel, stride, padding };
+    let pool = |kernel, stride, padding| Pool::new(kernel, stride, padding);
     let layers = [
         ("max 3/2", Layer::MaxPool(pool([3, 3], [2, 2], [1, 1]))),
         ("max 2/2", Layer::MaxPool(pool([2, 2], [2, 2], [0, 0]))),
         ("max 2x3/1", Layer::MaxPool(pool([2, 3], [1, 1], [0, 1]))),
         ("average 3/2", Layer::AvgPool(pool([3, 3], [2, 2], [1, 1]))),
         ("average 2/1", Layer::AvgPool(pool([2, 2], [1, 1], [0, 0]))),
+        ("max with a partial window", Layer::MaxPool(Pool { beyond: [1, 1], ..pool([2, 2], [2, 2], [0, 0]) })),
+        ("max of 3 beyond", Layer::MaxPool(Pool { beyond: [0, 1], ..pool([3, 3], [2, 3], [1, 1]) })),
+        ("average of live places", Layer::AvgPool(Pool { live_only: true, ..pool([3, 3], [2, 2], [1, 1]) })),
+        ("average beyond", Layer::AvgPool(Pool { beyond: [1, 1], live_only: true, ..pool([2, 2], [2, 2], [0, 0]) })),
+        ("average beyond padding", Layer::AvgPool(Pool { beyond: [0, 1], ..pool([3, 3], [2, 3], [1, 1]) })),
+        ("zeros", Layer::Pad { around: [0, 1, 2, 3] }),
         ("shuffle", Layer::ChannelShuffle { groups: 3 }),
         ("slice", Layer::Slice { start: 2, len: 3 }),
         ("flatten", Layer::Flatten),
@@ -319,7 +327,7 @@ fn layer_norms_alone_and_with_all_that_fuses() {
 
 #[test]
 fn smooth_activations() {
-    for layer in [Layer::Gelu, Layer::Silu] {
+    for layer in [Layer::Gelu, Layer::Silu, Layer::Sigmoid, Layer::HardSigmoid, Layer::HardSwish] {
         let alone = around("smooth", 7, 4, 5, |b, x| b.push("f", layer.clone(), &[x]));
         everywhere(&alone, &[1, 3]);
         let shared = around("smooth shared", 7, 4, 5, |b, x| {
@@ -374,5 +382,76 @@ fn what_is_added_to_a_norm_of_the_images_learns() {
         let f = b.global_avg_pool("pool", y);
         let logits = b.linear("fc", f, Linear::new(5, 3));
         everywhere(&b.finish(f, logits).unwrap(), &[4]);
+    }
+}
+
+#[test]
+fn products_of_branches_and_gates() {
+    for channels in [1, 6, 33] {
+        let of_branches = around("product", channels, 4, 5, |b, x| {
+            let y = b.conv("conv", x, Conv::square(channels, channels, 3));
+            let y = b.push("mul", Layer::Mul, &[x, y]);
+            b.push("square", Layer::Mul, &[y, y])
+        });
+        everywhere(&of_branches, &[1, 3]);
+        // Squeeze-and-excitation, whose map has other readers too.
+        let excited = around("squeeze and excite", channels, 4, 5, |b, x| {
+            let s = b.global_avg_pool("squeeze", x);
+            let s = b.linear("reduce", s, Linear::new(channels, 4));
+            let s = b.push("hard swish", Layer::HardSwish, &[s]);
+            let s = b.linear("expand", s, Linear::new(4, channels));
+            let s = b.push("gate", Layer::HardSigmoid, &[s]);
+            let y = b.push("mul", Layer::Mul, &[x, s]);
+            let y = b.relu("relu", y);
+            b.add("add", y, x)
+        });
+        everywhere(&excited, &[1, 4]);
+        let one_place = around("map of one place", channels, 4, 5, |b, x| {
+            let s = b.conv("place", x, Conv { kernel: [4, 5], ..conv(channels, channels, [1, 1], [1, 1], [0, 0]) });
+            b.push("mul", Layer::Mul, &[x, s])
+        });
+        everywhere(&one_place, &[2]);
+    }
+    // Many values: several tasks.
+    everywhere(&around("large product", 70, 9, 9, |b, x| b.push("mul", Layer::Mul, &[x, x])), &[13]);
+}
+
+#[test]
+fn values_on_a_grid_and_their_straight_gradient() {
+    // Values of ±1 and some beyond the grid: the finite differences of a staircase are no use, the straight gradient is known.
+    let grid = Quantise { step: 1.0 / 256.0, zero: 20 };
+    let [low, high] = grid.range();
+    let (mut b, x) = GraphBuilder::new("grid", 1, 3, 5, &[0.0], &[1.0]);
+    let x = b.conv("one", x, Conv::square(1, 1, 1));
+    b.stage("before", x);
+    let y = b.push("grid", Layer::Quantise(grid), &[x]);
+    b.stage("after", y);
+    let f = b.flatten("flatten", y);
+    let logits = b.linear("fc", f, Linear { bias: false, ..Linear::new(15, 1) });
+    let graph = b.finish(f, logits).unwrap();
+    let one = |values: Vec<f32>, shape: Vec<usize>| NamedTensor { shape, values };
+    let weights = Weights::from([
+        ("one.weight".to_owned(), one(vec![1.0], vec![1, 1, 1, 1])),
+        ("fc.weight".to_owned(), one(noise(15, 9), vec![1, 15])),
+    ]);
+    for isa in Isa::available() {
+        let n = 3;
+        let images: Vec<f32> = noise(n * 15, 4);
+        let options = Options { stages: vec!["before".into(), "after".into()], isa: Some(isa), ..Options::default() };
+        let mut network = Network::new(&graph, &weights, options).unwrap();
+        network.forward(&images, n, Mode::Train).unwrap();
+        let (before, after) = (network.map("before").unwrap(), network.map("after").unwrap());
+        for (x, y) in before.iter().zip(&after) {
+            let expected = ((f64::from(*x) * 256.0).round_ties_even() + 20.0).clamp(-128.0, 127.0) - 20.0;
+            assert_eq!(f64::from(*y), expected / 256.0, "{isa}: {x}");
+        }
+        assert!(before.iter().any(|x| *x > high) && before.iter().any(|x| *x < low));
+        network.backward(None, Some(&[1.0; 3]), &[], Then::Accumulate).unwrap();
+        // d/dw of Σ fc · grid(w x) = Σ fc · x over the values within.
+        let fc = noise(15, 9);
+        let within = before.iter().enumerate().filter(|(_, x)| **x >= low && **x <= high);
+        let expected: f64 = within.map(|(i, x)| f64::from(*x) * f64::from(fc[i % 15])).sum();
+        let found = f64::from(network.gradients()["one.weight"].values[0]);
+        assert!((found - expected).abs() < 1e-5 * expected.abs().max(1.0), "{isa}: {found} {expected}");
     }
 }

@@ -72,6 +72,32 @@ pub struct Graph {
 }
 
 impl Graph {
+    /// Mean and deviation of each channel by which pixels in 0…1 are normalised first.
+    pub fn normalisation(&self) -> (&[f32], &[f32]) {
+        let found = self.nodes.iter().find_map(|node| match &node.layer {
+            Layer::Normalise { mean, std } => Some((&mean[..], &std[..])),
+            _ => None,
+        });
+        found.unwrap_or_default()
+    }
+
+    /// Whether that changes pixels at all.
+    pub fn normalises(&self) -> bool {
+        let (mean, std) = self.normalisation();
+        mean.iter().any(|m| *m != 0.0) || std.iter().any(|s| *s != 1.0)
+    }
+
+    /// The same network with another normalisation, a number for each channel.
+    #[must_use]
+    pub fn with_normalisation(mut self, mean: &[f32], std: &[f32]) -> Self {
+        for node in &mut self.nodes {
+            if let Layer::Normalise { mean: own_mean, std: own_std } = &mut node.layer {
+                (*own_mean, *own_std) = (mean.to_vec(), std.to_vec());
+            }
+        }
+        self
+    }
+
     /// Nodes in execution order; node 0 is the input.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes

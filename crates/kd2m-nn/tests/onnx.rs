@@ -38,18 +38,6 @@ fn what_no_layer_is_refused_with_its_reason() {
         ("average-pool-dilations", "operator AveragePool of m: dilations = [2, 2] of a pool is not a layer, only 1 is"),
         ("max-pool-dilations", "operator MaxPool of m: dilations = [2, 2] of a pool is not a layer, only 1 is"),
         (
-            "average-pool-uncounted",
-            "operator AveragePool of m: count_include_pad = 0 with padding is not a layer, only 1 is",
-        ),
-        (
-            "max-pool-ceil",
-            "operator MaxPool of m: ceil_mode = 1 adds a partial window to a length of 6; only whole ones are a layer",
-        ),
-        (
-            "max-pool-same-uneven",
-            "operator MaxPool of m: auto_pad = SAME_UPPER is 0 before and 1 behind a length of 6: the sides differ",
-        ),
-        (
             "reshape-of-a-vector",
             "operator Reshape of y: [10] of an image to [-1, 5] mixes images, or is no shape of theirs",
         ),
@@ -67,7 +55,7 @@ fn what_no_layer_is_refused_with_its_reason() {
         ),
         (
             "no-classifier",
-            "the ONNX model cannot be used: it has no classifier: no linear layer gives y and no output is called features",
+            "the ONNX model cannot be used: it has no classifier: no linear layer gives y and no output is called features; name the value that is the features (none: no layer gives a vector)",
         ),
         (
             "old-opset",
@@ -81,24 +69,30 @@ fn what_no_layer_is_refused_with_its_reason() {
             "added-constant",
             "operator Add of d: with a constant is a layer on the images only, or as the bias of a MatMul",
         ),
-        (
-            "external-data",
-            "the ONNX model cannot be used: constant k: its numbers are in another file; export the model as one file",
-        ),
         ("unknown-attribute", "operator GlobalAveragePool of gp: attribute exclude_outliers = 1 is not read"),
         ("gelu-tanh", "operator Gelu of r: approximate = tanh is not a layer, only none is"),
-        ("sigmoid", "operator Sigmoid of r: is read as SiLU only: x · sigmoid(x)"),
+        ("softmax-inside", "operator Softmax of r: is read at the end of the model only, over its classes"),
+        ("pad-reflects", "operator Pad of r: mode = reflect is not a layer, only constant is"),
+        ("hard-sigmoid-of-keras", "operator HardSigmoid of r: alpha = 0.2, beta = 0.5: only 1/6 and 0.5 are a layer"),
     ];
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx");
     for (name, expected) in table {
         assert_eq!(refusal(&folder.join(format!("refused-{name}.onnx"))), expected, "{name}");
     }
-    let softmax = refusal(&folder.join("refused-softmax.onnx"));
-    assert!(softmax.starts_with("operator Softmax of y: is not one that a graph has; it has Add, "), "{softmax}");
+    let beside = refusal(&folder.join("refused-external-data.onnx"));
+    let place = folder.join("weights.bin");
+    let begun = format!(
+        "the ONNX model cannot be used: constant k: its numbers are in another file: cannot read {}: ",
+        place.display()
+    );
+    assert!(
+        beside.starts_with(&begun) && beside.ends_with("keep it beside the model, or export the model as one file"),
+        "{beside}"
+    );
     let refused = std::fs::read_dir(&folder)
         .unwrap()
         .filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("refused-"));
-    assert_eq!(refused.count(), table.len() + 1);
+    assert_eq!(refused.count(), table.len() + 1, "each is named here");
     // What is no model at all is called so.
     let page = refusal(&Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml"));
     assert!(page.starts_with("this is not an ONNX model: "), "{page}");
@@ -108,4 +102,54 @@ fn what_no_layer_is_refused_with_its_reason() {
 fn refusal(file: &Path) -> String {
     let said = onnx::read(file).unwrap_err().to_string();
     said.strip_prefix(&format!("{}: ", file.display())).unwrap_or_else(|| panic!("no name: {said}")).to_owned()
+}
+
+/// A model whose numbers lie in another file at this place, of so many bytes.
+fn beside(folder: &Path, change: impl Fn(&str) -> String, data: &[u8]) -> Result<(), String> {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx/beside");
+    let model = std::fs::read(fixtures.join("external.onnx")).unwrap();
+    // Texts in it are as long as before, so that the lengths that go before them hold.
+    let (old, new) = ("external.onnx.data", change("external.onnx.data"));
+    assert_eq!(old.len(), new.len());
+    let mut bytes = model.clone();
+    for at in 0..=model.len() - old.len() {
+        if &model[at..at + old.len()] == old.as_bytes() {
+            bytes[at..at + old.len()].copy_from_slice(new.as_bytes());
+        }
+    }
+    std::fs::write(folder.join("m.onnx"), bytes).unwrap();
+    std::fs::write(folder.join("external.onnx.data"), data).unwrap();
+    onnx::read(&folder.join("m.onnx")).map(|_| ()).map_err(|e| e.to_string())
+}
+
+#[test]
+fn numbers_beside_a_model_are_read_from_its_folder_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx/beside/external.onnx.data");
+    let data = std::fs::read(place).unwrap();
+    let same = |name: &str| name.to_owned();
+    assert_eq!(beside(folder.path(), same, &data), Ok(()));
+    let cut = beside(folder.path(), same, &data[..data.len() - 1]).unwrap_err();
+    assert!(cut.contains("are wanted: it is not the model's, or was cut off"), "{cut}");
+    for outside in ["../ternal.onnx.data", "/etc/nal.onnx.data"] {
+        let outside = &outside[..18];
+        let said = beside(folder.path(), |_| outside.to_owned(), &data).unwrap_err();
+        assert!(said.contains(&format!("{outside} is not in the model's folder")), "{said}");
+    }
+}
+
+#[test]
+fn any_vector_can_be_the_features_and_the_others_are_named() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/onnx");
+    let path = folder.join("squeeze-excite-linear.onnx");
+    let of = |name: Option<&str>| onnx::open(&path, name).map(|m| (m.graph.feature_width(), m.notes));
+    assert_eq!(of(None).unwrap().0, 4, "what the last linear layer reads");
+    assert_eq!(of(Some("s2")).unwrap().0, 2);
+    let unknown = of(Some("s9")).unwrap_err().to_string();
+    assert!(unknown.contains("`s9` is no value that a layer gives: features can be y, "), "{unknown}");
+    assert!(unknown.contains("s2") && !unknown.contains(" c,"), "{unknown}");
+    let map = of(Some("c")).unwrap_err().to_string();
+    assert!(map.contains("`c` is no vector: features can be "), "{map}");
+    let softmax = onnx::open(&folder.join("softmax.onnx"), None).unwrap();
+    assert_eq!(softmax.notes, ["Softmax y at the end is left out: logits are what it reads"]);
 }

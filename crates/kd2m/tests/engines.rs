@@ -7,7 +7,7 @@ use kd2m::engine::{
     cpu::CpuEngine,
     head::{FrozenHead, LipschitzHead},
 };
-use kd2m_nn::{Conv, Graph, GraphBuilder, Layer, Linear, Shape, Weights, init, zoo};
+use kd2m_nn::{Conv, Graph, GraphBuilder, Layer, Linear, Pool, Shape, Weights, init, zoo};
 
 /// Values in ±1 that look random and are the same everywhere.
 fn noise(count: usize, salt: u64) -> Vec<f32> {
@@ -165,6 +165,30 @@ fn tokens_and_smooth_activations() {
     let features = b.layer_norm("norm2", x);
     let logits = b.linear("fc", features, Linear::new(12, 7));
     agree_on("tokens", &b.finish(features, logits).unwrap(), 6, true);
+}
+
+/// Squeeze-and-excitation, the activations of MobileNetV3, zeros around a map, windows beyond it.
+#[test]
+fn gates_zeros_and_windows_beyond_the_map() {
+    let (mut b, x) = GraphBuilder::new("gates", 3, 8, 7, &[0.1, 0.2, 0.3], &[0.4, 0.5, 0.6]);
+    let x = b.push("zeros", Layer::Pad { around: [0, 1, 2, 0] }, &[x]);
+    let x = b.conv("embed", x, Conv { padding: [0; 2], ..Conv::square(3, 12, 3) }.with_bias());
+    let x = b.push("hard swish", Layer::HardSwish, &[x]);
+    b.stage("embedded", x);
+    let x = b.max_pool("max", x, Pool { beyond: [1, 0], ..Pool::new([3; 2], [2, 1], [1; 2]) });
+    let s = b.global_avg_pool("squeeze", x);
+    let s = b.linear("reduce", s, Linear::new(12, 4));
+    let s = b.push("silu", Layer::Silu, &[s]);
+    let s = b.linear("expand", s, Linear::new(4, 12));
+    let s = b.push("gate", Layer::HardSigmoid, &[s]);
+    let x = b.push("excite", Layer::Mul, &[x, s]);
+    let y = b.push("sigmoid", Layer::Sigmoid, &[x]);
+    let x = b.push("product", Layer::Mul, &[y, x]);
+    let x = b.push("live", Layer::AvgPool(Pool { live_only: true, ..Pool::new([3; 2], [2; 2], [1; 2]) }), &[x]);
+    let x = b.push("beyond", Layer::AvgPool(Pool { beyond: [1, 1], ..Pool::new([2; 2], [2; 2], [1; 2]) }), &[x]);
+    let features = b.global_avg_pool("mean", x);
+    let logits = b.linear("fc", features, Linear::new(12, 7));
+    agree_on("gates", &b.finish(features, logits).unwrap(), 6, true);
 }
 
 fn both_engines(graph: &Graph, weights: &Weights) -> [Box<dyn Engine>; 2] {

@@ -110,7 +110,7 @@ fn confusions(scores: &Scores, widest: usize) -> String {
     for (of, row) in scores.confusion.iter().enumerate() {
         wrong.extend(row.iter().enumerate().filter(|(to, n)| *to != of && **n > 0).map(|(to, n)| (*n, of, to)));
     }
-    wrong.sort_by(|a, b| b.0.cmp(&a.0));
+    wrong.sort_by_key(|(n, ..)| std::cmp::Reverse(*n));
     wrong.truncate(NAMED);
     let lines = wrong.iter().map(|(n, of, to)| format!("{n:>6}  {} taken for {}\n", names[*of], names[*to]));
     format!("\nthe most frequent confusions (--json has the whole matrix)\n{}", lines.collect::<String>())

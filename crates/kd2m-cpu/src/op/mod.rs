@@ -57,6 +57,12 @@ layers! {
     layer_norm: LayerNorm(norm),
     gelu: Gelu,
     silu: Silu,
+    sigmoid: Sigmoid,
+    hard_sigmoid: HardSigmoid,
+    hard_swish: HardSwish,
+    mul: Mul,
+    pad: Pad { around },
+    quantise: Quantise(grid),
     tokens: Tokens,
 }
 
@@ -140,6 +146,8 @@ pub struct Backward<'a> {
     /// Which input.
     pub input: usize,
     pub x: &'a [f32],
+    /// All that the step read.
+    pub inputs: &'a [&'a [f32]],
     pub y: &'a [f32],
     /// Whether a residual was added.
     pub residual: bool,

@@ -1,6 +1,9 @@
 //! The sigmoid linear unit.
 
-use super::function::{self, Function, exp};
+use super::{
+    function::{self, Function},
+    sigmoid::sigmoid,
+};
 use crate::plan::{Compiler, Place};
 
 /// x σ(x); its slope is σ(x) (1 + x (1 − σ(x))).
@@ -8,11 +11,6 @@ struct Silu;
 
 pub fn plan(c: &mut Compiler, node: usize) -> Place {
     function::plan::<Silu>(c, node)
-}
-
-#[inline(always)]
-fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + exp(-x))
 }
 
 impl Function for Silu {

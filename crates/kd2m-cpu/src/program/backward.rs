@@ -74,6 +74,7 @@ impl Program {
         if step.activation != Activation::None && !step.op.masks() {
             mask(isa, value(step.output), dy, step.activation);
         }
+        let inputs: Vec<&[f32]> = step.inputs.iter().map(|id| value(*id)).collect();
         let (input_targets, residual_target) = targets.split_at(step.inputs.len());
         for (input, (id, target)) in input_targets.iter().enumerate() {
             let slot = gradient_slots[*id].filter(|_| *target == GradientTarget::Own);
@@ -90,6 +91,7 @@ impl Program {
                 n,
                 input,
                 x: value(*id),
+                inputs: &inputs,
                 y: value(step.output),
                 residual: step.residual.is_some(),
                 activation: step.activation,

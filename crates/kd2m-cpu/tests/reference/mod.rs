@@ -112,6 +112,28 @@ pub fn run(graph: &Graph, tensors: &Tensors, images: &[f64], n: usize, train: bo
             }
             Layer::Gelu => input(0).0.iter().map(|x| x * 0.5 * (1.0 + erf(x / 2.0_f64.sqrt()))).collect(),
             Layer::Silu => input(0).0.iter().map(|x| x / (1.0 + (-x).exp())).collect(),
+            Layer::Sigmoid => input(0).0.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
+            Layer::HardSigmoid => input(0).0.iter().map(|x| (x / 6.0 + 0.5).clamp(0.0, 1.0)).collect(),
+            Layer::HardSwish => input(0).0.iter().map(|x| x * (x / 6.0 + 0.5).clamp(0.0, 1.0)).collect(),
+            Layer::Quantise(grid) => {
+                let (step, zero) = (f64::from(grid.step), f64::from(grid.zero));
+                let whole = |x: &f64| ((x / step).round_ties_even() + zero).clamp(-128.0, 127.0);
+                input(0).0.iter().map(|x| (whole(x) - zero) * step).collect()
+            }
+            Layer::Mul => {
+                let ((x, _), (y, (_, ih, iw))) = (input(0), input(1));
+                let factor = |i: usize| if (ih, iw) == (1, 1) { y[i / (h * w)] } else { y[i] };
+                x.iter().enumerate().map(|(i, x)| x * factor(i)).collect()
+            }
+            Layer::Pad { around: [top, left, ..] } => {
+                let (x, (_, ih, iw)) = input(0);
+                let at = |plane: &[f64], row: usize, column: usize| {
+                    let (row, column) = (row.wrapping_sub(*top), column.wrapping_sub(*left));
+                    if row < ih && column < iw { plane[row * iw + column] } else { 0.0 }
+                };
+                let planes = x.chunks(ih * iw);
+                planes.flat_map(|plane| (0..h * w).map(|i| at(plane, i / w, i % w)).collect::<Vec<f64>>()).collect()
+            }
             Layer::ChannelShuffle { groups } => {
                 let x = input(0).0;
                 let each = c / groups;
@@ -187,20 +209,24 @@ fn pool(
     for plane in x.chunks(ih * iw).take(n * c) {
         for oy in 0..h {
             for ox in 0..w {
-                let mut seen = Vec::new();
+                let (mut seen, mut padding) = (Vec::new(), 0);
                 for ky in 0..p.kernel[0] {
                     for kx in 0..p.kernel[1] {
                         let y = (oy * p.stride[0] + ky).wrapping_sub(p.padding[0]);
                         let x = (ox * p.stride[1] + kx).wrapping_sub(p.padding[1]);
                         if y < ih && x < iw {
                             seen.push(plane[y * iw + x]);
+                        } else if oy * p.stride[0] + ky < ih + 2 * p.padding[0]
+                            && ox * p.stride[1] + kx < iw + 2 * p.padding[1]
+                        {
+                            padding += 1;
                         }
                     }
                 }
                 out.push(if max {
                     seen.iter().copied().fold(f64::NEG_INFINITY, f64::max)
                 } else {
-                    seen.iter().sum::<f64>() / (p.kernel[0] * p.kernel[1]) as f64
+                    seen.iter().sum::<f64>() / (seen.len() + if p.live_only { 0 } else { padding }) as f64
                 });
             }
         }

@@ -15,7 +15,7 @@ use crate::{
     shape::Shape,
 };
 
-/// Means over windows; padding counts as zeros.
+/// Means over windows; padding counts as zeros, unless the map's own places alone are counted.
 pub(super) struct AvgPool<'a>(pub &'a Pool);
 
 impl Kind for AvgPool<'_> {
@@ -29,9 +29,19 @@ impl Kind for AvgPool<'_> {
     }
 
     fn write(&self, onnx: &mut Writer) {
-        let mut attributes = self.0.attributes();
-        attributes.push(int("count_include_pad", 1));
-        onnx.last("AveragePool", vec![onnx.input()], attributes);
+        let (mut input, mut pool) = (onnx.input(), self.0.clone());
+        if !pool.live_only && pool.beyond != [0; 2] {
+            // As padding, the places beyond would be counted; what is counted is a map of its own then.
+            let [h, w] = pool.padding.map(|p| p as i64);
+            if pool.padding != [0; 2] {
+                let pads = onnx.integers("pads", &[0, 0, h, w, 0, 0, h, w]);
+                input = onnx.part("zeros", "Pad", vec![input, pads], vec![]);
+            }
+            pool = Pool { padding: [0; 2], live_only: true, ..pool };
+        }
+        let mut attributes = pool.attributes();
+        attributes.push(int("count_include_pad", usize::from(!pool.live_only)));
+        onnx.last("AveragePool", vec![input], attributes);
     }
 }
 
@@ -39,9 +49,5 @@ pub(super) const OPERATORS: &Operators<Pool> = &[("AveragePool", read)];
 
 fn read(operator: &mut Operator) -> Result<Option<Pool>, String> {
     let counts = operator.attributes.flag("count_include_pad", false)?;
-    let pool = Pool::read(operator)?;
-    if pool.padding != [0; 2] && !counts {
-        return Err("count_include_pad = 0 with padding is not a layer, only 1 is".to_owned());
-    }
-    Ok(Some(pool))
+    Pool::read(operator, Some(counts)).map(Some)
 }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     onnx::{
         operator::Operator,
-        values::positive,
+        values::{Flow, positive},
         window::Window,
         writer::{Writer, int, ints, pads},
     },
@@ -138,6 +138,10 @@ impl Kind for Conv {
 pub(super) const OPERATORS: &Operators<Conv> = &[("Conv", read)];
 
 fn read(operator: &mut Operator) -> Result<Option<Conv>, String> {
+    if matches!(operator.values.flow(operator.node, 0), Ok(Flow::Pooled { .. })) {
+        // Of one place it is a linear layer.
+        return Ok(None);
+    }
     let (shape, weight) = operator.floats(1, "weight")?;
     let [outputs, inputs, height, width] = shape[..] else {
         return Err(format!("its weight {shape:?} is not that of a two-dimensional convolution"));
@@ -149,12 +153,13 @@ fn read(operator: &mut Operator) -> Result<Option<Conv>, String> {
     let groups = positive(operator.attributes.int("group")?.unwrap_or(1), "group")?;
     let map = operator.map()?;
     let window = Window::take(&mut operator.attributes, Some([height, width]), map, false)?;
+    operator.zeros = window.around();
     let conv = Conv {
         in_channels: inputs.checked_mul(groups).ok_or("too many groups")?,
         out_channels: outputs,
         kernel: window.kernel,
         stride: window.stride,
-        padding: window.padding,
+        padding: if operator.zeros.is_some() { [0; 2] } else { window.before },
         dilation: window.dilation,
         groups,
         bias: bias.is_some(),

@@ -66,7 +66,7 @@ fn read(operator: &mut Operator) -> Result<Option<LayerNorm>, String> {
     operator.attributes.only("stash_type", 1, 1)?;
     let flow = operator.values.flow(operator.node, 0)?;
     if let Flow::ChannelsLast(of) = flow {
-        operator.reads = Some(of);
+        operator.reads = Some(vec![of]);
         operator.gives = Flow::ChannelsLast;
     } else {
         // Names whatever else no layer can read.

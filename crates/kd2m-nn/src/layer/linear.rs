@@ -11,6 +11,8 @@ use super::{
 use crate::{
     onnx::{
         operator::{Numbers, Operator},
+        values::Flow,
+        window::Window,
         writer::{Writer, int, ints},
     },
     parameter::Role,
@@ -82,7 +84,7 @@ impl Kind for Linear {
     }
 }
 
-pub(super) const OPERATORS: &Operators<Linear> = &[("Gemm", gemm), ("MatMul", mat_mul)];
+pub(super) const OPERATORS: &Operators<Linear> = &[("Gemm", gemm), ("MatMul", mat_mul), ("Conv", conv)];
 
 fn gemm(operator: &mut Operator) -> Result<Option<Linear>, String> {
     operator.attributes.only("transA", 0, 0)?;
@@ -102,6 +104,30 @@ fn mat_mul(operator: &mut Operator) -> Result<Option<Linear>, String> {
         Some((constant.shape.clone(), constant.floats()?.to_vec()))
     });
     linear(operator, false, bias).map(Some)
+}
+
+/// A convolution of a pooled map, which is one place.
+fn conv(operator: &mut Operator) -> Result<Option<Linear>, String> {
+    let Flow::Pooled { of, ones: 2 } = operator.values.flow(operator.node, 0)? else {
+        return Err("reads a pooled map whose axes were taken off".to_owned());
+    };
+    let (shape, weight) = operator.floats(1, "weight")?;
+    let [outputs, inputs, height, width] = shape[..] else {
+        return Err(format!("its weight {shape:?} is not that of a two-dimensional convolution"));
+    };
+    operator.attributes.only("group", 1, 1)?;
+    let window = Window::take(&mut operator.attributes, Some([height, width]), [1; 2], false)?;
+    if window.kernel != [1; 2] || window.before != [0; 2] || window.behind != [0; 2] {
+        return Err("of a pooled map is a layer with a kernel of 1×1 without padding only".to_owned());
+    }
+    (operator.reads, operator.ones) = (Some(vec![of]), 2);
+    operator.keep("weight", vec![outputs, inputs], weight);
+    let bias = operator.optional_floats(2, "bias")?;
+    let linear = Linear { bias: bias.is_some(), ..Linear::new(inputs, outputs) };
+    if bias.is_some() {
+        operator.keep_vector("bias", 2, outputs)?;
+    }
+    Ok(Some(linear))
 }
 
 /// The second input's matrix is `[outputs, inputs]` where `turned`, as PyTorch's; ONNX's own is `[inputs, outputs]`.

@@ -35,5 +35,5 @@ pub(super) const OPERATORS: &Operators<Pool> = &[("MaxPool", read)];
 fn read(operator: &mut Operator) -> Result<Option<Pool>, String> {
     operator.attributes.only("storage_order", 0, 0)?;
     operator.sole_output("the places of maxima are")?;
-    Pool::read(operator).map(Some)
+    Pool::read(operator, None).map(Some)
 }

@@ -128,6 +128,21 @@ layers! {
     gelu: Gelu => &gelu::Gelu;
     /// x / (1 + exp(−x)).
     silu: Silu => &silu::Silu;
+    /// 1 / (1 + exp(−x)).
+    sigmoid: Sigmoid => &sigmoid::Sigmoid;
+    /// min(max(x / 6 + 1/2, 0), 1).
+    hard_sigmoid: HardSigmoid => &hard_sigmoid::HardSigmoid;
+    /// x min(max(x / 6 + 1/2, 0), 1).
+    hard_swish: HardSwish => &hard_swish::HardSwish;
+    /// The product of two inputs of equal shape, or of a map and a factor for each of its channels.
+    mul: Mul => &mul::Mul;
+    /// Zeros around maps.
+    pad: Pad {
+        /// Rows above, columns left, rows below, columns right.
+        around: [usize; 4]
+    } => &pad::Pad { around: *around };
+    /// Values rounded to 8 bits.
+    quantise: Quantise(quantise: Quantise in quantise) => quantise;
     /// Places of maps as tokens: `[n, c, h, w]` become `[n, h·w, c]`, row by row.
     tokens: Tokens => &tokens::Tokens;
 }

@@ -25,10 +25,17 @@ impl Kind for Relu {
     }
 }
 
-pub(super) const OPERATORS: &Operators<()> = &[("Relu", |_| Ok(Some(()))), ("Clip", clip)];
+pub(super) const OPERATORS: &Operators<()> = &[
+    ("Relu", |operator| {
+        operator.reads_pooled();
+        Ok(Some(()))
+    }),
+    ("Clip", clip),
+];
 
 /// A lower limit of 0 and no upper one.
 fn clip(operator: &mut Operator) -> Result<Option<()>, String> {
+    operator.reads_pooled();
     Ok((limits(operator)? == (Some(0.0), None)).then_some(()))
 }
 

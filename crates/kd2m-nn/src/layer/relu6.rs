@@ -33,6 +33,7 @@ pub(super) const OPERATORS: &Operators<()> = &[("Clip", read)];
 
 /// Limits 0 and 6. Those of a ReLU were taken before; others no layer has.
 fn read(operator: &mut Operator) -> Result<Option<()>, String> {
+    operator.reads_pooled();
     let shown = |limit: Option<f32>| limit.map_or("none".to_owned(), |limit| limit.to_string());
     match limits(operator)? {
         (Some(0.0), Some(6.0)) => Ok(Some(())),

@@ -34,7 +34,9 @@ pub(super) const OPERATORS: &Operators<()> = &[("Sigmoid", read)];
 fn read(operator: &mut Operator) -> Result<Option<()>, String> {
     let node = operator.node;
     let product = operator.next(node, "Mul").filter(|next| node.input.iter().all(|x| next.input.contains(x)));
-    let product = product.ok_or("is read as SiLU only: x · sigmoid(x)")?;
+    // Alone it is an activation of its own.
+    let Some(product) = product else { return Ok(None) };
+    operator.reads_pooled();
     operator.takes_in.push(product.output[0].clone());
     Ok(Some(()))
 }

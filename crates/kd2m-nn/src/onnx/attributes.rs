@@ -2,8 +2,8 @@
 //! nobody thought of can never be dropped in silence.
 
 use super::proto::{
-    ATTRIBUTE_FLOAT, ATTRIBUTE_FLOATS, ATTRIBUTE_INT, ATTRIBUTE_INTS, ATTRIBUTE_STRING, Attribute, BFLOAT16, DOUBLE,
-    FLOAT, FLOAT16, NodeProto,
+    ATTRIBUTE_FLOAT, ATTRIBUTE_FLOATS, ATTRIBUTE_INT, ATTRIBUTE_INTS, ATTRIBUTE_STRING, ATTRIBUTE_TENSOR, Attribute,
+    BFLOAT16, DOUBLE, FLOAT, FLOAT16, NodeProto, Tensor,
 };
 
 /// The attributes that are left.
@@ -67,6 +67,11 @@ impl<'a> Attributes<'a> {
     pub fn text(&mut self, name: &str) -> Result<Option<String>, String> {
         let text = |a: &Attribute| String::from_utf8_lossy(a.s.as_deref().unwrap_or_default()).into_owned();
         Ok(self.take(name, ATTRIBUTE_STRING, "text")?.map(text))
+    }
+
+    /// A tensor.
+    pub fn tensor(&mut self, name: &str) -> Result<Option<&'a Tensor>, String> {
+        Ok(self.take(name, ATTRIBUTE_TENSOR, "a tensor")?.and_then(|a| a.t.as_ref()))
     }
 
     /// An error unless an attribute, or its default, has the one value that a layer stands for.

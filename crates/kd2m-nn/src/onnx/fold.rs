@@ -2,7 +2,8 @@
 //! `x.view(x.size(0), -1)`, where the number of images stays open.
 
 use super::{
-    attributes::{Attributes, float_type},
+    attributes::Attributes,
+    evaluate::evaluate,
     proto::{INT32, INT64, NodeProto},
     sizes::{Size, Sizes, number},
     tensor::{Constant, Data},
@@ -25,9 +26,14 @@ impl Values {
         if inputs.is_empty() || !inputs.iter().all(|name| self.is_known(name)) {
             return Ok(false);
         }
-        if let Some(constant) = self.folded_constant(node, attributes)? {
-            self.constants.insert(output.clone(), constant);
-            return Ok(true);
+        // Where none depends on the number of images, all are numbers.
+        let numbers: Option<Vec<Option<Constant>>> = node.input.iter().map(|name| self.number_of(name)).collect();
+        if let Some(numbers) = numbers {
+            let numbers: Vec<Option<&Constant>> = numbers.iter().map(Option::as_ref).collect();
+            if let Some(constant) = evaluate(node, attributes, &numbers)? {
+                self.constants.insert(output.clone(), constant);
+                return Ok(true);
+            }
         }
         let sizes = inputs.iter().map(|name| self.sizes_of(name)).collect::<Option<Vec<Sizes>>>();
         let Some(sizes) = sizes.filter(|_| is_arithmetic(&node.op_type)) else { return Ok(false) };
@@ -50,37 +56,31 @@ impl Values {
         Some(Sizes { all, scalar: constant.shape.is_empty() })
     }
 
+    /// A value that is known as numbers; nothing for an input that is left out.
+    fn number_of(&self, name: &str) -> Option<Option<Constant>> {
+        if name.is_empty() {
+            return Some(None);
+        }
+        if let Some(constant) = self.constants.get(name) {
+            return Some(Some(constant.clone()));
+        }
+        let sizes = self.sizes.get(name)?;
+        let values = sizes.known()?;
+        let shape = if sizes.scalar { Vec::new() } else { vec![values.len()] };
+        Some(Some(Constant { shape, data: Data::Integers(values) }))
+    }
+
     fn shape_of(&self, node: &NodeProto, attributes: &mut Attributes) -> Result<Sizes, String> {
-        let shape = self.dims_of(node.input.first().map_or("", String::as_str))?;
-        let all: Vec<Size> = std::iter::once(Size::Batch).chain(shape.iter().map(|d| Size::Known(*d as i64))).collect();
+        let name = node.input.first().map_or("", String::as_str);
+        let known = |sizes: &[usize]| sizes.iter().map(|d| Size::Known(*d as i64)).collect::<Vec<Size>>();
+        let all: Vec<Size> = match self.constants.get(name) {
+            Some(constant) => known(&constant.shape),
+            None => std::iter::once(Size::Batch).chain(known(&self.dims_of(name)?)).collect(),
+        };
         let start = attributes.int("start")?.unwrap_or(0);
         let end = attributes.int("end")?.unwrap_or(i64::MAX);
         let range = place(start, all.len())..place(end, all.len());
         Ok(Sizes::list(all.get(range).unwrap_or_default().to_vec()))
-    }
-
-    /// Weights that were cast, shared or turned over.
-    fn folded_constant(&self, node: &NodeProto, attributes: &mut Attributes) -> Result<Option<Constant>, String> {
-        let Some(constant) = node.input.first().and_then(|name| self.constants.get(name)) else { return Ok(None) };
-        Ok(match (node.op_type.as_str(), &constant.data) {
-            ("Identity", _) => Some(constant.clone()),
-            ("Cast", Data::Floats(_)) => {
-                float_type(attributes)?;
-                Some(constant.clone())
-            }
-            ("Transpose", Data::Floats(values)) => {
-                let &[rows, columns] = &constant.shape[..] else { return Ok(None) };
-                match attributes.ints("perm")?.unwrap_or(&[1, 0]) {
-                    [0, 1] => Some(constant.clone()),
-                    [1, 0] => {
-                        let turned = (0..values.len()).map(|i| values[i % rows * columns + i / rows]).collect();
-                        Some(Constant { shape: vec![columns, rows], data: Data::Floats(turned) })
-                    }
-                    other => return Err(format!("perm = {other:?} of a matrix")),
-                }
-            }
-            _ => None,
-        })
     }
 }
 

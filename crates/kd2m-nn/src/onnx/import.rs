@@ -11,13 +11,16 @@ use super::{
     values::{Flow, Values},
 };
 use crate::{
-    graph::{Graph, GraphBuilder, NodeId},
+    graph::{Graph, GraphBuilder, NodeId, Shape},
     layer::Layer,
     weights::Weights,
 };
 
 /// Attributes of older versions mean other things.
 const OLDEST_OPSET: i64 = 7;
+
+/// Values that an error lists.
+const SHOWN: usize = 12;
 
 /// The graph that grows while the nodes are read.
 pub(super) struct Import {
@@ -26,13 +29,22 @@ pub(super) struct Import {
     /// First outputs of operators that another one has taken in.
     pub taken_in: HashSet<String>,
     pub weights: Weights,
+    /// What a person should know of what was read, a sentence each.
+    pub notes: Vec<String>,
     names: HashSet<String>,
     /// What the linear layers read and gave.
     linear: Vec<(NodeId, NodeId)>,
 }
 
-/// Graph and weights of a model.
-pub(crate) fn model(model: Model) -> Result<(Graph, Weights), OnnxError> {
+/// A model as a graph.
+pub(super) struct Read {
+    pub graph: Graph,
+    pub weights: Weights,
+    pub notes: Vec<String>,
+}
+
+/// Graph and weights of a model; `features` names the value that is the features.
+pub(super) fn model(model: Model, features: Option<&str>) -> Result<Read, OnnxError> {
     let stages: Vec<(String, String)> = model
         .metadata_props
         .iter()
@@ -64,13 +76,14 @@ pub(crate) fn model(model: Model) -> Result<(Graph, Weights), OnnxError> {
         values,
         taken_in: begin.operators.into_iter().collect(),
         weights: Weights::new(),
+        notes: Vec::new(),
         names: HashSet::from(["input".to_owned(), "normalise".to_owned()]),
         linear: Vec::new(),
     };
     for node in graph.node.iter().filter(|n| n.op_type != "Constant") {
         import.operator(node).map_err(|reason| OnnxError::operator(node, reason))?;
     }
-    import.finish(&graph.output, &stages)
+    import.finish(&graph.output, &stages, features)
 }
 
 /// Initializers and the outputs of `Constant` operators.
@@ -137,6 +150,18 @@ impl Import {
         (id, name)
     }
 
+    /// Zeros around a map.
+    pub fn zeros(&mut self, node: &NodeProto, around: [usize; 4], inputs: &[NodeId]) -> NodeId {
+        let own = self.name(node);
+        // The layer that reads it has the name of its tensors.
+        self.names.remove(&own);
+        let name = format!("{own}.zeros");
+        self.names.insert(name.clone());
+        let id = self.builder.push(&name, Layer::Pad { around }, inputs);
+        self.values.shapes.push(self.builder.shape(id));
+        id
+    }
+
     /// A name for a layer that is not taken: PyTorch's path, which its weight's name still has, or the operator's own.
     fn name(&mut self, node: &NodeProto) -> String {
         let module = node
@@ -156,7 +181,12 @@ impl Import {
         name
     }
 
-    fn finish(mut self, outputs: &[ValueInfo], stages: &[(String, String)]) -> Result<(Graph, Weights), OnnxError> {
+    fn finish(
+        mut self,
+        outputs: &[ValueInfo],
+        stages: &[(String, String)],
+        features: Option<&str>,
+    ) -> Result<Read, OnnxError> {
         let output = |name: &str| match self.values.flows.get(name) {
             Some(Flow::Node(id) | Flow::Pooled { of: id, .. }) => Some(*id),
             _ => None,
@@ -165,18 +195,53 @@ impl Import {
         let logits = named(LOGITS).or_else(|| outputs.first().and_then(|o| output(&o.name)));
         let logits = logits.ok_or_else(|| OnnxError::Unsuitable("none of its outputs is a layer's".to_owned()))?;
         let before = self.linear.iter().find(|(_, gives)| *gives == logits).map(|(reads, _)| *reads);
-        let features = named(FEATURES).or(before).ok_or_else(|| {
-            let names: Vec<&str> = outputs.iter().map(|o| o.name.as_str()).collect();
-            OnnxError::Unsuitable(format!(
-                "it has no classifier: no linear layer gives {} and no output is called {FEATURES}",
-                names.join(", ")
-            ))
-        })?;
+        let features = match features {
+            Some(name) => self.vector_of(name)?,
+            None => named(FEATURES).or(before).ok_or_else(|| {
+                let names: Vec<&str> = outputs.iter().map(|o| o.name.as_str()).collect();
+                OnnxError::Unsuitable(format!(
+                    "it has no classifier: no linear layer gives {} and no output is called {FEATURES}; name the value that is the \
+                     features ({})",
+                    names.join(", "),
+                    self.vectors()
+                ))
+            })?,
+        };
         for (stage, layer) in stages {
             if let Some(id) = self.builder.find(layer) {
                 self.builder.stage(stage, id);
             }
         }
-        Ok((self.builder.finish(features, logits)?, self.weights))
+        Ok(Read { graph: self.builder.finish(features, logits)?, weights: self.weights, notes: self.notes })
+    }
+
+    /// The node of a value that is one vector an image.
+    fn vector_of(&self, name: &str) -> Result<NodeId, OnnxError> {
+        match self.values.flows.get(name) {
+            Some(Flow::Node(id) | Flow::Pooled { of: id, .. }) if self.is_vector(*id) => Ok(*id),
+            found => {
+                let what = if found.is_some() { "is no vector" } else { "is no value that a layer gives" };
+                Err(OnnxError::Unsuitable(format!("`{name}` {what}: features can be {}", self.vectors())))
+            }
+        }
+    }
+
+    fn is_vector(&self, id: NodeId) -> bool {
+        matches!(self.values.shapes[id.0], Shape::Vector(_))
+    }
+
+    /// The values that can be features, the last ones first.
+    fn vectors(&self) -> String {
+        let mut all: Vec<(NodeId, &str)> = Vec::new();
+        for (name, flow) in &self.values.flows {
+            if let Flow::Node(id) | Flow::Pooled { of: id, .. } = flow
+                && self.is_vector(*id)
+            {
+                all.push((*id, name));
+            }
+        }
+        all.sort_by(|a, b| b.cmp(a));
+        let names: Vec<&str> = all.iter().map(|(_, name)| *name).take(SHOWN).collect();
+        if names.is_empty() { "none: no layer gives a vector".to_owned() } else { names.join(", ") }
     }
 }

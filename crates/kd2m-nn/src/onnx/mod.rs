@@ -7,7 +7,9 @@
 
 pub(crate) mod attributes;
 mod error;
+mod evaluate;
 mod export;
+mod external;
 mod fold;
 mod import;
 mod names;
@@ -24,31 +26,81 @@ pub(crate) mod values;
 pub(crate) mod window;
 pub(crate) mod writer;
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 pub use error::OnnxError;
 pub use names::Metadata;
 
-use crate::{files::write_whole, graph::Graph, weights::Weights};
+use crate::{
+    files::write_whole,
+    graph::Graph,
+    int8::{Int8, Steps},
+    weights::Weights,
+};
 
 /// Writes a graph and its weights; input `images` `[n, c, h, w]`, pixels in 0…1, outputs `features` and `logits`.
 ///
 /// # Errors
 /// Weights that are not the graph's, a file that cannot be written.
 pub fn write(path: &Path, graph: &Graph, weights: &Weights, metadata: &Metadata) -> Result<(), OnnxError> {
-    let bytes = encode_with(graph, weights, metadata)?;
+    let bytes = encode_with(graph, weights, &BTreeMap::new(), metadata)?;
     write_whole(path, &bytes).map_err(|source| OnnxError::Write { path: path.to_owned(), source })
 }
 
-/// The graph and weights in a file.
+/// Writes a quantised network: weights as integers of 8 bits, biases of 32, `QuantizeLinear` and `DequantizeLinear` around what is
+/// computed with.
+///
+/// # Errors
+/// As [`write`](write()).
+pub fn write_int8(path: &Path, network: &Int8, metadata: &Metadata) -> Result<(), OnnxError> {
+    let bytes = encode_with(&network.graph, &network.weights, &network.steps, metadata)?;
+    write_whole(path, &bytes).map_err(|source| OnnxError::Write { path: path.to_owned(), source })
+}
+
+/// The graph and weights in a file, numbers in files beside it included.
 ///
 /// Logits are the output of that name, or the first; features the output of that name, or what the last linear layer reads.
 ///
 /// # Errors
 /// A file that cannot be read, that is no ONNX model, or that uses what a graph does not have.
 pub fn read(path: &Path) -> Result<(Graph, Weights), OnnxError> {
+    let Model { graph, weights, .. } = open(path, None)?;
+    Ok((graph, weights))
+}
+
+/// What a file holds.
+#[derive(Debug, Clone)]
+pub struct Model {
+    /// The network.
+    pub graph: Graph,
+    /// Its parameters.
+    pub weights: Weights,
+    /// What the file says beside its graph, e.g. the names of the classes in one of `kd2m export`.
+    pub metadata: Metadata,
+    /// What a person should know of how it was read, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// All that a file holds; `features` names the value that is the features, one vector an image.
+///
+/// # Errors
+/// As [`read`]; a value that is not there or is no vector, with those that could be named.
+pub fn open(path: &Path, features: Option<&str>) -> Result<Model, OnnxError> {
     let bytes = std::fs::read(path).map_err(|source| OnnxError::Read { path: path.to_owned(), source })?;
-    decode(&bytes).map_err(|source| OnnxError::File { path: path.to_owned(), source: Box::new(source) })
+    let folder = path.parent().unwrap_or(Path::new(""));
+    let opened = || {
+        let mut model = parse(&bytes)?;
+        let metadata = model.metadata_props.clone();
+        external::read(&mut model, folder)?;
+        let import::Read { graph, weights, notes } = import::model(model, features)?;
+        let metadata = metadata.into_iter().map(|entry| (entry.key, entry.value)).collect();
+        Ok(Model { graph, weights, metadata, notes })
+    };
+    opened().map_err(|source| OnnxError::File { path: path.to_owned(), source: Box::new(source) })
+}
+
+fn parse(bytes: &[u8]) -> Result<proto::Model, OnnxError> {
+    prost::Message::decode(bytes).map_err(|e: prost::DecodeError| OnnxError::Malformed(e.to_string()))
 }
 
 /// The bytes of an ONNX file.
@@ -56,27 +108,18 @@ pub fn read(path: &Path) -> Result<(Graph, Weights), OnnxError> {
 /// # Errors
 /// Weights that are not the graph's.
 pub fn encode(graph: &Graph, weights: &Weights) -> Result<Vec<u8>, OnnxError> {
-    encode_with(graph, weights, &Metadata::new())
+    encode_with(graph, weights, &BTreeMap::new(), &Metadata::new())
 }
 
-fn encode_with(graph: &Graph, weights: &Weights, metadata: &Metadata) -> Result<Vec<u8>, OnnxError> {
+fn encode_with(
+    graph: &Graph,
+    weights: &Weights,
+    steps: &BTreeMap<String, Steps>,
+    metadata: &Metadata,
+) -> Result<Vec<u8>, OnnxError> {
     crate::weights::check(graph, weights)
         .map_err(|mismatch| OnnxError::Weights { graph: graph.name.clone(), mismatch })?;
-    Ok(prost::Message::encode_to_vec(&export::model(graph, weights, metadata)))
-}
-
-/// What a file says beside its graph, e.g. the names of the classes in one of `kd2m export`.
-///
-/// # Errors
-/// A file that cannot be read or that is no ONNX model.
-pub fn metadata(path: &Path) -> Result<Metadata, OnnxError> {
-    let bytes = std::fs::read(path).map_err(|source| OnnxError::Read { path: path.to_owned(), source })?;
-    let malformed = |e: prost::DecodeError| OnnxError::File {
-        path: path.to_owned(),
-        source: Box::new(OnnxError::Malformed(e.to_string())),
-    };
-    let model: proto::Model = prost::Message::decode(&bytes[..]).map_err(malformed)?;
-    Ok(model.metadata_props.into_iter().map(|entry| (entry.key, entry.value)).collect())
+    Ok(prost::Message::encode_to_vec(&export::model(graph, weights, steps, metadata)))
 }
 
 /// Graph and weights from the bytes of an ONNX file.
@@ -84,6 +127,6 @@ pub fn metadata(path: &Path) -> Result<Metadata, OnnxError> {
 /// # Errors
 /// As [`read`].
 pub fn decode(bytes: &[u8]) -> Result<(Graph, Weights), OnnxError> {
-    let model: proto::Model = prost::Message::decode(bytes).map_err(|e| OnnxError::Malformed(e.to_string()))?;
-    import::model(model)
+    let import::Read { graph, weights, .. } = import::model(parse(bytes)?, None)?;
+    Ok((graph, weights))
 }

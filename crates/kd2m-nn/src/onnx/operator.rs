@@ -20,8 +20,12 @@ pub(crate) struct Operator<'v, 'a> {
     pub output: usize,
     /// Tensors of the layer, by PyTorch's names within it.
     pub tensors: Vec<(&'static str, NamedTensor)>,
-    /// The node that the layer reads, where that is not what its computed inputs are.
-    pub reads: Option<NodeId>,
+    /// The nodes that the layer reads, where these are not what its computed inputs are.
+    pub reads: Option<Vec<NodeId>>,
+    /// Zeros that are put around the map first: above, left, below, right.
+    pub zeros: Option<[usize; 4]>,
+    /// Axes of length one behind the vector that it gives, as those of a pooled map.
+    pub ones: usize,
     /// What the operator's output is of the layer's.
     pub gives: fn(NodeId) -> Flow,
     /// Outputs of later operators that the layer does too; the last of them is what it gives.
@@ -38,8 +42,17 @@ impl<'v, 'a> Operator<'v, 'a> {
             output,
             tensors: Vec::new(),
             reads: None,
+            zeros: None,
+            ones: 0,
             gives: Flow::Node,
             takes_in: Vec::new(),
+        }
+    }
+
+    /// Lets a layer of each value alone read a pooled map before it is flattened: it is a vector, and so is what it gives.
+    pub fn reads_pooled(&mut self) {
+        if let Ok(Flow::Pooled { of, ones }) = self.values.flow(self.node, 0) {
+            (self.reads, self.ones) = (Some(vec![of]), ones);
         }
     }
 

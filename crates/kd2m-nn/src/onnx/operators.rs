@@ -8,6 +8,7 @@ use super::{
     import::Import,
     operator::Operator,
     proto::NodeProto,
+    values::{Flow, axis},
 };
 use crate::layer;
 
@@ -21,8 +22,12 @@ const PASSING: &[(&str, Pass)] = &[
         import.pass_on(node)
     }),
     ("Dropout", Import::dropout),
+    ("Softmax", Import::softmax),
+    ("LogSoftmax", Import::softmax),
+    ("Gather", Import::gather),
     ("Flatten", Import::flatten),
     ("Squeeze", Import::squeeze),
+    ("Unsqueeze", Import::unsqueeze),
     ("Reshape", Import::reshape),
     ("Transpose", Import::transpose),
 ];
@@ -67,20 +72,27 @@ impl Import {
         for output in (0..node.output.len()).filter(|at| !node.output[*at].is_empty()) {
             let mut operator = Operator::new(&self.values, node, given.clone(), output);
             let Some(layer) = layer::read(&mut operator)? else { return Ok(false) };
-            let Operator { attributes: left, tensors, reads, gives, takes_in, .. } = operator;
-            let inputs = match reads {
-                Some(id) => vec![id],
+            let Operator { attributes: left, tensors, reads, zeros, ones, gives, takes_in, .. } = operator;
+            let mut inputs = match reads {
+                Some(ids) => ids,
                 None => {
                     let computed = (0..node.input.len()).filter(|at| self.values.is_computed(&node.input[*at]));
                     computed.map(|at| self.values.input(node, at)).collect::<Result<_, _>>()?
                 }
             };
             *attributes = left;
+            if let Some(around) = zeros {
+                inputs = vec![self.zeros(node, around, &inputs)];
+            }
             let (id, name) = self.add(node, output, layer, &inputs);
+            let flow = match gives(id) {
+                Flow::Node(of) if ones > 0 => Flow::Pooled { of, ones },
+                flow => flow,
+            };
             self.weights.extend(tensors.into_iter().map(|(suffix, tensor)| (format!("{name}.{suffix}"), tensor)));
-            self.values.bind(node, output, gives(id));
+            self.values.bind(node, output, flow);
             for later in takes_in {
-                self.values.flows.insert(later.clone(), gives(id));
+                self.values.flows.insert(later.clone(), flow);
                 self.taken_in.insert(later);
             }
         }
@@ -89,6 +101,20 @@ impl Import {
 
     fn pass_on(&mut self, node: &NodeProto) -> Result<(), String> {
         let flow = self.values.flow(node, 0)?;
+        self.values.bind(node, 0, flow);
+        Ok(())
+    }
+
+    /// Probabilities at the end are left out: losses and predictions begin with logits, which it reads.
+    fn softmax(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
+        let flow = self.values.flow(node, 0)?;
+        let rank = self.values.dims(flow).len() + 1;
+        let along = axis(attributes.int("axis")?.unwrap_or(-1), rank)?;
+        if !node.output.first().is_some_and(|output| self.values.ends(output)) || rank != 2 || along != 1 {
+            return Err("is read at the end of the model only, over its classes".to_owned());
+        }
+        let name = if node.name.is_empty() { node.output.join(", ") } else { node.name.clone() };
+        self.notes.push(format!("{} {name} at the end is left out: logits are what it reads", node.op_type));
         self.values.bind(node, 0, flow);
         Ok(())
     }

@@ -91,6 +91,7 @@ pub(crate) struct Attribute {
 pub(crate) const ATTRIBUTE_FLOAT: i32 = 1;
 pub(crate) const ATTRIBUTE_INT: i32 = 2;
 pub(crate) const ATTRIBUTE_STRING: i32 = 3;
+pub(crate) const ATTRIBUTE_TENSOR: i32 = 4;
 pub(crate) const ATTRIBUTE_FLOATS: i32 = 6;
 pub(crate) const ATTRIBUTE_INTS: i32 = 7;
 
@@ -113,6 +114,9 @@ pub(crate) struct Tensor {
     pub raw_data: Vec<u8>,
     #[prost(double, repeated, tag = "10")]
     pub double_data: Vec<f64>,
+    /// Of numbers in another file: `location`, `offset`, `length`.
+    #[prost(message, repeated, tag = "13")]
+    pub external_data: Vec<Entry>,
     /// 1: the numbers are in another file.
     #[prost(int32, tag = "14")]
     pub data_location: i32,
@@ -120,6 +124,8 @@ pub(crate) struct Tensor {
 
 /// Values of [`Tensor::data_type`].
 pub(crate) const FLOAT: i32 = 1;
+pub(crate) const UINT8: i32 = 2;
+pub(crate) const INT8: i32 = 3;
 pub(crate) const INT32: i32 = 6;
 pub(crate) const INT64: i32 = 7;
 pub(crate) const BOOL: i32 = 9;

@@ -33,6 +33,7 @@ impl Import {
                 self.add(node, 0, Layer::Flatten, &[x]);
             }
             Flow::Grouped { .. } | Flow::Swapped { .. } => return Err("ends a channel shuffle halfway".to_owned()),
+            Flow::Strung(_) => return Err("of a half-finished flatten".to_owned()),
             Flow::Places(_) | Flow::ChannelsLast(_) => return Err("of a map whose axes were moved".to_owned()),
         }
         Ok(())
@@ -63,6 +64,52 @@ impl Import {
         }
     }
 
+    /// Axes of length one behind a vector, as those of a pooled map.
+    pub fn unsqueeze(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
+        let flow = self.values.flow(node, 0)?;
+        let given = match attributes.ints("axes")? {
+            Some(axes) => axes.to_vec(),
+            None => self.values.integers(node, 1, "axes")?,
+        };
+        let rank = self.values.dims(flow).len() + 1;
+        let mut axes = given.iter().map(|at| axis(*at, rank + given.len())).collect::<Result<Vec<usize>, _>>()?;
+        axes.sort_unstable();
+        let held = match flow {
+            Flow::Node(of) if matches!(self.values.shapes[of.0], Shape::Vector(_)) => Some((of, 0)),
+            Flow::Pooled { of, ones } => Some((of, ones)),
+            _ => None,
+        };
+        match held {
+            Some((of, ones)) if axes.iter().copied().eq(rank..rank + given.len()) => {
+                self.values.bind(node, 0, Flow::Pooled { of, ones: ones + given.len() });
+                Ok(())
+            }
+            _ => Err(format!("axes = {given:?}: only behind a vector axes are added")),
+        }
+    }
+
+    /// All numbers of the one image in their order: how a flatten of PyTorch's channels_last is written.
+    pub fn gather(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
+        let flow = self.values.flow(node, 0)?;
+        let along = attributes.int("axis")?.unwrap_or(0);
+        let Flow::Strung(of) = flow else {
+            return Err("of what a layer gives is not a layer".to_owned());
+        };
+        let width = self.values.dims(flow).iter().product::<usize>();
+        let indices = self.values.constant(node, 1)?.ok_or("needs indices")?;
+        let in_order = indices.integers().is_some_and(|all| all.iter().copied().eq(0..width as i64));
+        match &indices.shape[..] {
+            [1, channels, ones @ ..]
+                if in_order && along == 0 && *channels == width && ones.iter().all(|one| *one == 1) =>
+            {
+                let flow = if ones.is_empty() { Flow::Node(of) } else { Flow::Pooled { of, ones: ones.len() } };
+                self.values.bind(node, 0, flow);
+                Ok(())
+            }
+            _ => Err("of other numbers than all in their order is not a layer".to_owned()),
+        }
+    }
+
     /// To vectors; or, for a channel shuffle, to groups and back; or to what it was.
     pub fn reshape(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
         let flow = self.values.flow(node, 0)?;
@@ -73,6 +120,23 @@ impl Import {
             .sizes_of(name)
             .ok_or_else(|| format!("the new shape {name} is computed from what only a run tells"))?;
         let held = self.values.dims(flow);
+        // Of the one image that the file is for all numbers lie in a row.
+        if self.values.batch == Some(1)
+            && sizes.known().as_deref() == Some(&[-1])
+            && let Flow::Pooled { of, .. } | Flow::Node(of) = flow
+            && matches!(self.values.shapes[of.0], Shape::Vector(_))
+        {
+            self.values.bind(node, 0, Flow::Strung(of));
+            return Ok(());
+        }
+        let is_vector = matches!(flow, Flow::Pooled { .. }) || matches!(held[..], [_]);
+        if is_vector && sizes.known().as_deref() == Some(&[-1]) {
+            return Err(
+                "strings the numbers of all images together, as PyTorch writes a network in channels_last: export it for one image \
+                 (without dynamic_shapes), or after model.to(memory_format=torch.contiguous_format)"
+                    .to_owned(),
+            );
+        }
         let wanted = self.resolve(&sizes.all, &held, copies)?;
         let refused = || Err(format!("{held:?} of an image to {wanted:?} is not a layer"));
         match (flow, &wanted[..]) {
@@ -81,13 +145,20 @@ impl Import {
                 self.add(node, 0, Layer::ChannelShuffle { groups }, &[of]);
                 Ok(())
             }
-            (Flow::Swapped { .. } | Flow::Grouped { .. } | Flow::Places(_) | Flow::ChannelsLast(_), _) => refused(),
+            (Flow::Swapped { .. } | Flow::Grouped { .. } | Flow::Places(_) | Flow::ChannelsLast(_), _)
+            | (Flow::Strung(_), _) => refused(),
             (_, _) if wanted == held => {
                 self.values.bind(node, 0, flow);
                 Ok(())
             }
             (Flow::Node(of), _) if matches!(self.values.shapes[of.0], Shape::Tokens { .. }) => refused(),
             (_, [_]) => self.vector(node, flow),
+            (Flow::Node(of) | Flow::Pooled { of, .. }, [width, ones @ ..])
+                if self.values.shapes[of.0] == Shape::Vector(*width) && ones.iter().all(|one| *one == 1) =>
+            {
+                self.values.bind(node, 0, Flow::Pooled { of, ones: ones.len() });
+                Ok(())
+            }
             (Flow::Node(of), [channels, _]) if held.len() == 3 && *channels == held[0] => {
                 self.values.bind(node, 0, Flow::Places(of));
                 Ok(())

@@ -29,6 +29,8 @@ pub(crate) enum Flow {
     },
     /// A map whose rows are one after another, `[n, c, h·w]`: halfway to tokens.
     Places(NodeId),
+    /// The numbers of the one image that the file is for, `[c]`: halfway through a flatten of PyTorch's channels_last.
+    Strung(NodeId),
     /// A map with its channels behind, `[n, h, w, c]`.
     ChannelsLast(NodeId),
 }
@@ -99,6 +101,7 @@ impl Values {
             Flow::Node(id) => Ok(id),
             Flow::Pooled { .. } => Err("reads a globally pooled map before it is flattened".to_owned()),
             Flow::Grouped { .. } | Flow::Swapped { .. } => Err("reads a half-finished channel shuffle".to_owned()),
+            Flow::Strung(_) => Err("reads a half-finished flatten".to_owned()),
             Flow::Places(_) => Err("reads places of a map before they are transposed to tokens".to_owned()),
             Flow::ChannelsLast(_) => Err("reads a map with its channels last; only a layer norm does".to_owned()),
         }
@@ -112,7 +115,7 @@ impl Values {
             Shape::Tokens { tokens, width } => vec![tokens, width],
         };
         match flow {
-            Flow::Node(id) => own(id),
+            Flow::Node(id) | Flow::Strung(id) => own(id),
             Flow::Pooled { of, ones } => own(of).into_iter().chain(std::iter::repeat_n(1, ones)).collect(),
             Flow::Places(of) => {
                 let sizes = own(of);
@@ -147,6 +150,11 @@ impl Values {
             Some([reader]) if !self.outputs.contains(name) => Some(reader),
             _ => None,
         }
+    }
+
+    /// Whether a value is an output of the model that nothing else reads.
+    pub fn ends(&self, name: &str) -> bool {
+        self.outputs.contains(name) && !self.readers.contains_key(name)
     }
 
     /// An input that must be known before the model runs; nothing if it is left out.

@@ -1,5 +1,5 @@
-//! Where the windows of convolutions and pools lie. ONNX says it in five attributes; a layer has one padding for both sides and no
-//! partial windows. What comes to the same on a map of this size is taken, anything else is refused.
+//! Where the windows of convolutions and pools lie. ONNX says it in five attributes; here they are places before and behind the map,
+//! as many on both sides where that comes to the same on a map of this size.
 
 use super::attributes::Attributes;
 
@@ -9,7 +9,20 @@ pub(crate) struct Window {
     pub kernel: [usize; 2],
     pub stride: [usize; 2],
     pub dilation: [usize; 2],
-    pub padding: [usize; 2],
+    /// Places before the map that windows reach.
+    pub before: [usize; 2],
+    /// Places behind it; as many as before it where that makes the same windows.
+    pub behind: [usize; 2],
+    /// Whether a last window reaches beyond the padding, into places that `ceil_mode` adds.
+    pub partial: bool,
+}
+
+impl Window {
+    /// The zeros of a padding that differs between the sides, as a layer of its own: above, left, below, right.
+    pub fn around(&self) -> Option<[usize; 4]> {
+        let [[top, left], [bottom, right]] = [self.before, self.behind];
+        (self.before != self.behind).then_some([top, left, bottom, right])
+    }
 }
 
 /// The limit keeps sums of sizes from overflowing, whatever a file says.
@@ -75,17 +88,26 @@ impl Window {
         let dilation = pair(attributes, "dilations")?.unwrap_or([1; 2]);
         let ceil = rounds && attributes.flag("ceil_mode", false)?;
         let pads = pads(attributes)?;
-        let mut padding = [0; 2];
+        let (mut before, mut behind, mut partial) = ([0; 2], [0; 2], false);
         for axis in 0..2 {
             let extent = dilation[axis] * kernel[axis].saturating_sub(1) + 1;
-            padding[axis] = side(&pads, axis, map[axis], extent, stride[axis], ceil)?;
+            let side = side(&pads, axis, map[axis], extent, stride[axis], ceil);
+            (before[axis], behind[axis]) = (side.before, side.behind);
+            partial |= side.partial;
         }
-        Ok(Self { kernel, stride, dilation, padding })
+        Ok(Self { kernel, stride, dilation, before, behind, partial })
     }
 }
 
-/// Zeros on both sides of an axis, which give the same windows as ONNX's.
-fn side(pads: &Pads, axis: usize, length: usize, extent: usize, stride: usize, ceil: bool) -> Result<usize, String> {
+/// Places around an axis.
+struct Side {
+    before: usize,
+    behind: usize,
+    partial: bool,
+}
+
+/// Places on both sides of an axis that give the same windows as ONNX's.
+fn side(pads: &Pads, axis: usize, length: usize, extent: usize, stride: usize, ceil: bool) -> Side {
     let (before, behind) = match pads {
         Pads::Given(all) => (all[axis], all[axis + 2]),
         Pads::Same { behind } => {
@@ -100,27 +122,17 @@ fn side(pads: &Pads, axis: usize, length: usize, extent: usize, stride: usize, c
         // Of a window that does not fit the graph says more.
         _ => None,
     };
-    let whole = windows(length + before + behind);
-    if whole != windows(length + 2 * before) {
-        return Err(match pads {
-            Pads::Given(all) => format!("pads = {all:?} differ between the sides"),
-            Pads::Same { behind: upper } => {
-                let name = if *upper { "SAME_UPPER" } else { "SAME_LOWER" };
-                format!(
-                    "auto_pad = {name} is {before} before and {behind} behind a length of {length}: the sides differ"
-                )
-            }
-        });
-    }
+    let Some(whole) = windows(length + before + behind) else { return Side { before, behind, partial: false } };
     // A window more, if it begins within the map or the padding before it.
-    let partial = whole.is_some_and(|whole| {
-        let beyond = (length + before + behind - extent) % stride;
-        ceil && beyond > 0 && whole * stride < length + before
-    });
-    match partial {
-        true => {
-            Err(format!("ceil_mode = 1 adds a partial window to a length of {length}; only whole ones are a layer"))
-        }
-        false => Ok(before),
+    let beyond = (length + before + behind - extent) % stride;
+    let partial = ceil && beyond > 0 && whole * stride < length + before;
+    let count = whole + usize::from(partial);
+    match windows(length + 2 * before) == Some(count) {
+        true => Side { before, behind: before, partial: false },
+        false => Side {
+            before,
+            behind: ((count - 1) * stride + extent).saturating_sub(length + before).max(behind),
+            partial,
+        },
     }
 }

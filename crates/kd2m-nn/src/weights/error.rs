@@ -50,7 +50,7 @@ pub enum WeightsError {
         /// The network.
         graph: String,
         /// The tensors that do not fit.
-        mismatch: Mismatch,
+        mismatch: Box<Mismatch>,
         /// The network of ours that it is most like, or another hint.
         likely: Option<String>,
     },
@@ -62,7 +62,7 @@ pub enum WeightsError {
         /// The network.
         graph: String,
         /// The tensors that do not fit.
-        mismatch: Mismatch,
+        mismatch: Box<Mismatch>,
         /// The one that fits.
         fits: String,
     },

@@ -115,6 +115,7 @@ mod tests {
     /// As torch 2.15.0 gives them, `torch.arange(256, dtype=torch.uint8).view(dtype).float()`: the values of 0x01, 0x38, 0x7b and 0xfe, the sum
     /// of the magnitudes of all that are finite, how many are NaN and how many infinite.
     #[test]
+    #[allow(clippy::excessive_precision, reason = "the digits are those that torch prints")]
     fn numbers_of_eight_bits_are_pytorch_s() {
         let nan = f32::NAN;
         let cases = [

@@ -17,7 +17,7 @@ fn block(b: &mut GraphBuilder, i: usize, x: NodeId, channels: usize, kernel: usi
 }
 
 fn halve(b: &mut GraphBuilder, x: NodeId) -> NodeId {
-    b.max_pool("maxpool", x, Pool { kernel: [2; 2], stride: [2; 2], padding: [0; 2] })
+    b.max_pool("maxpool", x, Pool::new([2; 2], [2; 2], [0; 2]))
 }
 
 fn finish(mut b: GraphBuilder, x: NodeId, classes: usize) -> Result<Graph, GraphError> {

@@ -22,7 +22,7 @@ pub(super) fn resnet(
         Stem::Imagenet => {
             let x = unit(&mut b, "", 1, x, Conv::square(options.channels, 64, 7).stride(2));
             b.stage("stem", x);
-            b.max_pool("maxpool", x, Pool { kernel: [3; 2], stride: [2; 2], padding: [1; 2] })
+            b.max_pool("maxpool", x, Pool::new([3; 2], [2; 2], [1; 2]))
         }
         Stem::Cifar => {
             let x = unit(&mut b, "", 1, x, Conv::square(options.channels, 64, 3));

@@ -58,7 +58,7 @@ fn v1_block(b: &mut GraphBuilder, module: &str, x: NodeId, width: usize, halve: 
     let last = conv(middle, outputs, 1).groups(V1_GROUPS);
     let y = conv_bn(b, &format!("{module}conv3"), &format!("{module}bn3"), y, last);
     let joined = if halve {
-        let pool = Pool { kernel: [3; 2], stride: [2; 2], padding: [1; 2] };
+        let pool = Pool::new([3; 2], [2; 2], [1; 2]);
         let shortcut = b.push(&format!("{module}shortcut.0"), Layer::AvgPool(pool), &[x]);
         b.push(&format!("{module}concat"), Layer::Concat, &[y, shortcut])
     } else {

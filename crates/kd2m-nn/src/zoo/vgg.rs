@@ -15,7 +15,7 @@ pub(super) fn vgg(name: &str, options: &ZooOptions, convolutions: [usize; 5]) ->
     for (block, (count, width)) in convolutions.into_iter().zip(WIDTHS).enumerate() {
         // The fourth pool belongs to 64×64 images alone: at 32×32 the last two blocks share one resolution.
         if block > 0 && (block < 4 || options.height >= 64) {
-            let pool = Pool { kernel: [2; 2], stride: [2; 2], padding: [0; 2] };
+            let pool = Pool::new([2; 2], [2; 2], [0; 2]);
             x = b.max_pool(&format!("pool{}", block - 1), x, pool);
         }
         for i in 0..count {

@@ -15,7 +15,7 @@ const CHANNELS: usize = 6;
 
 /// Every kind, with the variants that take another path in some backend.
 pub fn cases(choice: DeviceChoice) -> Vec<Case> {
-    let pool = |kernel, stride, padding| Pool { kernel, stride, padding };
+    let pool = |kernel, stride, padding| Pool::new(kernel, stride, padding);
     let square = |outputs, kernel| Conv::square(CHANNELS, outputs, kernel);
     let layers = [
         ("conv 3×3", Layer::Conv(square(9, 3))),

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Config, TeacherCache};
+use crate::imported;
 
 impl Config {
     /// The same with every path absolute, also that of `folder:PATH`, as it is saved in a run folder.
@@ -12,9 +13,18 @@ impl Config {
         if self.data.root.is_none() && lies_in_a_folder(&self.data.dataset) {
             self.data.root = Some(PathBuf::from("."));
         }
+        if let Some(file) = imported::file(&self.teacher.model) {
+            let same = self.teacher.init.as_deref() == Some(Path::new(&self.teacher.model));
+            let mut file = file.to_owned();
+            anchor(&mut file);
+            self.teacher.model = format!("{}{}", imported::PREFIX, file.display());
+            if same {
+                self.teacher.init = Some(PathBuf::from(&self.teacher.model));
+            }
+        }
         let teacher = [&mut self.teacher.weights, &mut self.teacher.init];
         let all = teacher.into_iter().chain([&mut self.student.weights, &mut self.data.root]);
-        all.flatten().for_each(anchor);
+        all.flatten().filter(|path| !path.to_string_lossy().starts_with(imported::PREFIX)).for_each(anchor);
         if let TeacherCache::Folder(path) = &mut self.teacher.cache {
             anchor(path);
         }
@@ -61,6 +71,15 @@ mod tests {
         assert_eq!(config.clone().anchored(), config);
         let plain = resolved(&[]);
         assert_eq!(plain.clone().anchored(), plain);
+    }
+
+    #[test]
+    fn a_model_that_is_a_file_is_found_again() {
+        let here = std::env::current_dir().unwrap();
+        let config = resolved(&["teacher.model=onnx:m/t.onnx", "teacher.init=onnx:m/t.onnx"]).anchored();
+        assert_eq!(config.teacher.model, format!("onnx:{}", here.join("m/t.onnx").display()));
+        assert_eq!(config.teacher.init, Some(PathBuf::from(&config.teacher.model)));
+        assert_eq!((config.clone().anchored(), config.teacher.name()), (config.clone(), "onnx:t.onnx".to_owned()));
     }
 
     #[test]

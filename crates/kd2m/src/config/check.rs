@@ -10,6 +10,7 @@ use crate::{
     criterion::{
         CriterionConfig, CriterionError, NetworkShapes, UnknownOutput, config::Value, matching::OUTPUTS, registry,
     },
+    imported,
 };
 
 /// No run counts more epochs, or more samples in a batch.
@@ -83,7 +84,7 @@ impl Config {
                 format!("{}: at most {MOST}", teacher.epochs.unwrap_or_default()),
             ),
             (
-                teacher.epochs != Some(0) || teacher.weights.is_some(),
+                teacher.epochs != Some(0) || teacher.weights.is_some() || imported::file(&teacher.model).is_some(),
                 "teacher.epochs",
                 "0 and no teacher.weights is given: name its weights, or train it for an epoch or more".to_owned(),
             ),

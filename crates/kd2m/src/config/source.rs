@@ -3,7 +3,7 @@
 use kd2m_data::Portion;
 
 use super::{ArmConfig, Config};
-use crate::{Error, criterion::registry};
+use crate::{Error, criterion::registry, imported};
 
 impl Config {
     /// Portions, the share of labels, and that the criteria of an unpaired teacher compare distributions.
@@ -46,7 +46,32 @@ impl Config {
             }
             _ => {}
         }
+        self.check_imported()?;
         self.arms.iter().try_for_each(|arm| self.check_pairs(arm))
+    }
+
+    /// What goes with a teacher that is an ONNX file, and what goes with no other.
+    fn check_imported(&self) -> Result<(), Error> {
+        let teacher = &self.teacher;
+        let key = |key: &str, why: &str| Err(Error::Key { key: key.to_owned(), why: why.to_owned() });
+        if imported::file(&teacher.model).is_none() {
+            return match teacher.features {
+                Some(_) => {
+                    key("teacher.features", "names a value of an ONNX file: it goes with teacher.model = \"onnx:FILE\"")
+                }
+                None => Ok(()),
+            };
+        }
+        if teacher.weights.is_some() {
+            return key("teacher.weights", "goes with a network of the zoo: an ONNX file has its weights in it");
+        }
+        match &teacher.init {
+            Some(start) if start.as_os_str() != teacher.model.as_str() => key(
+                "teacher.init",
+                "is another file than teacher.model: to train an ONNX file further, name it in both; leave it out to take it as it is",
+            ),
+            _ => Ok(()),
+        }
     }
 
     fn check_pairs(&self, arm: &ArmConfig) -> Result<(), Error> {

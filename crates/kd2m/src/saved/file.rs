@@ -1,10 +1,10 @@
 //! A network that is a file: of ours, which says what it is, of another program with what the command line says, or ONNX.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use kd2m_data::Dataset;
 use kd2m_nn::{
-    Graph, Layer, Shape, onnx,
+    Shape, onnx,
     weights::{self, Owner, Source},
     zoo::Stem,
 };
@@ -12,11 +12,10 @@ use kd2m_nn::{
 use super::{description::Description, network::Saved};
 use crate::{
     Error,
+    imported::PREFIX,
     preprocess::{self, Preset},
 };
 
-/// How ONNX files are named where a network of the zoo could stand.
-pub const ONNX: &str = "onnx:";
 /// What a folder of `--format hf`, of timm or of Hugging Face keeps its weights in.
 const IN_FOLDER: &str = "model.safetensors";
 
@@ -42,7 +41,7 @@ pub struct Facts<'a> {
 /// Whether a path means a file of weights, not a run folder.
 pub fn is_weights(path: &Path) -> bool {
     let text = path.to_string_lossy();
-    text.starts_with(ONNX) || Source::parse(path).path.is_file() || path.join(IN_FOLDER).is_file()
+    text.starts_with(PREFIX) || Source::parse(path).path.is_file() || path.join(IN_FOLDER).is_file()
 }
 
 /// The network of a file.
@@ -50,41 +49,33 @@ pub fn is_weights(path: &Path) -> bool {
 /// # Errors
 /// A file that cannot be read or does not fit; what nothing says of it.
 pub fn open(path: &Path, facts: &Facts) -> Result<Saved, Error> {
-    match path.to_str().and_then(|text| text.strip_prefix(ONNX)) {
+    match path.to_str().and_then(|text| text.strip_prefix(PREFIX)) {
         Some(file) => open_onnx(Path::new(file)),
         None => open_weights(path, facts),
     }
 }
 
 fn open_onnx(file: &Path) -> Result<Saved, Error> {
-    let (graph, weights) = onnx::read(file)?;
-    let metadata = onnx::metadata(file)?;
+    let onnx::Model { graph, weights, metadata, .. } = onnx::open(file, None)?;
     let names = metadata.get("classes").and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
     let class_names = names.filter(|names| names.len() == graph.classes()).unwrap_or_default();
-    let (mean, std) = normalisation(&graph);
+    let (mean, std) = graph.normalisation();
+    let (mean, std) = (mean.to_vec(), std.to_vec());
     let Shape::Map { channels, height, width } = graph.input_shape() else {
         return Err(Error::Config(format!("{}: its input is no image", file.display())));
     };
     let description = Description {
-        model: format!("{ONNX}{}", file.display()),
+        model: format!("{PREFIX}{}", file.display()),
         stem: Stem::default(),
         classes: graph.classes(),
         class_names,
         input: [channels, height, width],
         mean,
         std,
+        frame: None,
     };
     let whose = file.display().to_string();
     Ok(Saved { description, graph, weights, eyes_from: format!("{whose} itself"), whose, origin: None })
-}
-
-/// What a graph does to pixels first.
-fn normalisation(graph: &Graph) -> (Vec<f32>, Vec<f32>) {
-    let found = graph.nodes().iter().find_map(|node| match &node.layer {
-        Layer::Normalise { mean, std } => Some((mean.clone(), std.clone())),
-        _ => None,
-    });
-    found.unwrap_or_default()
 }
 
 fn open_weights(path: &Path, facts: &Facts) -> Result<Saved, Error> {
@@ -97,7 +88,7 @@ fn open_weights(path: &Path, facts: &Facts) -> Result<Saved, Error> {
 }
 
 /// What is known of a file, the command line first, then its metadata, then the data; and who says how pixels are normalised.
-fn describe(file: &PathBuf, facts: &Facts) -> Result<(Description, String), Error> {
+fn describe(file: &Path, facts: &Facts) -> Result<(Description, String), Error> {
     let own = Description::read(file).filter(|own| facts.model.is_none_or(|model| model == own.model));
     let unknown = |what: &str, flag: &str| {
         Error::Config(format!(
@@ -125,6 +116,7 @@ fn describe(file: &PathBuf, facts: &Facts) -> Result<(Description, String), Erro
         input: [channels, height, width],
         mean,
         std,
+        frame: own.and_then(|o| o.frame).filter(|frame| frame.size([height, width]) == [height, width]),
     };
     Ok((description, from))
 }
@@ -141,7 +133,7 @@ fn eyes(file: &Path, facts: &Facts, channels: usize) -> Result<(Vec<f32>, Vec<f3
         return Ok((mean.ok_or_else(why)?, std.ok_or_else(why)?, format!("--preset {}", preset.name)));
     }
     if preset.is_none()
-        && let Some(told) = preprocess::told(file)?
+        && let Some(told) = preprocess::told(file, [0; 2])?
     {
         let why = || Error::Config(format!("{} is not for {channels} channels: give --preset", told.place));
         let [mean, std] = [&told.mean, &told.std].map(|values| per_channel(values, channels));

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Config, Error,
     device::DeviceChoice,
-    files,
+    files, imported,
     preprocess::Normalisation,
     train::{
         arms,
@@ -124,26 +124,28 @@ fn teacher(path: &Path, data_root: Option<&Path>) -> Result<Saved, Error> {
     let teacher = files::read_json(&folder.teacher_summary()).ok();
     let own = folder.teacher_weights();
     inputs::check(&folder, &own)?;
-    if own.is_file() && Description::read(&own).is_some() {
+    if own.is_file() && Description::read(&own).is_some() && imported::file(&config.teacher.model).is_none() {
         let origin = Origin { config, teacher, student: None };
         return from_file(&own, "teacher".to_owned(), origin, data_root);
     }
     // Given to the run: what it is, configuration and data say.
     let setup = Setup::new(&config, DeviceChoice::Cpu, 0)?;
     let Network { graph, weights, eyes } = setup.saved_teacher(&config, &folder)?;
-    let description = describe(&config, &setup, &eyes);
+    let description = describe(&config, &setup, &eyes, graph.classes());
     let origin = Origin { config, teacher, student: None };
     Ok(Saved { description, graph, weights, whose: "teacher".to_owned(), eyes_from: eyes.from, origin: Some(origin) })
 }
 
-fn describe(config: &Config, setup: &Setup, eyes: &Normalisation) -> Description {
+fn describe(config: &Config, setup: &Setup, eyes: &Normalisation, classes: usize) -> Description {
+    let names = setup.dataset.class_names.clone();
     Description {
         model: config.teacher.model.clone(),
         stem: config.teacher.stem,
-        classes: setup.dataset.classes,
-        class_names: setup.dataset.class_names.clone(),
-        input: [setup.dataset.channels, setup.dataset.height, setup.dataset.width],
+        classes,
+        class_names: if classes == setup.dataset.classes { names } else { Vec::new() },
+        input: eyes.shape([setup.dataset.channels, setup.dataset.height, setup.dataset.width]),
         mean: eyes.mean.clone(),
         std: eyes.std.clone(),
+        frame: eyes.frame,
     }
 }

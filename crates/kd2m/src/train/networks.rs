@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Config, Error, files,
-    preprocess::{Keys, Normalisation},
+    preprocess::{Keys, Normalisation, SizeKeys},
 };
 
 /// A network as it was saved.
@@ -33,6 +33,9 @@ impl Setup {
     /// # Errors
     /// A file that cannot be read, does not fit, or holds numbers that are not finite.
     pub fn given_teacher(&self, config: &Config) -> Result<Option<Loaded>, Error> {
+        if let (Some(imported), None) = (&self.imported, &config.teacher.init) {
+            return Ok(Some(Loaded { weights: imported.weights.clone(), ..Loaded::default() }));
+        }
         let Some(path) = &config.teacher.weights else { return Ok(None) };
         Ok(Some(weights::load(&Source::parse(path), self.teacher.graph()?, Owner::Teacher)?))
     }
@@ -42,6 +45,9 @@ impl Setup {
     /// # Errors
     /// A file of `teacher.init` that cannot be read or does not fit.
     pub fn teacher_start(&self, config: &Config) -> Result<Loaded, Error> {
+        if let Some(imported) = &self.imported {
+            return Ok(Loaded { weights: imported.weights.clone(), ..Loaded::default() });
+        }
         start(config.teacher.init.as_deref(), self.teacher.graph()?, Owner::Teacher, config.teacher.seed)
     }
 
@@ -76,11 +82,24 @@ impl Setup {
         if config.teacher.outputs.is_some() {
             return Ok(());
         }
+        if let Some(imported) = &self.imported {
+            let whose = format!("teacher ({})", config.teacher.name());
+            for note in &imported.notes {
+                observer.event(&mut Event::Notice(format!("{whose}: {note}")))?;
+            }
+            return self.tell_eyes(&whose, &self.teacher_eyes, observer);
+        }
         let loaded = match self.given_teacher(config)? {
             Some(loaded) => loaded,
             None => self.teacher_start(config)?,
         };
         let keys = config.teacher.preprocessing();
+        if let Some(own) = self.teacher.other_classes(self.dataset.classes) {
+            observer.event(&mut Event::Notice(format!(
+                "teacher: it tells {own} classes apart, {} has {}: its logits are not used, its features are",
+                self.dataset.name, self.dataset.classes
+            )))?;
+        }
         self.tell(config.teacher.given(), &keys, &self.teacher_eyes, &loaded, observer)
     }
 
@@ -134,16 +153,25 @@ impl Setup {
     /// # Errors
     /// Files that cannot be read or do not fit.
     pub fn saved_teacher(&self, config: &Config, folder: &RunFolder) -> Result<Network, Error> {
-        self.teacher.graph()?;
+        let classes = self.teacher.graph()?.classes();
         let own = folder.teacher_weights();
         inputs::check(folder, &own)?;
         let recorded = files::read_json::<TeacherSummary>(&folder.teacher_summary()).ok().and_then(|s| s.normalisation);
+        if let Some(imported) = &self.imported {
+            let eyes = recorded.unwrap_or_else(|| self.teacher_eyes.clone());
+            let graph = imported.graph.clone().with_normalisation(&eyes.mean, &eyes.std);
+            let weights = match own.is_file() {
+                true => weights::load(&Source { path: own, key: None }, &graph, Owner::Teacher)?.weights,
+                false => imported.weights.clone(),
+            };
+            return Ok(Network { graph, weights, eyes });
+        }
         let eyes = match (recorded, &config.teacher.weights) {
             (Some(eyes), _) => eyes,
             (None, Some(_)) => self.teacher_eyes.clone(),
             (None, None) => self.saved_eyes("teacher", &own)?,
         };
-        let graph = setup::build(&config.teacher.model, config.teacher.stem, &eyes, &self.dataset)?;
+        let graph = setup::build(&config.teacher.model, config.teacher.stem, &eyes, &self.dataset, classes)?;
         let source = Source::parse(config.teacher.weights.as_ref().unwrap_or(&own));
         Ok(Network { weights: weights::load(&source, &graph, Owner::Teacher)?.weights, graph, eyes })
     }
@@ -156,13 +184,14 @@ impl Setup {
         let file = &folder.student_weights(arm, seed);
         inputs::check(folder, file)?;
         let eyes = self.saved_eyes("student", file)?;
-        let graph = setup::build(&config.student.model, config.student.stem, &eyes, &self.dataset)?;
+        let graph =
+            setup::build(&config.student.model, config.student.stem, &eyes, &self.dataset, self.dataset.classes)?;
         let source = Source { path: file.to_owned(), key: None };
         Ok(Network { weights: weights::load(&source, &graph, Owner::Student)?.weights, graph, eyes })
     }
 
     fn saved_eyes(&self, section: &'static str, file: &Path) -> Result<Normalisation, Error> {
-        let open = Keys { section, preset: None, mean: None, std: None };
+        let open = Keys { section, preset: None, mean: None, std: None, size: SizeKeys::default() };
         Normalisation::resolve(&open, Some(file), &self.dataset)
     }
 }

@@ -4,17 +4,14 @@ use burn::tensor::{module::max_pool2d, ops::MaxPoolOptions};
 use kd2m_nn::Pool;
 
 use super::{
+    reach::reached,
     scope::Scope,
     value::{Value, map},
 };
 
 pub fn apply(_: &Scope, inputs: &[Value], pool: &Pool) -> Option<Value> {
-    let options = MaxPoolOptions {
-        kernel_size: pool.kernel,
-        stride: pool.stride,
-        padding: pool.padding.map(|p| (p, p)),
-        dilation: [1, 1],
-        ceil_mode: false,
-    };
-    Some(Value::Map(max_pool2d(map(inputs)?.clone(), options)))
+    let (x, padding) = reached(pool, map(inputs)?, f32::NEG_INFINITY);
+    let options =
+        MaxPoolOptions { kernel_size: pool.kernel, stride: pool.stride, padding, dilation: [1, 1], ceil_mode: false };
+    Some(Value::Map(max_pool2d(x, options)))
 }

@@ -1,5 +1,6 @@
 //! Each layer as Burn operations, one file a layer; the list below is all that another one is added to.
 
+mod reach;
 mod scope;
 mod value;
 
@@ -46,5 +47,11 @@ layers! {
     layer_norm: LayerNorm(norm),
     gelu: Gelu,
     silu: Silu,
+    sigmoid: Sigmoid,
+    hard_sigmoid: HardSigmoid,
+    hard_swish: HardSwish,
+    mul: Mul,
+    pad: Pad { around },
+    quantise: Quantise(grid),
     tokens: Tokens,
 }
