@@ -34,7 +34,7 @@ pub fn export(saved: &Saved, format: Format, out: &Path) -> Result<(), Error> {
 }
 
 /// What an ONNX file says beside its graph.
-fn metadata(saved: &Saved) -> Result<Metadata, Error> {
+pub(super) fn metadata(saved: &Saved) -> Result<Metadata, Error> {
     let description = &saved.description;
     let view = View::of(description);
     let [height, width] = view.crop;

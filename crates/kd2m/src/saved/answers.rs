@@ -52,7 +52,7 @@ pub struct Images {
 
 impl Images {
     /// Those of a data set; the share and the seed of validation are the run's that the network is of, or the data set's own.
-    pub fn of(dataset: Dataset, split: Split, saved: &Saved) -> Self {
+    pub fn of(dataset: Arc<Dataset>, split: Split, saved: &Saved) -> Self {
         let own = saved.origin.as_ref().map(|o| &o.config.data).filter(|data| data.dataset == dataset.name);
         let fraction = own.and_then(|data| data.val_fraction).unwrap_or(dataset.val_fraction);
         let seed = own.map_or(0, |data| data.split_seed);
@@ -64,7 +64,7 @@ impl Images {
                 (Part::Train, kd2m_data::split(&dataset.train.labels, dataset.classes, fraction, seed).val)
             }
         };
-        Self { dataset: Arc::new(dataset), part, indices, split }
+        Self { dataset, part, indices, split }
     }
 }
 
@@ -75,6 +75,27 @@ impl Saved {
     /// A device that is not there.
     pub fn engine(&self, device: DeviceChoice, threads: usize) -> Result<Box<dyn Engine>, Error> {
         engine::choose::engine(device, threads, &self.graph, &self.weights, &[], false)
+    }
+
+    /// How images of a data set come to the size that it sees; none where they have it.
+    ///
+    /// # Errors
+    /// Both shapes, and what to do.
+    pub fn reframe(&self, data: &Dataset) -> Result<Option<Reframe>, Error> {
+        let ([c, h, w], shape) = (self.description.input, [data.channels, data.height, data.width]);
+        let frame = self.description.frame.and_then(|frame| Reframe::new(&frame, shape).ok());
+        if [c, h, w] == frame.as_ref().map_or(shape, Reframe::to) {
+            return Ok(frame);
+        }
+        let way = if data.name.starts_with("folder:") {
+            format!("; folder:PATH@{h}x{w} resizes them")
+        } else {
+            String::new()
+        };
+        Err(Error::Config(format!(
+            "{} sees images of {c}×{h}×{w}, those of {} are {}×{}×{}{way}",
+            self.whose, data.name, shape[0], shape[1], shape[2]
+        )))
     }
 
     /// Its outputs on images, batch by batch: features, logits, labels.
@@ -88,19 +109,7 @@ impl Saved {
         mut take: impl FnMut(&[f32], &[f32], &[u32]),
     ) -> Result<(), Error> {
         let data = &images.dataset;
-        let ([c, h, w], shape) = (self.description.input, [data.channels, data.height, data.width]);
-        let frame = self.description.frame.and_then(|frame| Reframe::new(&frame, shape).ok());
-        if [c, h, w] != frame.as_ref().map_or(shape, Reframe::to) {
-            let way = if data.name.starts_with("folder:") {
-                format!("; folder:PATH@{h}x{w} resizes them")
-            } else {
-                String::new()
-            };
-            return Err(Error::Config(format!(
-                "{} sees images of {c}×{h}×{w}, those of {} are {}×{}×{}{way}",
-                self.whose, data.name, shape[0], shape[1], shape[2]
-            )));
-        }
+        let frame = self.reframe(data)?;
         let mut framed = Vec::new();
         let mut loader = Loader::evaluation(data, images.part, &images.indices, BATCH)?;
         while let Some(batch) = loader.next() {

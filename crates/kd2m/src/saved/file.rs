@@ -12,7 +12,7 @@ use kd2m_nn::{
 use super::{description::Description, network::Saved};
 use crate::{
     Error,
-    imported::PREFIX,
+    imported::{self, PREFIX},
     preprocess::{self, Preset},
 };
 
@@ -72,7 +72,7 @@ fn open_onnx(file: &Path) -> Result<Saved, Error> {
         input: [channels, height, width],
         mean,
         std,
-        frame: None,
+        frame: imported::written(&metadata),
     };
     let whose = file.display().to_string();
     Ok(Saved { description, graph, weights, eyes_from: format!("{whose} itself"), whose, origin: None })
