@@ -373,3 +373,49 @@ fn a_network_on_eight_bits_is_small_and_says_what_that_costs() {
             .contains("name the images with --data DATASET")
     );
 }
+
+#[test]
+fn an_onnx_teacher_of_other_classes_is_taken_by_its_features_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    // Three of the ten classes: rows of the classifier.
+    let (raw, file) = (path(&folder, "raw.safetensors"), path(&folder, "t.onnx"));
+    let own = Path::new(run()).join("teacher/teacher.safetensors");
+    let mut all = weights::read_any(&own).unwrap();
+    for key in ["fc.weight", "fc.bias"] {
+        let tensor = all.get_mut(key).unwrap();
+        tensor.values.truncate(tensor.values.len() / 10 * 3);
+        tensor.shape[0] = 3;
+    }
+    weights::write(Path::new(&raw), &all, None).unwrap();
+    let said =
+        ["--model", "digits-cnn-teacher", "--classes", "3", "--size", "8", "--channels", "1", "--preset", "none"];
+    stdout(&[&["export", &raw, "--format", "onnx", "--out", &file][..], &said].concat());
+    let (model, init) = (format!("teacher.model=onnx:{file}"), format!("teacher.init=onnx:{file}"));
+    let out = path(&folder, "out");
+    let common = [
+        "distill",
+        "-q",
+        "--no-tensorboard",
+        "--no-baseline",
+        "--epochs",
+        "1",
+        "--seeds",
+        "1",
+        "--set",
+        "data.train_limit=64",
+    ];
+    let ran = kd2m(&[&common[..], &["--criterion", "w2", "--set", &model, "--out", &out]].concat());
+    let said = stderr(&ran);
+    assert!(ran.status.success(), "{said}");
+    assert!(
+        said.contains("teacher: it tells 3 classes apart, digits has 10: its logits are not used, its features are"),
+        "{said}"
+    );
+    let logits =
+        refusal(&[&common[..], &["--criterion", "hinton", "--set", &model, "--out", &path(&folder, "a")]].concat());
+    assert!(logits.contains("which are of 3 classes, the data has 10: choose a criterion on features"), "{logits}");
+    let trained = ["--criterion", "w2", "--set", &model, "--set", &init, "--out", &path(&folder, "b")];
+    assert!(
+        refusal(&[&common[..], &trained].concat()).contains("teacher.init trains a network that tells 3 classes apart")
+    );
+}

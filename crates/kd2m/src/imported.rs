@@ -31,7 +31,7 @@ pub struct Imported {
 }
 
 /// How images come to its size, as an export of kd2m says.
-fn written(metadata: &onnx::Metadata) -> Option<Frame> {
+pub(crate) fn written(metadata: &onnx::Metadata) -> Option<Frame> {
     let (height, width) = metadata.get("crop")?.split_once('x')?;
     let crop = [height.parse().ok()?, width.parse().ok()?];
     let bicubic = metadata.get("interpolation").is_some_and(|name| name == Interpolation::Bicubic.name());
@@ -45,21 +45,13 @@ fn written(metadata: &onnx::Metadata) -> Option<Frame> {
 /// Reads it; `features` names the value that is its features.
 ///
 /// # Errors
-/// A file that cannot be a graph, or whose images or classes are not those of the data.
+/// A file that cannot be a graph, or whose images are not those of the data.
 pub fn open(path: &Path, features: Option<&str>, keys: &Keys, data: &Dataset) -> Result<Imported, Error> {
     let onnx::Model { graph, weights, metadata, notes } = onnx::open(path, features)?;
     let wrong = |why: String| Error::Key {
         key: "teacher.model".to_owned(),
         why: format!("= {PREFIX}{} {why}", path.display()),
     };
-    if graph.classes() != data.classes {
-        return Err(wrong(format!(
-            "tells {} classes apart, {} has {}: give its outputs as a file without logits (kd2m features, teacher.outputs)",
-            graph.classes(),
-            data.name,
-            data.classes
-        )));
-    }
     // What kd2m wrote says how pixels are normalised even where that is not at all.
     let says_so = graph.normalises() || metadata.contains_key("kd2m");
     let numbers = keys.preset.is_some() || keys.mean.is_some() || keys.std.is_some();

@@ -82,6 +82,12 @@ impl Setup {
         if config.teacher.outputs.is_some() {
             return Ok(());
         }
+        if let Some(own) = self.teacher.other_classes(self.dataset.classes) {
+            observer.event(&mut Event::Notice(format!(
+                "teacher: it tells {own} classes apart, {} has {}: its logits are not used, its features are",
+                self.dataset.name, self.dataset.classes
+            )))?;
+        }
         if let Some(imported) = &self.imported {
             let whose = format!("teacher ({})", config.teacher.name());
             for note in &imported.notes {
@@ -94,12 +100,6 @@ impl Setup {
             None => self.teacher_start(config)?,
         };
         let keys = config.teacher.preprocessing();
-        if let Some(own) = self.teacher.other_classes(self.dataset.classes) {
-            observer.event(&mut Event::Notice(format!(
-                "teacher: it tells {own} classes apart, {} has {}: its logits are not used, its features are",
-                self.dataset.name, self.dataset.classes
-            )))?;
-        }
         self.tell(config.teacher.given(), &keys, &self.teacher_eyes, &loaded, observer)
     }
 

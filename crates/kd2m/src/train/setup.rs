@@ -107,6 +107,19 @@ impl Setup {
             Some(file) => Some(imported::open(file, own.features.as_deref(), &own.preprocessing(), &dataset)?),
             None => None,
         };
+        if let (Some(imported), Some(_)) = (&imported, &own.init)
+            && imported.graph.classes() != dataset.classes
+        {
+            let why = format!(
+                "trains a network that tells {} classes apart, {} has {}: leave it out to take its features as they are, or export it with a \
+                 classifier of {}",
+                imported.graph.classes(),
+                dataset.name,
+                dataset.classes,
+                dataset.classes
+            );
+            return Err(Error::Key { key: "teacher.init".to_owned(), why });
+        }
         let teacher_eyes = match &imported {
             Some(imported) => imported.eyes.clone(),
             None => Normalisation::resolve(&own.preprocessing(), own.given(), &dataset)?,
