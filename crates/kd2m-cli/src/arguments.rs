@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 pub use network::{ExportArguments, ExportFormat, FeaturesArguments, NetworkArguments, PredictArguments};
 pub use values::AnySplit;
-use values::{every, seed, threads};
+use values::{every, threads};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -77,7 +77,7 @@ pub struct RunArguments {
     #[arg(long, value_name = "DIR")]
     pub data_root: Option<PathBuf>,
     /// Random seeds (train.seeds), e.g. 1,2,3.
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = seed())]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub seeds: Vec<u64>,
     /// Epochs (train.epochs).
     #[arg(long, value_name = "N")]
@@ -275,7 +275,7 @@ pub struct BenchArguments {
     #[arg(long, value_name = "DIR")]
     pub data_root: Option<PathBuf>,
     /// Random seeds (train.seeds), e.g. 1,2,3.
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = seed())]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub seeds: Vec<u64>,
     /// Epochs (train.epochs).
     #[arg(long, value_name = "N")]
@@ -317,7 +317,7 @@ pub struct ReproduceArguments {
     #[arg(long, value_name = "λ")]
     pub weight: Option<f64>,
     /// Random seeds; 1,2,3 by default.
-    #[arg(long, value_name = "LIST", value_delimiter = ',', value_parser = seed())]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub seeds: Vec<u64>,
     /// Epochs; the paper's 15 by default.
     #[arg(long, value_name = "N")]

@@ -51,8 +51,6 @@ fn odd_names_and_numbers_are_refused_before_anything_is_trained() {
     fs::write(&file, config).unwrap();
     let words = ["arm name aaaa", "of 300 bytes: at most 100, as it names a folder"];
     assert_refused(&distill(&out, &["--config", file.to_str().unwrap()]), 2, &words);
-    let words = ["18446744073709551615 is not in 0..=9223372036854775807", "--seeds"];
-    assert_refused(&distill(&out, &["--seeds", "18446744073709551615"]), 2, &words);
     assert!(!out.exists());
     // Weights that are not finite, in a run of an older version, whose files have no checksums.
     let run = ["--criterion", "mse", "--seeds", "1"];

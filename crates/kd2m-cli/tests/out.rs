@@ -346,3 +346,76 @@ fn an_onnx_teacher_that_does_not_fit_is_refused_before_anything_is_trained() {
     let size = refused(&[&format!("teacher.model=onnx:{other}")]);
     assert!(size.contains("sees images of 1×12×12, those of digits are 1×8×8: export it for these"), "{size}");
 }
+
+#[test]
+fn a_network_on_eight_bits_is_small_and_says_what_that_costs() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = path(&folder, "t8.onnx");
+    let said = stdout(&["export", run(), "--teacher", "--format", "onnx-int8", "--out", &out]);
+    assert!(said.contains("on 8 bits, ranges from 360 validation images"), "{said}");
+    let model = onnx::open(Path::new(&out), None).unwrap();
+    let accuracy: Value = serde_json::from_str(&model.metadata["accuracy"]).unwrap();
+    let of = |key: &str| accuracy[key].as_f64().unwrap();
+    let summary: Value = serde_json::from_slice(&fs::read(Path::new(run()).join("summary.json")).unwrap()).unwrap();
+    assert_eq!(Some(of("f32")), summary["teacher"]["test_accuracy"].as_f64());
+    assert!((of("f32") - of("int8")).abs() < 1.5, "{accuracy}");
+    // The file, read again, gives what its card says, and is a quarter as large.
+    let file = format!("onnx:{out}");
+    assert_eq!(json(&["eval", &file, "--data", "digits", "--json"])["accuracy"], accuracy["int8"]);
+    let plain = path(&folder, "t.onnx");
+    stdout(&["export", run(), "--teacher", "--format", "onnx", "--out", &plain]);
+    let size = |file: &str| fs::metadata(file).unwrap().len() as f64;
+    assert!(size(&out) < 0.29 * size(&plain), "{} of {}", size(&out), size(&plain));
+    let card = fs::read_to_string(folder.path().join("t8.md")).unwrap();
+    assert!(card.contains(&format!("| int8 | {:.2} | {} |", of("int8"), size(&out))), "{card}");
+    assert!(
+        refusal(&["export", &file, "--format", "onnx-int8", "--out", &out])
+            .contains("name the images with --data DATASET")
+    );
+}
+
+#[test]
+fn an_onnx_teacher_of_other_classes_is_taken_by_its_features_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    // Three of the ten classes: rows of the classifier.
+    let (raw, file) = (path(&folder, "raw.safetensors"), path(&folder, "t.onnx"));
+    let own = Path::new(run()).join("teacher/teacher.safetensors");
+    let mut all = weights::read_any(&own).unwrap();
+    for key in ["fc.weight", "fc.bias"] {
+        let tensor = all.get_mut(key).unwrap();
+        tensor.values.truncate(tensor.values.len() / 10 * 3);
+        tensor.shape[0] = 3;
+    }
+    weights::write(Path::new(&raw), &all, None).unwrap();
+    let said =
+        ["--model", "digits-cnn-teacher", "--classes", "3", "--size", "8", "--channels", "1", "--preset", "none"];
+    stdout(&[&["export", &raw, "--format", "onnx", "--out", &file][..], &said].concat());
+    let (model, init) = (format!("teacher.model=onnx:{file}"), format!("teacher.init=onnx:{file}"));
+    let out = path(&folder, "out");
+    let common = [
+        "distill",
+        "-q",
+        "--no-tensorboard",
+        "--no-baseline",
+        "--epochs",
+        "1",
+        "--seeds",
+        "1",
+        "--set",
+        "data.train_limit=64",
+    ];
+    let ran = kd2m(&[&common[..], &["--criterion", "w2", "--set", &model, "--out", &out]].concat());
+    let said = stderr(&ran);
+    assert!(ran.status.success(), "{said}");
+    assert!(
+        said.contains("teacher: it tells 3 classes apart, digits has 10: its logits are not used, its features are"),
+        "{said}"
+    );
+    let logits =
+        refusal(&[&common[..], &["--criterion", "hinton", "--set", &model, "--out", &path(&folder, "a")]].concat());
+    assert!(logits.contains("which are of 3 classes, the data has 10: choose a criterion on features"), "{logits}");
+    let trained = ["--criterion", "w2", "--set", &model, "--set", &init, "--out", &path(&folder, "b")];
+    assert!(
+        refusal(&[&common[..], &trained].concat()).contains("teacher.init trains a network that tells 3 classes apart")
+    );
+}

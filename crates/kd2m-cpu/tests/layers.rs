@@ -4,7 +4,9 @@
 mod reference;
 
 use kd2m_cpu::{Mode, Network, Options, Then, isa::Isa};
-use kd2m_nn::{Conv, Graph, GraphBuilder, Layer, LayerNorm, Linear, NamedTensor, NodeId, Pool, Role, Weights};
+use kd2m_nn::{
+    Conv, Graph, GraphBuilder, Layer, LayerNorm, Linear, NamedTensor, NodeId, Pool, Quantise, Role, Weights,
+};
 use reference::{Loss, difference, noise, run, to_f64};
 
 /// Random weights with positive variances and scales of both signs.
@@ -412,4 +414,44 @@ fn products_of_branches_and_gates() {
     }
     // Many values: several tasks.
     everywhere(&around("large product", 70, 9, 9, |b, x| b.push("mul", Layer::Mul, &[x, x])), &[13]);
+}
+
+#[test]
+fn values_on_a_grid_and_their_straight_gradient() {
+    // Values of ±1 and some beyond the grid: the finite differences of a staircase are no use, the straight gradient is known.
+    let grid = Quantise { step: 1.0 / 256.0, zero: 20 };
+    let [low, high] = grid.range();
+    let (mut b, x) = GraphBuilder::new("grid", 1, 3, 5, &[0.0], &[1.0]);
+    let x = b.conv("one", x, Conv::square(1, 1, 1));
+    b.stage("before", x);
+    let y = b.push("grid", Layer::Quantise(grid), &[x]);
+    b.stage("after", y);
+    let f = b.flatten("flatten", y);
+    let logits = b.linear("fc", f, Linear { bias: false, ..Linear::new(15, 1) });
+    let graph = b.finish(f, logits).unwrap();
+    let one = |values: Vec<f32>, shape: Vec<usize>| NamedTensor { shape, values };
+    let weights = Weights::from([
+        ("one.weight".to_owned(), one(vec![1.0], vec![1, 1, 1, 1])),
+        ("fc.weight".to_owned(), one(noise(15, 9), vec![1, 15])),
+    ]);
+    for isa in Isa::available() {
+        let n = 3;
+        let images: Vec<f32> = noise(n * 15, 4);
+        let options = Options { stages: vec!["before".into(), "after".into()], isa: Some(isa), ..Options::default() };
+        let mut network = Network::new(&graph, &weights, options).unwrap();
+        network.forward(&images, n, Mode::Train).unwrap();
+        let (before, after) = (network.map("before").unwrap(), network.map("after").unwrap());
+        for (x, y) in before.iter().zip(&after) {
+            let expected = ((f64::from(*x) * 256.0).round_ties_even() + 20.0).clamp(-128.0, 127.0) - 20.0;
+            assert_eq!(f64::from(*y), expected / 256.0, "{isa}: {x}");
+        }
+        assert!(before.iter().any(|x| *x > high) && before.iter().any(|x| *x < low));
+        network.backward(None, Some(&[1.0; 3]), &[], Then::Accumulate).unwrap();
+        // d/dw of Σ fc · grid(w x) = Σ fc · x over the values within.
+        let fc = noise(15, 9);
+        let within = before.iter().enumerate().filter(|(_, x)| **x >= low && **x <= high);
+        let expected: f64 = within.map(|(i, x)| f64::from(*x) * f64::from(fc[i % 15])).sum();
+        let found = f64::from(network.gradients()["one.weight"].values[0]);
+        assert!((found - expected).abs() < 1e-5 * expected.abs().max(1.0), "{isa}: {found} {expected}");
+    }
 }

@@ -2,21 +2,30 @@
 
 use std::path::Path;
 
-use crate::{DataError, source::folder::decode::decode};
+use crate::{DataError, Frame, Interpolation, source::folder::decode::decode};
 
-/// The pixels `[channels, height, width]` of an image file, squashed (bilinear) to this size as `folder:PATH@HxW` does; a network of
-/// one channel sees a coloured image in grey, by Pillow's weights (ITU-R 601-2).
+/// The pixels `[channels, height, width]` of an image file through a frame, or else squashed (bilinear) to this size as `folder:PATH@HxW`
+/// does; a network of one channel sees a coloured image in grey, by Pillow's weights (ITU-R 601-2).
 ///
 /// # Errors
 /// A file that cannot be read, is no image, or is broken; channels other than 1 and 3, which no image file has.
-pub fn read_image(path: &Path, [channels, height, width]: [usize; 3]) -> Result<Vec<u8>, DataError> {
+pub fn read_image(
+    path: &Path,
+    [channels, height, width]: [usize; 3],
+    frame: Option<&Frame>,
+) -> Result<Vec<u8>, DataError> {
     let refuse = |problem: String| DataError::format(&path.display().to_string(), problem);
-    let side = |size: usize| u32::try_from(size).map_err(|_| refuse(format!("a side of {size} is too long")));
-    let picture = decode(path, Some((side(height)?, side(width)?)))?;
+    let squash = Frame::squash([height, width], Interpolation::Bilinear);
+    let picture = decode(path, Some(frame.unwrap_or(&squash)))?;
+    let (found_height, found_width) = picture.size;
+    if [found_height as usize, found_width as usize] != [height, width] {
+        return Err(refuse(format!("comes to {found_height}×{found_width}, the network sees {height}×{width}")));
+    }
+    let plane = height * width;
     match channels {
-        1 if picture.grey => Ok(picture.rgb.iter().step_by(3).copied().collect()),
-        1 => Ok(picture.rgb.as_chunks().0.iter().copied().map(luma).collect()),
-        3 => Ok((0..3).flat_map(|channel| picture.rgb.iter().skip(channel).step_by(3)).copied().collect()),
+        1 if picture.grey => Ok(picture.planes[..plane].to_vec()),
+        1 => Ok((0..plane).map(|i| luma([0, 1, 2].map(|channel| picture.planes[channel * plane + i]))).collect()),
+        3 => Ok(picture.planes),
         other => Err(refuse(format!("images have one or three channels, the network sees {other}"))),
     }
 }
@@ -37,12 +46,12 @@ mod tests {
         let file = folder.path().join("a.png");
         let pixels = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [10, 20, 30]];
         image::RgbImage::from_raw(2, 2, pixels.concat()).unwrap().save(&file).unwrap();
-        let rgb = read_image(&file, [3, 2, 2]).unwrap();
+        let rgb = read_image(&file, [3, 2, 2], None).unwrap();
         assert_eq!(rgb, [255, 0, 0, 10, 0, 255, 0, 20, 0, 0, 255, 30]);
         // Image.convert("L") of Pillow 13.0.0.
-        assert_eq!(read_image(&file, [1, 2, 2]).unwrap(), [76, 150, 29, 18]);
-        let why = read_image(&file, [4, 2, 2]).unwrap_err().to_string();
+        assert_eq!(read_image(&file, [1, 2, 2], None).unwrap(), [76, 150, 29, 18]);
+        let why = read_image(&file, [4, 2, 2], None).unwrap_err().to_string();
         assert!(why.ends_with("images have one or three channels, the network sees 4"), "{why}");
-        assert_eq!(read_image(&file, [3, 1, 1]).unwrap().len(), 3);
+        assert_eq!(read_image(&file, [3, 1, 1], None).unwrap().len(), 3);
     }
 }

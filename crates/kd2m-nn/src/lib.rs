@@ -7,6 +7,7 @@
 mod files;
 pub mod graph;
 pub mod init;
+pub mod int8;
 pub mod layer;
 pub mod onnx;
 pub mod optimizer;

@@ -13,8 +13,16 @@ use crate::{
     interrupt::detached,
 };
 
-/// Costs of so many pairs of samples and features take less than a signal needs to be noticed.
-const SHORT: usize = 1 << 21;
+/// Whether an answer comes before a person would notice that Ctrl-C has to wait for it: such a call stays on this thread, since to
+/// hand it to another costs up to half of it, and more beside the busy threads of PyTorch.
+fn short(metric: &str, [n, m, d]: [usize; 3]) -> bool {
+    let limit: usize = match registry::resolve(metric) {
+        Ok((entry, _)) if entry.traits.iterates => 1 << 21,
+        _ => 1 << 28,
+    };
+    // A pair of samples takes more than its features: what 512 of them take.
+    n.saturating_mul(m).saturating_mul(d.max(512)) < limit
+}
 
 /// One row of `metrics`: name, aliases, formula, source, cost, when to choose it, options with defaults.
 type Row = (&'static str, Vec<&'static str>, &'static str, &'static str, &'static str, &'static str, Vec<[String; 3]>);
@@ -30,7 +38,8 @@ pub fn metrics() -> Vec<Row> {
 }
 
 /// What is asked of a divergence beside its value.
-struct Asked {
+struct Asked<'a> {
+    metric: &'a str,
     gradient: bool,
     plan: bool,
     start: Option<Potentials>,
@@ -57,7 +66,7 @@ pub fn evaluate<'py>(
     let options = options.into_iter().fold(Options::new(metric), |all, (name, value)| all.set(&name, value));
     let divergence = registry::build(&options).map_err(raised)?;
     let start = start.map(|(u, v)| Potentials { u: values(&u).into_owned(), v: values(&v).into_owned() });
-    let asked = Asked { gradient, plan, start };
+    let asked = Asked { metric, gradient, plan, start };
     let divergence = divergence.as_ref();
     match (Matrix::of(a, "x")?, Matrix::of(b, "y")?) {
         (Matrix::F32(a), Matrix::F32(b)) => {
@@ -78,7 +87,7 @@ fn compare<'py, T: Element + Copy + Real>(
     features: [&PyReadonlyArray2<'py, T>; 2],
     labels: &[Labels<'py, T>; 2],
     weights: [Option<&PyReadonlyArray1<'py, f64>>; 2],
-    asked: &Asked,
+    asked: &Asked<'_>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let a = Numbers::of(features[0], weights[0], &labels[0]);
     let b = Numbers::of(features[1], weights[1], &labels[1]);
@@ -87,8 +96,7 @@ fn compare<'py, T: Element + Copy + Real>(
         let request = Request { gradient: asked.gradient, plan: asked.plan, start: asked.start.as_ref(), stop };
         divergence.evaluate(&a.cloud(Side::A)?, &b.cloud(Side::B)?, request)
     };
-    let short = n.saturating_mul(m).saturating_mul(d) < SHORT;
-    let solution = detached(py, short, work)?.map_err(raised)?;
+    let solution = detached(py, short(asked.metric, [n, m, d]), work)?.map_err(raised)?;
     answer(py, solution, [n, d])
 }
 

@@ -17,8 +17,8 @@ use crate::{
     interrupt::detached,
 };
 
-/// Matrices of fewer entries are solved before a signal would be noticed.
-const SHORT: usize = 1 << 14;
+/// Matrices of fewer entries are solved before a person would notice that Ctrl-C has to wait.
+const SHORT: usize = 1 << 20;
 
 /// Rows and columns of an assignment.
 pub type Matches<'py> = (Bound<'py, PyArray1<i64>>, Bound<'py, PyArray1<i64>>);

@@ -1,19 +1,26 @@
 """The package with NumPy alone: python -m unittest discover -s crates/kd2m-py/tests."""
 
+import ast
 import doctest
+import inspect
 import itertools
+import json
 import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
+from pathlib import Path
 
 import numpy as np
 
 import kd2m
 import kd2m._divergence
+import kd2m._explain
+import kd2m._kd2m
 import kd2m._transport
 
 
@@ -28,7 +35,7 @@ def costs(x, y):
 
 class Documentation(unittest.TestCase):
     def test_examples(self):
-        for module in (kd2m, kd2m.batch, kd2m._divergence, kd2m._transport):
+        for module in (kd2m, kd2m.batch, kd2m._divergence, kd2m._explain, kd2m._transport):
             failed, tried = doctest.testmod(module)
             self.assertEqual(failed, 0, module.__name__)
             self.assertGreater(tried, 3, module.__name__)
@@ -36,6 +43,13 @@ class Documentation(unittest.TestCase):
     def test_every_public_name_is_explained(self):
         for name in kd2m.__all__:
             self.assertGreater(len(getattr(kd2m, name).__doc__ or ""), 40, name)
+
+    def test_the_stub_is_the_extension_module(self):
+        stub = ast.parse((Path(kd2m.__file__).parent / "_kd2m.pyi").read_text())
+        told = {f.name: [a.arg for a in f.args.args] for f in stub.body if isinstance(f, ast.FunctionDef)}
+        public = {name: getattr(kd2m._kd2m, name) for name in dir(kd2m._kd2m) if not name.startswith("_")}
+        real = {name: list(inspect.signature(f).parameters) for name, f in public.items() if inspect.isbuiltin(f)}
+        self.assertEqual(told, real)
 
 
 class Values(unittest.TestCase):
@@ -119,6 +133,83 @@ class Assignment(unittest.TestCase):
         cold = kd2m.w2(x, y, plan=True)
         warm = kd2m.w2(x, y, plan=True, start=cold.potentials)
         self.assertAlmostEqual(cold.value, warm.value, 12)
+
+
+    def test_a_price_leaves_dear_pairs_unmatched(self):
+        rng = np.random.default_rng(11)
+        for n, m in [(3, 3), (2, 4), (4, 3)]:
+            for limit in (0.2, 0.5, 2.0):
+                cost = rng.random((n, m))
+
+                def least(i, free):
+                    """The least total of rows from i on: each unmatched at the price, shared with an unmatched column."""
+                    if i == n:
+                        return 0.0
+                    takes = [cost[i, j] - limit + least(i + 1, free - {j}) for j in free]
+                    return min([least(i + 1, free), *takes])
+
+                rows, columns = kd2m.linear_sum_assignment(cost, cost_limit=limit)
+                self.assertTrue(np.all(cost[rows, columns] < limit))
+                self.assertAlmostEqual((cost[rows, columns] - limit).sum(), least(0, frozenset(range(m))), 12)
+        with self.assertRaisesRegex(ValueError, "maximize"):
+            kd2m.linear_sum_assignment(cost, True, cost_limit=1.0)
+
+
+class Explanations(unittest.TestCase):
+    def test_shares_sum_to_the_value(self):
+        x, y = clouds(30, 40, 5)
+        labels_x, labels_y = np.arange(30) % 3, np.arange(40) % 4
+        for metric in ("w1", "w2"):
+            for weights in (None, np.arange(1.0, 31.0)):
+                value = kd2m.distance(x, y, metric, weights_x=weights).value
+                found = kd2m.explain(x, y, metric, weights_x=weights, labels_x=labels_x, labels_y=labels_y)
+                for shares in (found.pairs, found.features, found.classes):
+                    self.assertAlmostEqual(shares.sum(), value, 10)
+                self.assertEqual(found.classes.shape, (3, 4))
+        # A feature that alone differs has the whole distance.
+        moved = x.copy()
+        moved[:, 3] += 100.0
+        self.assertAlmostEqual(kd2m.explain(x, moved).features[3], 1e4, 6)
+        with self.assertRaisesRegex(ValueError, "mmd-rbf"):
+            kd2m.explain(x, y, "mmd-rbf")
+
+    def test_a_permutation_test_is_exact(self):
+        # Two and two samples: of the six ways to deal them two have the largest distance.
+        found = kd2m.permutation_test([[0.0], [1.0]], [[10.0], [11.0]], permutations=4000)
+        self.assertAlmostEqual(found.p, 1 / 3, delta=0.03)
+        self.assertEqual(found.value, 100.0)
+        # Under equality p is uniform: its mean over many draws is a half.
+        p = [kd2m.permutation_test(*clouds(8, 8, 1, seed=s)[:1], clouds(8, 8, 1, seed=s + 1000)[0], "energy", permutations=39).p for s in range(60)]
+        self.assertAlmostEqual(np.mean(p), 0.5, delta=0.15)
+
+    def test_a_map_carries_new_samples(self):
+        x, y = clouds(25, 25, 3)
+        move = kd2m.Barycentric().fit(x, y)
+        np.testing.assert_allclose(move.transform(x), move.moved_, atol=1e-12)
+        np.testing.assert_allclose(np.sort(move.moved_, 0), np.sort(y, 0), atol=1e-12)
+        nearest = ((x - x[4] - 0.001) ** 2).sum(1).argmin()
+        np.testing.assert_allclose(move.transform(x[4:5] + 0.001)[0], x[4] + 0.001 + move.moved_[nearest] - x[nearest], atol=1e-12)
+
+
+class Runs(unittest.TestCase):
+    def test_a_run_folder_is_two_tables(self):
+        try:
+            import pandas  # noqa: F401
+        except ImportError:
+            self.skipTest("pandas is not here")
+        with tempfile.TemporaryDirectory() as place:
+            student = Path(place) / "students" / "w2" / "seed-3"
+            student.mkdir(parents=True)
+            (Path(place) / "config.toml").write_text("name = 'x'")
+            (student / "summary.json").write_text(json.dumps({"test_accuracy": 91.5, "best_val": {"epoch": 2}}))
+            lines = [{"epoch": e, "train": {"loss": 1.0 / e, "terms": {"w2": {"raw": 2.0}}}} for e in (1, 2)]
+            (student / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+            students, epochs = kd2m.load_run(place)
+            self.assertEqual(students.loc[0, ["arm", "seed", "test_accuracy", "best_val.epoch"]].tolist(), ["w2", 3, 91.5, 2])
+            self.assertEqual(epochs["train.loss"].tolist(), [1.0, 0.5])
+            self.assertEqual(epochs["train.terms.w2.raw"].tolist(), [2.0, 2.0])
+            with self.assertRaisesRegex(ValueError, "no run folder"):
+                kd2m.load_run(student)
 
 
 class Batches(unittest.TestCase):

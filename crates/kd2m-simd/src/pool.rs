@@ -1,9 +1,14 @@
 //! Threads that stay at hand while one problem is solved: its phases last 20 to 500 µs, and waking a pool for each of them costs
 //! as much. Parts of a phase are claimed, so a helper that comes late, or never, costs nothing.
 
-use std::sync::{
-    Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicUsize, Ordering::*},
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::*},
+    },
+    thread::{self, ThreadId},
 };
 
 use crate::stop::{Interrupted, Stop};
@@ -30,6 +35,17 @@ impl Job<'_> {
 
 /// The threads of one problem: the caller's own and helpers from rayon's pool.
 pub struct Pool {
+    /// What the helpers hold too: one that wakes after the problem is solved, behind another program's threads, finds it over.
+    shared: Arc<Shared>,
+    helpers: usize,
+    /// What ends the problem early.
+    stop: Stop,
+}
+
+/// What caller and helpers look at.
+struct Shared {
+    /// The caller's thread, which takes part in every phase and is never a helper.
+    caller: ThreadId,
     /// The phase in progress; helpers copy it under the lock.
     job: Mutex<Option<Job<'static>>>,
     /// Whether there is a phase: what helpers look at while they wait.
@@ -37,9 +53,8 @@ pub struct Pool {
     /// Helpers inside a phase.
     inside: AtomicUsize,
     over: AtomicBool,
-    helpers: usize,
-    /// What ends the problem early.
-    stop: Stop,
+    /// What a helper panicked with: raised again on the caller's thread.
+    panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 impl Pool {
@@ -49,31 +64,33 @@ impl Pool {
     }
 
     fn new(helpers: usize, stop: &Stop) -> Self {
-        Self {
+        let shared = Shared {
+            caller: thread::current().id(),
             job: Mutex::default(),
             called: AtomicBool::default(),
             inside: AtomicUsize::default(),
             over: AtomicBool::default(),
-            helpers,
-            stop: stop.clone(),
-        }
+            panic: Mutex::default(),
+        };
+        Self { shared: Arc::new(shared), helpers, stop: stop.clone() }
     }
 
     /// Runs `work` with as many helpers as rayon's pool has other threads; alone where `parallel` is false.
+    ///
+    /// Helpers are not waited for: on a busy machine one may get its first turn milliseconds after the problem is solved.
     pub fn with<R>(parallel: bool, stop: &Stop, work: impl FnOnce(&Pool) -> R) -> R {
         let helpers = rayon::current_num_threads() - 1;
         if !parallel || helpers == 0 {
             return work(&Pool::new(0, stop));
         }
         let pool = Pool::new(helpers, stop);
-        rayon::in_place_scope(|scope| {
-            for _ in 0..helpers {
-                scope.spawn(|_| pool.help());
-            }
-            // Also when `work` panics: the scope waits for its helpers.
-            let _dismissal = Dismissal(&pool);
-            work(&pool)
-        })
+        // Also when `work` panics.
+        let _dismissal = Dismissal(&pool.shared);
+        for _ in 0..helpers {
+            let shared = Arc::clone(&pool.shared);
+            rayon::spawn(move || shared.help());
+        }
+        work(&pool)
     }
 
     /// Threads, the caller's included.
@@ -89,12 +106,17 @@ impl Pool {
         }
         let next = AtomicUsize::new(0);
         let job = Job { work: &work, next: &next, parts };
-        // SAFETY: the job leaves `self.job` and every helper leaves the job before `work` and `next` end: see `Recall`.
+        // SAFETY: the job leaves `shared.job` and every helper leaves the job before `work` and `next` end: see `Recall`.
         let lasting = unsafe { std::mem::transmute::<Job<'_>, Job<'static>>(job) };
-        *self.job.lock().unwrap_or_else(PoisonError::into_inner) = Some(lasting);
-        self.called.store(true, Release);
-        let _recall = Recall(self);
-        job.run();
+        *self.shared.job.lock().unwrap_or_else(PoisonError::into_inner) = Some(lasting);
+        self.shared.called.store(true, Release);
+        {
+            let _recall = Recall(&self.shared);
+            job.run();
+        }
+        if let Some(panic) = self.shared.panic.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            resume_unwind(panic);
+        }
     }
 
     /// Cuts `items` into pieces of `length` and works on them as [`Pool::share`] does; `work` gets each piece with its number.
@@ -143,16 +165,22 @@ impl Pool {
         let (Some(a), Some(b)) = (a, b) else { unreachable!("both parts ran") };
         (a, b)
     }
+}
 
+impl Shared {
     /// A helper's life: wait for a phase, take part, until the problem is solved.
     fn help(&self) {
+        // Rayon may hand the caller its own request while it waits for something else: it would wait for itself.
+        if thread::current().id() == self.caller {
+            return;
+        }
         let mut idle = 0u32;
         while !self.over.load(Acquire) {
             if !self.called.load(Acquire) {
                 idle += 1;
                 std::hint::spin_loop();
                 if idle.is_multiple_of(64) {
-                    std::thread::yield_now();
+                    thread::yield_now();
                 }
                 continue;
             }
@@ -166,7 +194,10 @@ impl Pool {
             };
             if let Some(job) = job {
                 let _exit = Exit(self);
-                job.run();
+                // A panic that left a thread of rayon's would end the program.
+                if let Err(panic) = catch_unwind(AssertUnwindSafe(|| job.run())) {
+                    self.panic.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(panic);
+                }
                 // All parts are claimed: nothing more to do before the next phase.
                 self.called.store(false, Release);
             }
@@ -175,20 +206,26 @@ impl Pool {
 }
 
 /// Takes the job back and waits for the helpers inside it, also while a panic unwinds.
-struct Recall<'a>(&'a Pool);
+struct Recall<'a>(&'a Shared);
 
 impl Drop for Recall<'_> {
     fn drop(&mut self) {
         self.0.called.store(false, Release);
         *self.0.job.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut waited = 0u32;
         while self.0.inside.load(Acquire) != 0 {
+            waited += 1;
             std::hint::spin_loop();
+            // A helper that lost its processor inside a part needs one.
+            if waited.is_multiple_of(1024) {
+                thread::yield_now();
+            }
         }
     }
 }
 
 /// A helper's way out of a phase.
-struct Exit<'a>(&'a Pool);
+struct Exit<'a>(&'a Shared);
 
 impl Drop for Exit<'_> {
     fn drop(&mut self) {
@@ -197,7 +234,7 @@ impl Drop for Exit<'_> {
 }
 
 /// Sends the helpers away.
-struct Dismissal<'a>(&'a Pool);
+struct Dismissal<'a>(&'a Shared);
 
 impl Drop for Dismissal<'_> {
     fn drop(&mut self) {
@@ -249,5 +286,35 @@ mod tests {
             })
             .collect();
         assert!(sums.iter().enumerate().all(|(k, &sum)| sum == k * k.saturating_sub(1) / 2));
+    }
+
+    #[test]
+    fn helpers_that_never_come_hold_nobody_up() {
+        // Every thread of rayon's waits for this one to be done.
+        let gate = Arc::new(Mutex::new(()));
+        let shut = gate.lock().unwrap();
+        for _ in 0..rayon::current_num_threads() {
+            let gate = Arc::clone(&gate);
+            rayon::spawn(move || drop(gate.lock()));
+        }
+        let found = Pool::with(true, &Stop::NEVER, |pool| {
+            let sum = AtomicUsize::new(0);
+            pool.share(10, |part| {
+                sum.fetch_add(part, Relaxed);
+            });
+            sum.into_inner()
+        });
+        assert_eq!(found, 45);
+        drop(shut);
+    }
+
+    #[test]
+    fn a_panic_of_any_thread_is_the_callers() {
+        for culprit in 0..64 {
+            let raised = catch_unwind(AssertUnwindSafe(|| {
+                Pool::with(true, &Stop::NEVER, |pool| pool.share(64, |part| assert_ne!(part, culprit)))
+            }));
+            assert!(raised.is_err(), "part {culprit}");
+        }
     }
 }

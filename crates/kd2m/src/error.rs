@@ -233,6 +233,16 @@ pub enum Error {
         "the teacher of this run is a file of outputs (teacher.outputs), which cannot be run on other images: give its weights instead"
     )]
     NoTeacherNetwork,
+    /// What reads the classifier of a teacher of other classes.
+    #[error(
+        "the teacher tells {own} classes apart, the data has {data}: its classifier is not used, so there is nothing to bound or share"
+    )]
+    TeacherClasses {
+        /// The teacher's.
+        own: usize,
+        /// The data's.
+        data: usize,
+    },
     /// A warning where `--strict` was asked for.
     #[error("{0} (an error because of --strict)")]
     Strict(String),

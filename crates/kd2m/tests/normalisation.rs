@@ -318,3 +318,88 @@ fn a_teacher_resumed_through_other_eyes_is_refused() {
     // Whoever evaluates the run sees through the eyes that it recorded.
     assert!(why.contains("teacher/summary.json"), "{why}");
 }
+
+/// Heard, and the summary, of a run under these keys.
+fn seen(pictures: &Path, out: &Path, more: &[&str]) -> (Summary, Vec<String>) {
+    let mut heard = Heard::default();
+    let summary = run(pictures, out, more, &mut heard);
+    (summary, heard.notices)
+}
+
+#[test]
+fn teacher_and_student_see_one_view_at_sizes_of_their_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let [pictures, out] = ["pictures", "out"].map(|name| folder.path().join(name));
+    write_pictures(&pictures, 1);
+    let (checkpoint, sizes) =
+        (fixture("imagenet-eyes.pth"), ["teacher.preset=imagenet", "teacher.size=12", "student.size=6"]);
+    // 8×8 are no photographs, so the preset's own sizes are left; the key is followed.
+    let config = config(&pictures, &checkpoint, &sizes).unwrap();
+    let setup = Setup::new(&config, DeviceChoice::default(), 1).unwrap();
+    let shape = |graph: &kd2m_nn::Graph| graph.input_shape().len();
+    assert_eq!((shape(setup.teacher.graph().unwrap()), shape(&setup.student)), (3 * 12 * 12, 3 * 6 * 6));
+    // What the teacher says through its eyes is what it says to the images resized.
+    let weights = setup.given_teacher(&config).unwrap().unwrap().weights;
+    let graph = setup.teacher.graph().unwrap();
+    let mut pixels = Vec::new();
+    fill(&setup.dataset, &setup.dataset.test, &[0, 1, 2], &Augment::None, 0, 0, &mut pixels);
+    let mut seeing = setup.engine_seeing(&setup.teacher_eyes, graph, &weights, &[], false).unwrap();
+    let found = host(&seeing.forward(Images { pixels: &pixels, n: 3 }, Mode::Evaluate).unwrap().logits).unwrap();
+    let frame = kd2m_data::Frame::squash([12, 12], kd2m_data::Interpolation::Bilinear);
+    let reframe = kd2m_data::Reframe::new(&frame, [3, 8, 8]).unwrap();
+    let resized: Vec<f32> =
+        (0..3).flat_map(|i| reframe.bytes(setup.dataset.test.image(i))).map(|b| f32::from(b) / 255.0).collect();
+    let mut plain = setup.engine(graph, &weights, &[], false).unwrap();
+    let right = host(&plain.forward(Images { pixels: &resized, n: 3 }, Mode::Evaluate).unwrap().logits).unwrap();
+    assert_eq!(found, right);
+    assert!(seeing.arithmetic() != plain.arithmetic(), "caches are keyed by it");
+
+    let (summary, notices) = seen(&pictures, &out, &sizes);
+    let said = "images of 8×8 are seen at 12×12: squashed to 12×12 (bilinear)";
+    assert!(notices.iter().any(|n| n.contains(said)), "{notices:?}");
+    assert_eq!(summary.teacher.normalisation.unwrap().frame, Some(frame));
+    // The student's file says what it sees, and whoever evaluates it follows.
+    let student = out.join("students/w2/seed-1/student.safetensors");
+    let text: serde_json::Value = serde_json::from_str(&weights::metadata(&student).unwrap()).unwrap();
+    assert_eq!((text["input"][1].as_u64(), text["frame"]["resize"]["squash"][0].as_u64()), (Some(6), Some(6)));
+    let again = evaluate_saved(&out, On::Test, None, DeviceChoice::default(), 1, &mut Heard::default()).unwrap();
+    assert_eq!(again[0].accuracy, summary.students[0].test_accuracy[0]);
+}
+
+#[test]
+fn sizes_come_from_the_keys_then_the_preset_then_a_config_beside_and_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let pictures = folder.path().join("pictures");
+    write_pictures(&pictures, 1);
+    let file = folder.path().join("t.pth");
+    fs::copy(fixture("imagenet-eyes.pth"), &file).unwrap();
+    let numbers = r#""mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]"#;
+    let timm = format!(
+        r#"{{"pretrained_cfg": {{{numbers}, "input_size": [3, 8, 8], "crop_pct": 0.8, "interpolation": "bicubic"}}}}"#
+    );
+    fs::write(folder.path().join("config.json"), timm).unwrap();
+    let eyes = |more: &[&str]| {
+        let config = config(&pictures, &file.display().to_string(), more).unwrap();
+        Setup::new(&config, DeviceChoice::default(), 1).map(|s| s.teacher_eyes).map_err(|e| e.to_string())
+    };
+    let said = |more: &[&str]| eyes(more).unwrap().frame.map(|frame| frame.to_string());
+    assert_eq!(said(&[]), Some("shorter side 10 (bicubic), centre 8×8".to_owned()));
+    assert_eq!(said(&["teacher.mean=0.5", "teacher.std=0.5"]), said(&[]));
+    assert_eq!(said(&["teacher.interpolation=bilinear"]), Some("shorter side 10 (bilinear), centre 8×8".to_owned()));
+    assert_eq!(said(&["teacher.resize=squash", "teacher.size=9"]), Some("squashed to 9×9 (bicubic)".to_owned()));
+    assert_eq!(said(&["teacher.preset=dataset"]), None);
+    assert_eq!(
+        said(&["teacher.preset=dataset", "teacher.resize=12", "teacher.crop=10"]),
+        Some("shorter side 12 (bilinear), centre 10×10".to_owned())
+    );
+    let refused =
+        |more: &str| config(&pictures, &file.display().to_string(), &[more]).map(|_| ()).unwrap_err().to_string();
+    assert!(
+        refused("teacher.resize=stretch")
+            .contains("teacher.resize is \"stretch\": \"squash\", or the length of the shorter side")
+    );
+    assert!(
+        refused("teacher.interpolation=nearest").contains("teacher.interpolation is \"nearest\": bilinear or bicubic")
+    );
+    assert!(refused("student.size=9000").contains("student.size is 9000: from 1 to 4096 pixels"));
+}

@@ -19,8 +19,3 @@ pub(super) fn every(text: &str) -> Result<usize, String> {
 pub(super) fn threads(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| *n <= 1024).ok_or_else(|| "expected 0 (all cores) to 1024".to_owned())
 }
-
-/// What a configuration can hold.
-pub(super) fn seed() -> clap::builder::RangedU64ValueParser {
-    clap::value_parser!(u64).range(..=i64::MAX as u64)
-}

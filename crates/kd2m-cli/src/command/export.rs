@@ -4,12 +4,14 @@ use std::process::ExitCode;
 
 use kd2m::{
     Error,
+    device::DeviceChoice,
     export::{self, Format},
+    saved::{Images, Split},
 };
 
 use super::network;
 use crate::{
-    arguments::{ExportArguments, ExportFormat},
+    arguments::{AnySplit, ExportArguments, ExportFormat},
     output::show,
 };
 
@@ -18,12 +20,13 @@ use crate::{
 /// # Errors
 /// No such network, a place that cannot be written.
 pub fn export(arguments: &ExportArguments) -> Result<ExitCode, Error> {
-    let saved = network::open(&arguments.network, None)?;
     let format = match arguments.format {
+        ExportFormat::OnnxInt8 => return int8(arguments),
         ExportFormat::Onnx => Format::Onnx,
         ExportFormat::Safetensors => Format::Safetensors,
         ExportFormat::Hf => Format::Hub,
     };
+    let saved = network::open(&arguments.network, None)?;
     export::export(&saved, format, &arguments.out)?;
     let [c, h, w] = saved.description.input;
     show(&format!(
@@ -32,6 +35,27 @@ pub fn export(arguments: &ExportArguments) -> Result<ExitCode, Error> {
         saved.description.model,
         saved.whose,
         saved.description.classes
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// On integers: ranges from validation, accuracy on test.
+fn int8(arguments: &ExportArguments) -> Result<ExitCode, Error> {
+    let own = &arguments.network;
+    let (saved, validation) = network::open_with_images(own, arguments.data.as_deref(), AnySplit::Val)?;
+    let test = Images::of(validation.dataset.clone(), Split::Test, &saved);
+    let device = DeviceChoice::parse(&own.device)?;
+    let found = export::export_int8(&saved, &validation, &test, &arguments.out, device, own.threads)?;
+    let ([plain, rounded], [whole, small]) = (found.accuracy, found.bytes);
+    show(&format!(
+        "{}: {} ({}) on 8 bits, ranges from {} validation images\naccuracy on {} (test): f32 {plain:.2} %, int8 {rounded:.2} %\n\
+         size: f32 {whole} bytes, int8 {small} bytes ({:.3})\n",
+        arguments.out.display(),
+        saved.description.model,
+        saved.whose,
+        found.calibrated_on,
+        test.dataset.name,
+        small as f64 / whole as f64
     ))?;
     Ok(ExitCode::SUCCESS)
 }

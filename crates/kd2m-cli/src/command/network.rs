@@ -1,5 +1,7 @@
 //! The network and the images that a command line names.
 
+use std::sync::Arc;
+
 use kd2m::{
     Error,
     saved::{self, Facts, Images, Saved, Split, Which},
@@ -71,6 +73,6 @@ pub fn open_with_images(
         }
     };
     dataset.notes.iter().try_for_each(|note| warning::warn(note))?;
-    let images = Images::of(dataset, split, &saved);
+    let images = Images::of(Arc::new(dataset), split, &saved);
     Ok((saved, images))
 }

@@ -62,6 +62,7 @@ layers! {
     hard_swish: HardSwish,
     mul: Mul,
     pad: Pad { around },
+    quantise: Quantise(grid),
     tokens: Tokens,
 }
 

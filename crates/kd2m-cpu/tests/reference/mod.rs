@@ -115,6 +115,11 @@ pub fn run(graph: &Graph, tensors: &Tensors, images: &[f64], n: usize, train: bo
             Layer::Sigmoid => input(0).0.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
             Layer::HardSigmoid => input(0).0.iter().map(|x| (x / 6.0 + 0.5).clamp(0.0, 1.0)).collect(),
             Layer::HardSwish => input(0).0.iter().map(|x| x * (x / 6.0 + 0.5).clamp(0.0, 1.0)).collect(),
+            Layer::Quantise(grid) => {
+                let (step, zero) = (f64::from(grid.step), f64::from(grid.zero));
+                let whole = |x: &f64| ((x / step).round_ties_even() + zero).clamp(-128.0, 127.0);
+                input(0).0.iter().map(|x| (whole(x) - zero) * step).collect()
+            }
             Layer::Mul => {
                 let ((x, _), (y, (_, ih, iw))) = (input(0), input(1));
                 let factor = |i: usize| if (ih, iw) == (1, 1) { y[i / (h * w)] } else { y[i] };

@@ -141,6 +141,8 @@ layers! {
         /// Rows above, columns left, rows below, columns right.
         around: [usize; 4]
     } => &pad::Pad { around: *around };
+    /// Values rounded to 8 bits.
+    quantise: Quantise(quantise: Quantise in quantise) => quantise;
     /// Places of maps as tokens: `[n, c, h, w]` become `[n, h·w, c]`, row by row.
     tokens: Tokens => &tokens::Tokens;
 }

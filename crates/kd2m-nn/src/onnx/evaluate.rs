@@ -49,6 +49,7 @@ pub(super) fn evaluate(
             at(2).map_or(Ok(low.clone()), |high| pairs(&low, Some(high), f64::min, |a, b| Some(a.min(b))))?
         }
         "Cast" => cast(first, attributes)?,
+        "DequantizeLinear" => dequantised(first, at(1).ok_or("needs a scale")?, at(2), attributes)?,
         "Unsqueeze" => unsqueeze(first, &list(attributes, "axes", 1)?.ok_or("needs axes")?)?,
         "Squeeze" => squeeze(first, list(attributes, "axes", 1)?)?,
         "Concat" => concat(attributes, inputs)?,
@@ -142,6 +143,33 @@ fn cast(x: &Constant, attributes: &mut Attributes) -> Result<Constant, String> {
         _ => return Err(format!("to = {to} of such numbers")),
     };
     Ok(Constant { shape: x.shape.clone(), data })
+}
+
+/// Weights of eight bits as what they stand for.
+fn dequantised(
+    x: &Constant,
+    step: &Constant,
+    zero: Option<&Constant>,
+    attributes: &mut Attributes,
+) -> Result<Constant, String> {
+    let given = attributes.int("axis")?;
+    let (whole, steps) =
+        Option::zip(x.integers(), step.floats()).ok_or("of whole numbers by a floating-point scale only")?;
+    let zeros = match zero {
+        Some(zero) => zero.integers().ok_or("zero points should be whole numbers")?.to_vec(),
+        None => vec![0; steps.len()],
+    };
+    let along = match steps {
+        [_] => None,
+        _ => Some(axis(given.unwrap_or(1), x.shape.len())?),
+    };
+    if along.is_some_and(|along| x.shape[along] != steps.len()) || zeros.len() != steps.len() {
+        return Err(format!("{} scales and {} zero points for a shape of {:?}", steps.len(), zeros.len(), x.shape));
+    }
+    let inner: usize = along.map_or(1, |along| x.shape[along + 1..].iter().product::<usize>().max(1));
+    let channel = |i: usize| i / inner % steps.len();
+    let value = |(i, q): (usize, &i64)| (q - zeros[channel(i)]) as f32 * steps[channel(i)];
+    Ok(Constant { shape: x.shape.clone(), data: Data::Floats(whole.iter().enumerate().map(value).collect()) })
 }
 
 fn unsqueeze(x: &Constant, axes: &[i64]) -> Result<Constant, String> {

@@ -1,17 +1,20 @@
 //! A graph as an ONNX model: one operator a layer, or the few that together do what the layer does.
 
+use std::collections::BTreeMap;
+
 use super::{
     names::{FEATURES, IMAGES, LOGITS, Metadata, STAGES},
     proto::{
         Dimension, Entry, FLOAT, GraphProto, Model, NodeProto, OperatorSet, Tensor, TensorShape, TensorType, Type,
         ValueInfo,
     },
-    tensor::floats,
-    writer::Writer,
+    tensor::{bytes, floats, words},
+    writer::{Writer, int},
 };
 use crate::{
     graph::{Graph, Node, NodeId, Shape},
-    weights::Weights,
+    int8::Steps,
+    weights::{NamedTensor, Weights},
 };
 
 const OPSET: i64 = 17;
@@ -19,13 +22,17 @@ const OPSET: i64 = 17;
 const IR_VERSION: i64 = 8;
 
 /// The model of a graph whose weights fit it.
-pub(super) fn model(graph: &Graph, weights: &Weights, metadata: &Metadata) -> Model {
+pub(super) fn model(graph: &Graph, weights: &Weights, steps: &BTreeMap<String, Steps>, metadata: &Metadata) -> Model {
     let mut export = Export { graph, nodes: Vec::new(), constants: Vec::new() };
+    for (key, tensor) in weights {
+        match steps.get(key) {
+            Some(steps) => export.whole_numbers(key, tensor, steps),
+            None => export.constants.push(floats(key, &tensor.shape, &tensor.values)),
+        }
+    }
     for (index, node) in graph.nodes().iter().enumerate() {
         export.layer(NodeId(index), node);
     }
-    let parameters = weights.iter().map(|(key, tensor)| floats(key, &tensor.shape, &tensor.values));
-    export.constants.extend(parameters);
     let input_shape = graph.input_shape();
     let outputs = [(LOGITS, graph.logits()), (FEATURES, graph.features())];
     let stages: Vec<(&str, &str)> =
@@ -75,6 +82,37 @@ struct Export<'a> {
 }
 
 impl Export<'_> {
+    /// A tensor as integers, and the operator that makes numbers of them by the step of each output.
+    fn whole_numbers(&mut self, key: &str, tensor: &NamedTensor, steps: &Steps) {
+        let (Steps::Weight(each) | Steps::Bias(each)) = steps;
+        let row = (tensor.values.len() / each.len().max(1)).max(1);
+        let whole = tensor.values.iter().enumerate().map(|(i, x)| (x / each[i / row]).round());
+        let [bits, step, zero] = ["int8", "step", "zero"].map(|part| format!("{key}.{part}"));
+        let zeros = vec![0; each.len()];
+        let (tensor, zeros) = match steps {
+            Steps::Weight(_) => (
+                bytes(&bits, &tensor.shape, &whole.map(|q| q as i8).collect::<Vec<_>>()),
+                bytes(&zero, &[each.len()], &zeros),
+            ),
+            Steps::Bias(_) => {
+                let zeros: Vec<i32> = zeros.into_iter().map(i32::from).collect();
+                (
+                    words(&bits, &tensor.shape, &whole.map(|q| q as i32).collect::<Vec<_>>()),
+                    words(&zero, &[each.len()], &zeros),
+                )
+            }
+        };
+        self.constants.extend([tensor, floats(&step, &[each.len()], each), zeros]);
+        self.nodes.push(NodeProto {
+            input: vec![bits, step, zero],
+            output: vec![key.to_owned()],
+            name: format!("{key}.number"),
+            op_type: "DequantizeLinear".to_owned(),
+            attribute: vec![int("axis", 0)],
+            domain: String::new(),
+        });
+    }
+
     fn layer(&mut self, id: NodeId, node: &Node) {
         node.layer.write(&mut Writer {
             name: &node.name,

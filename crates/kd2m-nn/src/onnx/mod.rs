@@ -26,19 +26,34 @@ pub(crate) mod values;
 pub(crate) mod window;
 pub(crate) mod writer;
 
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 pub use error::OnnxError;
 pub use names::Metadata;
 
-use crate::{files::write_whole, graph::Graph, weights::Weights};
+use crate::{
+    files::write_whole,
+    graph::Graph,
+    int8::{Int8, Steps},
+    weights::Weights,
+};
 
 /// Writes a graph and its weights; input `images` `[n, c, h, w]`, pixels in 0…1, outputs `features` and `logits`.
 ///
 /// # Errors
 /// Weights that are not the graph's, a file that cannot be written.
 pub fn write(path: &Path, graph: &Graph, weights: &Weights, metadata: &Metadata) -> Result<(), OnnxError> {
-    let bytes = encode_with(graph, weights, metadata)?;
+    let bytes = encode_with(graph, weights, &BTreeMap::new(), metadata)?;
+    write_whole(path, &bytes).map_err(|source| OnnxError::Write { path: path.to_owned(), source })
+}
+
+/// Writes a quantised network: weights as integers of 8 bits, biases of 32, `QuantizeLinear` and `DequantizeLinear` around what is
+/// computed with.
+///
+/// # Errors
+/// As [`write`](write()).
+pub fn write_int8(path: &Path, network: &Int8, metadata: &Metadata) -> Result<(), OnnxError> {
+    let bytes = encode_with(&network.graph, &network.weights, &network.steps, metadata)?;
     write_whole(path, &bytes).map_err(|source| OnnxError::Write { path: path.to_owned(), source })
 }
 
@@ -93,13 +108,18 @@ fn parse(bytes: &[u8]) -> Result<proto::Model, OnnxError> {
 /// # Errors
 /// Weights that are not the graph's.
 pub fn encode(graph: &Graph, weights: &Weights) -> Result<Vec<u8>, OnnxError> {
-    encode_with(graph, weights, &Metadata::new())
+    encode_with(graph, weights, &BTreeMap::new(), &Metadata::new())
 }
 
-fn encode_with(graph: &Graph, weights: &Weights, metadata: &Metadata) -> Result<Vec<u8>, OnnxError> {
+fn encode_with(
+    graph: &Graph,
+    weights: &Weights,
+    steps: &BTreeMap<String, Steps>,
+    metadata: &Metadata,
+) -> Result<Vec<u8>, OnnxError> {
     crate::weights::check(graph, weights)
         .map_err(|mismatch| OnnxError::Weights { graph: graph.name.clone(), mismatch })?;
-    Ok(prost::Message::encode_to_vec(&export::model(graph, weights, metadata)))
+    Ok(prost::Message::encode_to_vec(&export::model(graph, weights, steps, metadata)))
 }
 
 /// Graph and weights from the bytes of an ONNX file.

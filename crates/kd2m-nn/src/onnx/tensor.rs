@@ -2,7 +2,7 @@
 
 use super::proto::{
     ATTRIBUTE_FLOAT, ATTRIBUTE_FLOATS, ATTRIBUTE_INT, ATTRIBUTE_INTS, Attribute, BFLOAT16, BOOL, DOUBLE, FLOAT,
-    FLOAT16, INT32, INT64, Tensor,
+    FLOAT16, INT8, INT32, INT64, Tensor, UINT8,
 };
 use crate::weights::Number;
 
@@ -47,9 +47,11 @@ impl Constant {
                 let number = if tensor.data_type == FLOAT16 { Number::F16 } else { Number::Bf16 };
                 Data::Floats(number.to_f32(&bits))
             }
-            INT32 | BOOL if tensor.raw_data.is_empty() => {
+            INT32 | BOOL | INT8 | UINT8 if tensor.raw_data.is_empty() => {
                 Data::Integers(tensor.int32_data.iter().map(|v| i64::from(*v)).collect())
             }
+            INT8 => Data::Integers(tensor.raw_data.iter().map(|b| i64::from(b.cast_signed())).collect()),
+            UINT8 => Data::Integers(tensor.raw_data.iter().map(|b| i64::from(*b)).collect()),
             FLOAT16 => floats(Number::F16),
             BFLOAT16 => floats(Number::Bf16),
             INT32 => Data::Integers(
@@ -128,6 +130,28 @@ pub(crate) fn integers(name: &str, values: &[i64]) -> Tensor {
         name: name.to_owned(),
         dims: vec![values.len() as i64],
         data_type: INT64,
+        raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
+        ..Tensor::default()
+    }
+}
+
+/// Signed bytes under their name.
+pub(crate) fn bytes(name: &str, shape: &[usize], values: &[i8]) -> Tensor {
+    Tensor {
+        name: name.to_owned(),
+        dims: shape.iter().map(|d| *d as i64).collect(),
+        data_type: INT8,
+        raw_data: values.iter().map(|v| v.cast_unsigned()).collect(),
+        ..Tensor::default()
+    }
+}
+
+/// Whole numbers of 32 bits under their name.
+pub(crate) fn words(name: &str, shape: &[usize], values: &[i32]) -> Tensor {
+    Tensor {
+        name: name.to_owned(),
+        dims: shape.iter().map(|d| *d as i64).collect(),
+        data_type: INT32,
         raw_data: values.iter().flat_map(|v| v.to_le_bytes()).collect(),
         ..Tensor::default()
     }

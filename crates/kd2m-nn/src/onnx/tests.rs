@@ -354,3 +354,24 @@ fn gates_zeros_and_windows_beyond_the_map_come_back() {
     }
     assert!(found_weights == weights);
 }
+
+#[test]
+fn integers_come_back_as_the_numbers_they_stand_for() {
+    let graph = zoo::build("resnet8", &ZooOptions::new(10, 3, 32, 32)).unwrap();
+    let (folded, weights) = crate::int8::fold(&graph, &initialise(&graph, 1)).unwrap();
+    let (_, names) = crate::int8::watched(&folded).unwrap();
+    let ranges = names.into_iter().enumerate().map(|(i, name)| (name, [-0.5, 1.0 + i as f32])).collect();
+    let network = crate::int8::quantise(&folded, &weights, &ranges).unwrap();
+    let bytes = encode_with(&network.graph, &network.weights, &network.steps, &Metadata::new()).unwrap();
+    let (found, found_weights) = decode(&bytes).unwrap();
+    for (a, b) in network.graph.nodes().iter().zip(found.nodes()) {
+        assert_eq!((&a.name, &a.inputs, without_init(&a.layer)), (&b.name, &b.inputs, without_init(&b.layer)));
+    }
+    for (key, tensor) in &network.weights {
+        assert_eq!(tensor.shape, found_weights[key].shape);
+        let near = |(a, b): (&f32, &f32)| (a - b).abs() <= 1e-6 * a.abs();
+        assert!(tensor.values.iter().zip(&found_weights[key].values).all(near), "{key}");
+    }
+    let plain = encode(&graph, &initialise(&graph, 1)).unwrap();
+    assert!((bytes.len() as f64) < 0.4 * plain.len() as f64, "of a small network the operators weigh too");
+}

@@ -2,7 +2,7 @@
 
 use super::{
     proto::{ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, Attribute, NodeProto, Tensor},
-    tensor::{floats, integers},
+    tensor::{bytes, floats, integers},
 };
 
 /// The place of one layer in the file that is written.
@@ -50,6 +50,13 @@ impl Writer<'_> {
     pub fn integers(&mut self, suffix: &str, values: &[i64]) -> String {
         let name = self.key(suffix);
         self.constants.push(integers(&name, values));
+        name
+    }
+
+    /// The same for one signed byte.
+    pub fn byte(&mut self, suffix: &str, value: i8) -> String {
+        let name = self.key(suffix);
+        self.constants.push(bytes(&name, &[], &[value]));
         name
     }
 

@@ -98,16 +98,7 @@ fn take(source: &Source, graph: &Graph, owner: Owner, free: bool) -> Result<Load
     let opened = Opened::new(&files)?;
     let dicts = opened.dicts();
     let needs = Needs::new(graph.parameters(), |spec| free && spec.node == graph.logits());
-    let fits: Vec<(usize, Fit)> = dicts
-        .iter()
-        .enumerate()
-        .flat_map(|(i, dict)| needs.fits(&dict.slots).into_iter().map(move |f| (i, f)))
-        .collect();
-    let candidate = |(dict, fit): &(usize, Fit)| Candidate {
-        key: place(&dicts[*dict].key, &fit.prefix),
-        mismatch: fit.mismatch.clone(),
-    };
-    let candidates: Vec<Candidate> = fits.iter().map(candidate).collect();
+    let (fits, candidates) = candidates(&dicts, &needs);
     let (chosen, choice) = choose(&candidates, source.key.as_deref(), owner).map_err(|failure| match failure {
         Failure::NoKey => WeightsError::NoKey {
             path: path.clone(),
@@ -133,6 +124,48 @@ fn take(source: &Source, graph: &Graph, owner: Owner, free: bool) -> Result<Load
     let weights = fit.names.iter().filter_map(|(key, name)| Some((key.clone(), found.remove(name)?))).collect();
     let place = candidates[chosen].key.clone();
     Ok(Loaded { weights, choice, place, beside: fit.beside.clone(), kept: Vec::new() })
+}
+
+/// The network wherever it may lie in these dictionaries.
+fn candidates(dicts: &[Dict], needs: &Needs) -> (Vec<(usize, Fit)>, Vec<Candidate>) {
+    let of =
+        |(i, dict): (usize, &Dict)| needs.fits(&dict.slots).into_iter().map(move |fit| (i, fit)).collect::<Vec<_>>();
+    let fits: Vec<(usize, Fit)> = dicts.iter().enumerate().flat_map(of).collect();
+    let candidate = |(dict, fit): &(usize, Fit)| Candidate {
+        key: place(&dicts[*dict].key, &fit.prefix),
+        mismatch: fit.mismatch.clone(),
+    };
+    let candidates = fits.iter().map(candidate).collect();
+    (fits, candidates)
+}
+
+/// How many classes the network in a file tells apart, where all of it but the classifier is the graph's; nothing where it fits as it is, or
+/// not at all.
+///
+/// # Errors
+/// A file that cannot be read or that is damaged.
+pub fn other_classes(source: &Source, graph: &Graph, owner: Owner) -> Result<Option<usize>, WeightsError> {
+    let files = files::contents(&source.file()?)?;
+    let dicts = Opened::new(&files)?.dicts();
+    let is_head = |spec: &ParameterSpec| spec.node == graph.logits();
+    let chosen = |needs: &Needs| {
+        let (mut fits, candidates) = candidates(&dicts, needs);
+        choose(&candidates, source.key.as_deref(), owner).ok().map(|(i, _)| fits.swap_remove(i))
+    };
+    if chosen(&Needs::new(graph.parameters(), |_| false)).is_some() {
+        return Ok(None);
+    }
+    let Some((dict, fit)) = chosen(&Needs::new(graph.parameters(), is_head)) else { return Ok(None) };
+    let shape = |spec: &ParameterSpec| match dicts[dict].slots.get(fit.names.get(&spec.key)?)? {
+        slot::Slot::Tensor(shape) if shape.len() == spec.shape.len() && shape[1..] == spec.shape[1..] => {
+            shape.first().copied()
+        }
+        _ => None,
+    };
+    // Weight and bias have to agree.
+    let counts: Vec<Option<usize>> = graph.parameters().iter().filter(|spec| is_head(spec)).map(shape).collect();
+    let one = counts.first().copied().flatten();
+    Ok(one.filter(|_| counts.iter().all(|count| *count == one)))
 }
 
 /// Keys and prefix that lead to a network, joined by dots; wrappers say nothing.

@@ -44,14 +44,23 @@ pub struct Traits {
     pub any_widths: bool,
     /// There is a gradient to train with.
     pub trains: bool,
+    /// Solved by iterations: the data decide how many, so that a small problem may take long.
+    pub iterates: bool,
     /// Samples a side up to which an answer takes seconds; beyond, a person should ask for it by name. None: all that memory holds.
     pub comfortable: Option<usize>,
 }
 
 impl Traits {
     /// A value in units of its own, between clouds of equal width, with a gradient.
-    pub const PLAIN: Self =
-        Self { squared: false, paired: false, labels: false, any_widths: false, trains: true, comfortable: None };
+    pub const PLAIN: Self = Self {
+        squared: false,
+        paired: false,
+        labels: false,
+        any_widths: false,
+        trains: true,
+        iterates: false,
+        comfortable: None,
+    };
 
     /// The same where the value is a squared distance.
     pub const SQUARED: Self = Self { squared: true, ..Self::PLAIN };

@@ -24,7 +24,7 @@ pub const ENTRY: Entry = Entry {
     source: "Vayer et al. (2019)",
     cost: "as gw",
     when: "places and shapes both matter; features of equal width",
-    traits: Traits { comfortable: Some(COMFORTABLE), ..Traits::PLAIN },
+    traits: Traits { iterates: true, comfortable: Some(COMFORTABLE), ..Traits::PLAIN },
     options: Fgw::OPTIONS,
     build: build::<Fgw>,
 };

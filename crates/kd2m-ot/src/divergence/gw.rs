@@ -30,7 +30,7 @@ pub const ENTRY: Entry = Entry {
     source: "Mémoli (2011); Peyré, Cuturi and Solomon (2016)",
     cost: "O(n²m + nm²) a step, a few steps from each of three starts; n² + m² + nm numbers of memory",
     when: "student and teacher features have different widths or no common axes: shapes are compared, no projector is learned",
-    traits: Traits { any_widths: true, comfortable: Some(COMFORTABLE), ..Traits::PLAIN },
+    traits: Traits { any_widths: true, iterates: true, comfortable: Some(COMFORTABLE), ..Traits::PLAIN },
     options: Gw::OPTIONS,
     build: build::<Gw>,
 };

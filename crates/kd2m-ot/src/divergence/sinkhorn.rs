@@ -26,7 +26,7 @@ pub const ENTRY: Entry = Entry {
     source: "Feydy et al. (2019); Cuturi (2013)",
     cost: "O(nmd) for the products, O(nm) a sweep, tens of sweeps; nm floats, or none above `memory`",
     when: "a smooth relative of w2: stable gradients under noise, any weights, no n² memory for very large clouds",
-    traits: Traits::PLAIN,
+    traits: Traits { iterates: true, ..Traits::PLAIN },
     options: Sinkhorn::OPTIONS,
     build: build::<Sinkhorn>,
 };

@@ -22,7 +22,7 @@ pub const ENTRY: Entry = Entry {
     source: "Séjourné et al. (2019)",
     cost: "as sinkhorn",
     when: "outliers or different class proportions that should not be transported at any price",
-    traits: Traits::PLAIN,
+    traits: Traits { iterates: true, ..Traits::PLAIN },
     options: Unbalanced::OPTIONS,
     build: build::<Unbalanced>,
 };

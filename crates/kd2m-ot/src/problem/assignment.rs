@@ -1,12 +1,19 @@
 //! Who is matched with whom: each row with at most one column, as many as there are of the fewer. Rectangular problems become
 //! transport by one more row that takes what is left over; its flows are whole numbers, as all of the network simplex are.
 
+use std::borrow::Cow;
+
 use super::Problem;
 use crate::{
     error::OtError,
+    isa::Isa,
     real::Real,
     solution::{Plan, Potentials, Status},
-    solver::transport::{self, Transport},
+    solver::{
+        assignment::direct,
+        costs::{Held, Verdict},
+        transport::{self, Transport},
+    },
 };
 
 /// What the total of the matched costs is to be.
@@ -56,39 +63,67 @@ impl<T: Real> Problem<'_, T> {
         let moderate = self.moderate();
         let sign = if goal == Goal::Least { T::one() } else { -T::one() };
         let (few, many) = (self.n.min(self.m), self.n.max(self.m));
-        let mut cost: Vec<T> = if self.n <= self.m {
-            moderate.cost.iter().map(|&c| sign * c).collect()
-        } else {
-            (0..self.m)
-                .flat_map(|j| (0..self.n).map(move |i| (i, j)))
-                .map(|(i, j)| sign * moderate.cost[i * self.m + j])
-                .collect()
+        let turned = self.n > self.m;
+        let mut cost: Cow<'_, [T]> = match (turned, goal) {
+            (false, Goal::Least) => Cow::Borrowed(&moderate.cost),
+            (false, Goal::Most) => moderate.cost.iter().map(|&c| -c).collect(),
+            (true, _) => {
+                let pairs = (0..self.m).flat_map(|j| (0..self.n).map(move |i| (i, j)));
+                pairs.map(|(i, j)| sign * moderate.cost[i * self.m + j]).collect()
+            }
         };
+        if few < many
+            && let Some(found) = self.direct(&cost, (few, many), moderate.unit * sign.wide())?
+        {
+            return Ok(found);
+        }
         let found = match many - few {
             0 => transport::solve_matrix(&cost, (many, many), None, None, None, self.stop)?,
             left => {
                 // One cost for all that stay alone: which of them do, the others' costs decide.
                 let least = cost.iter().fold(T::infinity(), |least, &c| least.min(c));
-                cost.extend(std::iter::repeat_n(least, many));
+                cost.to_mut().extend(std::iter::repeat_n(least, many));
                 let mut masses = vec![1.0; few];
                 masses.push(left as f64);
                 let found = transport::solve_matrix(&cost, (few + 1, many), Some(&masses), None, None, self.stop)?;
                 without_rest(found, least.wide())
             }
         };
-        let mut pairs: Vec<(usize, usize)> =
-            found.plan.entries().into_iter().map(|(i, j, _)| (i, j)).filter(|(i, _)| *i < few).collect();
-        let mut potentials = found.potentials;
+        let pairs = found.plan.entries().into_iter().map(|(i, j, _)| (i, j)).filter(|(i, _)| *i < few).collect();
+        let gap = found.gap * many as f64 * moderate.unit;
+        Ok(self.answer(pairs, found.potentials, moderate.unit * sign.wide(), gap, found.status))
+    }
+
+    /// The matching of a rectangle as it is, where its certificate leaves nothing open: what most problems need.
+    fn direct(&self, cost: &[T], (few, many): (usize, usize), unit: f64) -> Result<Option<Assignment>, OtError> {
+        let found = direct::solve(Isa::detect(), cost, (few, many), few, self.stop)?;
+        let Some(direct::Direct { columns, u, v, gap, .. }) = found else { return Ok(None) };
+        let pairs: Vec<(usize, usize)> = columns.into_iter().map(|j| j as usize).enumerate().collect();
+        let total: f64 = pairs.iter().map(|&(i, j)| cost[i * many + j].wide()).sum();
+        let potentials = Potentials { u, v };
+        let verdict = Verdict::new(&Held { cost, columns: many }, gap, total, &potentials);
+        Ok(verdict
+            .is_optimal()
+            .then(|| self.answer(pairs, potentials, unit, verdict.gap * unit.abs(), Status::Optimal)))
+    }
+
+    /// An answer in the caller's orientation and units.
+    fn answer(
+        &self,
+        mut pairs: Vec<(usize, usize)>,
+        mut potentials: Potentials,
+        unit: f64,
+        gap: f64,
+        status: Status,
+    ) -> Assignment {
         if self.n > self.m {
             pairs.iter_mut().for_each(|(i, j)| std::mem::swap(i, j));
             pairs.sort_unstable();
             std::mem::swap(&mut potentials.u, &mut potentials.v);
         }
-        let unit = moderate.unit * sign.wide();
         potentials.u.iter_mut().chain(&mut potentials.v).for_each(|x| *x *= unit);
         let total = pairs.iter().map(|&(i, j)| self.cost[i * self.m + j].wide()).sum();
-        let gap = found.gap * many as f64 * moderate.unit;
-        Ok(Assignment { pairs, total, gap, potentials, status: found.status })
+        Assignment { pairs, total, gap, potentials, status }
     }
 }
 

@@ -3,6 +3,7 @@
 
 pub mod assignment;
 mod entropic;
+mod extent;
 
 use std::borrow::Cow;
 
@@ -30,6 +31,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Problem<'a, T> {
     cost: &'a [T],
+    /// The largest size of a cost.
+    largest: f64,
     n: usize,
     m: usize,
     a: Option<Weights>,
@@ -53,10 +56,14 @@ impl<'a, T: Real> Problem<'a, T> {
             let what = "the cost matrix".to_owned();
             return Err(OtError::Length { what, rows: n, columns: m, found: cost.len() });
         }
-        if let Some(at) = cost.iter().position(|c| !c.is_finite()) {
-            return Err(OtError::Cost { row: at / m, column: at % m, value: cost[at].wide() });
-        }
-        Ok(Self { cost, n, m, a: None, b: None, start: None, stop: &Stop::NEVER })
+        let largest = match extent::largest(cost) {
+            Some(largest) => largest,
+            None => {
+                let at = cost.iter().position(|c| !c.is_finite()).unwrap_or(0);
+                return Err(OtError::Cost { row: at / m, column: at % m, value: cost[at].wide() });
+            }
+        };
+        Ok(Self { cost, largest, n, m, a: None, b: None, start: None, stop: &Stop::NEVER })
     }
 
     /// The same with these masses of the rows (A) or the columns (B), which count as shares of their sum.
@@ -117,7 +124,7 @@ impl<'a, T: Real> Problem<'a, T> {
 
     /// The costs at a scale whose sums and small shares are numbers.
     fn moderate(&self) -> Moderate<'a, T> {
-        let largest = self.cost.iter().fold(0.0, |most: f64, c| most.max(c.wide().abs()));
+        let largest = self.largest;
         let range = T::max_value().wide().log2() / 2.0;
         let exponent = if largest > 0.0 { largest.log2() } else { 0.0 };
         if exponent.abs() <= range {

@@ -32,6 +32,17 @@ pub(crate) fn solve_matrix<T: Real>(
     stop: &Stop,
 ) -> Result<Transport, Interrupted> {
     debug_assert_eq!(cost.len(), n * m);
+    if n == m
+        && a.is_none()
+        && b.is_none()
+        && start.is_none()
+        && let Some(found) = assignment::solve_directly(cost, n, stop)?
+    {
+        let verdict = Verdict::new(&Held { cost, columns: m }, found.gap, found.value, &found.potentials);
+        if verdict.is_optimal() {
+            return Ok(of_assignment(found, verdict));
+        }
+    }
     solve(&Problem { rounded: &Rounded::exact(cost, m), exact: &Held { cost, columns: m }, stop }, a, b, start)
 }
 

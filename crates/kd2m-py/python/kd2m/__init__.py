@@ -16,14 +16,19 @@ from __future__ import annotations
 
 from . import batch
 from ._divergence import bounds, distance, frechet, kid, metrics, w1, w2
+from ._explain import Barycentric, Explanation, PermutationTest, explain, permutation_test
 from ._kd2m import Kd2mError
 from ._result import Plan, Result
+from ._run import load_run
 from ._transport import emd, emd2, linear_sum_assignment, solve, solve_sample
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Barycentric",
+    "Explanation",
     "Kd2mError",
+    "PermutationTest",
     "Plan",
     "Result",
     "batch",
@@ -31,10 +36,13 @@ __all__ = [
     "distance",
     "emd",
     "emd2",
+    "explain",
     "frechet",
     "kid",
     "linear_sum_assignment",
+    "load_run",
     "metrics",
+    "permutation_test",
     "solve",
     "solve_sample",
     "w1",

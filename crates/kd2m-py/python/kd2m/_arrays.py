@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
 _FLOATS = (np.float32, np.float64)
 
 
-def features(x, name: str = "x") -> np.ndarray:
+def features(x: ArrayLike, name: str = "x") -> np.ndarray:
     """n × d of float32 or float64; anything else as float64."""
     x = np.asarray(x)
     if x.dtype not in _FLOATS:
@@ -17,7 +18,7 @@ def features(x, name: str = "x") -> np.ndarray:
     return x
 
 
-def pair(x, y) -> tuple[np.ndarray, np.ndarray]:
+def pair(x: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     """Both sides in one precision: where one is float64, both are."""
     x, y = features(x, "x"), features(y, "y")
     if x.dtype != y.dtype:
@@ -25,7 +26,7 @@ def pair(x, y) -> tuple[np.ndarray, np.ndarray]:
     return x, y
 
 
-def weights(w) -> np.ndarray | None:
+def weights(w: ArrayLike | None) -> np.ndarray | None:
     """n numbers, or None for uniform ones; an empty list is None, as POT has it."""
     if w is None:
         return None
@@ -33,7 +34,7 @@ def weights(w) -> np.ndarray | None:
     return None if w.size == 0 else w
 
 
-def labels(y, dtype, name: str) -> np.ndarray | None:
+def labels(y: ArrayLike | None, dtype: DTypeLike, name: str) -> np.ndarray | None:
     """n classes, or n × C distributions over them in the features' precision."""
     if y is None:
         return None

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from numpy.typing import ArrayLike
+
 from . import _kd2m
 from ._arrays import labels, pair, weights
-from ._result import Result, result
+from ._result import Potentials, Result, result
 
 
 def distance(
-    x,
-    y,
+    x: ArrayLike,
+    y: ArrayLike,
     metric: str = "w2",
     *,
-    labels_x=None,
-    labels_y=None,
-    weights_x=None,
-    weights_y=None,
+    labels_x: ArrayLike | None = None,
+    labels_y: ArrayLike | None = None,
+    weights_x: ArrayLike | None = None,
+    weights_y: ArrayLike | None = None,
     gradient: bool = False,
     plan: bool = False,
-    start=None,
-    **options,
+    start: Potentials | None = None,
+    **options: Any,
 ) -> Result:
     """Any divergence of `kd2m.metrics()` between x (n × d) and y (m × d).
 
@@ -54,7 +58,16 @@ def distance(
     return result(found)
 
 
-def w2(x, y, *, weights_x=None, weights_y=None, gradient: bool = False, plan: bool = False, start=None) -> Result:
+def w2(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    weights_x: ArrayLike | None = None,
+    weights_y: ArrayLike | None = None,
+    gradient: bool = False,
+    plan: bool = False,
+    start: Potentials | None = None,
+) -> Result:
     """Exact W₂², the least mean of ‖x − y‖² over couplings, from coordinates: no n × m matrix is asked for.
 
     >>> w2([[0.0], [2.0]], [[1.0], [3.0]]).value
@@ -63,7 +76,16 @@ def w2(x, y, *, weights_x=None, weights_y=None, gradient: bool = False, plan: bo
     return distance(x, y, "w2", weights_x=weights_x, weights_y=weights_y, gradient=gradient, plan=plan, start=start)
 
 
-def w1(x, y, *, weights_x=None, weights_y=None, gradient: bool = False, plan: bool = False, start=None) -> Result:
+def w1(
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    weights_x: ArrayLike | None = None,
+    weights_y: ArrayLike | None = None,
+    gradient: bool = False,
+    plan: bool = False,
+    start: Potentials | None = None,
+) -> Result:
     """Exact W₁, the least mean of ‖x − y‖ over couplings.
 
     >>> w1([[0.0], [2.0]], [[1.0], [4.0]]).value
@@ -72,7 +94,7 @@ def w1(x, y, *, weights_x=None, weights_y=None, gradient: bool = False, plan: bo
     return distance(x, y, "w1", weights_x=weights_x, weights_y=weights_y, gradient=gradient, plan=plan, start=start)
 
 
-def bounds(x, y, *, block: int = 4096) -> tuple[float, float]:
+def bounds(x: ArrayLike, y: ArrayLike, *, block: int = 4096) -> tuple[float, float]:
     """A certified lower and upper bound of W₂², for sets too large for an exact plan.
 
     >>> import numpy as np
@@ -84,7 +106,7 @@ def bounds(x, y, *, block: int = 4096) -> tuple[float, float]:
     return found.diagnostics.get("lower", found.value), found.value
 
 
-def frechet(x, y) -> float:
+def frechet(x: ArrayLike, y: ArrayLike) -> float:
     """The Fréchet distance of two Gaussians with the means and covariances of x and y, as FID packages compute it from features.
 
     >>> import numpy as np
@@ -94,7 +116,9 @@ def frechet(x, y) -> float:
     return distance(x, y, "fid").value
 
 
-def kid(x, y, *, subsets: int = 100, size: int | None = None, seed: int = 0) -> tuple[float, float]:
+def kid(
+    x: ArrayLike, y: ArrayLike, *, subsets: int = 100, size: int | None = None, seed: int = 0
+) -> tuple[float, float]:
     """Kernel inception distance of features: mean and deviation over random subsets; with one subset of all samples, the unbiased MMD².
 
     >>> import numpy as np
@@ -108,7 +132,7 @@ def kid(x, y, *, subsets: int = 100, size: int | None = None, seed: int = 0) -> 
     return found.value, found.diagnostics.get("deviation", 0.0)
 
 
-def metrics() -> dict[str, dict]:
+def metrics() -> dict[str, dict[str, Any]]:
     """What there is to choose from: formula, source, cost, when to choose it, options with their defaults.
 
     >>> metrics()["sinkhorn"]["options"]["tolerance"][0]

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+# u over x, v over y.
+Potentials = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -22,13 +27,13 @@ class Plan:
         dense[self.rows, self.cols] = self.mass
         return dense
 
-    def to_scipy(self):
+    def to_scipy(self) -> Any:
         """As a `scipy.sparse.coo_array`."""
         import scipy.sparse
 
         return scipy.sparse.coo_array((self.mass, (self.rows, self.cols)), shape=self.shape)
 
-    def barycentric(self, y) -> np.ndarray:
+    def barycentric(self, y: ArrayLike) -> np.ndarray:
         """Where each sample of x goes: the mean of the samples of y that it is coupled with."""
         y = np.asarray(y)
         moved = np.zeros((self.shape[0], y.shape[1]), dtype=y.dtype)
@@ -53,14 +58,14 @@ class Result:
     gradient: np.ndarray | None = None
     gradient_labels: np.ndarray | None = None
     plan: Plan | None = None
-    potentials: tuple[np.ndarray, np.ndarray] | None = None
+    potentials: Potentials | None = None
     diagnostics: dict[str, float] = field(default_factory=dict)
 
     def __float__(self) -> float:
         return self.value
 
 
-def result(found: dict) -> Result:
+def result(found: dict[str, Any]) -> Result:
     """From what the extension module gives."""
     plan = found.get("plan")
     return Result(

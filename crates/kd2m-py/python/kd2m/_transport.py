@@ -2,35 +2,54 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal, overload
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import _kd2m
 from ._arrays import weights
 from ._divergence import distance
-from ._result import Result, result
+from ._result import Potentials, Result, result
 
 
-def _costs(cost) -> np.ndarray:
+def _costs(cost: ArrayLike) -> np.ndarray:
     cost = np.asarray(cost)
     return cost if cost.dtype in (np.float32, np.float64) else cost.astype(np.float64)
 
 
-def linear_sum_assignment(cost_matrix, maximize: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def linear_sum_assignment(
+    cost_matrix: ArrayLike, maximize: bool = False, *, cost_limit: float | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of a cheapest (or dearest) assignment, as `scipy.optimize.linear_sum_assignment` gives them.
 
     `cost_matrix` is n × m; where n ≠ m, min(n, m) pairs are matched. Differences to SciPy: infinite costs are refused, ties may be broken
     otherwise (the total is the same).
 
+    With `cost_limit` a row and a column may stay unmatched at that price, so that no pair is dearer (as `cost_limit` of lapx); fewer
+    than min(n, m) pairs may come back. Trackers use it to let objects come and go.
+
+    >>> linear_sum_assignment([[1.0, 9.0], [9.0, 8.0]], cost_limit=5.0)
+    (array([0]), array([0]))
     >>> linear_sum_assignment([[1.0, 2.0], [3.0, 5.0]])
     (array([0, 1]), array([1, 0]))
     """
     cost = _costs(cost_matrix)
     if cost.ndim == 2 and 0 in cost.shape:
         return np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64)
-    return _kd2m.assignment(cost, maximize)
+    if cost_limit is None:
+        return _kd2m.assignment(cost, maximize)
+    if maximize:
+        raise ValueError("cost_limit is a price, so it goes with the least cost: maximize=False")
+    # A pair is worth what it saves over the price; one that saves nothing may as well stay unmatched.
+    rows, columns = _kd2m.assignment(np.minimum(cost - np.asarray(cost_limit, dtype=cost.dtype), 0.0), False)
+    kept = cost[rows, columns] < cost_limit
+    return rows[kept], columns[kept]
 
 
-def solve(M, a=None, b=None, *, start=None) -> Result:
+def solve(
+    M: ArrayLike, a: ArrayLike | None = None, b: ArrayLike | None = None, *, start: Potentials | None = None
+) -> Result:
     """The exact plan at the costs M (n × m) with masses a and b (uniform when left out): value, plan, potentials, status, gap.
 
     >>> solve([[0.0, 1.0], [1.0, 0.0]]).plan.to_dense()
@@ -40,7 +59,16 @@ def solve(M, a=None, b=None, *, start=None) -> Result:
     return result(_kd2m.transport(_costs(M), weights(a), weights(b), start))
 
 
-def solve_sample(X_a, X_b, a=None, b=None, *, metric: str = "sqeuclidean", reg: float | None = None, start=None) -> Result:
+def solve_sample(
+    X_a: ArrayLike,
+    X_b: ArrayLike,
+    a: ArrayLike | None = None,
+    b: ArrayLike | None = None,
+    *,
+    metric: str = "sqeuclidean",
+    reg: float | None = None,
+    start: Potentials | None = None,
+) -> Result:
     """The plan between samples, as `ot.solve_sample` has it: exact, or entropic of strength `reg` (then debiased, see `distance`).
 
     >>> solve_sample([[0.0], [2.0]], [[1.0], [3.0]]).value
@@ -56,7 +84,13 @@ def solve_sample(X_a, X_b, a=None, b=None, *, metric: str = "sqeuclidean", reg: 
     return distance(X_a, X_b, "sinkhorn", weights_x=a, weights_y=b, plan=True, start=start, epsilon=reg)
 
 
-def emd(a, b, M, log: bool = False):
+@overload
+def emd(a: ArrayLike, b: ArrayLike, M: ArrayLike, log: Literal[False] = False) -> np.ndarray: ...
+@overload
+def emd(a: ArrayLike, b: ArrayLike, M: ArrayLike, log: Literal[True]) -> tuple[np.ndarray, dict[str, Any]]: ...
+def emd(
+    a: ArrayLike, b: ArrayLike, M: ArrayLike, log: bool = False
+) -> np.ndarray | tuple[np.ndarray, dict[str, Any]]:
     """The optimal plan as a dense n × m array, as `ot.emd(a, b, M)` gives it; empty a or b: uniform. With `log` also a dictionary of
     `cost`, `u`, `v`, `warning` and `gap`.
 
@@ -65,6 +99,7 @@ def emd(a, b, M, log: bool = False):
            [0. , 0.5]])
     """
     found = solve(M, a, b)
+    assert found.plan is not None and found.potentials is not None
     plan = found.plan.to_dense()
     if not log:
         return plan
@@ -73,7 +108,7 @@ def emd(a, b, M, log: bool = False):
     return plan, {"cost": found.value, "u": u, "v": v, "warning": warning, "gap": found.gap}
 
 
-def emd2(a, b, M) -> float:
+def emd2(a: ArrayLike, b: ArrayLike, M: ArrayLike) -> float:
     """The least cost, as `ot.emd2(a, b, M)` gives it.
 
     >>> emd2([], [], [[0.0, 1.0], [1.0, 0.5]])

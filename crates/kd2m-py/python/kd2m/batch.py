@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal, overload
+
 import numpy as np
 
 from . import _kd2m
 from ._transport import _costs
 
 
-def linear_sum_assignment(C, maximize: bool = False) -> tuple[np.ndarray, np.ndarray]:
+def linear_sum_assignment(C: Any, maximize: bool = False) -> tuple[Any, Any]:
     """Assignments of C[b] (B × n × m): rows and columns, B × min(n, m) each. A list of matrices of any sizes gives two lists.
 
     >>> import numpy as np
@@ -26,7 +28,11 @@ def linear_sum_assignment(C, maximize: bool = False) -> tuple[np.ndarray, np.nda
     return rows.reshape(shape), columns.reshape(shape)
 
 
-def w2(X, Y, *, gradient: bool = False):
+@overload
+def w2(X: Any, Y: Any, *, gradient: Literal[False] = False) -> np.ndarray: ...
+@overload
+def w2(X: Any, Y: Any, *, gradient: Literal[True]) -> tuple[np.ndarray, Any]: ...
+def w2(X: Any, Y: Any, *, gradient: bool = False) -> np.ndarray | tuple[np.ndarray, Any]:
     """W₂² of X[b] and Y[b] for every b: B values; with `gradient` also those with respect to X, B × n × d.
 
     Lists of n_b × d and m_b × d arrays of any sizes are taken too; their gradients are a list.

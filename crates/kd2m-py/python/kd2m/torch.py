@@ -6,16 +6,21 @@ backward pass is refused. Under `torch.compile` a call is a break of the graph.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from ._divergence import distance
+from ._result import Result
 
 
 class _Distance(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, x, y, labels_x, labels_y, call):
-        def host(t):
+    def forward(ctx: Any, *arguments: Any) -> torch.Tensor:
+        x, y, labels_x, labels_y, call = arguments
+
+        def host(t: torch.Tensor | None) -> Any:
             return None if t is None else t.detach().cpu().numpy()
 
         soft = labels_x is not None and labels_x.ndim == 2
@@ -25,16 +30,31 @@ class _Distance(torch.autograd.Function):
         return torch.as_tensor(found.value, dtype=x.dtype, device=x.device)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, grad):
+    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
         x, labels_x = ctx.like
+        (grad,) = grads
 
-        def back(gradient, like):
+        def back(gradient: np.ndarray | None, like: torch.Tensor | None) -> torch.Tensor | None:
             if gradient is None or like is None:
                 return None
-            return torch.from_numpy(np.ascontiguousarray(gradient)).to(like) * grad.to(like)
+            found = torch.from_numpy(np.ascontiguousarray(gradient)).to(like) * grad.to(like)
+            # `create_graph`: what depends on this gradient would go on without its derivative, and without a word.
+            return _Once.apply(found, like) if torch.is_grad_enabled() else found
 
         return back(ctx.found.gradient, x), None, back(ctx.found.gradient_labels, labels_x), None, None
+
+
+class _Once(torch.autograd.Function):
+    """A gradient that has no derivative of its own."""
+
+    @staticmethod
+    def forward(ctx: Any, *arguments: Any) -> torch.Tensor:
+        gradient, _ = arguments
+        return gradient.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
+        raise RuntimeError("a divergence of kd2m cannot be differentiated twice: its coupling is held constant; detach its gradient")
 
 
 class Divergence(torch.nn.Module):
@@ -50,13 +70,19 @@ class Divergence(torch.nn.Module):
     (2.0, [-0.5, -0.5])
     """
 
-    def __init__(self, metric: str = "w2", **options):
+    def __init__(self, metric: str = "w2", **options: Any) -> None:
         super().__init__()
         self.metric, self.options = metric, options
 
     @torch.compiler.disable
-    def forward(self, x, y, labels_x=None, labels_y=None):
-        def call(x, y, labels_x, labels_y, gradient):
+    def forward(
+        self,
+        x: torch.Tensor,
+        y: torch.Tensor,
+        labels_x: torch.Tensor | None = None,
+        labels_y: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        def call(x: Any, y: Any, labels_x: Any, labels_y: Any, gradient: bool) -> Result:
             return distance(x, y, self.metric, labels_x=labels_x, labels_y=labels_y, gradient=gradient, **self.options)
 
         return _Distance.apply(x, y, labels_x, labels_y, call)
@@ -73,7 +99,7 @@ class SamplesLoss(torch.nn.Module):
     1.41421
     """
 
-    def __init__(self, loss: str = "sinkhorn", p: int = 2, blur: float = 0.05, reach: float | None = None):
+    def __init__(self, loss: str = "sinkhorn", p: int = 2, blur: float = 0.05, reach: float | None = None) -> None:
         super().__init__()
         if loss == "sinkhorn" and p == 2:
             options = {"epsilon": 2 * blur**2}
@@ -88,6 +114,6 @@ class SamplesLoss(torch.nn.Module):
             raise ValueError(f"loss {loss!r} with p = {p}: sinkhorn with p = 2, energy or gaussian")
         self.divergence = Divergence(name, **options)
 
-    def forward(self, x, y):
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         # Half of ours, as geomloss has it: its costs are ‖x − y‖²/2.
         return 0.5 * self.divergence(x, y)

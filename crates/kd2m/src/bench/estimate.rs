@@ -213,16 +213,20 @@ fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f
     let teacher_weights = init::initialise(graph, 0);
     let mut teacher: Option<Box<dyn Teacher>> = None;
     let (engine, objective) = match arm {
-        None => (setup.engine(graph, &teacher_weights, &[], true)?, Objective::cross_entropy(0.0)),
+        None => (
+            setup.engine_seeing(&setup.teacher_eyes, graph, &teacher_weights, &[], true)?,
+            Objective::cross_entropy(0.0),
+        ),
         Some(arm) => {
             let objective = Objective::new(config, arm, &setup.shapes(&drawn), &setup.device.burn()?, 0)?;
             let needs = objective.needs();
-            let frozen = setup.engine(graph, &teacher_weights, &needs.teacher_maps, false)?;
+            let frozen =
+                setup.engine_seeing(&setup.teacher_eyes, graph, &teacher_weights, &needs.teacher_maps, false)?;
             let layout = Layout::of(graph, &needs.teacher_maps);
             let cache = || Cache::in_memory(layout, setup.dataset.train.len(), Limits::default());
             teacher = Some(Box::new(NetworkTeacher::new(frozen, config.teacher.cache.is_on().then(cache))));
             let start = init::initialise(&setup.student, 0);
-            (setup.engine(&setup.student, &start, &needs.student_maps, true)?, objective)
+            (setup.engine_seeing(&setup.student_eyes, &setup.student, &start, &needs.student_maps, true)?, objective)
         }
     };
     let fit = Fit {

@@ -167,15 +167,22 @@ fn written_out(config: &Config, mistakes: &[Mistake]) -> Vec<ArmConfig> {
     all
 }
 
+/// Height and width of an image that every frame is for: whatever the weights say of the size decides a teacher.
+const PHOTOGRAPH: [usize; 2] = [4096; 2];
+
 /// The checksum of what decides a teacher.
 ///
 /// # Errors
 /// A configuration that cannot be written: without its text any two teachers would look alike.
 fn teacher_key(config: &Config) -> Result<String, Error> {
     // Two files of one name with other eyes beside them are two teachers.
-    let told = config.teacher.given().filter(|_| !config.teacher.preprocessing().decide());
-    let told = told.and_then(|file| told_by(&weights::Source::parse(file).path).ok().flatten());
-    let eyes = told.map_or_else(String::new, |told| format!("{:?}", (told.mean, told.std)));
+    let keys = config.teacher.preprocessing();
+    let told = config.teacher.given().filter(|_| keys.preset.is_none());
+    let told = told.and_then(|file| told_by(&weights::Source::parse(file).file().ok()?, PHOTOGRAPH).ok().flatten());
+    let eyes = told.map_or_else(String::new, |told| {
+        let numbers = if keys.decide() { String::new() } else { format!("{:?}", (told.mean, told.std)) };
+        numbers + &told.frame.map_or_else(String::new, |frame| frame.to_string())
+    });
     let text = what_decides_the_teacher(config).to_toml()? + &eyes;
     Ok(Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect())
 }
@@ -211,6 +218,10 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             preset: teacher.preset.clone(),
             mean: teacher.mean.clone(),
             std: teacher.std.clone(),
+            resize: teacher.resize.clone(),
+            crop: teacher.crop,
+            size: teacher.size,
+            interpolation: teacher.interpolation.clone(),
             init: teacher.init.clone(),
             epochs: None,
             seed: teacher.seed,
@@ -224,6 +235,10 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             preset: None,
             mean: None,
             std: None,
+            resize: None,
+            crop: None,
+            size: None,
+            interpolation: None,
             head: Head::default(),
         },
         train: TrainConfig {

@@ -6,7 +6,10 @@ use kd2m_nn::zoo::Stem;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{imported, preprocess::Keys};
+use crate::{
+    imported,
+    preprocess::{Keys, ResizeKey, SizeKeys},
+};
 
 /// The network that is matched: weights from a file, or trained first.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -34,6 +37,18 @@ pub struct TeacherConfig {
     /// The same in place of its deviation.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "one_or_many")]
     pub std: Option<Vec<f64>>,
+    /// `squash`, or the length of the shorter side: how images come to the network's size first; by default as the preset or the weights say, else as the data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resize: Option<ResizeKey>,
+    /// The side of the square that is cut out of their centre then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<usize>,
+    /// The side of what the network sees: images are squashed to it, or cut where `resize` or the preset names a shorter side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<usize>,
+    /// `bilinear` or `bicubic`, antialiased as Pillow's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interpolation: Option<String>,
     /// A `.npz` or `.safetensors` file of its outputs in place of a network: `features` n×d, `logits` n×C and `labels` n (these two may
     /// lack), `ids` n (places in the training part; lacking: that order), and `head.weight`, `head.bias` where its classifier is shared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -87,7 +102,13 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<
 impl TeacherConfig {
     /// How pixels become its input.
     pub fn preprocessing(&self) -> Keys<'_> {
-        keys("teacher", &self.preset, &self.mean, &self.std)
+        let size = SizeKeys {
+            resize: self.resize.as_ref(),
+            crop: self.crop,
+            size: self.size,
+            interpolation: self.interpolation.as_deref(),
+        };
+        keys("teacher", &self.preset, &self.mean, &self.std, size)
     }
 
     /// What it is called in results: of an ONNX file without its folders.
@@ -107,7 +128,13 @@ impl TeacherConfig {
 impl StudentConfig {
     /// How pixels become its input.
     pub fn preprocessing(&self) -> Keys<'_> {
-        keys("student", &self.preset, &self.mean, &self.std)
+        let size = SizeKeys {
+            resize: self.resize.as_ref(),
+            crop: self.crop,
+            size: self.size,
+            interpolation: self.interpolation.as_deref(),
+        };
+        keys("student", &self.preset, &self.mean, &self.std, size)
     }
 }
 
@@ -116,8 +143,9 @@ fn keys<'a>(
     preset: &'a Option<String>,
     mean: &'a Option<Vec<f64>>,
     std: &'a Option<Vec<f64>>,
+    size: SizeKeys<'a>,
 ) -> Keys<'a> {
-    Keys { section, preset: preset.as_deref(), mean: mean.as_deref(), std: std.as_deref() }
+    Keys { section, preset: preset.as_deref(), mean: mean.as_deref(), std: std.as_deref(), size }
 }
 
 /// Where a teacher's outputs are remembered.
@@ -165,6 +193,18 @@ pub struct StudentConfig {
     /// The same in place of its deviation.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "one_or_many")]
     pub std: Option<Vec<f64>>,
+    /// `squash`, or the length of the shorter side: how images come to the network's size first; by default as the preset or the weights say, else as the data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resize: Option<ResizeKey>,
+    /// The side of the square that is cut out of their centre then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crop: Option<usize>,
+    /// The side of what the network sees: images are squashed to it, or cut where `resize` or the preset names a shorter side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<usize>,
+    /// `bilinear` or `bicubic`, antialiased as Pillow's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interpolation: Option<String>,
     /// `own` (when left out), or `teacher`: the teacher's classifier, which is not trained (SimKD); needs equal widths.
     #[serde(default, skip_serializing_if = "Head::is_own")]
     pub head: Head,

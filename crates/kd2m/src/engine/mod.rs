@@ -5,6 +5,8 @@ pub mod burn;
 pub mod choose;
 pub mod cpu;
 pub mod head;
+mod inner;
+pub mod seeing;
 
 use std::sync::Arc;
 

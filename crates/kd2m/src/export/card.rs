@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::timm::timm_knows;
+use super::{eight::Eight, timm::timm_knows};
 use crate::{
     config::ArmConfig,
     criterion::registry,
@@ -50,6 +50,18 @@ pub(super) fn text(saved: &Saved) -> String {
         None => page += ".\n",
     }
     page
+}
+
+/// The part of a network on eight bits.
+pub(super) fn of_eight(found: &Eight, dataset: &str, split: &str) -> String {
+    let [plain, rounded] = found.accuracy;
+    let [whole, small] = found.bytes;
+    format!(
+        "\n## On eight bits\n\nWeights are integers of 8 bits by channel, values between layers of 8 bits with ranges from {} validation \
+         images (ONNX's QuantizeLinear and DequantizeLinear).\n\n| | accuracy on {dataset} ({split}), % | bytes |\n|---|---|---|\n\
+         | f32 | {plain:.2} | {whole} |\n| int8 | {rounded:.2} | {small} |\n",
+        found.calibrated_on
+    )
 }
 
 /// Who made a data set, by its name.

@@ -5,10 +5,7 @@ use std::{fs, path::Path};
 use kd2m_nn::weights;
 use serde_json::{Value, json};
 
-use super::{
-    card,
-    view::{INTERPOLATION, RESIZE},
-};
+use super::{card, view::View};
 use crate::{Error, files, saved::Saved};
 
 /// Writes the folder beside its place and renames it.
@@ -30,6 +27,7 @@ pub(super) fn write(saved: &Saved, out: &Path) -> Result<(), Error> {
 /// timm's form of it; what timm does not know lies under `kd2m`.
 fn config(saved: &Saved) -> Value {
     let description = &saved.description;
+    let view = View::of(description);
     let names: Vec<String> = (0..description.classes).map(|label| description.class(label)).collect();
     let fc = &saved.graph.node(saved.graph.logits()).name;
     json!({
@@ -39,9 +37,9 @@ fn config(saved: &Saved) -> Value {
         "label_names": names,
         "pretrained_cfg": {
             "input_size": description.input,
-            "interpolation": INTERPOLATION,
-            "crop_pct": 1.0,
-            "crop_mode": RESIZE,
+            "interpolation": view.interpolation,
+            "crop_pct": view.crop_pct,
+            "crop_mode": view.crop_mode,
             "mean": shortest(&description.mean),
             "std": shortest(&description.std),
             "num_classes": description.classes,

@@ -7,10 +7,7 @@ use kd2m_nn::{
     weights,
 };
 
-use super::{
-    hub,
-    view::{INTERPOLATION, RESIZE},
-};
+use super::{hub, view::View};
 use crate::{Error, saved::Saved};
 
 /// The form that is written.
@@ -37,17 +34,18 @@ pub fn export(saved: &Saved, format: Format, out: &Path) -> Result<(), Error> {
 }
 
 /// What an ONNX file says beside its graph.
-fn metadata(saved: &Saved) -> Result<Metadata, Error> {
+pub(super) fn metadata(saved: &Saved) -> Result<Metadata, Error> {
     let description = &saved.description;
-    let [_, height, width] = description.input;
+    let view = View::of(description);
+    let [height, width] = view.crop;
     let program = serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "model": description.model });
     let names: Vec<String> = (0..description.classes).map(|label| description.class(label)).collect();
     let classes = serde_json::to_string(&names).map_err(Error::json("the names of the classes"))?;
     Ok(Metadata::from([
         ("classes".to_owned(), classes),
-        ("resize".to_owned(), RESIZE.to_owned()),
+        ("resize".to_owned(), view.resize),
         ("crop".to_owned(), format!("{height}x{width}")),
-        ("interpolation".to_owned(), INTERPOLATION.to_owned()),
+        ("interpolation".to_owned(), view.interpolation.to_owned()),
         ("kd2m".to_owned(), program.to_string()),
     ]))
 }

@@ -64,8 +64,8 @@ impl<'a> Tracker<'a> {
     /// Runs the teacher once over the validation split.
     fn new(run: Run<'a>, arm: &'a ArmConfig, teacher: &Weights) -> Result<Self, Error> {
         let Run { config, setup, .. } = run;
-        let graph = setup.teacher.graph()?;
-        let mut engine = setup.engine(graph, teacher, &[], false)?;
+        let graph = setup.teacher.classifying_graph(setup.dataset.classes)?;
+        let mut engine = setup.engine_seeing(&setup.teacher_eyes, graph, teacher, &[], false)?;
         let labels = &setup.dataset.train.labels;
         Ok(Self {
             every: config.train.track_bounds,

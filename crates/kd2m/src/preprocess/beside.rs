@@ -3,9 +3,11 @@
 
 use std::path::Path;
 
+use kd2m_data::Frame;
 use kd2m_nn::weights;
 use serde_json::Value;
 
+use super::framing;
 use crate::Error;
 
 /// Mean and deviation of each channel, and where they were found.
@@ -15,6 +17,8 @@ pub struct Told {
     pub mean: Vec<f64>,
     /// Of each channel.
     pub std: Vec<f64>,
+    /// How images come to the network's size, where it is said.
+    pub frame: Option<Frame>,
     /// The file that says so.
     pub place: String,
 }
@@ -28,20 +32,20 @@ const BESIDE: [&str; 2] = ["config.json", "preprocessor_config.json"];
 /// Where in one they may stand.
 const SECTIONS: [&str; 2] = ["pretrained_cfg", "default_cfg"];
 
-/// What the file's header or a file beside it says; nothing where neither says anything.
+/// What the file's header or a file beside it says, for images of this height and width; nothing where neither says anything.
 ///
 /// # Errors
 /// A mean or a deviation there that is no list of numbers: it says something that cannot be followed.
-pub fn told(file: &Path) -> Result<Option<Told>, Error> {
+pub fn told(file: &Path, data: [usize; 2]) -> Result<Option<Told>, Error> {
     if let Some(text) = weights::metadata(file)
-        && let Some(found) = numbers(&text, false).map_err(|why| unclear(file, "metadata", &why))?
+        && let Some(found) = numbers(&text, false, data).map_err(|why| unclear(file, "metadata", &why))?
     {
         return Ok(Some(found.at(format!("the metadata of {}", file.display()))));
     }
     for name in BESIDE {
         let beside = file.with_file_name(name);
         let Ok(text) = std::fs::read_to_string(&beside) else { continue };
-        if let Some(found) = numbers(&text, true).map_err(|why| unclear(&beside, "text", &why))? {
+        if let Some(found) = numbers(&text, true, data).map_err(|why| unclear(&beside, "text", &why))? {
             return Ok(Some(found.at(beside.display().to_string())));
         }
     }
@@ -55,16 +59,17 @@ fn unclear(file: &Path, what: &str, why: &str) -> Error {
 struct Numbers {
     mean: Vec<f64>,
     std: Vec<f64>,
+    frame: Option<Frame>,
 }
 
 impl Numbers {
     fn at(self, place: String) -> Told {
-        Told { mean: self.mean, std: self.std, place }
+        Told { mean: self.mean, std: self.std, frame: self.frame, place }
     }
 }
 
 /// Both lists, from the whole text or (with `sections`) from one of the usual parts of it.
-fn numbers(text: &str, sections: bool) -> Result<Option<Numbers>, String> {
+fn numbers(text: &str, sections: bool, data: [usize; 2]) -> Result<Option<Numbers>, String> {
     // A config.json of something else says nothing.
     let Ok(value) = serde_json::from_str::<Value>(text) else { return Ok(None) };
     let parts = SECTIONS.iter().filter(|_| sections).filter_map(|name| value.get(name));
@@ -75,7 +80,8 @@ fn numbers(text: &str, sections: bool) -> Result<Option<Numbers>, String> {
                     let all: Option<Vec<f64>> = value.as_array().and_then(|v| v.iter().map(Value::as_f64).collect());
                     all.ok_or_else(|| format!("has a `{name}` that is no list of numbers"))
                 };
-                return Ok(Some(Numbers { mean: list(mean, mean_value)?, std: list(std, std_value)? }));
+                let (mean, std) = (list(mean, mean_value)?, list(std, std_value)?);
+                return Ok(Some(Numbers { mean, std, frame: framing::told(part, data) }));
             }
         }
     }
@@ -89,7 +95,7 @@ mod tests {
     fn beside(config: &str) -> Result<Option<[Vec<f64>; 2]>, String> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("config.json"), config).unwrap();
-        let found = told(&folder.path().join("t.pth")).map_err(|e| e.to_string())?;
+        let found = told(&folder.path().join("t.pth"), [8, 8]).map_err(|e| e.to_string())?;
         Ok(found.map(|t| {
             assert!(t.place.ends_with("config.json"));
             [t.mean, t.std]
@@ -124,10 +130,10 @@ mod tests {
         let file = folder.path().join("t.safetensors");
         let write = |text: Option<&str>| weights::write(&file, &kd2m_nn::Weights::new(), text).unwrap();
         write(Some(r#"{"model": "mlp-3", "mean": [0.25], "std": [0.5]}"#));
-        let found = told(&file).unwrap().unwrap();
+        let found = told(&file, [8, 8]).unwrap().unwrap();
         assert_eq!((found.mean, found.std), (vec![0.25], vec![0.5]));
         assert!(found.place.starts_with("the metadata of "));
         write(None);
-        assert_eq!(told(&file).unwrap().unwrap().std, [1.0]);
+        assert_eq!(told(&file, [8, 8]).unwrap().unwrap().std, [1.0]);
     }
 }

@@ -5,15 +5,18 @@
 //! (`beside.rs`), the data set. Every network built here without given weights has the data set's own.
 
 mod beside;
+mod framing;
 mod preset;
+mod size;
 
 use std::{fmt, path::Path};
 
 pub use beside::{Told, told};
-use kd2m_data::Dataset;
+use kd2m_data::{Dataset, Frame};
 use kd2m_nn::weights::Source;
 pub use preset::{PRESETS, Preset};
 use serde::{Deserialize, Serialize};
+pub use size::{ResizeKey, SizeKeys};
 
 use crate::Error;
 
@@ -32,6 +35,9 @@ pub struct Normalisation {
     pub std: Vec<f32>,
     /// What says so, in words.
     pub from: String,
+    /// How images come to the size that the network sees; none: as they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<Frame>,
 }
 
 /// What a configuration says of a network's preprocessing.
@@ -45,17 +51,19 @@ pub struct Keys<'a> {
     pub mean: Option<&'a [f64]>,
     /// Deviation of each channel, above 0.
     pub std: Option<&'a [f64]>,
+    /// At which size images are seen.
+    pub size: SizeKeys<'a>,
 }
 
 impl Keys<'_> {
-    /// Whether the configuration leaves nothing to the weights.
+    /// Whether the configuration leaves no number to the weights.
     pub fn decide(&self) -> bool {
         self.preset.is_some() || (self.mean.is_some() && self.std.is_some())
     }
 
     /// Whether the configuration has any of them.
     pub fn say_something(&self) -> bool {
-        self.preset.is_some() || self.mean.is_some() || self.std.is_some()
+        self.preset.is_some() || self.mean.is_some() || self.std.is_some() || self.size.say_something()
     }
 
     /// Checks names and ranges.
@@ -72,7 +80,7 @@ impl Keys<'_> {
                 return fail(key, why);
             }
         }
-        Ok(())
+        self.size.check().or_else(|(key, why)| fail(key, why))
     }
 }
 
@@ -94,7 +102,7 @@ fn check_values(key: &str, values: &[f64]) -> Result<(), String> {
 impl Normalisation {
     /// The data set's own.
     pub fn of_data(data: &Dataset) -> Self {
-        Self { mean: data.mean.clone(), std: data.std.clone(), from: OF_DATA.to_owned() }
+        Self { mean: data.mean.clone(), std: data.std.clone(), from: OF_DATA.to_owned(), frame: None }
     }
 
     /// The normalisation of a network whose weights are in a file (`FILE` or `FILE#KEY`), or that has none yet.
@@ -102,13 +110,19 @@ impl Normalisation {
     /// # Errors
     /// Numbers for another count of channels than the data set's, or beside the weights what cannot be followed.
     pub fn resolve(keys: &Keys, weights: Option<&Path>, data: &Dataset) -> Result<Self, Error> {
-        let channels = data.channels;
+        let (channels, shape) = (data.channels, [data.height, data.width]);
+        let told = |file: &Path| told(&Source::parse(file).file()?, shape);
+        let both = keys.mean.is_some() && keys.std.is_some();
         let base = match keys.preset {
-            _ if keys.mean.is_some() && keys.std.is_some() => None,
+            // Of these only the frame is left to take.
+            Some(name) if both => Some(Self { frame: Self::preset_frame(name, shape), ..Self::of_data(data) }),
             Some(name) => Some(Self::of_preset(keys.section, name, data)?),
-            None => match weights.map(|file| told(&Source::parse(file).file()?)).transpose()?.flatten() {
-                Some(told) => Some(Self::of_told(keys.section, told, channels)?),
-                None => None,
+            None => match weights.map(told).transpose() {
+                Ok(found) if both => {
+                    Some(Self { frame: found.flatten().and_then(|told| told.frame), ..Self::of_data(data) })
+                }
+                Err(_) if both => None,
+                found => found?.flatten().map(|told| Self::of_told(keys.section, told, channels)).transpose()?,
             },
         };
         let mut found = base.unwrap_or_else(|| Self::of_data(data));
@@ -125,6 +139,9 @@ impl Normalisation {
             [one] => format!("{one}, the other from {}", found.from),
             both => both.join(" and "),
         };
+        let frame = keys.size.frame(found.frame, [data.height, data.width]);
+        found.frame =
+            frame.map_err(|why| Error::Key { key: format!("{}.resize", keys.section), why: format!("gives {why}") })?;
         Ok(found)
     }
 
@@ -139,11 +156,19 @@ impl Normalisation {
         let numbers = |v: [f64; 3]| if equal { v[..1].to_vec() } else { v.to_vec() };
         let list = |v| spread(&numbers(v), data.channels);
         match (list(mean), list(std)) {
-            (Ok(mean), Ok(std)) => Ok(Self { mean, std, from: format!("{section}.preset = \"{name}\"") }),
+            (Ok(mean), Ok(std)) => {
+                let frame = Self::preset_frame(name, [data.height, data.width]);
+                Ok(Self { mean, std, from: format!("{section}.preset = \"{name}\""), frame })
+            }
             (Err(why), _) | (_, Err(why)) => {
                 Err(fail(format!("= \"{name}\" {why}: give {section}.mean and {section}.std")))
             }
         }
+    }
+
+    /// A preset's frame for images of this height and width.
+    fn preset_frame(name: &str, data: [usize; 2]) -> Option<Frame> {
+        Preset::find(name).ok()?.frame.and_then(|frame| size::of_preset(frame, data))
     }
 
     fn of_told(section: &str, told: Told, channels: usize) -> Result<Self, Error> {
@@ -154,7 +179,7 @@ impl Normalisation {
             })
         };
         let (mean, std) = (list("mean", &told.mean)?, list("std", &told.std)?);
-        Ok(Self { mean, std, from: told.place })
+        Ok(Self { mean, std, from: told.place, frame: told.frame })
     }
 
     /// Whether a network would see the same through both.
@@ -168,16 +193,27 @@ impl Normalisation {
         self.from == OF_DATA
     }
 
-    /// Whether both are the same numbers.
+    /// Whether a network sees the same through both.
     pub fn is_same(&self, other: &Self) -> bool {
-        (&self.mean, &self.std) == (&other.mean, &other.std)
+        (&self.mean, &self.std, self.frame) == (&other.mean, &other.std, other.frame)
+    }
+
+    /// Channels, height and width of what a network sees of images of this shape.
+    pub fn shape(&self, [channels, height, width]: [usize; 3]) -> [usize; 3] {
+        let [height, width] = self.frame.map_or([height, width], |frame| frame.size([height, width]));
+        [channels, height, width]
     }
 
     /// What a person should hear of weights that meet this data: which normalisation they get and from where, and a warning where
     /// it is not the data's own.
     pub fn said(&self, whose: &str, data: &Dataset) -> (String, Option<String>) {
         let own = Self::of_data(data);
-        let line = format!("{whose}: pixels are normalised by {self}");
+        let mut line = format!("{whose}: pixels are normalised by {self}");
+        if let Some(frame) = &self.frame {
+            let (h, w) = (data.height, data.width);
+            let [_, height, width] = self.shape([data.channels, h, w]);
+            line += &format!(", images of {h}×{w} are seen at {height}×{width}: {frame}");
+        }
         let other = (!self.is_close_to(&own)).then(|| {
             format!(
                 "{whose}: that is not {}'s own normalisation (mean {}, deviation {})",
@@ -201,8 +237,9 @@ pub fn help() -> String {
     let presets = PRESETS.map(|p| format!("  {:<12} {}\n", p.name, p.about)).concat();
     format!(
         "Given weights (teacher.weights, teacher.init, student.weights): FILE, or FILE#KEY for one of several networks in it.\n\
-         Pixels reach them through teacher.preset (student.preset), of which mean and deviation are taken, or through teacher.mean\n\
-         and teacher.std; left out: what the file says, or a config.json beside it, or else the data set's own. Presets:\n{presets}"
+         Pixels reach them through teacher.preset (student.preset), or through teacher.mean and teacher.std; left out: what the file\n\
+         says, or a config.json beside it, or else the data set's own. Photographs are resized as the preset says; teacher.resize,\n\
+         crop, size and interpolation override it. Presets:\n{presets}"
     )
 }
 

@@ -146,7 +146,7 @@ pub fn pictures(folder: &RunFolder, config: &Config, setup: &Setup, arms: &[&str
 }
 
 fn features(setup: &Setup, network: &Network, shown: &[u32]) -> Result<Vec<f32>, Error> {
-    let mut engine = setup.engine(&network.graph, &network.weights, &[], false)?;
+    let mut engine = setup.engine_seeing(&network.eyes, &network.graph, &network.weights, &[], false)?;
     let mut loader = Loader::evaluation(&setup.dataset, Part::Train, shown, 128)?;
     let mut all = Vec::new();
     while let Some(data) = loader.next() {

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use kd2m_data::{Dataset, Loader, Part, read_image};
+use kd2m_data::{Dataset, Loader, Part, Reframe, read_image};
 
 use super::network::Saved;
 use crate::{
@@ -52,7 +52,7 @@ pub struct Images {
 
 impl Images {
     /// Those of a data set; the share and the seed of validation are the run's that the network is of, or the data set's own.
-    pub fn of(dataset: Dataset, split: Split, saved: &Saved) -> Self {
+    pub fn of(dataset: Arc<Dataset>, split: Split, saved: &Saved) -> Self {
         let own = saved.origin.as_ref().map(|o| &o.config.data).filter(|data| data.dataset == dataset.name);
         let fraction = own.and_then(|data| data.val_fraction).unwrap_or(dataset.val_fraction);
         let seed = own.map_or(0, |data| data.split_seed);
@@ -64,7 +64,7 @@ impl Images {
                 (Part::Train, kd2m_data::split(&dataset.train.labels, dataset.classes, fraction, seed).val)
             }
         };
-        Self { dataset: Arc::new(dataset), part, indices, split }
+        Self { dataset, part, indices, split }
     }
 }
 
@@ -75,6 +75,27 @@ impl Saved {
     /// A device that is not there.
     pub fn engine(&self, device: DeviceChoice, threads: usize) -> Result<Box<dyn Engine>, Error> {
         engine::choose::engine(device, threads, &self.graph, &self.weights, &[], false)
+    }
+
+    /// How images of a data set come to the size that it sees; none where they have it.
+    ///
+    /// # Errors
+    /// Both shapes, and what to do.
+    pub fn reframe(&self, data: &Dataset) -> Result<Option<Reframe>, Error> {
+        let ([c, h, w], shape) = (self.description.input, [data.channels, data.height, data.width]);
+        let frame = self.description.frame.and_then(|frame| Reframe::new(&frame, shape).ok());
+        if [c, h, w] == frame.as_ref().map_or(shape, Reframe::to) {
+            return Ok(frame);
+        }
+        let way = if data.name.starts_with("folder:") {
+            format!("; folder:PATH@{h}x{w} resizes them")
+        } else {
+            String::new()
+        };
+        Err(Error::Config(format!(
+            "{} sees images of {c}×{h}×{w}, those of {} are {}×{}×{}{way}",
+            self.whose, data.name, shape[0], shape[1], shape[2]
+        )))
     }
 
     /// Its outputs on images, batch by batch: features, logits, labels.
@@ -88,21 +109,15 @@ impl Saved {
         mut take: impl FnMut(&[f32], &[f32], &[u32]),
     ) -> Result<(), Error> {
         let data = &images.dataset;
-        let ([c, h, w], shape) = (self.description.input, [data.channels, data.height, data.width]);
-        if [c, h, w] != shape {
-            let way = if data.name.starts_with("folder:") {
-                format!("; folder:PATH@{h}x{w} resizes them")
-            } else {
-                String::new()
-            };
-            return Err(Error::Config(format!(
-                "{} sees images of {c}×{h}×{w}, those of {} are {}×{}×{}{way}",
-                self.whose, data.name, shape[0], shape[1], shape[2]
-            )));
-        }
+        let frame = self.reframe(data)?;
+        let mut framed = Vec::new();
         let mut loader = Loader::evaluation(data, images.part, &images.indices, BATCH)?;
         while let Some(batch) = loader.next() {
-            let seen = engine::Images { pixels: &batch.images, n: batch.len() };
+            if let Some(frame) = &frame {
+                frame.floats(&batch.images, &mut framed);
+            }
+            let pixels = if frame.is_some() { &framed } else { &batch.images };
+            let seen = engine::Images { pixels, n: batch.len() };
             let outputs = engine.forward(seen, Mode::Evaluate)?;
             take(&host(&outputs.features)?, &host(&outputs.logits)?, &batch.labels);
             loader.recycle(batch);
@@ -142,7 +157,7 @@ pub fn predict(saved: &Saved, files: &[PathBuf], engine: &mut dyn Engine) -> Res
     for some in files.chunks(BATCH) {
         let mut pixels = Vec::new();
         for file in some {
-            let image = read_image(file, saved.description.input)?;
+            let image = read_image(file, saved.description.input, saved.description.frame.as_ref())?;
             pixels.extend(image.into_iter().map(|byte| f32::from(byte) / 255.0));
         }
         let outputs = engine.forward(engine::Images { pixels: &pixels, n: some.len() }, Mode::Evaluate)?;

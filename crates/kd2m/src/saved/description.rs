@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use kd2m_data::Frame;
 use kd2m_nn::{
     Graph, weights,
     zoo::{self, Stem, ZooOptions},
@@ -29,6 +30,9 @@ pub struct Description {
     pub mean: Vec<f32>,
     /// Standard deviation of each channel.
     pub std: Vec<f32>,
+    /// How images come to that size; none: squashed (bilinear).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frame: Option<Frame>,
 }
 
 impl Description {

@@ -12,7 +12,7 @@ use kd2m_nn::{
 use super::{description::Description, network::Saved};
 use crate::{
     Error,
-    imported::PREFIX,
+    imported::{self, PREFIX},
     preprocess::{self, Preset},
 };
 
@@ -72,6 +72,7 @@ fn open_onnx(file: &Path) -> Result<Saved, Error> {
         input: [channels, height, width],
         mean,
         std,
+        frame: imported::written(&metadata),
     };
     let whose = file.display().to_string();
     Ok(Saved { description, graph, weights, eyes_from: format!("{whose} itself"), whose, origin: None })
@@ -115,6 +116,7 @@ fn describe(file: &Path, facts: &Facts) -> Result<(Description, String), Error> 
         input: [channels, height, width],
         mean,
         std,
+        frame: own.and_then(|o| o.frame).filter(|frame| frame.size([height, width]) == [height, width]),
     };
     Ok((description, from))
 }
@@ -131,7 +133,7 @@ fn eyes(file: &Path, facts: &Facts, channels: usize) -> Result<(Vec<f32>, Vec<f3
         return Ok((mean.ok_or_else(why)?, std.ok_or_else(why)?, format!("--preset {}", preset.name)));
     }
     if preset.is_none()
-        && let Some(told) = preprocess::told(file)?
+        && let Some(told) = preprocess::told(file, [0; 2])?
     {
         let why = || Error::Config(format!("{} is not for {channels} channels: give --preset", told.place));
         let [mean, std] = [&told.mean, &told.std].map(|values| per_channel(values, channels));

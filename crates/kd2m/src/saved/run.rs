@@ -131,19 +131,21 @@ fn teacher(path: &Path, data_root: Option<&Path>) -> Result<Saved, Error> {
     // Given to the run: what it is, configuration and data say.
     let setup = Setup::new(&config, DeviceChoice::Cpu, 0)?;
     let Network { graph, weights, eyes } = setup.saved_teacher(&config, &folder)?;
-    let description = describe(&config, &setup, &eyes);
+    let description = describe(&config, &setup, &eyes, graph.classes());
     let origin = Origin { config, teacher, student: None };
     Ok(Saved { description, graph, weights, whose: "teacher".to_owned(), eyes_from: eyes.from, origin: Some(origin) })
 }
 
-fn describe(config: &Config, setup: &Setup, eyes: &Normalisation) -> Description {
+fn describe(config: &Config, setup: &Setup, eyes: &Normalisation, classes: usize) -> Description {
+    let names = setup.dataset.class_names.clone();
     Description {
         model: config.teacher.model.clone(),
         stem: config.teacher.stem,
-        classes: setup.dataset.classes,
-        class_names: setup.dataset.class_names.clone(),
-        input: [setup.dataset.channels, setup.dataset.height, setup.dataset.width],
+        classes,
+        class_names: if classes == setup.dataset.classes { names } else { Vec::new() },
+        input: eyes.shape([setup.dataset.channels, setup.dataset.height, setup.dataset.width]),
         mean: eyes.mean.clone(),
         std: eyes.std.clone(),
+        frame: eyes.frame,
     }
 }

@@ -86,6 +86,7 @@ pub fn bound_saved(
         config.data.root = Some(root.to_owned());
     }
     let setup = Setup::new(&config, options.device, options.threads)?;
+    setup.teacher.classifying_graph(setup.dataset.classes)?;
     inputs::verify(&folder, &config, &setup, observer)?;
     let (part, indices, split): (_, Vec<u32>, _) = match options.on {
         On::Validation => (Part::Train, setup.val.clone(), "val"),
@@ -93,8 +94,8 @@ pub fn bound_saved(
     };
     let all = &setup.dataset.samples(part).labels;
     let labels: Vec<u32> = indices.iter().map(|i| all[*i as usize]).collect();
-    let read = |Network { graph, weights, .. }: &Network| -> Result<(Features, Affine), Error> {
-        let mut engine = setup.engine(graph, weights, &[], false)?;
+    let read = |Network { graph, weights, eyes }: &Network| -> Result<(Features, Affine), Error> {
+        let mut engine = setup.engine_seeing(eyes, graph, weights, &[], false)?;
         let features = Features::of(engine.as_mut(), &setup.dataset, part, &indices)?;
         Ok((features, Affine::head(graph, weights)?))
     };

@@ -94,11 +94,15 @@ pub fn check_arms(config: &Config, setup: &Setup, arms: &[ArmConfig]) -> Result<
     let (device, drawn) = (setup.device.burn()?, setup.drawn(config, 0)?);
     for arm in arms {
         let objective = Objective::new(config, arm, &setup.shapes(&drawn), &device, 0)?;
-        if objective.needs().logits && setup.teacher.lacks_logits() {
-            let why = format!(
-                "{} reads the teacher's logits, which teacher.outputs does not hold: store `logits` too",
-                arm.criterion()
-            );
+        let classes = setup.dataset.classes;
+        if objective.needs().logits && setup.teacher.lacks_logits(classes) {
+            let reads = format!("{} reads the teacher's logits, which", arm.criterion());
+            let why = match setup.teacher.other_classes(classes) {
+                Some(own) => {
+                    format!("{reads} are of {own} classes, the data has {classes}: choose a criterion on features")
+                }
+                None => format!("{reads} teacher.outputs does not hold: store `logits` too"),
+            };
             return Err(Error::ArmKey { arm: arm.name.clone(), why });
         }
     }

@@ -10,7 +10,7 @@ use kd2m_nn::weights::{self, Source};
 use serde::{Deserialize, Serialize};
 
 use super::{folder::RunFolder, observer::Observer, setup::Setup};
-use crate::{Config, Error, files, sums, warning};
+use crate::{Config, Error, files, imported, sums, warning};
 
 /// What a run is made from and what it wrote.
 #[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
@@ -171,16 +171,19 @@ fn data(config: &Config, setup: &Setup) -> Data {
 fn given(config: &Config) -> Result<BTreeMap<String, Given>, Error> {
     let config = config.clone().anchored();
     let teacher = config.teacher;
+    let model = imported::file(&teacher.model).map(Path::to_owned);
     let all = [
+        // The same file may stand in teacher.init.
+        ("teacher.init", teacher.init.filter(|_| model.is_none())),
+        ("teacher.model", model),
         ("teacher.weights", teacher.weights),
-        ("teacher.init", teacher.init),
         ("teacher.outputs", teacher.outputs),
         ("student.weights", config.student.weights),
     ];
     let named = all.into_iter().filter_map(|(key, path)| Some((key, path?)));
     let sum = |(key, path): (&str, PathBuf)| {
         let sha256 = match key {
-            "teacher.outputs" => sums::of_file(&path)?,
+            "teacher.outputs" | "teacher.model" => sums::of_file(&path)?,
             _ => sum_of_weights(&path)?,
         };
         Ok((key.to_owned(), Given { path, sha256 }))

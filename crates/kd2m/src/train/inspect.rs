@@ -169,7 +169,7 @@ pub fn evaluate_saved(
             let saved = setup.saved_teacher(&config, &folder)?;
             eyes.of_teacher(&saved.eyes)?;
             let cache = Cache::in_memory(Layout::of(&saved.graph, &[]), setup.dataset.train.len(), Limits::default());
-            let engine = setup.engine(&saved.graph, &saved.weights, &[], false)?;
+            let engine = setup.engine_seeing(&saved.eyes, &saved.graph, &saved.weights, &[], false)?;
             Some(NetworkTeacher::new(engine, Some(cache)))
         }
     };
@@ -177,7 +177,7 @@ pub fn evaluate_saved(
     for (arm, seed) in students {
         let saved = setup.saved_student(&config, &folder, &arm, seed)?;
         eyes.of_student(&saved.eyes, &format!("student {arm}, seed {seed}"))?;
-        let mut engine = setup.engine(&saved.graph, &saved.weights, &[], false)?;
+        let mut engine = setup.engine_seeing(&saved.eyes, &saved.graph, &saved.weights, &[], false)?;
         let (dataset, batch_size) = (&setup.dataset, config.train.batch_size);
         let split_of = Split { dataset, part, indices, batch_size, halt: &Halt::default() };
         let mut objective = Objective::cross_entropy(0.0);

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Config, Error, files,
-    preprocess::{Keys, Normalisation},
+    preprocess::{Keys, Normalisation, SizeKeys},
 };
 
 /// A network as it was saved.
@@ -81,6 +81,12 @@ impl Setup {
     pub fn check_teacher(&self, config: &Config, observer: &mut dyn Observer) -> Result<(), Error> {
         if config.teacher.outputs.is_some() {
             return Ok(());
+        }
+        if let Some(own) = self.teacher.other_classes(self.dataset.classes) {
+            observer.event(&mut Event::Notice(format!(
+                "teacher: it tells {own} classes apart, {} has {}: its logits are not used, its features are",
+                self.dataset.name, self.dataset.classes
+            )))?;
         }
         if let Some(imported) = &self.imported {
             let whose = format!("teacher ({})", config.teacher.name());
@@ -147,7 +153,7 @@ impl Setup {
     /// # Errors
     /// Files that cannot be read or do not fit.
     pub fn saved_teacher(&self, config: &Config, folder: &RunFolder) -> Result<Network, Error> {
-        self.teacher.graph()?;
+        let classes = self.teacher.graph()?.classes();
         let own = folder.teacher_weights();
         inputs::check(folder, &own)?;
         let recorded = files::read_json::<TeacherSummary>(&folder.teacher_summary()).ok().and_then(|s| s.normalisation);
@@ -165,7 +171,7 @@ impl Setup {
             (None, Some(_)) => self.teacher_eyes.clone(),
             (None, None) => self.saved_eyes("teacher", &own)?,
         };
-        let graph = setup::build(&config.teacher.model, config.teacher.stem, &eyes, &self.dataset)?;
+        let graph = setup::build(&config.teacher.model, config.teacher.stem, &eyes, &self.dataset, classes)?;
         let source = Source::parse(config.teacher.weights.as_ref().unwrap_or(&own));
         Ok(Network { weights: weights::load(&source, &graph, Owner::Teacher)?.weights, graph, eyes })
     }
@@ -178,13 +184,14 @@ impl Setup {
         let file = &folder.student_weights(arm, seed);
         inputs::check(folder, file)?;
         let eyes = self.saved_eyes("student", file)?;
-        let graph = setup::build(&config.student.model, config.student.stem, &eyes, &self.dataset)?;
+        let graph =
+            setup::build(&config.student.model, config.student.stem, &eyes, &self.dataset, self.dataset.classes)?;
         let source = Source { path: file.to_owned(), key: None };
         Ok(Network { weights: weights::load(&source, &graph, Owner::Student)?.weights, graph, eyes })
     }
 
     fn saved_eyes(&self, section: &'static str, file: &Path) -> Result<Normalisation, Error> {
-        let open = Keys { section, preset: None, mean: None, std: None };
+        let open = Keys { section, preset: None, mean: None, std: None, size: SizeKeys::default() };
         Normalisation::resolve(&open, Some(file), &self.dataset)
     }
 }

@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
-use kd2m_data::{Augment, Dataset, Portion};
+use kd2m_data::{Augment, Dataset, Portion, Reframe};
 use kd2m_nn::{
     Graph, Weights,
+    weights::{self, Owner, Source},
     zoo::{self, Stem, ZooOptions},
 };
 
@@ -17,6 +18,7 @@ use crate::{
     engine::{
         self, Engine,
         head::{FrozenHead, LipschitzHead},
+        seeing::Seeing,
     },
     imported::{self, Imported},
     preprocess::Normalisation,
@@ -28,16 +30,15 @@ use crate::{
 ///
 /// # Errors
 /// An unknown model, images that it cannot take.
-pub(super) fn build(model: &str, stem: Stem, eyes: &Normalisation, dataset: &Dataset) -> Result<Graph, Error> {
-    let options = ZooOptions {
-        classes: dataset.classes,
-        stem,
-        channels: dataset.channels,
-        height: dataset.height,
-        width: dataset.width,
-        mean: eyes.mean.clone(),
-        std: eyes.std.clone(),
-    };
+pub(super) fn build(
+    model: &str,
+    stem: Stem,
+    eyes: &Normalisation,
+    dataset: &Dataset,
+    classes: usize,
+) -> Result<Graph, Error> {
+    let [channels, height, width] = eyes.shape([dataset.channels, dataset.height, dataset.width]);
+    let options = ZooOptions { classes, stem, channels, height, width, mean: eyes.mean.clone(), std: eyes.std.clone() };
     Ok(zoo::build(model, &options)?)
 }
 
@@ -106,6 +107,19 @@ impl Setup {
             Some(file) => Some(imported::open(file, own.features.as_deref(), &own.preprocessing(), &dataset)?),
             None => None,
         };
+        if let (Some(imported), Some(_)) = (&imported, &own.init)
+            && imported.graph.classes() != dataset.classes
+        {
+            let why = format!(
+                "trains a network that tells {} classes apart, {} has {}: leave it out to take its features as they are, or export it with a \
+                 classifier of {}",
+                imported.graph.classes(),
+                dataset.name,
+                dataset.classes,
+                dataset.classes
+            );
+            return Err(Error::Key { key: "teacher.init".to_owned(), why });
+        }
         let teacher_eyes = match &imported {
             Some(imported) => imported.eyes.clone(),
             None => Normalisation::resolve(&own.preprocessing(), own.given(), &dataset)?,
@@ -114,11 +128,22 @@ impl Setup {
         let teacher = match (&own.outputs, &imported) {
             (Some(file), _) => TeacherSide::Outputs(Arc::new(StoredOutputs::read(file, dataset.classes)?)),
             (None, Some(imported)) => TeacherSide::Network(imported.graph.clone()),
-            (None, None) => TeacherSide::Network(build(&own.model, own.stem, &teacher_eyes, &dataset)?),
+            (None, None) => {
+                let of = |classes| build(&own.model, own.stem, &teacher_eyes, &dataset, classes);
+                let graph = of(dataset.classes)?;
+                let others = match &own.weights {
+                    Some(file) => weights::other_classes(&Source::parse(file), &graph, Owner::Teacher)?,
+                    None => None,
+                };
+                TeacherSide::Network(others.map_or(Ok(graph), of)?)
+            }
         };
-        let student = build(&start.model, start.stem, &student_eyes, &dataset)?;
+        let student = build(&start.model, start.stem, &student_eyes, &dataset, dataset.classes)?;
         let shares = |arm: &ArmConfig| arm.head.is_some_and(|head| !head.is_own());
         let shared = !config.student.head.is_own() || config.arms.iter().any(shares);
+        if shared && let Some(own) = teacher.other_classes(dataset.classes) {
+            return Err(Error::TeacherClasses { own, data: dataset.classes });
+        }
         if shared && student.feature_width() != teacher.feature_width() {
             return Err(Error::Config(format!(
                 "head = \"teacher\": the teacher's classifier takes {} features, {} has {}: choose a student of that width",
@@ -181,6 +206,24 @@ impl Setup {
         engine::choose::engine(self.device, self.threads, graph, weights, stages, trainable)
     }
 
+    /// The same for images of the data set, which the network sees through its eyes.
+    ///
+    /// # Errors
+    /// As [`engine`](Setup::engine).
+    pub fn engine_seeing(
+        &self,
+        eyes: &Normalisation,
+        graph: &Graph,
+        weights: &Weights,
+        stages: &[String],
+        trainable: bool,
+    ) -> Result<Box<dyn Engine>, Error> {
+        let engine = self.engine(graph, weights, stages, trainable)?;
+        let Some(frame) = &eyes.frame else { return Ok(engine) };
+        let shape = [self.dataset.channels, self.dataset.height, self.dataset.width];
+        Ok(Box::new(Seeing::new(engine, Reframe::new(frame, shape).map_err(Error::Config)?)))
+    }
+
     /// The engine that trains a student of an arm from these weights.
     ///
     /// # Errors
@@ -192,7 +235,7 @@ impl Setup {
         start: &Weights,
         stages: &[String],
     ) -> Result<Box<dyn Engine>, Error> {
-        let engine = self.engine(&self.student, start, stages, true)?;
+        let engine = self.engine_seeing(&self.student_eyes, &self.student, start, stages, true)?;
         Ok(match config.student.head {
             Head::Own if arm.head_lipschitz > 0.0 => {
                 Box::new(LipschitzHead::new(engine, &self.student, arm.head_lipschitz))

@@ -44,9 +44,28 @@ impl TeacherSide {
         }
     }
 
-    /// Whether only its features are known.
-    pub fn lacks_logits(&self) -> bool {
-        matches!(self, Self::Outputs(stored) if stored.logits.is_none())
+    /// Whether only its features are of use: no logits are stored, or they are of other classes than the data's.
+    pub fn lacks_logits(&self, classes: usize) -> bool {
+        matches!(self, Self::Outputs(stored) if stored.logits.is_none()) || self.other_classes(classes).is_some()
+    }
+
+    /// How many classes its network tells apart, where these are not the data's.
+    pub fn other_classes(&self, classes: usize) -> Option<usize> {
+        match self {
+            Self::Network(graph) => Some(graph.classes()).filter(|own| *own != classes),
+            Self::Outputs(_) => None,
+        }
+    }
+
+    /// The network, for what reads its classifier.
+    ///
+    /// # Errors
+    /// [`Error::NoTeacherNetwork`] where only outputs are there, [`Error::TeacherClasses`] where its classes are others.
+    pub fn classifying_graph(&self, classes: usize) -> Result<&Graph, Error> {
+        match self.other_classes(classes) {
+            Some(own) => Err(Error::TeacherClasses { own, data: classes }),
+            None => self.graph(),
+        }
     }
 
     /// Its classifier, where it has a linear one; `weights` are the network's.

@@ -25,7 +25,7 @@ impl Run<'_> {
         if !config.teacher.paired {
             return Ok(Box::new(Bank::new(self.bank(weights)?, setup.device.burn()?)));
         }
-        let engine = setup.engine(setup.teacher.graph()?, weights, stages, false)?;
+        let engine = setup.engine_seeing(&setup.teacher_eyes, setup.teacher.graph()?, weights, stages, false)?;
         let cache = self.teacher_cache(setup.teacher.graph()?, weights, stages, &engine.arithmetic());
         Ok(Box::new(NetworkTeacher::new(engine, cache)))
     }
@@ -62,7 +62,7 @@ impl Run<'_> {
         }
         let ids = &setup.teacher_train;
         let graph = setup.teacher.graph()?;
-        let mut engine = setup.engine(graph, weights, &[], false)?;
+        let mut engine = setup.engine_seeing(&setup.teacher_eyes, graph, weights, &[], false)?;
         let mut loader = Loader::evaluation(data, Part::Train, ids, config.train.batch_size)?;
         let (mut features, mut logits, mut labels) = (Vec::new(), Vec::new(), Vec::new());
         while let Some(batch) = loader.next() {

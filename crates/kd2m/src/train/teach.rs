@@ -40,7 +40,7 @@ impl Run<'_> {
             if !network.eyes.is_same(&setup.teacher_eyes) {
                 return Err(Error::RunFolder(format!(
                     "{}: the teacher saw pixels normalised by {}, which now would be {}: set teacher.mean and teacher.std as they \
-                     were, or begin anew with --overwrite",
+                     were (and teacher.resize, crop and interpolation), or begin anew with --overwrite",
                     summary_file.display(),
                     network.eyes,
                     setup.teacher_eyes
@@ -62,7 +62,7 @@ impl Run<'_> {
                     epochs: config.teacher.epochs.unwrap_or(config.train.epochs),
                     seed: config.teacher.seed,
                     arm: "teacher",
-                    engine: setup.engine(setup.teacher.graph()?, &start, &[], true)?,
+                    engine: setup.engine_seeing(&setup.teacher_eyes, setup.teacher.graph()?, &start, &[], true)?,
                     teacher: None,
                     objective: Objective::cross_entropy(config.optim.label_smoothing),
                     checkpoints: checkpoints(),
@@ -88,7 +88,16 @@ impl Run<'_> {
     fn evaluate_teacher(&self, weights: &Weights) -> Result<TeacherSummary, Error> {
         let Run { config, setup, options, .. } = self;
         let graph = setup.teacher.graph()?;
-        let mut engine = setup.engine(graph, weights, &[], false)?;
+        if setup.teacher.other_classes(setup.dataset.classes).is_some() {
+            // What it says of the data's classes is nothing.
+            return Ok(TeacherSummary {
+                model: config.teacher.name(),
+                parameters: graph.parameter_count(),
+                normalisation: Some(setup.teacher_eyes.clone()),
+                ..TeacherSummary::of_outputs()
+            });
+        }
+        let mut engine = setup.engine_seeing(&setup.teacher_eyes, graph, weights, &[], false)?;
         let mut on = |part, indices: &[u32]| {
             let (dataset, batch_size) = (&setup.dataset, config.train.batch_size);
             let split = Split { dataset, part, indices, batch_size, halt: &options.halt };
@@ -113,10 +122,11 @@ impl Run<'_> {
     /// # Errors
     /// [`Error::WeakTeacher`].
     pub fn refuse_weak(&self, teacher: &TeacherSummary, observer: &mut dyn Observer) -> Result<(), Error> {
-        if let TeacherSide::Outputs(_) = self.setup.teacher {
+        let classes = self.setup.dataset.classes;
+        if matches!(self.setup.teacher, TeacherSide::Outputs(_)) || self.setup.teacher.other_classes(classes).is_some()
+        {
             return Ok(());
         }
-        let classes = self.setup.dataset.classes;
         let chance = 1.0 / classes as f64;
         let error = (chance * (1.0 - chance) / self.setup.val.len() as f64).sqrt();
         if teacher.val_accuracy > 100.0 * (chance + 3.0 * error) {
@@ -136,9 +146,10 @@ impl Run<'_> {
             stem,
             classes: data.classes,
             class_names: data.class_names.clone(),
-            input: [data.channels, data.height, data.width],
+            input: eyes.shape([data.channels, data.height, data.width]),
             mean: eyes.mean.clone(),
             std: eyes.std.clone(),
+            frame: eyes.frame,
         };
         description.text()
     }

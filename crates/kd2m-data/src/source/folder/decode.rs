@@ -3,11 +3,10 @@
 use std::io::{BufRead, Cursor, Read, Seek};
 use std::path::Path;
 
-use image::imageops::FilterType;
 use image::{ColorType, DynamicImage, ImageFormat, ImageReader};
 
 use super::jpeg;
-use crate::DataError;
+use crate::{DataError, Frame, Reframe};
 
 /// No photograph has more bytes; some are held in memory while they are decoded.
 const MOST_BYTES: u64 = 256 << 20;
@@ -19,16 +18,16 @@ pub(crate) type Size = (u32, u32);
 pub(crate) struct Picture {
     pub size: Size,
     pub grey: bool,
-    /// `[h, w, 3]`.
-    pub rgb: Vec<u8>,
+    /// `[3, h, w]`.
+    pub planes: Vec<u8>,
 }
 
-/// The pixels of a file as they are stored (an EXIF orientation is not applied, as torchvision does not), resized where a size is
-/// asked for.
+/// The pixels of a file as they are stored (an EXIF orientation is not applied, as torchvision does not), resized and cut where a frame
+/// is asked for.
 ///
 /// # Errors
 /// A file that cannot be read, that is no image, or that is broken or cut off.
-pub(crate) fn decode(path: &Path, size: Option<Size>) -> Result<Picture, DataError> {
+pub(crate) fn decode(path: &Path, frame: Option<&Frame>) -> Result<Picture, DataError> {
     let place = path.display().to_string();
     let io = |source| DataError::Io { place: place.clone(), source };
     let broken = |why: &str| DataError::format(&place, format!("cannot be decoded ({why}): remove it or get it again"));
@@ -49,14 +48,15 @@ pub(crate) fn decode(path: &Path, size: Option<Size>) -> Result<Picture, DataErr
         _ => pixels(reader),
     };
     let image = image.map_err(|why| broken(&why))?;
-    let image = match size {
-        Some((height, width)) if (image.height(), image.width()) != (height, width) => {
-            image.resize_exact(width, height, FilterType::Triangle)
-        }
-        _ => image,
-    };
     let grey = matches!(image.color(), ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
-    Ok(Picture { size: (image.height(), image.width()), grey, rgb: image.into_rgb8().into_raw() })
+    let size = (image.height(), image.width());
+    let rgb = image.into_rgb8().into_raw();
+    let planes: Vec<u8> = (0..3).flat_map(|channel| rgb.iter().skip(channel).step_by(3)).copied().collect();
+    let Some(frame) = frame else { return Ok(Picture { size, grey, planes }) };
+    let reframe = Reframe::new(frame, [3, size.0 as usize, size.1 as usize]);
+    let reframe = reframe.map_err(|why| DataError::format(&place, format!("cannot be resized: {why}")))?;
+    let [_, height, width] = reframe.to();
+    Ok(Picture { size: (height as u32, width as u32), grey, planes: reframe.bytes(&planes) })
 }
 
 /// Whether a WebP's container has as many bytes as it says.

@@ -1,5 +1,5 @@
 //! A folder of one's own images: `PATH/train/CLASS/` and `PATH/test/CLASS/` (or `val/`), classes in the order of their names, images in
-//! the order of torchvision's ImageFolder. All have one size or are resized (bilinear) to the one asked for; they are RGB unless
+//! the order of torchvision's ImageFolder. All have one size or are resized (bilinear, antialiased as in Pillow) to the one asked for; they are RGB unless
 //! every one of them is grey. `walk.rs` finds them, `decode.rs` reads one, `names.rs` compares the names of classes.
 
 pub(crate) mod decode;
@@ -14,13 +14,13 @@ use rayon::prelude::*;
 
 use crate::dataset::Description;
 use crate::entry::Entry;
-use crate::{Augment, DataError, Dataset, Samples};
-use decode::{Picture, Size, decode};
+use crate::{Augment, DataError, Dataset, Frame, Interpolation, Samples};
+use decode::{Picture, decode};
 use walk::{Omitted, name_of};
 
 pub(crate) const ENTRY: Entry = Entry {
     name: "folder",
-    about: "your own images, a subfolder a class: folder:PATH, or folder:PATH@32 and folder:PATH@64x48 (height x width) to resize",
+    about: "your own images, a subfolder a class: folder:PATH, or folder:PATH@32 and folder:PATH@64x48 (height x width) to resize, folder:PATH@crop256 for the centre square at that side",
     files: "train/CLASS/ and test/CLASS/ (or val/CLASS/) with images (JPEG, PNG, WebP, TIFF, BMP, PPM)",
     credit: "images of the user's own folder",
     takes_path: true,
@@ -28,7 +28,7 @@ pub(crate) const ENTRY: Entry = Entry {
 };
 
 fn load(spec: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
-    let (path, size) = parse(spec);
+    let (path, frame) = parse(spec);
     let folder = resolve(path, root)?;
     let train_folder = subfolder(&folder, "train/", &["train"])?;
     // Where both are there, `val` is left alone: validation is carved from train.
@@ -45,10 +45,10 @@ fn load(spec: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
     if let Some(problem) = names::twins(&class_names) {
         return Err(DataError::format(&train_folder.display().to_string(), problem));
     }
-    let train = Part::read(&train_folder, train_classes, &class_names, omitted, size)?;
+    let train = Part::read(&train_folder, train_classes, &class_names, omitted, frame)?;
     let mut omitted = Omitted::default();
     let test_classes = walk::classes(&test_folder, &mut omitted)?;
-    let test = Part::read(&test_folder, test_classes, &class_names, omitted, size)?;
+    let test = Part::read(&test_folder, test_classes, &class_names, omitted, frame)?;
     let first = &train.pictures[0];
     for (picture, path) in train.pictures.iter().zip(&train.paths).chain(test.pictures.iter().zip(&test.paths)) {
         if picture.size != first.size {
@@ -101,15 +101,19 @@ fn notes(train: &Part, test: &Part, class_names: &[String]) -> Vec<String> {
     notes
 }
 
-/// `PATH` or `PATH@SIZE`; an `@` that no size follows belongs to the path.
-fn parse(spec: &str) -> (&str, Option<Size>) {
-    let size = |text: &str| {
+/// `PATH`, `PATH@SIZE`, `PATH@HEIGHTxWIDTH` or `PATH@cropSIDE`; an `@` that no size follows belongs to the path.
+fn parse(spec: &str) -> (&str, Option<Frame>) {
+    let side = |text: &str| text.parse().ok().filter(|side| (1..=4096).contains(side));
+    let frame = |text: &str| {
+        if let Some(text) = text.strip_prefix("crop") {
+            let side = side(text)?;
+            return Some(Frame::shorter(side, side, Interpolation::Bilinear));
+        }
         let (height, width) = text.split_once('x').unwrap_or((text, text));
-        let side = |text: &str| text.parse().ok().filter(|side| (1..=4096).contains(side));
-        Some((side(height)?, side(width)?))
+        Some(Frame::squash([side(height)?, side(width)?], Interpolation::Bilinear))
     };
     match spec.rsplit_once('@') {
-        Some((path, text)) if size(text).is_some() => (path, size(text)),
+        Some((path, text)) if frame(text).is_some() => (path, frame(text)),
         _ => (spec, None),
     }
 }
@@ -157,7 +161,7 @@ impl Part {
         classes: Vec<PathBuf>,
         class_names: &[String],
         mut omitted: Omitted,
-        size: Option<Size>,
+        frame: Option<Frame>,
     ) -> Result<Self, DataError> {
         let (mut paths, mut labels) = (Vec::new(), Vec::new());
         for class_folder in classes {
@@ -178,7 +182,8 @@ impl Part {
             return Err(DataError::format(&folder.display().to_string(), no_image(&omitted)));
         }
         // All are decoded before the first error is looked at, so that the message does not depend on the threads.
-        let decoded: Vec<Result<Picture, DataError>> = paths.par_iter().map(|path| decode(path, size)).collect();
+        let decoded: Vec<Result<Picture, DataError>> =
+            paths.par_iter().map(|path| decode(path, frame.as_ref())).collect();
         let pictures = decoded.into_iter().collect::<Result<_, _>>()?;
         Ok(Self { folder: folder.to_owned(), paths, labels, pictures, omitted })
     }
@@ -191,12 +196,10 @@ impl Part {
     }
 
     fn into_samples(self, channels: usize) -> Samples {
-        let mut pixels = Vec::with_capacity(self.pictures.iter().map(|picture| picture.rgb.len() / 3 * channels).sum());
-        for picture in self.pictures {
-            for channel in 0..channels {
-                pixels.extend(picture.rgb.iter().skip(channel).step_by(3));
-            }
-        }
+        // Of grey pictures all three planes are the same.
+        let of = |picture: &Picture| picture.planes.len() / 3 * channels;
+        let mut pixels = Vec::with_capacity(self.pictures.iter().map(of).sum());
+        self.pictures.iter().for_each(|picture| pixels.extend_from_slice(&picture.planes[..of(picture)]));
         Samples { pixels, labels: self.labels }
     }
 }
@@ -232,8 +235,11 @@ mod tests {
 
     #[test]
     fn sizes_are_told_from_paths() {
-        assert_eq!(parse("a/b@32"), ("a/b", Some((32, 32))));
-        assert_eq!(parse("a@b/c@64x48"), ("a@b/c", Some((64, 48))));
+        let squash = |size| Some(Frame::squash(size, Interpolation::Bilinear));
+        assert_eq!(parse("a/b@32"), ("a/b", squash([32, 32])));
+        assert_eq!(parse("a@b/c@64x48"), ("a@b/c", squash([64, 48])));
+        assert_eq!(parse("a@crop72"), ("a", Some(Frame::shorter(72, 72, Interpolation::Bilinear))));
+        assert_eq!(parse("a@crop"), ("a@crop", None));
         assert_eq!(parse("me@home/images"), ("me@home/images", None));
         assert_eq!(parse("x@0"), ("x@0", None));
     }

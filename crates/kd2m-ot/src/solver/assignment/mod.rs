@@ -5,6 +5,7 @@
 mod augment;
 pub(crate) mod certificate;
 pub(crate) mod dense;
+pub(crate) mod direct;
 mod dual_repair;
 pub(crate) mod fast;
 mod lists;
@@ -53,7 +54,30 @@ pub(crate) fn solve_until<T: Real>(
     stop: &Stop,
 ) -> Result<Assignment, Interrupted> {
     assert_eq!(cost.len(), n * n, "a square matrix");
+    if start.is_none()
+        && let Some(found) = solve_directly(cost, n, stop)?
+        && is_at_rounding(found.gap, found.value)
+    {
+        return Ok(found);
+    }
     Pool::with(n >= PARALLEL_FROM, stop, |pool| solve_by(pool, cost, n, start))
+}
+
+/// Rows up to which a matrix is matched directly whatever the bids leave: beyond, lists and threads make up for their cost.
+const DIRECT_TO: usize = 640;
+
+/// By [`direct`], where the problem is small or easy; its gap is for the caller to judge.
+///
+/// # Errors
+/// [`Interrupted`] if it was told to stop.
+pub(crate) fn solve_directly<T: Real>(cost: &[T], n: usize, stop: &Stop) -> Result<Option<Assignment>, Interrupted> {
+    let most = if n <= DIRECT_TO { n } else { n / 8 };
+    let found = direct::solve(Isa::detect(), cost, (n, n), most, stop)?;
+    Ok(found.map(|direct::Direct { columns, u, v, gap, paths }| {
+        let total: f64 = columns.iter().enumerate().map(|(i, &j)| cost[i * n + j as usize].wide()).sum();
+        let (value, gap) = (total / n as f64, gap / n as f64);
+        Assignment { columns, potentials: Potentials { u, v }, value, gap, iterations: paths }
+    }))
 }
 
 fn solve_by<T: Real>(pool: &Pool, cost: &[T], n: usize, start: Option<&[f64]>) -> Result<Assignment, Interrupted> {

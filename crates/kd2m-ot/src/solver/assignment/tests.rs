@@ -58,3 +58,44 @@ fn the_fast_solver_agrees_with_the_plain_one_everywhere() {
         }
     }
 }
+
+#[test]
+fn the_direct_solver_agrees_with_the_plain_one_in_any_shape() {
+    for isa in Isa::available() {
+        for (seed, n) in (1..40).chain([63, 64, 65, 100, 129]).enumerate() {
+            for kind in KINDS {
+                let square = problem(kind, n, seed as u64);
+                for few in [1, n.div_ceil(3), n.div_ceil(2), n] {
+                    // Rows that cost nothing take the columns that are left.
+                    let mut padded = square.clone();
+                    padded[few * n..].fill(0.0);
+                    let plain = dense::solve(&padded, n, None);
+                    let cost = |i: usize, j: u32| f64::from(square[i * n + j as usize]);
+                    let total = |columns: &[u32]| (0..few).map(|i| cost(i, columns[i])).sum::<f64>();
+                    let found = direct::solve(isa, &square[..few * n], (few, n), few, &Stop::NEVER).unwrap().unwrap();
+                    let what = format!("{kind}, {few} x {n}, {}", isa.name());
+                    let tolerance =
+                        1e-12 * (total(&plain.columns).abs() + square.iter().fold(0.0, |a: f64, &c| a.max(c.into())));
+                    assert!((total(&found.columns) - total(&plain.columns)).abs() <= tolerance, "{what}");
+                    let mut seen = found.columns.clone();
+                    seen.sort_unstable();
+                    seen.dedup();
+                    assert!(seen.len() == few && seen.iter().all(|&j| (j as usize) < n), "{what}");
+                    // The proof: feasible, tight, and nothing for who stays alone.
+                    assert!((0.0..=tolerance).contains(&found.gap), "{what}: gap {}", found.gap);
+                    for i in 0..few {
+                        for j in 0..n {
+                            assert!(found.u[i] + found.v[j] <= cost(i, j as u32) + tolerance, "{what}: {i}, {j}");
+                        }
+                    }
+                    for j in (0..n).filter(|_| few < n) {
+                        assert!(found.v[j] <= 0.0, "{what}: {j}");
+                        assert!(found.v[j] == 0.0 || found.columns.contains(&(j as u32)), "{what}: {j}");
+                    }
+                    let dual = found.u.iter().sum::<f64>() + found.v.iter().sum::<f64>();
+                    assert!((dual - total(&found.columns)).abs() <= tolerance * n as f64, "{what}: {dual}");
+                }
+            }
+        }
+    }
+}

@@ -52,5 +52,6 @@ layers! {
     hard_swish: HardSwish,
     mul: Mul,
     pad: Pad { around },
+    quantise: Quantise(grid),
     tokens: Tokens,
 }
