@@ -115,7 +115,10 @@ impl Normalisation {
         let both = keys.mean.is_some() && keys.std.is_some();
         let base = match keys.preset {
             // Of these only the frame is left to take.
-            Some(name) if both => Some(Self { frame: Self::preset_frame(name, shape), ..Self::of_data(data) }),
+            Some(name) if both => {
+                let frame = Preset::find(name).ok().and_then(|preset| preset.frame_of(shape));
+                Some(Self { frame, ..Self::of_data(data) })
+            }
             Some(name) => Some(Self::of_preset(keys.section, name, data)?),
             None => match weights.map(told).transpose() {
                 Ok(found) if both => {
@@ -157,18 +160,13 @@ impl Normalisation {
         let list = |v| spread(&numbers(v), data.channels);
         match (list(mean), list(std)) {
             (Ok(mean), Ok(std)) => {
-                let frame = Self::preset_frame(name, [data.height, data.width]);
+                let frame = preset.frame_of([data.height, data.width]);
                 Ok(Self { mean, std, from: format!("{section}.preset = \"{name}\""), frame })
             }
             (Err(why), _) | (_, Err(why)) => {
                 Err(fail(format!("= \"{name}\" {why}: give {section}.mean and {section}.std")))
             }
         }
-    }
-
-    /// A preset's frame for images of this height and width.
-    fn preset_frame(name: &str, data: [usize; 2]) -> Option<Frame> {
-        Preset::find(name).ok()?.frame.and_then(|frame| size::of_preset(frame, data))
     }
 
     fn of_told(section: &str, told: Told, channels: usize) -> Result<Self, Error> {

@@ -7,6 +7,8 @@ use kd2m_data::{
 };
 use kd2m_ot::error::nearest_names;
 
+use super::size;
+
 /// A named preprocessing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Preset {
@@ -56,6 +58,11 @@ pub const PRESETS: [Preset; 7] = [
 ];
 
 impl Preset {
+    /// Its frame for images of this height and width: photographs are seen through it, smaller images as they are.
+    pub fn frame_of(&self, images: [usize; 2]) -> Option<Frame> {
+        self.frame.and_then(|frame| size::of_preset(frame, images))
+    }
+
     /// The preset of a name.
     ///
     /// # Errors

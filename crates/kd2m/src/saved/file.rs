@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kd2m_data::Dataset;
+use kd2m_data::{Dataset, Frame};
 use kd2m_nn::{
     Shape, onnx,
     weights::{self, Owner, Source},
@@ -103,9 +103,14 @@ fn describe(file: &Path, facts: &Facts) -> Result<(Description, String), Error> 
     let classes = facts.classes.or(own.map(|o| o.classes)).or(data.map(|d| d.classes));
     let classes = classes.ok_or_else(|| unknown("how many classes", "--classes C"))?;
     let channels = facts.channels.or(own.map(|o| o.input[0])).or(data.map(|d| d.channels)).unwrap_or(3);
-    let size = facts.size.or(own.map(|o| [o.input[1], o.input[2]])).or(data.map(|d| [d.height, d.width]));
+    // Without a data set any file may be an image, and a photograph.
+    let images = data.map_or(PHOTOGRAPH, |d| [d.height, d.width]);
+    let seen = eyes(file, facts, channels, images);
+    let of_own = own.map(|o| [o.input[1], o.input[2]]);
+    let of_frame = seen.as_ref().ok().and_then(|seen| Some(seen.frame?.size(images)));
+    let size = facts.size.or(of_own).or(of_frame).or(data.map(|d| [d.height, d.width]));
     let [height, width] = size.ok_or_else(|| unknown("which size of images", "--size N or --size HxW"))?;
-    let (mean, std, from) = eyes(file, facts, channels)?;
+    let Seen { mean, std, frame, from } = seen?;
     let names = own.map(|o| o.class_names.clone()).filter(|names| names.len() == classes);
     let of_data = || data.filter(|d| d.classes == classes).map_or_else(Vec::new, |d| d.class_names.clone());
     let description = Description {
@@ -116,13 +121,25 @@ fn describe(file: &Path, facts: &Facts) -> Result<(Description, String), Error> 
         input: [channels, height, width],
         mean,
         std,
-        frame: own.and_then(|o| o.frame).filter(|frame| frame.size([height, width]) == [height, width]),
+        // A size that the command line or our own file says otherwise is squashed to.
+        frame: frame.filter(|frame| facts.size.is_none() && frame.size(images) == [height, width]),
     };
     Ok((description, from))
 }
 
-/// Mean and deviation of each channel and what says so: a preset, the file or what lies beside it, or the data set.
-fn eyes(file: &Path, facts: &Facts, channels: usize) -> Result<(Vec<f32>, Vec<f32>, String), Error> {
+/// Height and width of a photograph: no frame is too large for it.
+const PHOTOGRAPH: [usize; 2] = [4096; 2];
+
+/// Mean and deviation of each channel, how images come to the network's size, and what says so.
+struct Seen {
+    mean: Vec<f32>,
+    std: Vec<f32>,
+    frame: Option<Frame>,
+    from: String,
+}
+
+/// What a preset says, the file or what lies beside it, or the data set, for images of this height and width.
+fn eyes(file: &Path, facts: &Facts, channels: usize, images: [usize; 2]) -> Result<Seen, Error> {
     let wrong = |why: String| Error::Config(format!("--preset {why}"));
     let preset = facts.preset.map(Preset::find).transpose().map_err(wrong)?;
     if let Some(preset) = preset
@@ -130,18 +147,21 @@ fn eyes(file: &Path, facts: &Facts, channels: usize) -> Result<(Vec<f32>, Vec<f3
     {
         let [mean, std] = numbers.map(|values| per_channel(&values, channels));
         let why = || wrong(format!("= \"{}\" has numbers for three channels, the images have {channels}", preset.name));
-        return Ok((mean.ok_or_else(why)?, std.ok_or_else(why)?, format!("--preset {}", preset.name)));
+        let (frame, from) = (preset.frame_of(images), format!("--preset {}", preset.name));
+        return Ok(Seen { mean: mean.ok_or_else(why)?, std: std.ok_or_else(why)?, frame, from });
     }
     if preset.is_none()
-        && let Some(told) = preprocess::told(file, [0; 2])?
+        && let Some(told) = preprocess::told(file, images)?
     {
         let why = || Error::Config(format!("{} is not for {channels} channels: give --preset", told.place));
         let [mean, std] = [&told.mean, &told.std].map(|values| per_channel(values, channels));
-        return Ok((mean.ok_or_else(why)?, std.ok_or_else(why)?, told.place.clone()));
+        let (mean, std) = (mean.ok_or_else(why)?, std.ok_or_else(why)?);
+        return Ok(Seen { mean, std, frame: told.frame, from: told.place });
     }
     match facts.data {
         Some(data) => {
-            Ok((data.mean.clone(), data.std.clone(), format!("{}'s own, as nothing says otherwise", data.name)))
+            let from = format!("{}'s own, as nothing says otherwise", data.name);
+            Ok(Seen { mean: data.mean.clone(), std: data.std.clone(), frame: None, from })
         }
         None => Err(Error::Config(format!(
             "nothing says how the pixels of {} are normalised: give --preset ({})",
