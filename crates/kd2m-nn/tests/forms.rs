@@ -256,3 +256,15 @@ fn the_nearest_network_and_ten_differences_are_told_where_none_fits() {
     assert!(said.contains("it is most like resnet34 (stem = \"cifar\"): ") && said.contains("; and "), "{said}");
     assert_eq!(said.matches(" is unexpected").count() + said.matches(" should be ").count(), 10, "{said}");
 }
+
+#[test]
+fn names_without_end_are_no_tensors_and_cost_no_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.safetensors");
+    let tensor = kd2m_nn::NamedTensor { shape: vec![1], values: vec![0.0] };
+    let long = (0..20).map(|i| (format!("{}{i}", "x".repeat(1_000_000)), tensor.clone()));
+    let many = (0..20_000).map(|i| (format!("layer{i}.conv1.weight"), tensor.clone()));
+    kd2m_nn::weights::write(&path, &long.chain(many).collect(), None).unwrap();
+    let said = load(&Source::parse(&path), &graph(), Owner::Any).unwrap_err().to_string();
+    assert!(said.len() < 3000 && said.contains("fc.weight is missing"), "{}", said.len());
+}

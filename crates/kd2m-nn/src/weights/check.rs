@@ -60,6 +60,10 @@ fn hint(nearest: &Option<String>) -> String {
 /// How many problems are spelt out.
 const SHOWN: usize = 10;
 
+/// How long a name may be, and how many there may be, for one that is like another to be looked for: the work grows with both.
+const LONGEST: usize = 200;
+const COMPARED: usize = 2000;
+
 /// All tensors that do not fit; shown with the first ten spelt out.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mismatch {
@@ -97,8 +101,9 @@ pub(super) fn differences(specs: &[ParameterSpec], found: &BTreeMap<String, Slot
     let unexpected: Vec<&str> = extra.map(|(key, _)| key.as_str()).collect();
     let missing: Vec<&str> = specs.iter().map(|s| s.key.as_str()).filter(|k| !found.contains_key(*k)).collect();
     let closest = |i: usize, key: &str, others: &[&str]| {
-        // A file may hold any number of names, and only a few are shown.
-        let near = if i < SHOWN { nearest(key, others.iter().copied(), 1) } else { Vec::new() };
+        // A file may hold any number of names of any length, and only a few are shown.
+        let alike = others.iter().copied().filter(|other| other.len() <= LONGEST).take(COMPARED);
+        let near = if i < SHOWN && key.len() <= LONGEST { nearest(key, alike, 1) } else { Vec::new() };
         near.first().map(|name| (*name).to_owned())
     };
 

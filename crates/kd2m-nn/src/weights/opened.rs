@@ -10,6 +10,9 @@ use super::{
     slot::Dict,
 };
 
+/// No tensor has a longer name: what has is no tensor's, and would fill a message.
+const LONGEST: usize = 1000;
+
 /// What files hold, without an owner.
 pub(super) struct Opened<'a>(Vec<One<'a>>);
 
@@ -32,13 +35,15 @@ impl<'a> Opened<'a> {
 
     /// Its state dicts; those of shards are parts of one.
     pub fn dicts(&self) -> Vec<Dict> {
-        match self.0.as_slice() {
+        let mut dicts = match self.0.as_slice() {
             [one] => one.dicts(),
             shards => {
                 let roots = shards.iter().flat_map(|shard| shard.dicts().into_iter().take(1));
                 vec![Dict { key: String::new(), slots: roots.flat_map(|dict| dict.slots).collect() }]
             }
-        }
+        };
+        dicts.iter_mut().for_each(|dict| dict.slots.retain(|name, _| name.len() <= LONGEST));
+        dicts
     }
 
     /// The tensors of these names in state dict number `index`; none of more than `most` numbers if the file has not as many.
