@@ -5,7 +5,7 @@
     python scripts/check_onnx_import.py target/release/examples/roundtrip_onnx
 
 Each network is exported, read by kd2m, written again, and both files are run by onnxruntime. Exit code 1 if one differs by more than
-1e-4 of its largest logit. What a graph does not have is refused with its operator named: SqueezeNet's pools, which round up.
+1e-4 of its largest logit. What a graph does not have is refused: SqueezeNet, whose logits no linear layer gives, needs its features named.
 Needs torch, torchvision, onnx, onnxscript, onnxruntime.
 """
 

@@ -52,6 +52,8 @@ pub enum Command {
     Reproduce(ReproduceArguments),
     /// Show what there is to choose from.
     List(ListArguments),
+    /// Look at what a run needs: device, kernels, threads, memory, disk and data sets.
+    Doctor(DoctorArguments),
 }
 
 #[derive(Args)]
@@ -356,6 +358,25 @@ pub struct ReproduceArguments {
 pub enum Reproduced {
     /// The KD²M paper's table.
     Paper,
+}
+
+#[derive(Args)]
+pub struct DoctorArguments {
+    /// Folder of runs, whose disk is looked at.
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub out: PathBuf,
+    /// Folder of the data sets.
+    #[arg(long, value_name = "DIR")]
+    pub data_root: Option<PathBuf>,
+    /// Where networks are to run: cpu, flex, wgpu[:i], vulkan[:i], cuda[:i] or metal.
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+    /// Threads; all cores by default.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
+    pub threads: usize,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]

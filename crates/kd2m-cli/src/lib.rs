@@ -57,6 +57,7 @@ pub fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Bench(bench) => command::bench::bench(&bench),
         Command::Reproduce(reproduce) => command::reproduce::reproduce(&reproduce),
         Command::List(list) => command::list::list(&list),
+        Command::Doctor(doctor) => command::doctor::doctor(&doctor),
     };
     match outcome {
         Ok(code) => code,

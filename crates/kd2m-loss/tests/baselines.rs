@@ -315,6 +315,15 @@ fn negatives_are_a_function_of_seed_and_step() {
     assert_ne!(draw(golden.seed + 1, golden.step), golden.negatives);
 }
 
+/// A memory of every image, of a width that a person chose, is asked for before it is taken.
+#[test]
+fn memories_of_crd_that_no_machine_holds_are_refused_with_their_size() {
+    let shapes = Shapes { train: vec![u32::MAX - 1], ..golden().shapes() };
+    let config = CriterionConfig::new("crd").set("width", 65_536);
+    let error = config.init(&shapes, &Device::flex(), 0).err().map(|e| e.to_string()).unwrap_or_default();
+    assert!(error.contains("would take 2251808 GB") && error.contains("give a smaller width"), "{error}");
+}
+
 /// What a user reads when a configuration does not fit.
 #[test]
 fn errors_say_what_and_what_to_do() {

@@ -200,6 +200,18 @@ pub enum OtError {
         /// What it may be.
         expected: String,
     },
+    /// Memory of a size that options or clouds ask for, which cannot be had.
+    #[error("{metric}: {what} would take {size}, which cannot be had: {instead}")]
+    Room {
+        /// Divergence.
+        metric: String,
+        /// What the memory is for, with the sizes that it comes from.
+        what: String,
+        /// How much it is, in GB.
+        size: String,
+        /// The way out.
+        instead: String,
+    },
     /// What a formula cannot answer, and what to do.
     #[error("{metric}: {message}")]
     Numeric {

@@ -5,6 +5,7 @@ use crate::{
     cloud::{Cloud, Labels},
     error::OtError,
     real::Real,
+    room,
 };
 
 /// One vector over classes for each sample of a cloud: its one-hot or soft label.
@@ -21,6 +22,10 @@ impl LabelVectors {
     /// Labels that are missing on a side, or that do not go together.
     pub(crate) fn of_both<T: Real>(metric: &str, a: &Cloud<T>, b: &Cloud<T>) -> Result<(Self, Self), OtError> {
         let fail = |message: String| OtError::Numeric { metric: metric.to_owned(), message };
+        let fit = |count: usize, classes: usize| {
+            let what = || format!("labels of {count} samples over {classes} classes");
+            room::ask(metric, room::bytes::<f64>(&[count, classes]), what, "compare fewer samples, or merge classes")
+        };
         let missing = |side| OtError::LabelsMissing { metric: metric.to_owned(), side };
         let one_hot = |labels: &[u32], classes: usize| match labels.iter().find(|&&l| l as usize >= classes) {
             None => Ok(Self::one_hot(labels, classes)),
@@ -37,12 +42,15 @@ impl LabelVectors {
                 let compact = |labels: &[u32]| -> Vec<u32> {
                     labels.iter().map(|l| known.partition_point(|k| k < l) as u32).collect()
                 };
+                fit(x.len() + y.len(), known.len())?;
                 Ok((one_hot(&compact(x), known.len())?, one_hot(&compact(y), known.len())?))
             }
             (Labels::Soft { values, classes }, Labels::Hard(y)) => {
+                fit(y.len(), classes)?;
                 Ok((Self::soft(values, classes), one_hot(y, classes)?))
             }
             (Labels::Hard(x), Labels::Soft { values, classes }) => {
+                fit(x.len(), classes)?;
                 Ok((one_hot(x, classes)?, Self::soft(values, classes)))
             }
             (Labels::Soft { values: x, classes: c }, Labels::Soft { values: y, classes: e }) => {

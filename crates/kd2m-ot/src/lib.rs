@@ -27,6 +27,7 @@ pub mod precision;
 pub mod problem;
 mod projection;
 pub mod real;
+pub mod room;
 pub mod solution;
 mod solver;
 mod sorting;

@@ -11,11 +11,14 @@ use rand_pcg::Pcg64Mcg;
 use rayon::prelude::*;
 
 use crate::{
+    cloud::Cloud,
     decomposition::qr,
+    error::OtError,
     matrix::{norm_squared, product_until, view},
     pairwise::points::Points,
     precision::of_square,
     real::Real,
+    room,
     solver::one_dimension::Coupling,
     stop::{Interrupted, Stop},
 };
@@ -88,19 +91,36 @@ macro_rules! sliced {
             /// Unit vectors, row-major `[count, d]`, orthonormal within each block of d.
             ///
             /// # Errors
-            /// Told to stop.
-            fn of_width(
+            /// More directions than there is room for, or told to stop.
+            fn of_clouds<T: $crate::real::Real>(
                 &self,
-                d: usize,
+                a: &$crate::cloud::Cloud<T>,
+                b: &$crate::cloud::Cloud<T>,
                 stop: &$crate::stop::Stop,
-            ) -> Result<std::sync::Arc<Vec<f64>>, $crate::stop::Interrupted> {
-                self.drawn.get((self.directions, d, self.seed), stop, $crate::projection::draw)
+            ) -> Result<std::sync::Arc<Vec<f64>>, $crate::error::OtError> {
+                $crate::projection::ask($entry.name, self.directions, a, b)?;
+                Ok(self.drawn.get((self.directions, a.width(), self.seed), stop, $crate::projection::draw)?)
             }
         }
     };
 }
 
 pub(crate) use sliced;
+
+/// Fails where directions and the projections of all samples onto them cannot be held.
+///
+/// # Errors
+/// [`OtError::Room`].
+pub(crate) fn ask<T: Real>(metric: &str, count: usize, a: &Cloud<T>, b: &Cloud<T>) -> Result<(), OtError> {
+    let (n, m, d) = (a.len(), b.len(), a.width());
+    let bytes = room::sum(&[
+        room::bytes::<f64>(&[count, d]),
+        room::bytes::<T>(&[count, d]),
+        room::bytes::<T>(&[count, n.saturating_add(m)]),
+    ]);
+    let what = || format!("{count} directions for {n} + {m} samples × {d}");
+    room::ask(metric, bytes, what, "give fewer directions, or compare fewer samples")
+}
 
 /// Unit vectors, as [`Drawn`] keeps them.
 ///

@@ -1,7 +1,8 @@
 #![doc = include_str!("../README.md")]
 //!
 //! Start with [`isa`]; then [`pool`] for threads that stay at hand while one problem is solved, [`threads`] for a pool that networks
-//! share, [`buffers`] and [`aligned`] for memory, [`cache`] for what blocks of work are cut to.
+//! share, [`buffers`] and [`aligned`] for memory, [`cache`] for what blocks of work are cut to,
+//! [`memory`] for how much there is.
 
 #![warn(clippy::undocumented_unsafe_blocks)]
 #![deny(missing_docs)]
@@ -11,6 +12,7 @@ pub mod buffers;
 pub mod cache;
 mod huge;
 pub mod isa;
+pub mod memory;
 pub mod pool;
 pub mod stop;
 pub mod threads;

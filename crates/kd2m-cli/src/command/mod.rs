@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod bound;
 pub mod distance;
+pub mod doctor;
 pub mod eval;
 pub mod export;
 pub mod features;

@@ -4,6 +4,7 @@
 
 use burn::tensor::{Device, IndexingUpdateOp, Int, Tensor, TensorData};
 use kd2m_nn::{NamedTensor, Weights, init::uniform, step::Mode};
+use kd2m_ot::room;
 use rand::RngExt;
 use rand_pcg::Pcg64;
 
@@ -72,6 +73,24 @@ impl CrdOptions {
     }
 }
 
+impl CrdOptions {
+    /// Fails where the memories of so many images, and the negatives that a step draws from them, cannot be held.
+    fn ask(&self, rows: usize) -> Result<(), CriterionError> {
+        let Self { width, negatives, .. } = *self;
+        let of = |count: usize| room::bytes::<f32>(&[2, count, width]);
+        let bytes = room::sum(&[of(rows), of(negatives)]);
+        if room::is_there(bytes) {
+            return Ok(());
+        }
+        let why = format!(
+            ": memories of {rows} images and {negatives} negatives of width {width} would take {}, which cannot be had: give a \
+             smaller width or fewer negatives",
+            room::size(bytes)
+        );
+        Err(CriterionError::Sizes { criterion: "crd".to_owned(), why })
+    }
+}
+
 impl Recipe for CrdOptions {
     fn needs(&self) -> Needs {
         Needs::default()
@@ -84,6 +103,7 @@ impl Recipe for CrdOptions {
             return Err(CriterionError::Sizes { criterion: "crd".to_owned(), why });
         };
         let rows = *last as usize + 1;
+        self.ask(rows)?;
         let bound = (3.0 / width as f32).sqrt();
         let memory = |key: &str| {
             let values = uniform(seed, key, rows * width, bound);

@@ -10,6 +10,7 @@ use crate::{
     cloud::Cloud,
     pool::Pool,
     real::Real,
+    room,
     solver::assignment::rows::{Fetched, Rows},
     stop::Interrupted,
 };
@@ -26,7 +27,7 @@ pub(crate) struct CloudRows<'a, T: Real> {
 }
 
 impl<'a, T: Real> CloudRows<'a, T> {
-    /// Costs between two clouds from their products; the matrix is held if it takes at most `memory` bytes.
+    /// Costs between two clouds from their products; the matrix is held if it takes at most `memory` bytes and these can be had.
     ///
     /// # Errors
     /// The problem was told to stop.
@@ -38,8 +39,8 @@ impl<'a, T: Real> CloudRows<'a, T> {
         ground: Ground,
         memory: usize,
     ) -> Result<Self, Interrupted> {
-        let bytes = a.len().saturating_mul(b.len()).saturating_mul(size_of::<T>());
-        let matrix = if bytes <= memory {
+        let bytes = room::bytes::<T>(&[a.len(), b.len()]);
+        let matrix = if bytes <= memory && room::is_there(bytes) {
             let mut cost = pairs.matrix(pool)?;
             if ground == Ground::Distance {
                 cost.iter_mut().for_each(|c| *c = c.sqrt());

@@ -15,7 +15,7 @@ use crate::{
     cost::{self, centring::Centring, pairwise::Pairwise},
     error::{OtError, Side},
     isa::{Isa, Kernel, LANES, Simd},
-    parameters::{Parameters, domain::COUNT, parameters},
+    parameters::{Parameters, domain::ROWS, parameters},
     precision::Estimated,
     real::Real,
     solution::{Solution, Status},
@@ -44,7 +44,7 @@ parameters! {
     #[derive(Copy)]
     pub struct Bounds for ENTRY {
         /// samples that are matched exactly with each other for the upper bound; larger blocks give tighter bounds and take block² floats
-        block: usize = 4096 in COUNT,
+        block: usize = 4096 in ROWS,
     }
 }
 

@@ -22,6 +22,7 @@ use crate::{
     precision::{Estimate, Estimated, evaluate, of_square},
     projection::Drawn,
     real::Real,
+    room,
     solution::Solution,
     stop::{Interrupted, Stop},
 };
@@ -97,6 +98,14 @@ impl<T: Real> Estimated<T> for CharacteristicFunction {
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let (d, count) = (a.width(), self.frequencies);
+        // Frequencies; sines and cosines at all samples.
+        let bytes = room::sum(&[
+            room::bytes::<f64>(&[count, d]),
+            room::bytes::<T>(&[count, d]),
+            room::bytes::<T>(&[2, a.len() + b.len(), count]),
+        ]);
+        let what = || format!("{count} frequencies of {} + {} samples × {d}", a.len(), b.len());
+        room::ask(ENTRY.name, bytes, what, "give fewer frequencies, or compare fewer samples")?;
         // A common shift of both clouds turns the phase of both functions alike: centred, the angles are small.
         let (points_a, points_b) = Points::centred(a, b);
         self.bandwidth.check(ENTRY.name, &points_a, &points_b)?;

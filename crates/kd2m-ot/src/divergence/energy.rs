@@ -46,7 +46,9 @@ impl<T: Real> Estimated<T> for Energy {
         equal_widths(ENTRY.name, a, b)?;
         let (points_a, points_b) = Points::centred(a, b);
         let sum = pair_sum(&points_a, &points_b, &Distance, FACTORS, None, request)?;
-        let error = rounding::of(&points_a, &points_b, &Distance, FACTORS, sum.value);
+        // Squares below the least number vanish, and distances with them.
+        let least = 4.0 * (a.width() as f64 * T::min_positive_value().wide()).sqrt();
+        let error = rounding::of(&points_a, &points_b, &Distance, FACTORS, sum.value) + least;
         let gradient = sum.gradient.map(|g| points_a.scatter(g));
         let solution = Solution::closed(non_negative(sum.value)).with_gradient(gradient);
         let gradient_error = rounding::of_gradient(&points_a, &points_b, &Distance, FACTORS);

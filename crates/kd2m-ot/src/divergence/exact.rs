@@ -20,6 +20,7 @@ use crate::{
     parameters::domain::Domain,
     pool::Pool,
     real::Real,
+    room,
     solution::{Gradient, Plan, Potentials, Solution},
     solver::{
         assignment::{self, refine},
@@ -30,7 +31,8 @@ use crate::{
 };
 
 /// GiB.
-pub(super) const MEMORY: Domain<f64> = Domain::new("a number of GiB from 0 on", |gib| *gib >= 0.0 && gib.is_finite());
+pub(super) const MEMORY: Domain<f64> =
+    Domain::new("a number of GiB from 0 to 1048576", |gib| (0.0..=1_048_576.0).contains(gib));
 
 /// Declares exact transport under one ground cost.
 macro_rules! exact {
@@ -156,8 +158,13 @@ impl Exact {
     }
 
     /// Any marginals: a cost matrix and the network simplex.
-    fn transport<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Found, Interrupted> {
+    ///
+    /// # Errors
+    /// Costs that there is no room for, or told to stop.
+    fn transport<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Found, OtError> {
         let stop = request.stop;
+        // The costs, and the product that they come from.
+        room::ask(self.metric, room::bytes::<T>(&[2, a.len(), b.len()]), || costs_of(a, b), INSTEAD)?;
         let rounded = cost::rounded_distances(a, b, self.ground, stop)?;
         let problem = transport::Problem { rounded: &rounded, exact: &Anew::new(a, b, self.ground), stop };
         let found = transport::solve(&problem, a.masses(), b.masses(), request.start)?;
@@ -186,7 +193,8 @@ impl Exact {
             Some(found) => found,
             None => self.solve(pool, a, b, Pairwise::around(isa, pool, a, b, centres), start)?,
         };
-        if found.is_settled() || refine::bytes(a.len()) > self.memory.max(LEAST_ROOM) {
+        let bytes = refine::bytes(a.len());
+        if found.is_settled() || bytes > self.memory.max(LEAST_ROOM) || !room::is_there(bytes) {
             return Ok(found);
         }
         let Plan::Permutation(first) = &found.transport.plan else { unreachable!("an assignment") };
@@ -305,6 +313,15 @@ impl Exact {
         Gradient { features, soft_labels: None }
     }
 }
+
+/// What needs a matrix of costs, for errors.
+pub(super) fn costs_of<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> String {
+    format!("costs of {} × {} samples", a.len(), b.len())
+}
+
+/// What to do without room for costs of different sizes, or of weighted samples.
+const INSTEAD: &str = "compare as many samples as the other side has, without weights (rows are then computed again as they are \
+    read), or take bounds, sw2 or sinkhorn";
 
 /// Power of two by which features are so small that their squares lose digits or vanish, where both clouds' are.
 fn lift<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Option<i32> {

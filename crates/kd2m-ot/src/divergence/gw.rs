@@ -16,6 +16,7 @@ use crate::{
     parameters::words,
     precision::{Estimate, Estimated},
     real::Real,
+    room,
     solution::{Plan, Solution},
     solver::gromov::{self, Problem, Settings},
     stop::Interrupted,
@@ -133,6 +134,12 @@ impl Gromov {
         b: &Cloud<T>,
         request: Request,
     ) -> Result<Estimate<T>, OtError> {
+        let (n, m) = (a.len(), b.len());
+        // Distances within each cloud; plan, step, slopes and product between them.
+        let bytes = room::bytes::<f64>(&[n, n])
+            .saturating_add(room::sum(&[room::bytes::<f64>(&[m, m]), room::bytes::<f64>(&[4, n, m])]));
+        let what = || format!("matrices within and between {n} and {m} samples");
+        room::ask(self.metric, bytes, what, "compare fewer samples")?;
         let wide = |cloud: &Cloud<T>| cloud.features().iter().map(|x| x.wide()).collect::<Vec<_>>();
         let linear = match self.alpha {
             Some(_) => {

@@ -9,10 +9,12 @@ use super::{
 use crate::{
     cloud::{Cloud, Labels, equal_widths},
     cost::{self, anew::Anew, rows::Ground},
+    divergence::exact::costs_of,
     error::OtError,
     label_vectors::LabelVectors,
     parameters::{Parameters, domain::WEIGHT, parameters, words},
     real::Real,
+    room,
     solution::{Gradient, Solution},
     solver::{costs::Costs, transport},
 };
@@ -102,6 +104,8 @@ impl<T: Real> Divergence<T> for Jw2 {
         self.check(ENTRY.name)?;
         equal_widths(ENTRY.name, a, b)?;
         let (labels_a, labels_b) = self.label_vectors(a, b)?;
+        let bytes = room::bytes::<T>(&[2, a.len(), b.len()]);
+        room::ask(ENTRY.name, bytes, || costs_of(a, b), "compare fewer samples, or take joint-sw2 or joint-sinkhorn")?;
         let mut rounded = cost::rounded_distances(a, b, Ground::Squared, request.stop)?;
         let beta = self.beta.unwrap_or_else(|| cost::largest_of(&rounded, a, b));
         let exact = JointCosts {

@@ -38,8 +38,9 @@ pub const ENTRY: Entry = Entry {
 /// The kernel's degree.
 const DEGREE: u32 = 3;
 
-/// An unbiased estimator needs two samples.
-const SIZES: Domain<usize> = Domain::new("a whole number from 2 on", |size| *size >= 2);
+/// An unbiased estimator needs two samples; more than either cloud has cannot be drawn.
+const SIZES: Domain<usize> =
+    Domain::new("a whole number from 2 to 1000000000", |size| (2..=1_000_000_000).contains(size));
 
 parameters! {
     /// Mean of the unbiased polynomial MMD² over subsets; its deviation over them is the diagnostic `deviation`.

@@ -44,7 +44,7 @@ impl<T: Real> Estimated<T> for MaxSliced {
         equal_widths(ENTRY.name, a, b)?;
         let d = a.width();
         let stop = request.stop;
-        let directions: Vec<T> = self.of_width(d, stop)?.iter().map(|x| T::of(*x)).collect();
+        let directions: Vec<T> = self.of_clouds(a, b, stop)?.iter().map(|x| T::of(*x)).collect();
         let (points_a, points_b) = Points::centred(a, b);
         let lines = along(&points_a, &points_b, &directions, false, stop)?;
         let best = (0..lines.values.len()).max_by(|&i, &j| lines.values[i].total_cmp(&lines.values[j])).unwrap_or(0);

@@ -12,6 +12,7 @@ use crate::{
     pairwise::points::common_middle,
     precision::{Estimate, Estimated, is_accepted, non_negative},
     real::Real,
+    room,
     solution::{Plan, Solution, Status},
     solver::sinkhorn::{self, Found, Lane, Scores, Settings},
     stop::{Interrupted, Stop},
@@ -48,7 +49,7 @@ macro_rules! entropic {
                 /// sweeps at most for each of the three problems
                 iterations: usize = 2000 in $crate::parameters::domain::COUNT,
                 /// MiB: a larger matrix of products is recomputed tile by tile instead of held
-                memory: usize = 1024 in $crate::parameters::domain::COUNT,
+                memory: usize = 1024 in $crate::parameters::domain::MEBIBYTES,
             }
         }
 
@@ -152,7 +153,10 @@ impl Debiased {
         }
         let settings = self.settings(mean_cost);
         self.check_epsilon(settings.epsilon, mean_cost)?;
-        let fits = |n: usize, m: usize| n.saturating_mul(m).saturating_mul(size_of::<T>()) <= self.memory;
+        let fits = |n: usize, m: usize| {
+            let bytes = room::bytes::<T>(&[n, m]);
+            bytes <= self.memory && room::is_there(bytes)
+        };
         let problems = Problems { x: &x, y: &y, d, settings, mean_cost, fits: &fits, request };
         let found = problems.settled(problems.solve(None)?)?;
         let value = found.value(&problems);

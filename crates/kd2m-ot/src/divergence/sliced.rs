@@ -45,7 +45,7 @@ impl<T: Real> Estimated<T> for Sliced {
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         equal_widths(ENTRY.name, a, b)?;
         let d = a.width();
-        let directions: Vec<T> = self.of_width(d, request.stop)?.iter().map(|x| T::of(*x)).collect();
+        let directions: Vec<T> = self.of_clouds(a, b, request.stop)?.iter().map(|x| T::of(*x)).collect();
         let count = directions.len() / d;
         let (points_a, points_b) = Points::centred(a, b);
         let mut lines = along(&points_a, &points_b, &directions, request.gradient, request.stop)?;

@@ -122,9 +122,13 @@ pub(crate) const TOLERANCE: Domain<f64> =
 /// A share, ends included.
 pub(crate) const SHARE: Domain<f64> = Domain::new("a number from 0 to 1", |x| (0.0..=1.0).contains(x));
 /// A weight that may be left to the data.
-pub(crate) const WEIGHT: Domain<f64> = Domain::new("a number not below 0, or auto", |x| *x >= 0.0 && x.is_finite());
-/// Something must be done at least once.
-pub(crate) const COUNT: Domain<usize> = Domain::new("a whole number above 0", |x| *x > 0);
+pub(crate) const WEIGHT: Domain<f64> = Domain::new("a number from 0 to 1e100, or auto", |x| (0.0..=1e100).contains(x));
+/// Something is done at least once; more often than this nobody waits for.
+pub(crate) const COUNT: Domain<usize> =
+    Domain::new("a whole number from 1 to 1000000000", |x| (1..=1_000_000_000).contains(x));
+/// MiB that something may take at most: one TiB.
+pub(crate) const MEBIBYTES: Domain<usize> =
+    Domain::new("a whole number of MiB from 1 to 1048576", |x| (1..=1 << 20).contains(x));
 /// A count of what is held in memory, row by row.
 pub(crate) const ROWS: Domain<usize> = Domain::new("a whole number from 1 to 1000000", |x| (1..=1_000_000).contains(x));
 /// A seed.

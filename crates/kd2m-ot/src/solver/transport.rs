@@ -14,6 +14,7 @@ use crate::{
     isa::Isa,
     pool::Pool,
     real::Real,
+    room,
     solution::{Plan, Potentials},
     stop::{Interrupted, Stop},
 };
@@ -74,7 +75,7 @@ fn assign<T: Real, C: Costs>(
         let rows = rows::Bounded { rounded: problem.rounded, exact: problem.exact };
         let found = assignment::solve_rows(pool, &rows, start)?;
         let verdict = Verdict::new(problem.exact, found.gap, found.value, &found.potentials);
-        if verdict.is_optimal() {
+        if verdict.is_optimal() || !room::is_there(refine::bytes(n)) {
             return Ok(of_assignment(found, verdict));
         }
         let refined = refine::refine(Isa::detect(), pool, problem.exact, &found.columns)?;

@@ -15,10 +15,14 @@ use crate::{
 
 /// No run counts more epochs, or more samples in a batch.
 const MOST: usize = 1_000_000;
+/// No data set has more images, no step counts higher.
+const MOST_IMAGES: usize = u32::MAX as usize;
 /// Of a name that a folder has: cell, arm and seed of a grid together name a file, which file systems end at 255 bytes.
 const LONGEST: usize = 100;
 /// Rates and weights of the loop beyond this are slips of the hand: single precision ends at 3.4e38, squares at 1.8e19.
 const LARGE: f64 = 1e6;
+/// Of one criterion: small values need large weights; single precision ends at 3.4e38.
+const HEAVIEST: f64 = 1e30;
 
 impl Config {
     /// Checks ranges and names, and puts the arm `none` first when it is missing.
@@ -57,7 +61,28 @@ impl Config {
                 "optim.warmup_epochs",
                 format!("{}: from 0 to {LARGE}", optim.warmup_epochs),
             ),
-            (not_negative(optim.clip_norm), "optim.clip_norm", format!("{}: not negative", optim.clip_norm)),
+            (moderate(optim.clip_norm), "optim.clip_norm", format!("{}: from 0 to {LARGE}", optim.clip_norm)),
+            (
+                optim.milestones.iter().all(|epoch| *epoch <= MOST),
+                "optim.milestones",
+                format!("{:?}: at most {MOST} each", optim.milestones),
+            ),
+            (train.track_bounds <= MOST, "train.track_bounds", format!("{}: at most {MOST}", train.track_bounds)),
+            (
+                data.train_limit <= MOST_IMAGES,
+                "data.train_limit",
+                format!("{}: at most {MOST_IMAGES}", data.train_limit),
+            ),
+            (
+                data.epoch_images <= MOST_IMAGES,
+                "data.epoch_images",
+                format!("{}: at most {MOST_IMAGES}", data.epoch_images),
+            ),
+            (
+                teacher.train_limit.is_none_or(|n| n <= MOST_IMAGES),
+                "teacher.train_limit",
+                format!("{}: at most {MOST_IMAGES}", teacher.train_limit.unwrap_or_default()),
+            ),
             (
                 (0.0..1.0).contains(&optim.label_smoothing),
                 "optim.label_smoothing",
@@ -112,7 +137,7 @@ impl Config {
     fn check_head(&self, arm: &ArmConfig) -> Result<(), Error> {
         let (penalty, name) = (arm.head_lipschitz, &arm.name);
         let wrong = match penalty {
-            _ if !not_negative(penalty) => format!("is {penalty}: not negative"),
+            _ if !moderate(penalty) => format!("is {penalty}: from 0 to {LARGE}"),
             _ if penalty > 0.0 && !arm.head.unwrap_or(self.student.head).is_own() => {
                 let key = if arm.head.is_some() { "head" } else { "student.head" };
                 format!("penalises the classifier, which {key} = \"teacher\" does not train: drop one of them")
@@ -174,7 +199,12 @@ fn check_arm(arm: &ArmConfig, networks: &[(&'static str, Option<NetworkShapes>);
             .map_err(|source| Error::Arm { arm: arm.name.clone(), source: Box::new(source) })?;
         let (weight, warmup) = (loss.resolved_weight(), loss.warmup_epochs);
         let why = match () {
-            () if !not_negative(weight) => format!("the weight of {} is {weight}: not negative", loss.criterion.name()),
+            () if !(0.0..=HEAVIEST).contains(&weight) => {
+                format!("the weight of {} is {weight}: from 0 to {HEAVIEST:e}", loss.criterion.name())
+            }
+            () if loss.criterion.remembered() > MOST => {
+                format!("memory of {} is {}: at most {MOST}", loss.criterion.name(), loss.criterion.remembered())
+            }
             () if !moderate(warmup) => {
                 format!("warmup_epochs of {} is {warmup}: from 0 to {LARGE}", loss.criterion.name())
             }

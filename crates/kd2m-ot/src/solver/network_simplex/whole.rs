@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::{Proof, masses::Masses, tree::Tree};
 use crate::{
     real::Real,
+    room,
     solution::Potentials,
     solver::{costs::Costs, transport::Problem},
     stop::Stop,
@@ -25,7 +26,7 @@ pub(super) struct Whole {
     pub pivots: usize,
 }
 
-/// Goes on from a tree of any quality; `None` if pivots or cuts ran out, or if it was told to stop.
+/// Goes on from a tree of any quality; `None` if pivots, cuts or memory ran out, or if it was told to stop.
 pub(super) fn finish<T: Real, C: Costs>(
     tree: Tree<f64>,
     masses: &Masses,
@@ -34,6 +35,10 @@ pub(super) fn finish<T: Real, C: Costs>(
 ) -> Option<Whole> {
     let (exact, stop) = (problem.exact, problem.stop);
     let (n, m) = exact.shape();
+    // Costs, and the whole numbers that they become.
+    if !room::is_there(room::sum(&[room::bytes::<f64>(&[n, m]), room::bytes::<i128>(&[n, m])])) {
+        return None;
+    }
     let mut cost = vec![0.0; n * m];
     cost.par_chunks_mut(m).enumerate().filter(|_| !stop.is_set()).for_each(|(i, row)| exact.fill_row(i, row));
     let largest = cost.iter().fold(0.0, |most: f64, c| most.max(c.abs()));
