@@ -353,6 +353,24 @@ values["strung"] = model(
     ], batch=1,
 )  # fmt: skip
 
+# Group norms: the operator of opset 21, PyTorch's form before, one with the instance norm's own numbers and sizes that are written out.
+GROUPS = [CONV, node("Reshape", ["c", "row"], ["g"], allowzero=0), node("InstanceNormalization", ["g", "one2", "zero2"], ["i"], epsilon=0.01)]
+PARTS = [*WEIGHTS, ints("row", [0, 2, -1]), floats("one2", [1.0, 1.0]), floats("zero2", [0.0, 0.0])]
+rectified = [node("Relu", ["f"], ["r"]), *head("r")]
+values["group-norm"] = model([CONV, node("GroupNormalization", ["c", "g4", "h4"], ["f"], num_groups=2, epsilon=0.01), *rectified], [*WEIGHTS, *NORM], 21)  # fmt: skip
+values["group-norm-in-parts"] = model(
+    [
+        *GROUPS, node("Shape", ["c"], ["whole"]), node("Reshape", ["i", "whole"], ["n"], allowzero=0), node("Mul", ["n", "times"], ["m"]),
+        node("Add", ["m", "plus"], ["f"]), *rectified,
+    ], [*PARTS, floats("times", [0.5, -1, 2, 1.5], (4, 1, 1)), floats("plus", [0.1, 0.2, -0.3, 0.4], (1, 4, 1, 1))],
+)  # fmt: skip
+values["group-norm-of-groups"] = model(
+    [*GROUPS, node("Reshape", ["i", "whole"], ["f"]), *rectified],
+    [*WEIGHTS, ints("row", [-1, 2, 72]), floats("one2", [0.5, 2.0]), floats("zero2", [0.3, -0.2]), ints("whole", [-1, 4, 6, 6])],
+)  # fmt: skip
+values["instance-norm"] = model([CONV, node("InstanceNormalization", ["c", "g4", "h4"], ["f"]), *rectified], [*WEIGHTS, *NORM])
+refused["rows-not-groups"] = model([*GROUPS, node("Reshape", ["i", "turned"], ["f"]), *rectified], [*PARTS, ints("turned", [0, 4, 4, 9])])
+
 # Numbers beside the model, as PyTorch writes them by default: in a folder of their own.
 values["beside/external"] = model([CONV, *head("c")], WEIGHTS)
 

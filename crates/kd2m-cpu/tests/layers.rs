@@ -5,7 +5,7 @@ mod reference;
 
 use kd2m_cpu::{Mode, Network, Options, Then, isa::Isa};
 use kd2m_nn::{
-    Conv, Graph, GraphBuilder, Layer, LayerNorm, Linear, NamedTensor, NodeId, Pool, Quantise, Role, Weights,
+    Conv, Graph, GraphBuilder, GroupNorm, Layer, LayerNorm, Linear, NamedTensor, NodeId, Pool, Quantise, Role, Weights,
 };
 use reference::{Loss, difference, noise, run, to_f64};
 
@@ -323,6 +323,37 @@ fn layer_norms_alone_and_with_all_that_fuses() {
     }
     // Many rows: several tasks, each with sums of its own.
     everywhere(&around("layer norm of many rows", 3, 24, 24, |b, x| b.layer_norm("ln", x)), &[2]);
+}
+
+#[test]
+fn group_norms_alone_and_with_all_that_fuses() {
+    for (groups, channels) in [(1, 1), (1, 5), (5, 5), (4, 16), (7, 70)] {
+        let norm = Layer::GroupNorm(GroupNorm { eps: 0.01, ..GroupNorm::new(groups, channels) });
+        let push = |b: &mut GraphBuilder, x| b.push("gn", norm.clone(), &[x]);
+        everywhere(&around("group norm", channels, 3, 5, push), &[1, 7]);
+        let relu6 = around("group norm relu6", channels, 3, 5, |b, x| {
+            let y = push(b, x);
+            b.push("relu6", Layer::Relu6, &[y])
+        });
+        everywhere(&relu6, &[2]);
+        let residual = around("group norm residual", channels, 3, 5, |b, x| {
+            let y = b.conv("conv", x, Conv::square(channels, channels, 3));
+            let y = push(b, y);
+            let y = b.add("add", y, x);
+            b.relu("relu", y)
+        });
+        everywhere(&residual, &[2]);
+        let of_itself = around("group norm of itself", channels, 3, 5, |b, x| {
+            let y = push(b, x);
+            b.add("add", x, y)
+        });
+        everywhere(&of_itself, &[2]);
+    }
+    // Several tasks, by rows and by columns, each with sums of its own.
+    let many = Layer::GroupNorm(GroupNorm::new(10, 530));
+    everywhere(&around("group norm of many columns", 530, 3, 3, |b, x| b.push("gn", many, &[x])), &[2]);
+    let many = Layer::GroupNorm(GroupNorm::new(1, 3));
+    everywhere(&around("group norm of many rows", 3, 24, 24, |b, x| b.push("gn", many, &[x])), &[2]);
 }
 
 #[test]

@@ -71,6 +71,10 @@ fn what_no_layer_is_refused_with_its_reason() {
         ),
         ("unknown-attribute", "operator GlobalAveragePool of gp: attribute exclude_outliers = 1 is not read"),
         ("gelu-tanh", "operator Gelu of r: approximate = tanh is not a layer, only none is"),
+        (
+            "rows-not-groups",
+            "operator Reshape of g: begins an instance norm of what is no map's groups in rows and back again",
+        ),
         ("softmax-inside", "operator Softmax of r: is read at the end of the model only, over its classes"),
         ("pad-reflects", "operator Pad of r: mode = reflect is not a layer, only constant is"),
         ("hard-sigmoid-of-keras", "operator HardSigmoid of r: alpha = 0.2, beta = 0.5: only 1/6 and 0.5 are a layer"),

@@ -7,7 +7,7 @@ use kd2m::engine::{
     cpu::CpuEngine,
     head::{FrozenHead, LipschitzHead},
 };
-use kd2m_nn::{Conv, Graph, GraphBuilder, Layer, Linear, Pool, Shape, Weights, init, zoo};
+use kd2m_nn::{Conv, Graph, GraphBuilder, GroupNorm, Layer, Linear, Pool, Shape, Weights, init, zoo};
 
 /// Values in ±1 that look random and are the same everywhere.
 fn noise(count: usize, salt: u64) -> Vec<f32> {
@@ -189,6 +189,21 @@ fn gates_zeros_and_windows_beyond_the_map() {
     let features = b.global_avg_pool("mean", x);
     let logits = b.linear("fc", features, Linear::new(12, 7));
     agree_on("gates", &b.finish(features, logits).unwrap(), 6, true);
+}
+
+#[test]
+fn group_norms() {
+    let (mut b, x) = GraphBuilder::new("groups", 3, 8, 7, &[0.1, 0.2, 0.3], &[0.4, 0.5, 0.6]);
+    let x = b.conv("embed", x, Conv::square(3, 12, 3).with_bias());
+    let x = b.push("norm1", Layer::GroupNorm(GroupNorm::new(4, 12)), &[x]);
+    b.stage("embedded", x);
+    let y = b.push("silu", Layer::Silu, &[x]);
+    let y = b.conv("mix", y, Conv::square(12, 12, 3));
+    let y = b.push("norm2", Layer::GroupNorm(GroupNorm { eps: 0.1, ..GroupNorm::new(1, 12) }), &[y]);
+    let x = b.add("sum", x, y);
+    let features = b.global_avg_pool("mean", x);
+    let logits = b.linear("fc", features, Linear::new(12, 7));
+    agree_on("groups", &b.finish(features, logits).unwrap(), 6, true);
 }
 
 fn both_engines(graph: &Graph, weights: &Weights) -> [Box<dyn Engine>; 2] {

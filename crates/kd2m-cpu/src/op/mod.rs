@@ -55,6 +55,7 @@ layers! {
     flatten: Flatten,
     channel_shuffle: ChannelShuffle { groups },
     layer_norm: LayerNorm(norm),
+    group_norm: GroupNorm(norm),
     gelu: Gelu,
     silu: Silu,
     sigmoid: Sigmoid,

@@ -110,6 +110,17 @@ pub fn run(graph: &Graph, tensors: &Tensors, images: &[f64], n: usize, train: bo
                 }
                 y
             }
+            Layer::GroupNorm(norm) => {
+                let each = c / norm.groups * h * w;
+                let (gamma, beta) = (tensor("weight").unwrap(), tensor("bias").unwrap());
+                let rows = input(0).0.chunks(each).flat_map(|row| {
+                    let mean = row.iter().sum::<f64>() / each as f64;
+                    let variance = row.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / each as f64;
+                    let deviation = (variance + f64::from(norm.eps)).sqrt();
+                    row.iter().map(move |x| (x - mean) / deviation)
+                });
+                by_channel(&rows.collect::<Vec<_>>(), c, h * w, |z, ch| z * gamma[ch] + beta[ch])
+            }
             Layer::Gelu => input(0).0.iter().map(|x| x * 0.5 * (1.0 + erf(x / 2.0_f64.sqrt()))).collect(),
             Layer::Silu => input(0).0.iter().map(|x| x / (1.0 + (-x).exp())).collect(),
             Layer::Sigmoid => input(0).0.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect(),

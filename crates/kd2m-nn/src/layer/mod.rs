@@ -124,6 +124,8 @@ layers! {
     } => &channel_shuffle::ChannelShuffle { groups: *groups };
     /// Layer normalisation.
     layer_norm: LayerNorm(norm: LayerNorm in layer_norm) => norm;
+    /// Group normalisation.
+    group_norm: GroupNorm(norm: GroupNorm in group_norm) => norm;
     /// x Φ(x), with the error function.
     gelu: Gelu => &gelu::Gelu;
     /// x / (1 + exp(−x)).

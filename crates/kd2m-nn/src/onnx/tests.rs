@@ -6,7 +6,7 @@ use super::{names::IMAGES, *};
 use crate::{
     graph::GraphBuilder,
     init::initialise,
-    layer::{Conv, Init, Layer, LayerNorm, Linear, Pool},
+    layer::{Conv, GroupNorm, Init, Layer, LayerNorm, Linear, Pool},
     onnx::proto::{Attribute, GraphProto, Model, NodeProto},
     zoo::{self, MODELS, ZooOptions},
 };
@@ -209,7 +209,7 @@ fn every_form() -> Vec<(String, Model)> {
         let graph = zoo::build(name, &ZooOptions::new(10, channels, 32, 32)).unwrap();
         all.push((name.to_owned(), Model::decode(&encode(&graph, &initialise(&graph, 0)).unwrap()[..]).unwrap()));
     }
-    for graph in [of_tokens(), of_gates()] {
+    for graph in [of_tokens(), of_gates(), of_groups()] {
         let model = Model::decode(&encode(&graph, &initialise(&graph, 0)).unwrap()[..]).unwrap();
         all.push((graph.name, model));
     }
@@ -353,6 +353,50 @@ fn gates_zeros_and_windows_beyond_the_map_come_back() {
         assert_eq!((&a.inputs, same(&a.layer)), (&b.inputs, same(&b.layer)), "{}", a.name);
     }
     assert!(found_weights == weights);
+}
+
+/// Group norms of several channels a group, of one and of all.
+fn of_groups() -> Graph {
+    let (mut b, x) = GraphBuilder::new("groups", 3, 8, 7, &[0.1, 0.2, 0.3], &[0.4, 0.5, 0.6]);
+    let mut x = b.conv("embed", x, Conv::square(3, 6, 3));
+    for groups in [2, 6, 1] {
+        let norm = GroupNorm { eps: 1e-3, ..GroupNorm::new(groups, 6) };
+        x = b.push(&format!("norm{groups}"), Layer::GroupNorm(norm), &[x]);
+        x = b.relu(&format!("relu{groups}"), x);
+    }
+    let features = b.global_avg_pool("mean", x);
+    let logits = b.linear("fc", features, Linear { init: Init::TorchDefault, ..Linear::new(6, 5) });
+    b.finish(features, logits).unwrap()
+}
+
+#[test]
+fn group_norms_come_back() {
+    let graph = of_groups();
+    let mut weights = initialise(&graph, 3);
+    for (key, tensor) in weights.iter_mut().filter(|(key, _)| key.starts_with("norm")) {
+        tensor.values = crate::init::uniform(4, key, 6, 2.0);
+    }
+    let (found, found_weights) = decode(&encode(&graph, &weights).unwrap()).unwrap();
+    assert_eq!(found.nodes().len(), graph.nodes().len());
+    for (a, b) in graph.nodes().iter().zip(found.nodes()) {
+        assert_eq!((&a.name, &a.inputs, a.shape), (&b.name, &b.inputs, b.shape));
+        assert_eq!(without_init(&a.layer), without_init(&b.layer), "{}", a.name);
+    }
+    assert!(found_weights == weights);
+    assert_eq!(graph.nodes()[3].layer.to_string(), "group norm of 2");
+}
+
+#[test]
+fn group_norms_of_other_sizes_are_refused() {
+    let (b, x) = GraphBuilder::new("groups", 4, 2, 2, &[0.1; 4], &[0.4; 4]);
+    let refused = |groups, channels| {
+        let mut b = b.clone();
+        let y = b.push("norm", Layer::GroupNorm(GroupNorm::new(groups, channels)), &[x]);
+        b.finish(y, y).unwrap_err().to_string()
+    };
+    assert!(refused(3, 4).contains("4 channels do not divide into 3 groups"), "{}", refused(3, 4));
+    assert!(refused(0, 4).contains("4 channels do not divide into 0 groups"), "{}", refused(0, 4));
+    assert!(refused(2, 6).contains("6 channels, got 4"), "{}", refused(2, 6));
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub(crate) struct Values {
     /// Of the graph's nodes so far.
     pub shapes: Vec<Shape>,
     /// What reads a value; the model's outputs read it too.
-    readers: HashMap<String, Vec<NodeProto>>,
+    pub readers: HashMap<String, Vec<NodeProto>>,
     outputs: HashSet<String>,
 }
 

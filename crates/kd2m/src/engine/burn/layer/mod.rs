@@ -45,6 +45,7 @@ layers! {
     flatten: Flatten,
     channel_shuffle: ChannelShuffle { groups },
     layer_norm: LayerNorm(norm),
+    group_norm: GroupNorm(norm),
     gelu: Gelu,
     silu: Silu,
     sigmoid: Sigmoid,
