@@ -22,6 +22,7 @@ pub unsafe extern "C" fn kd2m_assignment_f32(
     // SAFETY: the caller's promise above.
     let cost = unsafe { std::slice::from_raw_parts(cost, n * n) };
     let found = assignment(cost, n, None);
+    // SAFETY: the caller's promise above: room for n of each, which nobody else holds.
     unsafe {
         columns.copy_from_nonoverlapping(found.columns.as_ptr(), n);
         u.copy_from_nonoverlapping(found.potentials.u.as_ptr(), n);
@@ -55,6 +56,7 @@ pub unsafe extern "C" fn kd2m_w2_f32(
     };
     let Ok(found) = evaluate() else { return f64::NAN };
     let Some(Plan::Permutation(plan)) = found.plan else { return f64::NAN };
+    // SAFETY: the caller's promise above; there is a gradient only where its pointer is not null.
     unsafe {
         value.write(found.value);
         columns.copy_from_nonoverlapping(plan.as_ptr(), n);

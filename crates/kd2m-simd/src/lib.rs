@@ -4,7 +4,6 @@
 //! share, [`buffers`] and [`aligned`] for memory, [`cache`] for what blocks of work are cut to,
 //! [`memory`] for how much there is.
 
-#![warn(clippy::undocumented_unsafe_blocks)]
 #![deny(missing_docs)]
 
 pub mod aligned;
