@@ -15,6 +15,7 @@ fn a_sample_of_the_torture_loses_nothing() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let mut command = Command::new("python3");
     command.arg("-I").arg(root.join("scripts/torture")).args(["--kd2m", env!("CARGO_BIN_EXE_kd2m"), "--small"]);
+    command.args(["--system-calls", "2", "--share", "0.01"]);
     command.args(CHECKS.iter().flat_map(|check| ["--only", check]));
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
