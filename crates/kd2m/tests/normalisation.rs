@@ -253,6 +253,8 @@ fn saved_networks_keep_their_normalisation_when_the_data_s_changes() {
     write_pictures(&darker, 3);
     let mut heard = Heard::default();
     let made = run(&pictures, &out, &["teacher.preset=imagenet", "train.epochs=4"], &mut heard);
+    // Its checksums would refuse other data; a run of an older version has none.
+    fs::remove_file(out.join("inputs.json")).unwrap();
     let evaluated = |root: &Path, heard: &mut Heard| {
         let text = fs::read_to_string(out.join("config.toml")).unwrap();
         let moved = text.replace(&pictures.display().to_string(), &root.display().to_string());
@@ -269,7 +271,8 @@ fn saved_networks_keep_their_normalisation_when_the_data_s_changes() {
         (same[0].accuracy, same[0].ce, same[0].w2_to_teacher),
         (moved[0].accuracy, moved[0].ce, moved[0].w2_to_teacher)
     );
-    assert_eq!(heard.warnings.len(), 2, "teacher and student see otherwise than the data: {:?}", heard.warnings);
+    let others = heard.warnings.iter().filter(|warning| warning.contains("own normalisation")).count();
+    assert_eq!(others, 2, "teacher and student see otherwise than the data: {:?}", heard.warnings);
     assert!(heard.notices.iter().any(|n| n.starts_with("student w2, seed 1: ")), "{:?}", heard.notices);
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use kd2m_data::{DataError, Entry, load, registry};
 use serde_json::json;
 
-use super::{Finding, State};
+use super::finding::{Finding, State};
 
 /// One finding for each data set that has a name of its own.
 pub fn sets(root: Option<&Path>) -> Vec<Finding> {

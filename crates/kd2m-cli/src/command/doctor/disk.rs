@@ -8,7 +8,7 @@ use std::{
 use kd2m_ot::room;
 use serde_json::json;
 
-use super::{Finding, State};
+use super::finding::{Finding, State};
 
 /// Bytes below which a run with checkpoints of a large network may not end.
 const LITTLE: u64 = 1 << 30;

@@ -5,7 +5,7 @@ use kd2m_ot::{internals::Isa, room};
 use kd2m_simd::memory;
 use serde_json::json;
 
-use super::{Finding, State};
+use super::finding::{Finding, State};
 
 /// The device that is asked for, opened.
 pub fn device(text: &str) -> Finding {

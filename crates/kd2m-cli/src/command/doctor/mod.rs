@@ -3,6 +3,7 @@
 
 mod data;
 mod disk;
+mod finding;
 mod machine;
 
 use std::process::ExitCode;
@@ -10,52 +11,8 @@ use std::process::ExitCode;
 use kd2m::Error;
 use serde_json::{Value, json};
 
+use self::finding::{Finding, State};
 use crate::{arguments::DoctorArguments, output::show};
-
-/// One thing that was looked at.
-struct Finding {
-    name: String,
-    /// What there is, or what is wrong with it, in a sentence.
-    says: String,
-    state: State,
-    /// The same as numbers and words.
-    facts: Value,
-}
-
-/// What is to be thought of it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum State {
-    Fine,
-    /// Not there; a run that needs it says so, others do not miss it.
-    Absent,
-    /// A run would end here.
-    Wrong,
-}
-
-impl State {
-    fn word(self) -> &'static str {
-        match self {
-            State::Fine => "ok",
-            State::Absent => "–",
-            State::Wrong => "wrong",
-        }
-    }
-}
-
-impl Finding {
-    fn new(name: &str, state: State, says: String, facts: Value) -> Self {
-        Self { name: name.to_owned(), says, state, facts }
-    }
-
-    /// As part of a JSON document.
-    fn json(&self) -> Value {
-        let mut object = json!({ "name": self.name, "state": self.state.word(), "says": self.says });
-        if let (Value::Object(all), Value::Object(facts)) = (&mut object, &self.facts) {
-            all.extend(facts.clone());
-        }
-        object
-    }
-}
 
 /// Looks and prints; exit code 1 where a run would end at what was found.
 ///
