@@ -249,12 +249,15 @@ mod tests {
         let x = [0.0, 1.0];
         let plain = Cloud::new(Side::A, &x, 2, 1).unwrap();
         let labelled = Cloud::new(Side::B, &x, 2, 1).unwrap().with_labels(&[0, 1]).unwrap();
-        let swapped = Cloud::new(Side::B, &x, 2, 1).unwrap().with_labels(&[1, 0]).unwrap();
         let error = jw2(&[]).evaluate(&plain, &labelled, Request::VALUE).unwrap_err();
         assert_eq!(error, OtError::LabelsMissing { metric: "jw2".into(), side: Side::A });
         let hard = jw2(&[("label_cost", "cross-entropy")]).evaluate(&labelled, &labelled, Request::VALUE);
         assert!(matches!(hard, Err(OtError::Numeric { .. })));
-        let error = jw2(&[("beta", "1e308")]).evaluate(&labelled, &swapped, Request::VALUE).unwrap_err();
+        // The largest β that the option takes is beyond single precision.
+        let narrow: Vec<f32> = x.iter().map(|&x| x as f32).collect();
+        let one = Cloud::new(Side::A, &narrow, 2, 1).unwrap().with_labels(&[0, 1]).unwrap();
+        let other = Cloud::new(Side::B, &narrow, 2, 1).unwrap().with_labels(&[1, 0]).unwrap();
+        let error = jw2(&[("beta", "1e100")]).evaluate(&one, &other, Request::VALUE).unwrap_err();
         assert!(error.to_string().contains("give a smaller beta"), "{error}");
         let soft = Cloud::new(Side::A, &x, 2, 1).unwrap().with_soft_labels(&x, 1).unwrap();
         let error = jw2(&[]).evaluate(&soft, &labelled, Request::VALUE).unwrap_err();
