@@ -3,7 +3,7 @@
 //! it longer and another.
 
 #[path = "../../../fuzz/src/lib.rs"]
-#[allow(dead_code)]
+#[allow(dead_code, reason = "what only the fuzz targets call")]
 mod fuzzed;
 
 use std::{

@@ -62,8 +62,7 @@ fn free(folder: &Path) -> Option<u64> {
     }
     // SAFETY: the call succeeded, so every field is set; all of them are numbers.
     let found = unsafe { found.assume_init() };
-    // Their types differ between systems.
-    #[allow(clippy::unnecessary_cast)]
+    #[allow(clippy::unnecessary_cast, reason = "the types differ between systems")]
     Some((found.f_bavail as u64).saturating_mul(found.f_frsize as u64))
 }
 
