@@ -128,7 +128,7 @@ mod tests {
                     _ => line.to_owned() + "\n",
                 })
                 .collect();
-            assert!(open.contains("\nlabelled_share = 0.5\n") && open.contains("\nmomentum = "), "{open}");
+            assert!(open.contains("\nsplit_seed = 0\n") && open.contains("\nmomentum = "), "{open}");
             let resolved = Source::parse("open", &open).unwrap().resolve().unwrap();
             assert_eq!(resolved.train.seeds, config.train.seeds);
         }

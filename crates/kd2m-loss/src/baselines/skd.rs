@@ -90,7 +90,8 @@ fn precision(matrix: &[f32], n: usize, ridge: f64) -> Vec<f32> {
     let mut lower = vec![0.0; n * n];
     for i in 0..n {
         for j in 0..=i {
-            let covariance = (0..n).map(|row| centred[row * n + i] * centred[row * n + j]).sum::<f64>() / (n - 1) as f64;
+            let covariance =
+                (0..n).map(|row| centred[row * n + i] * centred[row * n + j]).sum::<f64>() / (n - 1) as f64;
             let known: f64 = (0..j).map(|k| lower[i * n + k] * lower[j * n + k]).sum();
             lower[i * n + j] = match i == j {
                 true => (covariance + ridge - known).max(f64::MIN_POSITIVE).sqrt(),

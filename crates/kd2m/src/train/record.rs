@@ -76,10 +76,10 @@ pub struct TermRecord {
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub share_of_step: f64,
     /// Its part of the loss: what it adds over what all add, signs left out, 0 … 1.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share_of_loss: Option<f64>,
     /// Its part of what all ask of the student, 0 … 1, over the first batches of the epoch (`docs/loss-weights.md`).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub share_of_gradient: Option<f64>,
     /// Means of what the criterion says of itself, by name.
     #[serde(deserialize_with = "crate::number::or_nan", default, skip_serializing_if = "BTreeMap::is_empty")]
