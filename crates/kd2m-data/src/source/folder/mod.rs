@@ -3,7 +3,6 @@
 //! every one of them is grey. `walk.rs` finds them, `decode.rs` reads one, `names.rs` compares the names of classes.
 
 pub(crate) mod decode;
-mod jpeg;
 mod listing;
 mod names;
 mod walk;
