@@ -362,9 +362,9 @@ fn without_tests(tokens: Vec<String>) -> Vec<String> {
 fn no_files_import_each_other() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut all = String::new();
-    for name in ["kd2m-ot", "kd2m-nn", "kd2m-data", "kd2m-loss", "kd2m", "kd2m-cli"] {
+    for name in ["kd2m-ot", "kd2m-pickle", "kd2m-nn", "kd2m-data", "kd2m-loss", "kd2m", "kd2m-cli"] {
         let found = Crate::read(&crates.join(name).join("src"));
-        assert!(found.0.len() > 10, "{name}: only {} files were found", found.0.len());
+        assert!(found.0.len() > 5, "{name}: only {} files were found", found.0.len());
         all.extend(found.circles().into_iter().map(|circle| format!("{name}, a circle of {circle}\n")));
     }
     assert!(all.is_empty(), "{all}");

@@ -4,7 +4,7 @@ mod files;
 
 use std::path::Path;
 
-use files::{cifar, cifar10_files, gzip, idx, write};
+use files::{cifar, cifar_python, cifar10_files, cifar10_python_files, gzip, idx, write};
 use kd2m_data::load;
 use tempfile::{TempDir, tempdir};
 
@@ -20,7 +20,8 @@ fn unknown_names_propose_the_nearest() {
     assert_eq!(message("Digit"), "unknown data set `Digit`: did you mean `digits`?");
     assert_eq!(
         message("imagenet"),
-        "unknown data set `imagenet`: known are digits, mnist, fashion_mnist, cifar10, cifar100, svhn, folder"
+        "unknown data set `imagenet`: known are digits, mnist, fashion_mnist, kmnist, emnist_balanced, emnist_byclass, emnist_bymerge, \
+         emnist_letters, emnist_digits, emnist_mnist, cifar10, cifar100, svhn, stl10, folder"
     );
     assert_eq!(
         message("mnist:here"),
@@ -44,7 +45,7 @@ fn a_missing_root_says_what_it_should_hold() {
     );
     assert_eq!(
         message("cifar10", &tempdir().unwrap().path().join("gone")),
-        "the data root ROOT does not exist: --data-root names the folder that holds cifar-10-binary.tar.gz or the folder cifar-10-batches-bin/"
+        "the data root ROOT does not exist: --data-root names the folder that holds cifar-10-binary.tar.gz or cifar-10-python.tar.gz, or what is in it: cifar-10-batches-bin/ or cifar-10-batches-py/"
     );
 }
 
@@ -65,7 +66,7 @@ fn missing_files_say_where_they_were_looked_for() {
     );
     assert!(
         cifar.contains("ROOT/cifar-10-binary.tar.gz")
-            && cifar.contains("get cifar-10-binary.tar.gz, the binary version"),
+            && cifar.contains("get cifar-10-binary.tar.gz or cifar-10-python.tar.gz"),
         "{cifar}"
     );
     let mnist = message("mnist", root.path());
@@ -169,7 +170,7 @@ fn broken_cifar_files_are_named() {
         "ROOT/cifar-10-binary.tar.gz, some-folder/test_batch.bin: record 1 (counted from 0) has label 10, expected 0 to 9: \
          the file is damaged or belongs to another data set"
     );
-    let help = "get cifar-10-binary.tar.gz, the binary version (the Python version is not read), from https://www.cs.toronto.edu/~kriz/cifar.html";
+    let help = "get cifar-10-binary.tar.gz or cifar-10-python.tar.gz from https://www.cs.toronto.edu/~kriz/cifar.html";
     let missing = |files: &mut Vec<(&str, Vec<u8>)>| drop(files.remove(3));
     assert_eq!(
         message("cifar10", cifar10_with(missing, false).path()),
@@ -214,6 +215,36 @@ fn broken_archives_are_errors_at_every_cut() {
 }
 
 #[test]
+fn broken_files_of_the_python_version_are_named() {
+    let good = cifar_python(&["labels"], &[(&[1], 0), (&[2], 1)]);
+    let load_with = |bytes: &[u8]| {
+        let root = tempdir().unwrap();
+        for (name, _) in cifar10_python_files() {
+            write(&root.path().join(name), bytes);
+        }
+        message("cifar10", root.path())
+    };
+    let changed = |from: &[u8], to: &[u8]| {
+        let at = good.windows(from.len()).position(|part| part == from).unwrap();
+        load_with(&[&good[..at], to, &good[at + from.len()..]].concat())
+    };
+    for (message, words) in [
+        (changed(b"U\x06labels", b"U\x06klassn"), "has no entry `labels`"),
+        (changed(b"](K\x01K\x02e", b"](K\x01K\x0ae"), "record 1 (counted from 0) has label 10, expected 0 to 9"),
+        (changed(b"](K\x01K\x02e", b"](K\x01Ne"), "record 1 (counted from 0) has label -1"),
+        (changed(b"](K\x01K\x02e", b"](K\x01e"), "has 2 images and 1 entries in `labels`"),
+        (changed(b"K\x02M\x00\x0c\x86", b"K\x03M\x00\x08\x86"), "its entry `data` is [3, 2048] numbers of type u1"),
+        (changed(b"](K\x01K\x02e", b"N"), "its entry `labels` is None, expected a list"),
+        (load_with(b"cos\nsystem\n(S'true'\ntR."), "has no entry `data`"),
+    ] {
+        assert!(message.starts_with("ROOT/data_batch_1: ") && message.contains(words), "{message}");
+    }
+    for length in (0..good.len()).step_by(97) {
+        assert!(load_with(&good[..length]).starts_with("ROOT/data_batch_1: pickle, byte "));
+    }
+}
+
+#[test]
 fn cifar100_names_the_label_that_is_wrong() {
     for (labels, kind, value, expected) in
         [([20, 5], "coarse label", 20, "0 to 19"), ([5, 100], "fine label", 100, "0 to 99")]
@@ -228,6 +259,30 @@ fn cifar100_names_the_label_that_is_wrong() {
             )
         );
     }
+}
+
+#[test]
+fn broken_stl10_and_emnist_files_are_named() {
+    let load_with = |labels: &[u8], length: usize| {
+        let root = tempdir().unwrap();
+        for part in ["train", "test"] {
+            write(&root.path().join(format!("{part}_X.bin")), &vec![0; length]);
+            write(&root.path().join(format!("{part}_y.bin")), labels);
+        }
+        message("stl10", root.path())
+    };
+    let cut = "ROOT/train_X.bin: 27647 bytes are not 1 images of 27648, as many as ROOT/train_y.bin has labels: a file is truncated";
+    assert_eq!(load_with(&[1], 27_647), cut);
+    assert!(load_with(&[], 0).contains("0 bytes are not 0 images"));
+    assert!(
+        load_with(&[0], 27_648)
+            .starts_with("ROOT/train_y.bin: record 0 (counted from 0) has label 0, expected 1 to 10")
+    );
+    let root = tempdir().unwrap();
+    write(&root.path().join("emnist-letters-train-images-idx3-ubyte"), &idx(&[1, 28, 28], &[0; 784]));
+    assert!(message("emnist_letters", root.path()).contains("emnist-letters-train-labels-idx1-ubyte is missing"));
+    write(&root.path().join("emnist-letters-train-labels-idx1-ubyte"), &idx(&[1], &[27]));
+    assert!(message("emnist_letters", root.path()).contains("has label 27, expected 1 to 26"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ mod files;
 
 use std::{fs, path::Path};
 
-use files::{cifar, cifar10_files, gzip, pixels, write};
+use files::{cifar, cifar_python, cifar10_files, cifar10_python_files, gzip, idx, pixels, write};
 use kd2m_data::{Augment, load};
 use tempfile::tempdir;
 
@@ -64,6 +64,86 @@ fn cifar10_is_the_same_from_folder_and_archive_in_any_order() {
         sums.push(load("cifar10", Some(&path)).unwrap().checksum());
     }
     assert!(sums.iter().all(|sum| *sum == sums[0]), "{sums:?}");
+}
+
+#[test]
+fn the_python_version_of_cifar_is_the_same_data_set() {
+    let root = tempdir().unwrap();
+    write(&root.path().join("cifar-10-binary.tar.gz"), &gzip(&files::tar(&cifar10_files())));
+    let binary = load("cifar10", Some(root.path())).unwrap().checksum();
+    let archive = gzip(&files::tar(&cifar10_python_files()));
+    for place in ["cifar-10-python.tar.gz", "cifar10/cifar-10-python.tar.gz"] {
+        let root = tempdir().unwrap();
+        write(&root.path().join(place), &archive);
+        for root in [root.path(), &root.path().join(place)] {
+            assert_eq!(load("cifar10", Some(root)).unwrap().checksum(), binary);
+        }
+    }
+    for place in ["cifar-10-batches-py", ""] {
+        let root = tempdir().unwrap();
+        for (name, bytes) in cifar10_python_files() {
+            write(&root.path().join(place).join(name), &bytes);
+        }
+        assert_eq!(load("cifar10", Some(root.path())).unwrap().checksum(), binary);
+    }
+    let root = tempdir().unwrap();
+    let keys = ["coarse_labels", "fine_labels"];
+    for (name, bytes) in [
+        ("train", cifar_python(&keys, &[(&[19, 99], 0), (&[0, 7], 1)])),
+        ("test", cifar_python(&keys, &[(&[3, 42], 2)])),
+    ] {
+        write(&root.path().join("cifar-100-python").join(name), &bytes);
+    }
+    let hundred = load("cifar100", Some(root.path())).unwrap();
+    assert_eq!((&hundred.train.labels[..], &hundred.test.labels[..]), (&[99, 7][..], &[42][..]));
+    assert_eq!(hundred.train.image(1), pixels(1, 3072));
+}
+
+#[test]
+fn relatives_of_mnist_are_found_and_emnist_stands_upright() {
+    let root = tempdir().unwrap();
+    files::mnist(&root.path().join("KMNIST/raw"), ".gz", gzip);
+    let kmnist = load("kmnist", Some(root.path())).unwrap();
+    assert_eq!((kmnist.class_names[2].as_str(), &kmnist.test.labels[..]), ("su", &[0, 3, 6][..]));
+    let columns: Vec<u8> = (0..784).map(|i| (i / 28 * 5 + i % 28 * 3) as u8).collect();
+    for (name, labels, classes, last) in [
+        ("letters", [1, 26], 26, "z"),
+        ("balanced", [0, 46], 47, "t"),
+        ("byclass", [0, 61], 62, "z"),
+        ("mnist", [0, 9], 10, "9"),
+    ] {
+        for part in ["train", "test"] {
+            let path = |what: &str| root.path().join(format!("gzip/emnist-{name}-{part}-{what}-ubyte.gz"));
+            write(&path("images-idx3"), &gzip(&idx(&[2, 28, 28], &columns.repeat(2))));
+            write(&path("labels-idx1"), &gzip(&idx(&[2], &labels)));
+        }
+        let emnist = load(&format!("emnist_{name}"), Some(root.path())).unwrap();
+        assert_eq!((emnist.classes, emnist.class_names[classes - 1].as_str()), (classes, last));
+        assert_eq!(emnist.train.labels, [0, classes as u32 - 1]);
+        let upright: Vec<u8> = (0..784).map(|i| (i % 28 * 5 + i / 28 * 3) as u8).collect();
+        assert_eq!(emnist.test.image(1), upright);
+    }
+}
+
+#[test]
+fn stl10_stands_upright_and_its_labels_begin_at_zero() {
+    let pixel =
+        |image: usize, channel: usize, row: usize, column: usize| (image * 31 + channel * 17 + row * 2 + column) as u8;
+    let columns = |image: usize| (0..27_648).map(move |i| pixel(image, i / 9216, i % 96, i / 96 % 96));
+    let images: Vec<u8> = (0..2).flat_map(columns).collect();
+    let files: Vec<(&str, Vec<u8>)> = vec![
+        ("train_X.bin", images.clone()),
+        ("train_y.bin", vec![1, 10]),
+        ("test_X.bin", images),
+        ("test_y.bin", vec![3, 2]),
+        ("unlabeled_X.bin", vec![0; 10]),
+    ];
+    let root = tempdir().unwrap();
+    write(&root.path().join("stl10_binary.tar.gz"), &gzip(&files::tar(&files)));
+    let stl = load("stl10", Some(root.path())).unwrap();
+    assert_eq!((&stl.train.labels[..], &stl.test.labels[..]), (&[0, 9][..], &[2, 1][..]));
+    let upright: Vec<u8> = (0..27_648).map(|i| pixel(1, i / 9216, i / 96 % 96, i % 96)).collect();
+    assert_eq!(stl.train.image(1), upright);
 }
 
 #[test]

@@ -24,20 +24,25 @@ pub(crate) struct Content {
     pub bytes: Vec<u8>,
 }
 
-/// The files of `layout`, in its order whatever the archive's, so that folder and archive give the same data set.
-pub(crate) fn read_files(entry: &Entry, root: &Path, layout: &Layout) -> Result<Vec<Content>, DataError> {
+/// The files of the first layout that is there, and which it is; in the layout's order whatever the archive's, so that folder and archive
+/// give the same data set.
+pub(crate) fn read_files(entry: &Entry, root: &Path, layouts: &[Layout]) -> Result<(usize, Vec<Content>), DataError> {
     if root.is_file() {
-        return from_archive(entry, root, layout);
+        return from_archive(entry, root, layouts);
     }
-    let folders: Vec<PathBuf> = layout.folders.iter().map(|folder| join(root, folder, "")).collect();
-    if let Some(folder) = folders.iter().find(|folder| folder.join(layout.files[0]).is_file()) {
-        return from_folder(entry, folder, layout);
+    let mut looked = Vec::new();
+    for (which, layout) in layouts.iter().enumerate() {
+        let folders: Vec<PathBuf> = layout.folders.iter().map(|folder| join(root, folder, "")).collect();
+        if let Some(folder) = folders.iter().find(|folder| folder.join(layout.files[0]).is_file()) {
+            return Ok((which, from_folder(entry, folder, layout)?));
+        }
+        let archives: Vec<PathBuf> = layout.archives.iter().map(|archive| root.join(archive)).collect();
+        if let Some(archive) = archives.iter().find(|archive| archive.is_file()) {
+            return from_archive(entry, archive, layouts);
+        }
+        looked.extend(folders.iter().map(|folder| folder.join(layout.files[0])).chain(archives));
     }
-    let archives: Vec<PathBuf> = layout.archives.iter().map(|archive| root.join(archive)).collect();
-    if let Some(archive) = archives.iter().find(|archive| archive.is_file()) {
-        return from_archive(entry, archive, layout);
-    }
-    let looked = folders.iter().map(|folder| folder.join(layout.files[0])).chain(archives).collect();
+    let layout = &layouts[0];
     Err(DataError::Missing { dataset: entry.name, file: layout.files[0].into(), looked, help: layout.help.into() })
 }
 
@@ -60,21 +65,29 @@ fn from_folder(entry: &Entry, folder: &Path, layout: &Layout) -> Result<Vec<Cont
     layout.files.iter().map(read).collect()
 }
 
-fn from_archive(entry: &Entry, path: &Path, layout: &Layout) -> Result<Vec<Content>, DataError> {
+/// Of several layouts the one that has most of its files in the archive.
+fn from_archive(entry: &Entry, path: &Path, layouts: &[Layout]) -> Result<(usize, Vec<Content>), DataError> {
     let archive_place = path.display().to_string();
     let mut archive = tar::Archive::new(open(path)?);
-    let mut found: Vec<Option<Content>> = layout.files.iter().map(|_| None).collect();
+    let none = |layout: &Layout| -> Vec<Option<Content>> { layout.files.iter().map(|_| None).collect() };
+    let mut found: Vec<Vec<Option<Content>>> = layouts.iter().map(none).collect();
     for member in archive.entries().map_err(|error| damaged(&archive_place, error))? {
         let member = member.map_err(|error| damaged(&archive_place, error))?;
         let inside = member.path().map_err(|error| damaged(&archive_place, error))?.into_owned();
-        let wanted = layout.files.iter().position(|&name| inside.file_name().is_some_and(|found| found == name));
-        let Some(slot) = wanted.filter(|_| member.header().entry_type().is_file()) else { continue };
+        let named =
+            |layout: &Layout| layout.files.iter().position(|&name| inside.file_name().is_some_and(|n| n == name));
+        let wanted = layouts.iter().enumerate().find_map(|(which, layout)| Some((which, named(layout)?)));
+        let Some((which, slot)) = wanted.filter(|_| member.header().entry_type().is_file()) else { continue };
         let place = format!("{archive_place}, {}", inside.display());
-        if found[slot].is_some() {
+        if found[which][slot].is_some() {
             return Err(DataError::format(&place, "is in the archive twice: get the archive again"));
         }
-        found[slot] = Some(Content { bytes: read_member(&place, member)?, place });
+        found[which][slot] = Some(Content { bytes: read_member(&place, member)?, place });
     }
+    let count = |which: &usize| found[*which].iter().flatten().count();
+    // Of equals the first.
+    let which = (0..layouts.len()).rev().max_by_key(count).unwrap_or(0);
+    let (layout, found) = (&layouts[which], found.swap_remove(which));
     if let Some(missing) = found.iter().position(Option::is_none) {
         let help = format!("the archive lacks it, {}", layout.help);
         return Err(DataError::Missing {
@@ -84,7 +97,7 @@ fn from_archive(entry: &Entry, path: &Path, layout: &Layout) -> Result<Vec<Conte
             help,
         });
     }
-    Ok(found.into_iter().flatten().collect())
+    Ok((which, found.into_iter().flatten().collect()))
 }
 
 fn read_member(place: &str, member: tar::Entry<'_, impl Read>) -> Result<Vec<u8>, DataError> {

@@ -1,14 +1,13 @@
-//! MNIST (LeCun, Cortes & Burges) and Fashion-MNIST (Xiao et al. 2017): four IDX files each, gzipped or not, in torchvision's or a plain folder.
+//! MNIST (LeCun, Cortes & Burges), Fashion-MNIST (Xiao et al. 2017) and KMNIST (Clanuwat et al. 2018): four IDX files each, gzipped or not, in
+//! torchvision's or a plain folder. `pairs.rs` reads them.
 
 use std::path::{Path, PathBuf};
 
-use super::files::{existing_root, find, open};
-use super::idx;
+use super::files::{existing_root, find};
+use super::pairs;
 use crate::dataset::Description;
 use crate::entry::Entry;
-use crate::{Augment, DataError, Dataset, Samples};
-
-const SIDE: usize = 28;
+use crate::{Augment, DataError, Dataset};
 
 pub(crate) const MNIST: Entry = Entry {
     name: "mnist",
@@ -47,6 +46,18 @@ pub(crate) const FASHION_MNIST: Entry = Entry {
     },
 };
 
+pub(crate) const KMNIST: Entry = Entry {
+    name: "kmnist",
+    about: "cursive Japanese (kuzushiji) in MNIST's format: 60,000 + 10,000 images, 1×28×28, 10 classes",
+    files: "the four files of MNIST's names in kmnist/ or KMNIST/raw/",
+    credit: "KMNIST: T. Clanuwat et al. (2018), Deep Learning for Classical Japanese Literature; National Institute of Japanese Literature and CODH, CC BY-SA 4.0",
+    takes_path: false,
+    load: |_, root| {
+        let names = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"];
+        load(&KMNIST, root, &["kmnist", "KMNIST/raw", "KMNIST"], names.map(String::from).to_vec(), false)
+    },
+};
+
 fn load(
     entry: &Entry,
     root: Option<&Path>,
@@ -57,12 +68,12 @@ fn load(
     let root = existing_root(entry, root)?;
     let part = |prefix: &str| {
         let path = |what: &str| locate(entry, root, folders, &format!("{prefix}-{what}-ubyte"));
-        read_part(entry, &path("images-idx3")?, &path("labels-idx1")?)
+        pairs::read(entry, &path("images-idx3")?, &path("labels-idx1")?, 0..10)
     };
     let (train, test) = (part("train")?, part("t10k")?);
     let description = Description {
         name: entry.name.into(),
-        shape: [1, SIDE, SIDE],
+        shape: pairs::SHAPE,
         class_names,
         scale: 1.0 / 255.0,
         // Digits in the field's MLP experiments are taken as they are; clothing may face either way.
@@ -78,32 +89,4 @@ fn locate(entry: &Entry, root: &Path, folders: &[&str], name: &str) -> Result<Pa
     let dotted = name.replace("-idx", ".idx");
     let names = [name.to_owned(), format!("{name}.gz"), dotted.clone(), format!("{dotted}.gz")];
     find(entry, root, folders, &names, "put the four IDX files there, gzipped or not")
-}
-
-fn read_part(entry: &Entry, images_path: &Path, labels_path: &Path) -> Result<Samples, DataError> {
-    let (images_place, labels_place) = (images_path.display().to_string(), labels_path.display().to_string());
-    let images = idx::read::<3>(&images_place, open(images_path)?)?;
-    let labels = idx::read::<1>(&labels_place, open(labels_path)?)?;
-    let [count, height, width] = images.sizes;
-    if (height, width) != (SIDE, SIDE) {
-        return Err(DataError::format(
-            &images_place,
-            format!("images are {height} × {width}, those of {} are {SIDE} × {SIDE}", entry.name),
-        ));
-    }
-    if count != labels.sizes[0] {
-        let problem = format!(
-            "{count} images, but {labels_place} has {} labels: the two files do not belong together",
-            labels.sizes[0]
-        );
-        return Err(DataError::format(&images_place, problem));
-    }
-    if count == 0 {
-        return Err(DataError::format(&images_place, "holds no image"));
-    }
-    if let Some(record) = labels.values.iter().position(|&label| label > 9) {
-        let label = f64::from(labels.values[record]);
-        return Err(DataError::Label { place: labels_place, record, kind: "label", label, expected: "0 to 9".into() });
-    }
-    Ok(Samples { pixels: images.values, labels: labels.values.into_iter().map(u32::from).collect() })
 }

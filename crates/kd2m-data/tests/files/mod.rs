@@ -65,6 +65,37 @@ pub fn cifar10_files() -> Vec<(&'static str, Vec<u8>)> {
     names.into_iter().enumerate().map(|(i, name)| (name, file(2 * i))).collect()
 }
 
+/// The same records as a file of CIFAR's Python version, as Python 2's cPickle wrote it; the labels under their keys.
+pub fn cifar_python(keys: &[&str], records: &[(&[u8], usize)]) -> Vec<u8> {
+    let text = |text: &str| [&[b'U', text.len() as u8], text.as_bytes()].concat();
+    let count = [b'K', records.len() as u8];
+    let pixels: Vec<u8> = records.iter().flat_map(|(_, image)| pixels(*image, 3072)).collect();
+    let mut bytes = [b"\x80\x02}q\x01(".as_slice(), &text("data")].concat();
+    bytes.extend_from_slice(
+        b"cnumpy.core.multiarray\n_reconstruct\nq\x02cnumpy\nndarray\nq\x03K\x00\x85U\x01b\x87Rq\x04(K\x01",
+    );
+    bytes.extend_from_slice(&[&count[..], b"M\x00\x0c\x86cnumpy\ndtype\nq\x05U\x02u1K\x00K\x01\x87Rq\x06"].concat());
+    bytes.extend_from_slice(b"(K\x03U\x01|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\x00tb\x89T");
+    bytes.extend((pixels.len() as u32).to_le_bytes());
+    bytes.extend_from_slice(&[&pixels[..], b"tb"].concat());
+    for (place, key) in keys.iter().enumerate() {
+        let labels = records.iter().flat_map(|(labels, _)| [b'K', labels[place]]);
+        bytes.extend([text(key), b"](".to_vec(), labels.collect(), b"e".to_vec()].concat());
+    }
+    bytes.extend([text("batch_label"), text("testing batch 1 of 1"), b"u.".to_vec()].concat());
+    bytes
+}
+
+/// [`cifar10_files`] in the Python version.
+pub fn cifar10_python_files() -> Vec<(&'static str, Vec<u8>)> {
+    let names = ["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"];
+    let file = |first: usize| {
+        let labels = [[(first % 10) as u8], [((first + 1) % 10) as u8]];
+        cifar_python(&["labels"], &[(&labels[0], first), (&labels[1], first + 1)])
+    };
+    names.into_iter().enumerate().map(|(i, name)| (name, file(2 * i))).collect()
+}
+
 pub fn tar(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
     for (name, bytes) in files {

@@ -13,7 +13,6 @@ mod likely;
 mod names;
 mod number;
 mod opened;
-mod pickle;
 mod pytorch;
 mod recognise;
 mod safetensors;

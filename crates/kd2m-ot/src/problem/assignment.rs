@@ -96,8 +96,7 @@ impl<T: Real> Problem<'_, T> {
 
     /// The matching of a rectangle as it is, where its certificate leaves nothing open: what most problems need.
     fn direct(&self, cost: &[T], (few, many): (usize, usize), unit: f64) -> Result<Option<Assignment>, OtError> {
-        let found = direct::solve(Isa::detect(), cost, (few, many), few, self.stop)?;
-        let Some(direct::Direct { columns, u, v, gap, .. }) = found else { return Ok(None) };
+        let direct::Direct { columns, u, v, gap, .. } = direct::solve(Isa::detect(), cost, (few, many), self.stop)?;
         let pairs: Vec<(usize, usize)> = columns.into_iter().map(|j| j as usize).enumerate().collect();
         let total: f64 = pairs.iter().map(|&(i, j)| cost[i * many + j].wide()).sum();
         let potentials = Potentials { u, v };

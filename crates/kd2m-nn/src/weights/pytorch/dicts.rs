@@ -3,10 +3,9 @@
 
 use std::collections::HashSet;
 
-use super::{
-    super::pickle::{Id, Pickle, Value},
-    tensor::{self, Description},
-};
+use kd2m_pickle::{Id, Pickle, Value};
+
+use super::tensor::{self, Description};
 
 /// Named tensors at one place of a checkpoint.
 #[derive(Debug, Clone)]
@@ -118,6 +117,8 @@ impl Walk<'_> {
                 Some(Entry::Object(class.clone()))
             }
             Value::Persistent(_) => (self.lookup)(id),
+            Value::Array(_) => Some(Entry::Object("numpy.ndarray".to_owned())),
+            Value::Dtype(_) => Some(Entry::Object("numpy.dtype".to_owned())),
             _ => None,
         }
     }

@@ -1,5 +1,5 @@
 //! PyTorch's own checkpoints (`torch.save`): the zip of today, the pickle stream from before version 1.6, the tar from before 0.1.10.
-//! Tensors are a pickle of shapes and strides over storages that lie beside it as plain bytes; see [`super::pickle`].
+//! Tensors are a pickle of shapes and strides over storages that lie beside it as plain bytes; see [`kd2m_pickle`].
 //! Read next: `dicts.rs` (which state dicts there are), `tensor.rs` (one tensor), `stream.rs` and `tar.rs` (the old formats).
 
 mod checkpoint;
@@ -12,7 +12,7 @@ pub(super) use checkpoint::Checkpoint;
 use checkpoint::Storages;
 use dicts::state_dicts;
 
-use super::{archive::Archive, pickle};
+use super::archive::Archive;
 
 /// Whether these bytes are a checkpoint that [`Checkpoint::open`] reads, or look like one.
 pub(super) fn recognises(bytes: &[u8]) -> bool {
@@ -63,7 +63,7 @@ fn open_zip(bytes: &[u8]) -> Result<Checkpoint<'_>, String> {
     if archive.member(&format!("{folder}byteorder")).is_ok_and(|order| order != b"little") {
         return Err("its numbers are big-endian, which is not read: save it again on another machine".to_owned());
     }
-    let pickle = pickle::parse(archive.member(entry)?)?;
+    let pickle = kd2m_pickle::parse(archive.member(entry)?)?;
     let dicts = state_dicts(&pickle, &|_| None)?;
     Ok(Checkpoint { dicts, storages: Storages::Zip { archive, folder } })
 }

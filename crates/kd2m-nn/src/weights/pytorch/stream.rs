@@ -3,11 +3,10 @@
 
 use std::collections::HashMap;
 
+use kd2m_pickle::{Pickle, Value};
+
 use super::{
-    super::{
-        number::Number,
-        pickle::{self, Pickle, Value},
-    },
+    super::number::Number,
     checkpoint::{Checkpoint, Storages},
     dicts::state_dicts,
     tensor::{StorageOf, short_name, width_of_others},
@@ -24,7 +23,7 @@ pub(super) fn recognises(bytes: &[u8]) -> bool {
     let opening = &bytes[..bytes.len().min(OPENING)];
     // Protocol 0 and 1 begin with the number's text, later ones say their own number first.
     let begins = matches!(opening.first(), Some(0x80 | b'L'));
-    begins && pickle::parse(opening).is_ok_and(|pickle| pickle.values[pickle.root] == Value::Int(MAGIC))
+    begins && kd2m_pickle::parse(opening).is_ok_and(|pickle| pickle.values[pickle.root] == Value::Int(MAGIC))
 }
 
 /// Opens one.
@@ -34,7 +33,7 @@ pub(super) fn recognises(bytes: &[u8]) -> bool {
 pub(super) fn open(bytes: &[u8]) -> Result<Checkpoint<'_>, String> {
     let mut at = 0;
     let mut next = || {
-        let pickle = pickle::parse(&bytes[at..])?;
+        let pickle = kd2m_pickle::parse(&bytes[at..])?;
         at += pickle.length;
         Ok::<_, String>(pickle)
     };

@@ -4,11 +4,10 @@
 
 use std::collections::HashMap;
 
+use kd2m_pickle::{Id, Pickle, Value};
+
 use super::{
-    super::{
-        number::Number,
-        pickle::{self, Id, Pickle, Value},
-    },
+    super::number::Number,
     checkpoint::{Checkpoint, Storages},
     dicts::{Entry, state_dicts},
     tensor::{Description, short_name, width_of_others},
@@ -36,7 +35,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<Checkpoint<'_>, String> {
     };
     let (kinds, contents) = storages.storages()?;
     let tensors = tensors.tensors(&kinds)?;
-    let pickle = pickle::parse(object.bytes)?;
+    let pickle = kd2m_pickle::parse(object.bytes)?;
     let dicts = state_dicts(&pickle, &|id| Some(tensors.get(&persistent(&pickle, id)?)?.clone()))?;
     Ok(Checkpoint { dicts, storages: Storages::Memory(contents) })
 }
@@ -91,7 +90,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn pickle(&mut self) -> Result<Pickle, String> {
-        let pickle = pickle::parse(self.bytes)?;
+        let pickle = kd2m_pickle::parse(self.bytes)?;
         self.bytes = &self.bytes[pickle.length..];
         Ok(pickle)
     }

@@ -1,9 +1,8 @@
 //! One tensor of a checkpoint: how the pickle describes it, and its values out of the storage that it views.
 
-use super::super::{
-    number::Number,
-    pickle::{Id, Pickle, Value},
-};
+use kd2m_pickle::{Id, Pickle, Value};
+
+use super::super::number::Number;
 
 /// A tensor as the pickle describes it.
 #[derive(Debug, Clone, PartialEq)]

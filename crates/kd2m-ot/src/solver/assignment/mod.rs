@@ -63,21 +63,18 @@ pub(crate) fn solve_until<T: Real>(
     Pool::with(n >= PARALLEL_FROM, stop, |pool| solve_by(pool, cost, n, start))
 }
 
-/// Rows up to which a matrix is matched directly whatever the bids leave: beyond, lists and threads make up for their cost.
-const DIRECT_TO: usize = 640;
-
-/// By [`direct`], where the problem is small or easy; its gap is for the caller to judge.
+/// By [`direct`], where it is quicker; its gap is for the caller to judge.
 ///
 /// # Errors
 /// [`Interrupted`] if it was told to stop.
 pub(crate) fn solve_directly<T: Real>(cost: &[T], n: usize, stop: &Stop) -> Result<Option<Assignment>, Interrupted> {
-    let most = if n <= DIRECT_TO { n } else { n / 8 };
-    let found = direct::solve(Isa::detect(), cost, (n, n), most, stop)?;
-    Ok(found.map(|direct::Direct { columns, u, v, gap, paths }| {
-        let total: f64 = columns.iter().enumerate().map(|(i, &j)| cost[i * n + j as usize].wide()).sum();
-        let (value, gap) = (total / n as f64, gap / n as f64);
-        Assignment { columns, potentials: Potentials { u, v }, value, gap, iterations: paths }
-    }))
+    if !direct::is_quicker(cost, n) {
+        return Ok(None);
+    }
+    let direct::Direct { columns, u, v, gap, paths } = direct::solve(Isa::detect(), cost, (n, n), stop)?;
+    let total: f64 = columns.iter().enumerate().map(|(i, &j)| cost[i * n + j as usize].wide()).sum();
+    let (value, gap) = (total / n as f64, gap / n as f64);
+    Ok(Some(Assignment { columns, potentials: Potentials { u, v }, value, gap, iterations: paths }))
 }
 
 fn solve_by<T: Real>(pool: &Pool, cost: &[T], n: usize, start: Option<&[f64]>) -> Result<Assignment, Interrupted> {

@@ -5,6 +5,7 @@
 //! stays alone.
 
 mod bids;
+mod choice;
 mod costs;
 mod paths;
 
@@ -13,6 +14,7 @@ use costs::Matrix;
 use paths::Tree;
 
 pub(crate) use bids::Direct;
+pub(crate) use choice::is_quicker;
 
 use crate::{
     isa::{Isa, Kernel, LANES, Simd},
@@ -23,32 +25,25 @@ use crate::{
 /// Bids of the row reduction, per row: more of them save paths, and price wars among ties cost as much as paths.
 const BIDS: usize = 4;
 
-/// The least assignment of every row of a row-major `[n, m]` matrix, n ≤ m. `None` if the bids leave more rows than `most` to paths.
+/// The least assignment of every row of a row-major `[n, m]` matrix, n ≤ m.
 ///
 /// # Errors
 /// [`Interrupted`] if it was told to stop.
 ///
 /// # Panics
 /// If the matrix has fewer columns than rows: callers turn it.
-pub(crate) fn solve<T: Real>(
-    isa: Isa,
-    cost: &[T],
-    (n, m): (usize, usize),
-    most: usize,
-    stop: &Stop,
-) -> Result<Option<Direct>, Interrupted> {
+pub(crate) fn solve<T: Real>(isa: Isa, cost: &[T], (n, m): (usize, usize), stop: &Stop) -> Result<Direct, Interrupted> {
     assert!(n <= m && cost.len() == n * m, "a matrix of at least as many columns as rows");
-    isa.run(Solve { cost: &Matrix::new(cost, n, m), most, stop })
+    isa.run(Solve { cost: &Matrix::new(cost, n, m), stop })
 }
 
 struct Solve<'a, T> {
     cost: &'a Matrix<'a, T>,
-    most: usize,
     stop: &'a Stop,
 }
 
 impl<T: Real> Kernel for Solve<'_, T> {
-    type Output = Result<Option<Direct>, Interrupted>;
+    type Output = Result<Direct, Interrupted>;
 
     #[inline(always)]
     fn call<S: Simd>(self, simd: S) -> Self::Output {
@@ -66,14 +61,11 @@ impl<T: Real> Kernel for Solve<'_, T> {
             state.leave_out();
         }
         let free = state.reduce(simd, BIDS * self.cost.n, self.stop)?;
-        if free.len() > self.most {
-            return Ok(None);
-        }
         let mut tree = Tree::new(self.cost.chunks());
         for &row in &free {
             self.stop.check()?;
             tree.augment(simd, &mut state, row);
         }
-        Ok(Some(state.prove(simd, free.len())))
+        Ok(state.prove(simd, free.len()))
     }
 }

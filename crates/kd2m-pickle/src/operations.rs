@@ -21,7 +21,16 @@ impl Machine<'_> {
                 let number = self.number(op)?;
                 self.push(number);
             }
-            op @ (b'S' | b'U' | b'T' | b'V' | b'X' | 0x8c | 0x8d) => {
+            op @ (b'U' | b'T') => {
+                let length = if op == b'U' { self.byte()?.into() } else { self.length()? };
+                let bytes = self.slice(length)?;
+                // Byte strings of Python 2: mostly texts, as the keys of old checkpoints are.
+                self.push(match std::str::from_utf8(bytes) {
+                    Ok(text) => Value::Text(text.to_owned()),
+                    Err(_) => Value::Bytes(bytes.to_vec()),
+                });
+            }
+            op @ (b'S' | b'V' | b'X' | 0x8c | 0x8d) => {
                 let text = self.text(op)?;
                 self.push(Value::Text(text));
             }
@@ -31,8 +40,8 @@ impl Machine<'_> {
                     b'C' => self.byte()?.into(),
                     _ => self.long_length()?,
                 };
-                self.slice(length)?;
-                self.push(Value::Bytes);
+                let bytes = self.slice(length)?.to_vec();
+                self.push(Value::Bytes(bytes));
             }
             op @ (b']' | b')' | b'}' | 0x8f | b't' | b'l' | 0x91 | b'd' | 0x85..=0x87) => self.container(op)?,
             op @ (b'a' | b'e' | 0x90) => {
@@ -87,12 +96,11 @@ impl Machine<'_> {
         })
     }
 
-    /// Byte strings of Python 2 (`S`, `U`, `T`) are the keys of old checkpoints, so they are texts here.
     fn text(&mut self, op: u8) -> Result<String, String> {
         let length = match op {
             b'S' => return lines::quoted(self.line()?),
             b'V' => return Ok(lines::unescaped(self.line()?)),
-            b'U' | 0x8c => self.byte()?.into(),
+            0x8c => self.byte()?.into(),
             0x8d => self.long_length()?,
             _ => self.length()?,
         };

@@ -1,20 +1,27 @@
-//! A reader of Python pickles that can build data and nothing else: it looks names up but never calls what they name.
-//! Covers protocols 0 to 5. Objects of foreign classes become [`Value::Object`]: their class, attributes and items, and no behaviour.
-//! Read next: `operations.rs` (one operation), `calls.rs` (what a call would give), `machine.rs` (stack, memo and bytes).
+#![doc = include_str!("../README.md")]
+//!
+//! [`parse`] reads one pickle, [`Pickle::get`] and [`Pickle::array`] find things in it. Inside, read `operations.rs` (one operation), then
+//! `calls.rs` (what a call would give) and `machine.rs` (stack, memo and bytes).
 
+#![deny(missing_docs)]
+
+mod array;
 mod calls;
 mod lines;
 mod machine;
 mod operations;
 mod value;
 
+pub use array::Array;
 use machine::Machine;
-pub(super) use value::{Id, Value};
+pub use value::{Id, Value};
 
 /// The values of one pickle.
 #[derive(Debug)]
-pub(super) struct Pickle {
+pub struct Pickle {
+    /// All values; those inside others are named by their index.
     pub values: Vec<Value>,
+    /// The value that was pickled.
     pub root: Id,
     /// Bytes read, for files that hold several pickles one after another.
     pub length: usize,
@@ -24,7 +31,7 @@ pub(super) struct Pickle {
 ///
 /// # Errors
 /// An operation that no protocol has, or bytes that end or are inconsistent: what, and at which byte.
-pub(super) fn parse(bytes: &[u8]) -> Result<Pickle, String> {
+pub fn parse(bytes: &[u8]) -> Result<Pickle, String> {
     let mut machine = Machine::new(bytes);
     loop {
         let at = machine.at;

@@ -130,11 +130,38 @@ impl Machine<'_> {
                     _ => Value::object(name),
                 }
             }
-            (name, Some(class)) if MAKERS.contains(&name) => Value::object(self.name(class)),
+            (name, Some(class)) if MAKERS.contains(&name) => match self.name(class) {
+                class if class == "numpy.ndarray" => Value::Array(None),
+                class => Value::object(class),
+            },
+            ("numpy.core.numeric._frombuffer" | "numpy._core.numeric._frombuffer", _) => {
+                self.of_buffer(&arguments)?
+            }
+            ("numpy.dtype", Some(first)) => Value::Dtype(first),
             // A byte string of Python 3 under protocol 2: text and encoding.
-            ("_codecs.encode", Some(_)) if second.is_some() => Value::Bytes,
+            ("_codecs.encode", Some(text)) if second.is_some() => Value::Bytes(self.encoded(text)?),
             _ => Value::object(name),
         })
+    }
+
+    /// The bytes of a text in Latin-1, which is how Python writes them under protocol 2.
+    fn encoded(&mut self, text: Id) -> Result<Vec<u8>, String> {
+        let no_bytes = || "a byte string that is written as something other than Latin-1".to_owned();
+        let Value::Text(text) = &self.values[text] else { return Err(no_bytes()) };
+        let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(c).map_err(|_| no_bytes())).collect::<Result<_, _>>()?;
+        // One text can be named again and again.
+        self.copying(bytes.len())?;
+        Ok(bytes)
+    }
+
+    /// An array of protocol 5, from bytes, dtype, shape and order, as the state that earlier protocols build one from.
+    fn of_buffer(&mut self, arguments: &[Id]) -> Result<Value, String> {
+        let &[bytes, dtype, shape, order] = arguments else { return Err("an array without its shape".to_owned()) };
+        let fortran = Value::Bool(self.values[order] == Value::Text("F".to_owned()));
+        self.values.extend([Value::Int(1), fortran]);
+        let [version, fortran] = [2, 1].map(|back| self.values.len() - back);
+        self.values.push(Value::Sequence(vec![version, shape, dtype, fortran, bytes]));
+        Ok(Value::Array(Some(self.values.len() - 1)))
     }
 
     /// The tensor that a function would rebuild from a tuple of arguments.
@@ -172,8 +199,17 @@ impl Machine<'_> {
             Value::Sequence(parts) => parts.first().copied(),
             _ => Some(given),
         };
-        if let Value::Object { state, .. } = &mut self.values[target] {
-            *state = attributes;
+        let big_endian = match &self.values[given] {
+            Value::Sequence(parts) => {
+                parts.get(1).is_some_and(|order| self.values[*order] == Value::Text(">".to_owned()))
+            }
+            _ => false,
+        };
+        match &mut self.values[target] {
+            dtype @ Value::Dtype(_) if big_endian => *dtype = Value::object("numpy.dtype of big-endian numbers"),
+            Value::Object { state, .. } => *state = attributes,
+            Value::Array(state) => *state = Some(given),
+            _ => {}
         }
         Ok(())
     }
