@@ -4,7 +4,7 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{Augment, DataError};
+use crate::{Augment, DataError, Split, split};
 
 /// Images and labels of one part of a data set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +19,12 @@ impl Samples {
     /// The number of samples.
     pub fn len(&self) -> usize {
         self.labels.len()
+    }
+
+    /// Puts those of another part behind these.
+    pub(crate) fn append(&mut self, mut other: Self) {
+        self.pixels.append(&mut other.pixels);
+        self.labels.append(&mut other.labels);
     }
 
     /// Whether there is no sample.
@@ -72,6 +78,8 @@ pub struct Dataset {
     pub val_fraction: f64,
     /// The training part, validation included.
     pub train: Samples,
+    /// Places in the training part of the images that the data set itself sets apart for validation, ascending; empty: it sets none apart.
+    pub validation: Vec<u32>,
     /// The test part.
     pub test: Samples,
     /// Who made the data and under which terms.
@@ -110,6 +118,7 @@ impl Description {
             augment: self.augment,
             val_fraction: self.val_fraction,
             train,
+            validation: Vec::new(),
             test,
             credit: self.credit,
             notes: Vec::new(),
@@ -122,6 +131,22 @@ impl Dataset {
     /// The same with what a person should know of its files.
     pub(crate) fn noting(self, notes: Vec<String>) -> Self {
         Self { notes, ..self }
+    }
+
+    /// The same with the last `count` images of the training part set apart for validation.
+    pub(crate) fn validating(self, count: usize) -> Self {
+        let all = self.train.len() as u32;
+        Self { validation: (all - count as u32..all).collect(), ..self }
+    }
+
+    /// What is trained and what is validated on: the data set's own validation images where it has some and no share is asked for, else
+    /// [`split`](crate::split()) by this share, or by [`val_fraction`](Self::val_fraction).
+    pub fn split(&self, share: Option<f64>, seed: u64) -> Split {
+        if share.is_none() && !self.validation.is_empty() {
+            let train = (0..self.train.len() as u32).filter(|i| self.validation.binary_search(i).is_err());
+            return Split { train: train.collect(), val: self.validation.clone() };
+        }
+        split(&self.train.labels, self.classes, share.unwrap_or(self.val_fraction), seed)
     }
 
     /// The same of files with this sum of their list.

@@ -17,6 +17,16 @@ pub struct Entry {
     pub credit: &'static str,
     /// Whether the name is followed by a colon and a path, as in `folder:PATH`.
     pub takes_path: bool,
-    /// `path` is what follows the colon, empty where `takes_path` is false.
-    pub(crate) load: fn(path: &str, root: Option<&Path>) -> Result<Dataset, DataError>,
+    pub(crate) load: fn(Place) -> Result<Dataset, DataError>,
+}
+
+/// Where a data set is to be found, and how it is parted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    /// What follows the colon, empty where [`Entry::takes_path`] is false.
+    pub path: &'a str,
+    /// Folder of the data sets.
+    pub root: Option<&'a Path>,
+    /// Share of the images that is kept for testing where a folder of images does not say which.
+    pub test_fraction: f64,
 }

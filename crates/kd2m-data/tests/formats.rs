@@ -5,7 +5,7 @@ mod files;
 use std::{fs, path::Path};
 
 use files::{cifar, cifar_python, cifar10_files, cifar10_python_files, gzip, idx, pixels, write};
-use kd2m_data::{Augment, load};
+use kd2m_data::{Augment, load, load_parted};
 use tempfile::tempdir;
 
 #[test]
@@ -219,4 +219,58 @@ fn grey_images_have_one_channel_and_jpeg_is_read() {
     assert_eq!((folder.channels, folder.height, folder.train.image(0)[0]), (1, 16, 100));
     let right = fs::read(jpeg.with_extension("jpg.rgb")).unwrap();
     assert!(right.chunks(3).map(|pixel| pixel[0]).eq(folder.test.image(0).iter().copied()));
+}
+
+/// One grey pixel whose value is its name.
+fn pixel(path: &Path) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let value = path.file_stem().unwrap().to_str().unwrap().parse().unwrap();
+    image::GrayImage::from_pixel(1, 1, image::Luma([value])).save(path).unwrap();
+}
+
+#[test]
+fn classes_alone_are_parted_by_class_and_an_image_stays_where_it_is() {
+    let root = tempdir().unwrap();
+    let name = format!("folder:{}", root.path().display());
+    for (class, count) in [("a", 20), ("b", 10), ("c", 1)] {
+        (1..=count).for_each(|i| pixel(&root.path().join(format!("{class}/{i}.png"))));
+    }
+    let fifth = load(&name, None).unwrap();
+    let count = |labels: &[u32]| [0, 1, 2].map(|class| labels.iter().filter(|label| **label == class).count());
+    assert_eq!((count(&fifth.train.labels), count(&fifth.test.labels)), ([16, 8, 1], [4, 2, 0]));
+    assert!(
+        fifth.notes[0].contains("6 of 31 images are kept for testing (data.test_fraction = 0.2"),
+        "{:?}",
+        fifth.notes
+    );
+    let half = load_parted(&name, None, 0.5).unwrap();
+    assert_eq!(count(&half.test.labels), [10, 5, 0]);
+    // What was tested on is tested on when more is, and when images come.
+    assert!(fifth.test.pixels.iter().all(|value| half.test.pixels.contains(value)));
+    (21..=25).for_each(|i| pixel(&root.path().join(format!("a/{i}.png"))));
+    let more = load(&name, None).unwrap();
+    let before = fifth.test.pixels.iter().zip(&fifth.test.labels).filter(|(_, label)| **label == 0);
+    assert!(before.filter(|(value, _)| more.train.pixels.contains(value)).count() <= 2);
+    assert_eq!(load(&name, None).unwrap().sum(), more.sum());
+}
+
+#[test]
+fn a_validation_folder_of_ones_own_is_what_is_validated_on() {
+    let root = tempdir().unwrap();
+    let name = format!("folder:{}", root.path().display());
+    for (part, first, last) in [("train", 1, 6), ("val", 11, 13), ("test", 21, 22)] {
+        for class in ["a", "b"] {
+            (first..=last).for_each(|i| pixel(&root.path().join(format!("{part}/{class}/{i}.png"))));
+        }
+    }
+    let folder = load(&name, None).unwrap();
+    assert_eq!((folder.train.len(), folder.test.len()), (18, 4));
+    let split = folder.split(None, 0);
+    assert_eq!(
+        (&split.train[..], &split.val[..]),
+        (&(0..12).collect::<Vec<u32>>()[..], &(12..18).collect::<Vec<u32>>()[..])
+    );
+    assert!(split.val.iter().all(|i| (11..=13).contains(&folder.train.image(*i as usize)[0])));
+    // A share that is asked for is carved from all of it.
+    assert_eq!(folder.split(Some(0.5), 0).val.len(), 9);
 }

@@ -63,7 +63,7 @@ pub fn open_with_images(
         (Some(dataset), _) => dataset,
         (None, Some(origin)) => {
             let own = &origin.config.data;
-            kd2m_data::load(&own.dataset, root.or(own.root.as_deref()))?
+            own.load(root.or(own.root.as_deref()))?
         }
         (None, None) => {
             return Err(Error::Config(format!(

@@ -1,13 +1,11 @@
 //! The UCI handwritten digits (Alpaydin & Kaynak 1998, CC BY 4.0), embedded: 1,797 images of 8×8 pixels with values 0–16.
 //! The file has no split: 20 % are test, drawn by class with a fixed seed, the same for everyone; a validation share of 0.25 of the other 80 % gives 60 / 20 / 20 %.
 
-use std::io::Read;
-use std::path::Path;
-
 use flate2::read::GzDecoder;
+use std::io::Read;
 
 use crate::dataset::Description;
-use crate::entry::Entry;
+use crate::entry::{Entry, Place};
 use crate::{Augment, DataError, Dataset, Samples, split};
 
 static FILE: &[u8] = include_bytes!("../../data/digits.csv.gz");
@@ -25,7 +23,7 @@ pub(crate) const ENTRY: Entry = Entry {
     load,
 };
 
-fn load(_: &str, _: Option<&Path>) -> Result<Dataset, DataError> {
+fn load(_: Place) -> Result<Dataset, DataError> {
     let mut text = String::new();
     GzDecoder::new(FILE).read_to_string(&mut text).map_err(|error| DataError::format(PLACE, error.to_string()))?;
     let all = parse(&text)?;
@@ -72,9 +70,13 @@ fn pick(all: &Samples, indices: &[u32]) -> Samples {
 mod tests {
     use super::*;
 
+    fn digits() -> Dataset {
+        load(Place { path: "", root: None, test_fraction: 0.5 }).unwrap()
+    }
+
     #[test]
     fn the_parts_are_60_20_20_percent_by_class() {
-        let digits = load("", None).unwrap();
+        let digits = digits();
         assert_eq!((digits.train.len(), digits.test.len()), (1438, 359));
         let parts = split(&digits.train.labels, digits.classes, digits.val_fraction, 0);
         assert_eq!((parts.train.len(), parts.val.len()), (1078, 360));
@@ -87,10 +89,7 @@ mod tests {
 
     #[test]
     fn the_content_is_this_forever() {
-        assert_eq!(
-            load("", None).unwrap().checksum(),
-            "e8eac0752cbdb9cb16dacb6116be787c4f913a9a69125633fb8c6b89abbf4bc5"
-        );
+        assert_eq!(digits().checksum(), "e8eac0752cbdb9cb16dacb6116be787c4f913a9a69125633fb8c6b89abbf4bc5");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::files::{existing_root, find};
 use super::pairs;
 use crate::dataset::Description;
-use crate::entry::Entry;
+use crate::entry::{Entry, Place};
 use crate::{Augment, DataError, Dataset};
 
 /// Lower-case letters that are not merged with their capitals.
@@ -28,7 +28,7 @@ macro_rules! split {
             ),
             credit: "EMNIST: G. Cohen, S. Afshar, J. Tapson and A. van Schaik (2017), from NIST Special Database 19",
             takes_path: false,
-            load: |_, root| load(&$entry, root, $name, &$classes, $first),
+            load: |Place { root, .. }| load(&$entry, root, $name, &$classes, $first),
         };
     };
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::files::{existing_root, find};
 use super::pairs;
 use crate::dataset::Description;
-use crate::entry::Entry;
+use crate::entry::{Entry, Place};
 use crate::{Augment, DataError, Dataset};
 
 pub(crate) const MNIST: Entry = Entry {
@@ -15,7 +15,7 @@ pub(crate) const MNIST: Entry = Entry {
     files: "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, .gz or not, there or in mnist/ or MNIST/raw/",
     credit: "MNIST: Y. LeCun, C. Cortes and C. J. C. Burges, CC BY-SA 3.0",
     takes_path: false,
-    load: |_, root| {
+    load: |Place { root, .. }| {
         load(
             &MNIST,
             root,
@@ -33,7 +33,7 @@ pub(crate) const FASHION_MNIST: Entry = Entry {
     files: "the four files of MNIST's names in fashion_mnist/ or FashionMNIST/raw/",
     credit: "Fashion-MNIST: H. Xiao, K. Rasul and R. Vollgraf (2017), MIT",
     takes_path: false,
-    load: |_, root| {
+    load: |Place { root, .. }| {
         let names =
             ["t-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"];
         load(
@@ -52,7 +52,7 @@ pub(crate) const KMNIST: Entry = Entry {
     files: "the four files of MNIST's names in kmnist/ or KMNIST/raw/",
     credit: "KMNIST: T. Clanuwat et al. (2018), Deep Learning for Classical Japanese Literature; National Institute of Japanese Literature and CODH, CC BY-SA 4.0",
     takes_path: false,
-    load: |_, root| {
+    load: |Place { root, .. }| {
         let names = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"];
         load(&KMNIST, root, &["kmnist", "KMNIST/raw", "KMNIST"], names.map(String::from).to_vec(), false)
     },

@@ -1,12 +1,10 @@
 //! STL-10 (Coates, Ng and Lee 2011) in its binary layout: images of 3×96×96 bytes whose columns are written one after another, labels 1 to 10.
 //! Its 100,000 images without labels are not read.
 
-use std::path::Path;
-
 use super::archive::{Layout, read_files};
 use super::files::existing_root;
 use crate::dataset::Description;
-use crate::entry::Entry;
+use crate::entry::{Entry, Place};
 use crate::{Augment, DataError, Dataset, Samples};
 
 const SIDE: usize = 96;
@@ -23,7 +21,7 @@ pub(crate) const ENTRY: Entry = Entry {
     load,
 };
 
-fn load(_: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
+fn load(Place { root, .. }: Place) -> Result<Dataset, DataError> {
     let layout = Layout {
         folders: &["stl10_binary", "stl10/stl10_binary", "stl10", ""],
         archives: &["stl10_binary.tar.gz", "stl10/stl10_binary.tar.gz", "stl10_binary.tar"],

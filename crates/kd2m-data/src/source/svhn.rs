@@ -1,12 +1,10 @@
 //! SVHN, cropped digits (Netzer et al. 2011): `train_32x32.mat` and `test_32x32.mat`, MAT level 5 with `X` 32×32×3×n and `y` n×1.
 //! The file's label 10 is the digit 0; a mirrored digit is another or none, so there is no flip.
 
-use std::path::Path;
-
 use super::files::{existing_root, find, open};
 use super::mat5::{self, Matrix, Values};
 use crate::dataset::Description;
-use crate::entry::Entry;
+use crate::entry::{Entry, Place};
 use crate::{Augment, DataError, Dataset, Samples};
 
 const SIDE: usize = 32;
@@ -21,7 +19,7 @@ pub(crate) const ENTRY: Entry = Entry {
     load,
 };
 
-fn load(_: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
+fn load(Place { root, .. }: Place) -> Result<Dataset, DataError> {
     let root = existing_root(&ENTRY, root)?;
     let part = |name: &str| {
         let help = "get train_32x32.mat and test_32x32.mat (format 2, cropped digits) from http://ufldl.stanford.edu/housenumbers";

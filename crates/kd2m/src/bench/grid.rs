@@ -204,6 +204,7 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             root: None,
             train_limit: teacher.train_limit.unwrap_or(data.train_limit),
             val_fraction: data.val_fraction,
+            test_fraction: data.test_fraction,
             split_seed: data.split_seed,
             augment: data.augment.clone(),
             portion: crate::config::whole(),

@@ -104,6 +104,11 @@ impl Config {
                 format!("{}: between 0 and 1", data.val_fraction.unwrap_or_default()),
             ),
             (
+                data.test_fraction.is_none_or(|f| f > 0.0 && f < 1.0),
+                "data.test_fraction",
+                format!("{}: between 0 and 1", data.test_fraction.unwrap_or_default()),
+            ),
+            (
                 teacher.epochs.is_none_or(|n| n <= MOST),
                 "teacher.epochs",
                 format!("{}: at most {MOST}", teacher.epochs.unwrap_or_default()),

@@ -10,7 +10,7 @@ mod overrides;
 mod source;
 mod teachers;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 pub use network::{Head, StudentConfig, TeacherCache, TeacherConfig};
 pub use overrides::Source;
@@ -49,7 +49,7 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DataConfig {
-    /// `digits`, `mnist`, `fashion_mnist`, `cifar10`, `cifar100`, `svhn`, `folder:PATH[@SIZE]`.
+    /// A name of `kd2m list datasets`, as `digits`, `cifar10` or `folder:PATH[@SIZE]`.
     pub dataset: String,
     /// Folder of the data sets; not needed for `digits`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -57,9 +57,13 @@ pub struct DataConfig {
     /// Training images for students, after the split, drawn by class; 0: all.
     #[serde(default)]
     pub train_limit: usize,
-    /// Share of the training part that becomes validation; by default 0.25 for digits, 0.1 for others.
+    /// Share of the training part that becomes validation; by default 0.25 for digits, 0.1 for others, and the images of `val/` where a folder has `train/`,
+    /// `val/` and `test/`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub val_fraction: Option<f64>,
+    /// Share of each class that is kept for testing where a folder of images has no `train/` and `test/`; by default 0.2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test_fraction: Option<f64>,
     /// Draws the split.
     #[serde(default)]
     pub split_seed: u64,
@@ -82,6 +86,16 @@ pub struct DataConfig {
     /// `default` (the data set's own), `none`, `crop:4`, `crop-flip:4`, `affine:DEGREES,SHIFT,ZOOM`.
     #[serde(default = "default_augment")]
     pub augment: String,
+}
+
+impl DataConfig {
+    /// The data set; files are looked for under `root`.
+    ///
+    /// # Errors
+    /// An unknown name, and whatever is missing from or wrong with the files.
+    pub fn load(&self, root: Option<&Path>) -> Result<kd2m_data::Dataset, kd2m_data::DataError> {
+        kd2m_data::load_parted(&self.dataset, root, self.test_fraction.unwrap_or(kd2m_data::TEST_FRACTION))
+    }
 }
 
 /// All of what is left after the split.

@@ -54,15 +54,13 @@ impl Images {
     /// Those of a data set; the share and the seed of validation are the run's that the network is of, or the data set's own.
     pub fn of(dataset: Arc<Dataset>, split: Split, saved: &Saved) -> Self {
         let own = saved.origin.as_ref().map(|o| &o.config.data).filter(|data| data.dataset == dataset.name);
-        let fraction = own.and_then(|data| data.val_fraction).unwrap_or(dataset.val_fraction);
+        let share = own.and_then(|data| data.val_fraction);
         let seed = own.map_or(0, |data| data.split_seed);
         let all = |count: usize| (0..count as u32).collect::<Vec<u32>>();
         let (part, indices) = match split {
             Split::Train => (Part::Train, all(dataset.train.len())),
             Split::Test => (Part::Test, all(dataset.test.len())),
-            Split::Validation => {
-                (Part::Train, kd2m_data::split(&dataset.train.labels, dataset.classes, fraction, seed).val)
-            }
+            Split::Validation => (Part::Train, dataset.split(share, seed).val),
         };
         Self { dataset, part, indices, split }
     }

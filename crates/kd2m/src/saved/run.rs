@@ -105,7 +105,7 @@ fn from_file(file: &Path, whose: String, origin: Origin, data_root: Option<&Path
     if description.class_names.is_empty() {
         // A run of an older version: the names are the data's, if these are still there.
         let root = data_root.or(origin.config.data.root.as_deref());
-        let data = kd2m_data::load(&origin.config.data.dataset, root).ok();
+        let data = origin.config.data.load(root).ok();
         description.class_names =
             data.filter(|d| d.classes == description.classes).map_or_else(Vec::new, |d| d.class_names);
     }

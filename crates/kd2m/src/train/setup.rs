@@ -136,11 +136,10 @@ impl Setup {
     /// Data that is not there or broken, an unknown model, images that a model cannot take.
     pub fn new(config: &Config, device: DeviceChoice, threads: usize) -> Result<Self, Error> {
         let data = &config.data;
-        let dataset = kd2m_data::load(&data.dataset, data.root.as_deref())?;
+        let dataset = data.load(data.root.as_deref())?;
         dataset.notes.iter().try_for_each(|note| warning::warn(note))?;
-        let fraction = data.val_fraction.unwrap_or(dataset.val_fraction);
         let labels = &dataset.train.labels;
-        let split = kd2m_data::split(labels, dataset.classes, fraction, data.split_seed);
+        let split = dataset.split(data.val_fraction, data.split_seed);
         let portion = |text: &str| -> Result<Vec<u32>, Error> {
             Ok(text.parse::<Portion>()?.of(&split.train, labels, dataset.classes, data.split_seed))
         };

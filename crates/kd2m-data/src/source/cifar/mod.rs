@@ -10,7 +10,7 @@ use std::path::Path;
 use super::archive::{Content, Layout, read_files};
 use super::files::existing_root;
 use crate::dataset::Description;
-use crate::entry::Entry;
+use crate::entry::{Entry, Place};
 use crate::{Augment, DataError, Dataset, Samples};
 use names::{CIFAR10_CLASSES, CIFAR100_CLASSES};
 
@@ -68,7 +68,7 @@ pub(crate) const CIFAR10: Entry = Entry {
     files: "cifar-10-binary.tar.gz or cifar-10-python.tar.gz, or what is in it: cifar-10-batches-bin/ or cifar-10-batches-py/",
     credit: "CIFAR-10: A. Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images",
     takes_path: false,
-    load: |_, root| {
+    load: |Place { root, .. }| {
         let binary = Layout {
             folders: &["cifar-10-batches-bin", "cifar10/cifar-10-batches-bin", "cifar10", ""],
             archives: &["cifar-10-binary.tar.gz", "cifar10/cifar-10-binary.tar.gz", "cifar-10-binary.tar"],
@@ -100,7 +100,7 @@ pub(crate) const CIFAR100: Entry = Entry {
     files: "cifar-100-binary.tar.gz or cifar-100-python.tar.gz, or what is in it: cifar-100-binary/ or cifar-100-python/",
     credit: "CIFAR-100: A. Krizhevsky (2009), Learning Multiple Layers of Features from Tiny Images",
     takes_path: false,
-    load: |_, root| {
+    load: |Place { root, .. }| {
         let binary = Layout {
             folders: &["cifar-100-binary", "cifar100/cifar-100-binary", "cifar100", ""],
             archives: &["cifar-100-binary.tar.gz", "cifar100/cifar-100-binary.tar.gz", "cifar-100-binary.tar"],
