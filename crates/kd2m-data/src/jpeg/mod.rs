@@ -43,8 +43,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Jpeg, &'static str> {
     let mut file = File::default();
     // `check_whole` found the markers, and an end behind them.
     let (mut at, mut scans) = (2, 0);
-    while let Some((marker, segment, next)) = segment(bytes, at)? {
-        at = next;
+    while let Some(Segment { marker, held: segment, end }) = segment(bytes, at)? {
+        at = end;
         match marker {
             0xc0..=0xc2 => file.begin(Frame::read(segment, marker == 0xc2)?),
             0xc4 => file.huffman_tables(segment)?,
@@ -57,7 +57,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Jpeg, &'static str> {
                 if scans > MOST_SCANS {
                     return Err("it has more scans than any JPEG needs");
                 }
-                let mut bits = Bits::new(bytes, next);
+                let mut bits = Bits::new(bytes, end);
                 file.scan(segment, &mut bits)?;
                 at = bits.end();
             }
@@ -67,11 +67,18 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Jpeg, &'static str> {
     file.finish()
 }
 
-/// The next segment: its marker, what it holds, and where it ends; nothing at the end of the image.
+/// A marker, what its segment holds, and where it ends.
+struct Segment<'a> {
+    marker: u8,
+    held: &'a [u8],
+    end: usize,
+}
+
+/// The next segment; nothing at the end of the image.
 ///
 /// # Errors
 /// A segment that is longer than the file, or shorter than its own length.
-fn segment(bytes: &[u8], from: usize) -> Result<Option<(u8, &[u8], usize)>, &'static str> {
+fn segment(bytes: &[u8], from: usize) -> Result<Option<Segment<'_>>, &'static str> {
     let rest = bytes.get(from..).unwrap_or_default();
     let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 1 | 0xff | 0xd0..=0xd7);
     let Some(found) = rest.windows(2).position(is_marker) else { return Ok(None) };
@@ -83,7 +90,7 @@ fn segment(bytes: &[u8], from: usize) -> Result<Option<(u8, &[u8], usize)>, &'st
         let end = at + usize::from(u16::from_be_bytes(*length));
         Some((bytes.get(at + 2..end)?, end))
     });
-    held.map(|(segment, end)| Some((marker, segment, end))).ok_or("a segment is longer than the file")
+    held.map(|(held, end)| Some(Segment { marker, held, end })).ok_or("a segment is longer than the file")
 }
 
 fn number(segment: &[u8]) -> Result<usize, &'static str> {
