@@ -50,6 +50,43 @@ def with_exif(image):
     return stored(image, format="JPEG", quality=90, exif=exif)
 
 
+def rough(width, height):
+    """Fine detail over everything, saturated places too: no two pixels are alike, so no rounding hides."""
+    noise = np.random.default_rng(1).normal(0, 70, (height, width, 3))
+    waves = np.asarray(smooth(64).resize((width, height)), float)
+    return Image.fromarray((waves + noise).clip(0, 255).astype(np.uint8))
+
+
+def reframed(data, sampling, width, height):
+    """The same coded blocks under another size, and another sampling of the first component with as many blocks a unit."""
+    at = data.index(b"\xff\xc0") + 5
+    size = height.to_bytes(2, "big") + width.to_bytes(2, "big")
+    return data[:at] + size + data[at + 4 : at + 6] + bytes([sampling]) + data[at + 7 :]
+
+
+def samplings():
+    """Every way in which libjpeg enlarges colours, at sizes that fill no block."""
+    jpeg = dict(format="JPEG", quality=85)
+    ycck = bytearray(stored(rough(21, 13).convert("CMYK"), subsampling=2, **jpeg))
+    ycck[ycck.index(b"Adobe") + 11] = 2
+    return {
+        "rough-444.jpg": stored(rough(37, 29), subsampling=0, **jpeg),
+        "rough-422.jpg": stored(rough(37, 29), subsampling=1, **jpeg),
+        "rough-420.jpg": stored(rough(37, 29), subsampling=2, **jpeg),
+        "rough-440.jpg": reframed(stored(rough(32, 16), subsampling=1, **jpeg), 0x12, 13, 31),
+        "rough-411.jpg": reframed(stored(rough(32, 32), subsampling=2, **jpeg), 0x41, 61, 15),
+        "rough-progressive.jpg": stored(rough(35, 21), subsampling=2, progressive=True, **jpeg),
+        "rough-grey.jpg": stored(rough(19, 23).convert("L"), **jpeg),
+        "rough-cmyk.jpg": stored(rough(21, 13).convert("CMYK"), **jpeg),
+        "rough-ycck.jpg": bytes(ycck),
+        "coarse.jpg": stored(rough(33, 17), format="JPEG", quality=8),
+        "finest.jpg": stored(rough(17, 18), format="JPEG", quality=100),
+        "rough-restarts.jpg": stored(rough(37, 29), restart_marker_blocks=1, **jpeg),
+        **{f"rough-{w}x{h}.jpg": stored(rough(w, h), subsampling=2, **jpeg) for w, h in ((1, 1), (2, 3), (4, 1), (5, 2), (6, 17))},
+        "rough-3x2-422.jpg": stored(rough(3, 2), subsampling=1, **jpeg),
+    }
+
+
 def files():
     rgb, large = smooth(16), smooth(64)
     wide = rgb.resize((20, 12))
@@ -80,6 +117,7 @@ def files():
         "plain.png": stored(rgb, format="PNG"),
         "palette.png": stored(rgb.quantize(16), format="PNG"),
         "transparent.png": stored(rgb.convert("RGBA"), format="PNG"),
+        **samplings(),
     }
 
 

@@ -6,8 +6,8 @@
                                                       export_zoo DIR): state dict with strict=True, the same logits from
                                                       PyTorch and from onnxruntime
 
-The ImageNet ResNets are torchvision's own; the CIFAR families follow the papers with RepDistiller's widths and keys.
-Needs torch, torchvision, safetensors; `check` also numpy and onnxruntime.
+The ImageNet ResNets, mobilenet_v* and efficientnet_b0 are torchvision's own, EfficientNet-Lite0 timm's; the CIFAR families follow the papers
+with RepDistiller's widths and keys. Needs torch, torchvision, timm, safetensors; `check` also numpy and onnxruntime.
 """
 
 import sys
@@ -19,6 +19,7 @@ if __name__ == "__main__" and {"-h", "--help"} & set(sys.argv):
 
 from pathlib import Path
 
+import timm
 import torch
 import torchvision
 from torch import nn
@@ -75,14 +76,25 @@ class Mlp(nn.Module):
         return self.fc(x)
 
 
+class Zeros(nn.Module):
+    """He's option A: every other place, zeros as further channels."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.channels = channels
+
+    def forward(self, x):
+        return F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.channels // 4, self.channels // 4))
+
+
 class BasicBlock(nn.Module):
-    def __init__(self, inputs, outputs, stride):
+    def __init__(self, inputs, outputs, stride, zeros=False):
         super().__init__()
         self.conv1, self.bn1 = conv(inputs, outputs, 3, stride), nn.BatchNorm2d(outputs)
         self.conv2, self.bn2 = conv(outputs, outputs, 3), nn.BatchNorm2d(outputs)
         self.downsample = None
         if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
+            self.downsample = Zeros(outputs) if zeros else nn.Sequential(conv(inputs, outputs, 1, stride), nn.BatchNorm2d(outputs))
 
     def forward(self, x):
         y = self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))
@@ -90,12 +102,12 @@ class BasicBlock(nn.Module):
 
 
 class CifarResNet(nn.Module):
-    def __init__(self, channels, classes, depth, widths):
+    def __init__(self, channels, classes, depth, widths, zeros=False):
         super().__init__()
         self.conv1, self.bn1 = conv(channels, widths[0], 3), nn.BatchNorm2d(widths[0])
         for stage in (1, 2, 3):
             blocks = [
-                BasicBlock(widths[stage] if i else widths[stage - 1], widths[stage], 2 if stage > 1 and i == 0 else 1)
+                BasicBlock(widths[stage] if i else widths[stage - 1], widths[stage], 2 if stage > 1 and i == 0 else 1, zeros)
                 for i in range((depth - 2) // 6)
             ]
             setattr(self, f"layer{stage}", nn.Sequential(*blocks))
@@ -291,12 +303,14 @@ def build(name, channels=3, size=32, classes=100):
     if name in ("mlp-5", "mlp-3"):
         widths = (512, 256, 128, 128, 128) if name == "mlp-5" else (512, 256, 128)
         return Mlp(channels * size * size, classes, widths)
-    if name in ("resnet18", "resnet34", "resnet50", "resnet101"):
+    if "lite0" in name:
+        return timm.create_model(name, num_classes=classes)
+    if name in ("resnet18", "resnet34", "resnet50", "resnet101") or name.startswith(("mobilenet", "efficientnet")):
         return getattr(torchvision.models, name)(num_classes=classes)
     if name.startswith("resnet"):
         wide = name.endswith("x4")
-        depth = int(name.removeprefix("resnet").removesuffix("x4"))
-        return CifarResNet(channels, classes, depth, x4 if wide else narrow)
+        depth = int(name.removeprefix("resnet").removesuffix("x4").removesuffix("_a"))
+        return CifarResNet(channels, classes, depth, x4 if wide else narrow, name.endswith("_a"))
     if name.startswith("wrn"):
         _, depth, widen = name.split("_")
         return Wrn(channels, classes, int(depth), int(widen))
@@ -308,8 +322,9 @@ def build(name, channels=3, size=32, classes=100):
 
 NAMES = (
     "digits-cnn-teacher digits-cnn-student digits-cnn-middle mlp-5 mlp-3 resnet18 resnet34 resnet50 resnet101 resnet8 resnet14 resnet20 resnet32 "
-    "resnet44 resnet56 resnet110 resnet8x4 resnet32x4 wrn_16_1 wrn_16_2 wrn_40_1 wrn_40_2 vgg8 vgg11 vgg13 vgg16 vgg19 "
-    "MobileNetV2 ShuffleV1 ShuffleV2"
+    "resnet44 resnet56 resnet110 resnet20_a resnet32_a resnet44_a resnet56_a resnet110_a resnet8x4 resnet32x4 wrn_16_1 wrn_16_2 wrn_40_1 wrn_40_2 vgg8 vgg11 vgg13 vgg16 vgg19 "
+    "MobileNetV2 ShuffleV1 ShuffleV2 mobilenet_v2 mobilenet_v3_small mobilenet_v3_large efficientnet_b0 efficientnet_lite0 "
+    "tf_efficientnet_lite0"
 ).split()
 
 

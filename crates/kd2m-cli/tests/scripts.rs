@@ -232,6 +232,16 @@ fn exact_transport_is_checked_on_a_few_problems() {
     assert!(text(&output).contains("22 problems: 0 wrong, "), "{}", text(&output));
 }
 
+/// A ResNet-18 and EfficientNet-Lite0 on a few JPEGs.
+#[test]
+fn teachers_of_pytorch_say_the_same_here() {
+    let Some(mut python) = python_with(&["torch", "torchvision", "timm", "numpy", "PIL"]) else { return };
+    let asked = ["--kd2m", env!("CARGO_BIN_EXE_kd2m"), "--images", "24", "--train", "64"];
+    let output = python.arg(root().join("scripts/check-teachers")).args(asked).output().unwrap();
+    let printed = text(&output);
+    assert!(output.status.success() && printed.matches("equal on 100.00% of 24 images").count() == 2, "{printed}");
+}
+
 #[test]
 fn a_build_is_as_fast_as_itself() {
     use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};

@@ -264,6 +264,7 @@ fn pooling_and_moving() {
         ("average beyond", Layer::AvgPool(Pool { beyond: [1, 1], live_only: true, ..pool([2, 2], [2, 2], [0, 0]) })),
         ("average beyond padding", Layer::AvgPool(Pool { beyond: [0, 1], ..pool([3, 3], [2, 3], [1, 1]) })),
         ("zeros", Layer::Pad { around: [0, 1, 2, 3] }),
+        ("zero channels", Layer::PadChannels { before: 2, after: 3 }),
         ("shuffle", Layer::ChannelShuffle { groups: 3 }),
         ("slice", Layer::Slice { start: 2, len: 3 }),
         ("flatten", Layer::Flatten),

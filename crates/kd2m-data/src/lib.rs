@@ -12,6 +12,7 @@ mod error;
 pub mod features;
 mod fill;
 mod frame;
+mod jpeg;
 mod loader;
 mod mixture;
 mod order;

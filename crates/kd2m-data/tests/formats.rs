@@ -206,19 +206,19 @@ fn a_folder_of_images_gives_sorted_classes_and_planes() {
 #[test]
 fn grey_images_have_one_channel_and_jpeg_is_read() {
     let root = tempdir().unwrap();
-    for (path, format) in [
-        ("train/a/1.png", image::ImageFormat::Png),
-        ("train/b/1.jpg", image::ImageFormat::Jpeg),
-        ("test/a/1.jpeg", image::ImageFormat::Jpeg),
-    ] {
-        fs::create_dir_all(root.path().join(path).parent().unwrap()).unwrap();
-        image::GrayImage::from_pixel(8, 8, image::Luma([100]))
-            .save_with_format(root.path().join(path), format)
-            .unwrap();
+    let path = |name: &str| root.path().join(name);
+    for part in ["train/a", "train/b", "test/a"] {
+        fs::create_dir_all(path(part)).unwrap();
+    }
+    image::GrayImage::from_pixel(16, 16, image::Luma([100])).save(path("train/a/1.png")).unwrap();
+    let jpeg = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/images/grey.jpg");
+    for name in ["train/b/1.jpg", "test/a/1.jpeg"] {
+        fs::copy(&jpeg, path(name)).unwrap();
     }
     let folder = load(&format!("folder:{}", root.path().display()), None).unwrap();
-    assert_eq!(folder.channels, 1);
-    assert!(folder.train.pixels.iter().all(|&pixel| pixel.abs_diff(100) <= 1));
+    assert_eq!((folder.channels, folder.height, folder.train.image(0)[0]), (1, 16, 100));
+    let right = fs::read(jpeg.with_extension("jpg.rgb")).unwrap();
+    assert!(right.chunks(3).map(|pixel| pixel[0]).eq(folder.test.image(0).iter().copied()));
 }
 
 /// One grey pixel whose value is its name.

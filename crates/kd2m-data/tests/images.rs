@@ -49,8 +49,8 @@ fn whole_files_have_the_pixels_that_pillow_reads() {
         let pixel = |at: usize, channel: usize| found.train.pixels[channel.min(found.channels - 1) * plane + at];
         let apart = (0..plane).flat_map(|at| (0..3).map(move |c| (at, c)));
         let apart: Vec<u8> = apart.map(|(at, c)| pixel(at, c).abs_diff(expected[3 * at + c])).collect();
-        // Decoders of lossy formats round, and enlarge colours, in their own ways.
-        let lossy = [".jpg", ".jpeg", ".JPG"].iter().any(|ending| name.ends_with(ending)) || name == "lossy.webp";
+        // JPEG is read as libjpeg-turbo reads it; decoders of WebP round, and enlarge colours, in their own ways.
+        let lossy = name == "lossy.webp";
         let (most, mean) =
             (apart.iter().max().unwrap(), apart.iter().map(|a| f64::from(*a)).sum::<f64>() / apart.len() as f64);
         let (bound, mean_bound) = if lossy { (12, 1.0) } else { (0, 0.0) };
@@ -73,7 +73,7 @@ fn files_that_are_cut_are_refused_where_pillow_refuses() {
             }
             // What lies behind the image of trailing.jpg is no part of it; elsewhere more may be refused than Pillow does.
             (Ok(_), "read") => {}
-            (Err(_), "read") => assert!(!name.ends_with("jpg"), "{line}"),
+            (Err(_), "read") => assert_ne!(name, "trailing.jpg", "{line}"),
             (Ok(_), "refused") => wrong.push(line.to_owned()),
             (_, other) => panic!("{other}"),
         }
@@ -83,14 +83,9 @@ fn files_that_are_cut_are_refused_where_pillow_refuses() {
 
 #[test]
 fn jpegs_of_any_size_and_kind_are_refused_when_cut() {
-    for side in [64, 256] {
-        let noise = image::RgbImage::from_fn(side, side, |x, y| {
-            image::Rgb([x.wrapping_mul(2_654_435_761).wrapping_add(y * 40_503) as u8, (x * y) as u8, (x ^ y) as u8])
-        });
-        let mut whole = std::io::Cursor::new(Vec::new());
-        noise.write_to(&mut whole, image::ImageFormat::Jpeg).unwrap();
-        let whole = whole.into_inner();
-        assert_eq!(only("1.jpg", &whole).unwrap().height, side as usize);
+    for name in ["baseline-64.jpg", "progressive-64.JPG", "rough-420.jpg", "rough-ycck.jpg", "rough-restarts.jpg"] {
+        let whole = fixture(name);
+        assert!(only("1.jpg", &whole).is_ok());
         for length in [whole.len() * 9 / 10, whole.len() / 2, whole.len() / 5, whole.len() - 2, whole.len() - 1] {
             assert_eq!(
                 only("1.jpg", &whole[..length]).unwrap_err(),

@@ -21,6 +21,11 @@ const PARAMETERS: &[(&str, usize)] = &[
     ("resnet44", 667_188),
     ("resnet56", 861_620),
     ("resnet110", 1_736_564),
+    ("resnet20_a", 275_572),
+    ("resnet32_a", 470_004),
+    ("resnet44_a", 664_436),
+    ("resnet56_a", 858_868),
+    ("resnet110_a", 1_733_812),
     ("resnet8x4", 1_233_540),
     ("resnet32x4", 7_433_860),
     ("wrn_16_1", 180_916),
@@ -35,6 +40,12 @@ const PARAMETERS: &[(&str, usize)] = &[
     ("MobileNetV2", 812_836),
     ("ShuffleV1", 949_258),
     ("ShuffleV2", 1_355_528),
+    ("mobilenet_v2", 2_351_972),
+    ("mobilenet_v3_small", 1_620_356),
+    ("mobilenet_v3_large", 4_330_132),
+    ("efficientnet_b0", 4_135_648),
+    ("efficientnet_lite0", 3_499_108),
+    ("tf_efficientnet_lite0", 3_499_108),
 ];
 
 #[test]
@@ -49,7 +60,16 @@ fn parameter_counts_are_pytorch_s() {
 /// Thousand million multiply–adds of one 224×224 image as torchvision states them beside its weights (`_ops`).
 #[test]
 fn multiply_adds_are_torchvision_s() {
-    for (name, expected) in [("resnet18", 1.814), ("resnet34", 3.664), ("resnet50", 4.089), ("resnet101", 7.801)] {
+    for (name, expected) in [
+        ("resnet18", 1.814),
+        ("resnet34", 3.664),
+        ("resnet50", 4.089),
+        ("resnet101", 7.801),
+        ("mobilenet_v2", 0.301),
+        ("mobilenet_v3_small", 0.057),
+        ("mobilenet_v3_large", 0.217),
+        ("efficientnet_b0", 0.386),
+    ] {
         let graph = zoo::build(name, &ZooOptions::new(1000, 3, 224, 224)).unwrap();
         let found = graph.multiply_adds() as f64 / 1e9;
         assert!((found - expected).abs() < 0.0005, "{name}: {found}");
@@ -75,6 +95,8 @@ fn stages_have_the_literature_s_shapes() {
         ("MobileNetV2", "stem 16×16×16, layer1 12×16×16, layer2 16×8×8, layer3 48×4×4, layer4 160×2×2"),
         ("ShuffleV1", "stem 24×32×32, layer1 240×16×16, layer2 480×8×8, layer3 960×4×4"),
         ("ShuffleV2", "stem 24×32×32, layer1 116×16×16, layer2 232×8×8, layer3 464×4×4"),
+        ("efficientnet_lite0", "stem 32×16×16, layer1 24×8×8, layer2 40×4×4, layer3 112×2×2, layer4 320×1×1"),
+        ("mobilenet_v3_small", "stem 16×16×16, layer1 16×8×8, layer2 24×4×4, layer3 48×2×2, layer4 96×1×1"),
         ("resnet18", "stem 64×16×16, layer1 64×8×8, layer2 128×4×4, layer3 256×2×2, layer4 512×1×1"),
     ] {
         let graph = zoo::build(name, &ZooOptions::new(100, 3, 32, 32)).unwrap();

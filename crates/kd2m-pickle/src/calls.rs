@@ -134,9 +134,7 @@ impl Machine<'_> {
                 class if class == "numpy.ndarray" => Value::Array(None),
                 class => Value::object(class),
             },
-            ("numpy.core.numeric._frombuffer" | "numpy._core.numeric._frombuffer", _) => {
-                self.of_buffer(&arguments)?
-            }
+            ("numpy.core.numeric._frombuffer" | "numpy._core.numeric._frombuffer", _) => self.of_buffer(&arguments)?,
             ("numpy.dtype", Some(first)) => Value::Dtype(first),
             // A byte string of Python 3 under protocol 2: text and encoding.
             ("_codecs.encode", Some(text)) if second.is_some() => Value::Bytes(self.encoded(text)?),

@@ -233,6 +233,20 @@ pub enum Error {
         "the teacher of this run is a file of outputs (teacher.outputs), which cannot be run on other images: give its weights instead"
     )]
     NoTeacherNetwork,
+    /// Something that has to have the teacher as a graph, where it is a model that only a runtime runs, or several networks.
+    #[error(
+        "the teacher of this run is an ONNX model that only the runtime runs, or several networks: it gives features and logits alone, so \
+         its layers, weights and training are not to be had"
+    )]
+    OnlyAnswers,
+    /// A model that the runtime of ONNX models does not run.
+    #[error("{}: the ONNX runtime cannot run it: {why}", path.display())]
+    Runtime {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the runtime says.
+        why: String,
+    },
     /// What reads the classifier of a teacher of other classes.
     #[error(
         "the teacher tells {own} classes apart, the data has {data}: its classifier is not used, so there is nothing to bound or share"

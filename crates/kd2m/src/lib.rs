@@ -15,6 +15,7 @@ pub mod engine;
 pub mod error;
 pub mod export;
 pub mod files;
+pub mod frozen;
 pub mod imported;
 pub mod measure;
 pub mod number;

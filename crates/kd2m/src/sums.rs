@@ -1,6 +1,10 @@
 //! SHA-256 of what is on disk, as 64 hexadecimal digits: how a file that changed is known.
 
-use std::{fs::File, io, path::Path};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+};
 
 use sha2::{Digest, Sha256};
 
@@ -20,6 +24,18 @@ pub fn of_file(path: &Path) -> Result<String, Error> {
     let read = File::open(path).and_then(|mut file| io::copy(&mut file, &mut Hashing(&mut hash)));
     read.map_err(|source| Error::io("read", path, source))?;
     Ok(hexadecimal(hash))
+}
+
+/// Of one file, or of all that make up one network: shards that an index names, numbers beside an ONNX model.
+///
+/// # Errors
+/// One of them cannot be read.
+pub fn of_files(files: &[PathBuf]) -> Result<String, Error> {
+    let sums = files.iter().map(|path| of_file(path)).collect::<Result<Vec<_>, Error>>()?;
+    match <[String; 1]>::try_from(sums) {
+        Ok([one]) => Ok(one),
+        Err(several) => Ok(of_bytes(several.join("\n").as_bytes())),
+    }
 }
 
 /// A writer that keeps nothing but the sum.

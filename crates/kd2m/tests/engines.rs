@@ -174,6 +174,8 @@ fn gates_zeros_and_windows_beyond_the_map() {
     let x = b.push("zeros", Layer::Pad { around: [0, 1, 2, 0] }, &[x]);
     let x = b.conv("embed", x, Conv { padding: [0; 2], ..Conv::square(3, 12, 3) }.with_bias());
     let x = b.push("hard swish", Layer::HardSwish, &[x]);
+    let x = b.push("zero channels", Layer::PadChannels { before: 1, after: 2 }, &[x]);
+    let x = b.conv("narrow", x, Conv::square(15, 12, 1));
     b.stage("embedded", x);
     let x = b.max_pool("max", x, Pool { beyond: [1, 0], ..Pool::new([3; 2], [2, 1], [1; 2]) });
     let s = b.global_avg_pool("squeeze", x);

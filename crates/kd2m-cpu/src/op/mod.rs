@@ -63,6 +63,7 @@ layers! {
     hard_swish: HardSwish,
     mul: Mul,
     pad: Pad { around },
+    pad_channels: PadChannels { before, after },
     quantise: Quantise(grid),
     tokens: Tokens,
 }

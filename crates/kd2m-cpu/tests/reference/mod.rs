@@ -145,6 +145,14 @@ pub fn run(graph: &Graph, tensors: &Tensors, images: &[f64], n: usize, train: bo
                 let planes = x.chunks(ih * iw);
                 planes.flat_map(|plane| (0..h * w).map(|i| at(plane, i / w, i % w)).collect::<Vec<f64>>()).collect()
             }
+            Layer::PadChannels { before, .. } => {
+                let (x, (own, ..)) = input(0);
+                let plane = |sample: usize, channel: usize| match channel.checked_sub(*before) {
+                    Some(k) if k < own => x[(sample * own + k) * h * w..][..h * w].to_vec(),
+                    _ => vec![0.0; h * w],
+                };
+                (0..n * c).flat_map(|i| plane(i / c, i % c)).collect()
+            }
             Layer::ChannelShuffle { groups } => {
                 let x = input(0).0;
                 let each = c / groups;

@@ -143,6 +143,13 @@ layers! {
         /// Rows above, columns left, rows below, columns right.
         around: [usize; 4]
     } => &pad::Pad { around: *around };
+    /// Channels of zeros beside those of a map.
+    pad_channels: PadChannels {
+        /// Before the map's own.
+        before: usize,
+        /// Behind them.
+        after: usize
+    } => &pad_channels::PadChannels { before: *before, after: *after };
     /// Values rounded to 8 bits.
     quantise: Quantise(quantise: Quantise in quantise) => quantise;
     /// Places of maps as tokens: `[n, c, h, w]` become `[n, h·w, c]`, row by row.

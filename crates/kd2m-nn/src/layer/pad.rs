@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// No border is wider: the limit keeps sums of sizes from overflowing, whatever a file says.
-const MOST: usize = 1 << 16;
+pub(super) const MOST: usize = 1 << 16;
 
 /// Rows above, columns left, rows below, columns right.
 pub(super) struct Pad {
@@ -39,8 +39,18 @@ impl Kind for Pad {
 
 pub(super) const OPERATORS: &Operators<[usize; 4]> = &[("Pad", read)];
 
-/// Pads are attributes before opset 11, and of some axes only since opset 18.
 fn read(operator: &mut Operator) -> Result<Option<[usize; 4]>, String> {
+    let [_, channels, [top, bottom], [left, right]] = borders(operator)?;
+    match (channels, [top, left, bottom, right]) {
+        ([0, 0], around) => Ok(Some(around)),
+        // Another layer's.
+        (_, [0, 0, 0, 0]) => Ok(None),
+        _ => Err("pads channels and places at once".to_owned()),
+    }
+}
+
+/// Zeros before and behind along each axis. Pads are attributes before opset 11, and of some axes only since opset 18.
+pub(super) fn borders(operator: &mut Operator) -> Result<[[usize; 2]; 4], String> {
     match operator.attributes.text("mode")?.as_deref() {
         None | Some("constant") => {}
         Some(other) => return Err(format!("mode = {other} is not a layer, only constant is")),
@@ -59,18 +69,17 @@ fn read(operator: &mut Operator) -> Result<Option<[usize; 4]>, String> {
     if pads.len() != 2 * axes.len() {
         return Err(format!("pads = {pads:?} of {} axes", axes.len()));
     }
-    let mut around = [0; 4];
+    let mut borders = [[0; 2]; 4];
     for (i, along) in axes.iter().enumerate() {
         let along = axis(*along, 4)?;
         for (side, given) in [pads[i], pads[i + axes.len()]].into_iter().enumerate() {
             let border = usize::try_from(given).ok().filter(|border| *border <= MOST);
             let border = border.ok_or_else(|| format!("pads = {pads:?}: a border of {given}"))?;
-            match along {
-                2 | 3 => around[along - 2 + 2 * side] += border,
-                _ if border == 0 => {}
-                _ => return Err(format!("pads = {pads:?}: only height and width are padded")),
-            }
+            borders[along][side] += border;
         }
     }
-    Ok(Some(around))
+    if borders[0] != [0, 0] {
+        return Err(format!("pads = {pads:?}: only channels, height and width are padded"));
+    }
+    Ok(borders)
 }

@@ -41,6 +41,17 @@ pub enum OnnxError {
     /// A model, but not one that a graph can be.
     #[error("the ONNX model cannot be used: {0}")]
     Unsuitable(String),
+    /// A model whose features are not told: its logits come from no linear layer.
+    #[error(
+        "the ONNX model cannot be used: it has no classifier: no linear layer gives {logits} and no output is called features; name the \
+         value that is the features ({candidates})"
+    )]
+    NoClassifier {
+        /// The output that is the logits.
+        logits: String,
+        /// The values that can be features.
+        candidates: String,
+    },
     /// An operator, or a setting of one, that no layer has.
     #[error("operator {operator} of {node}: {reason}")]
     Operator {
@@ -65,6 +76,24 @@ pub enum OnnxError {
 }
 
 impl OnnxError {
+    /// Whether the model is one, with an operator or a setting that no layer has: a runtime may know it.
+    pub fn is_operator(&self) -> bool {
+        match self {
+            Self::File { source, .. } => source.is_operator(),
+            Self::Operator { .. } | Self::Graph(_) => true,
+            _ => false,
+        }
+    }
+
+    /// The logits of a model whose features are not told.
+    pub fn without_classifier(&self) -> Option<&str> {
+        match self {
+            Self::File { source, .. } => source.without_classifier(),
+            Self::NoClassifier { logits, .. } => Some(logits),
+            _ => None,
+        }
+    }
+
     /// What an operator asks for and a graph does not have.
     pub(super) fn operator(node: &proto::NodeProto, reason: String) -> Self {
         let name = if node.name.is_empty() { node.output.join(", ") } else { node.name.clone() };

@@ -2,10 +2,10 @@
 //! after this knows of it. A file lies in the model's folder or below it, and never more is read than it holds.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     fs::File,
     io::{Read as _, Seek as _, SeekFrom},
-    path::{Component, Path},
+    path::{Component, Path, PathBuf},
 };
 
 use super::{
@@ -21,15 +21,30 @@ const EXTERNAL: i32 = 1;
 /// # Errors
 /// A file that is not there, is too short, or lies elsewhere.
 pub(super) fn read(model: &mut Model, folder: &Path) -> Result<(), OnnxError> {
-    let Some(graph) = &mut model.graph else { return Ok(()) };
-    let attributes = graph.node.iter_mut().flat_map(|node| &mut node.attribute).filter_map(|a| a.t.as_mut());
     let mut files: HashMap<String, File> = HashMap::new();
-    for tensor in graph.initializer.iter_mut().chain(attributes).filter(|t| t.data_location == EXTERNAL) {
+    for tensor in tensors(model) {
         let name = tensor.name.clone();
         numbers(tensor, folder, &mut files)
             .map_err(|why| OnnxError::Unsuitable(format!("constant {name}: its numbers are in another file: {why}")))?;
     }
     Ok(())
+}
+
+/// The files that they lie in, each once, in the order of their names.
+pub(super) fn files(model: &mut Model, folder: &Path) -> Vec<PathBuf> {
+    let location =
+        |tensor: &mut Tensor| tensor.external_data.iter().find(|e| e.key == "location").map(|e| e.value.clone());
+    let names: BTreeSet<String> = tensors(model).filter_map(location).collect();
+    names.into_iter().map(|name| folder.join(name)).collect()
+}
+
+/// The tensors whose numbers lie in other files.
+fn tensors(model: &mut Model) -> impl Iterator<Item = &mut Tensor> {
+    let all = model.graph.iter_mut().flat_map(|graph| {
+        let attributes = graph.node.iter_mut().flat_map(|node| &mut node.attribute).filter_map(|a| a.t.as_mut());
+        graph.initializer.iter_mut().chain(attributes)
+    });
+    all.filter(|tensor| tensor.data_location == EXTERNAL)
 }
 
 fn numbers(tensor: &mut Tensor, folder: &Path, files: &mut HashMap<String, File>) -> Result<(), String> {

@@ -1,6 +1,9 @@
 //! An ONNX model as a graph: what holds the walk over its nodes together. What each operator means is in [`super::operators`].
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, HashMap, HashSet},
+};
 
 use super::{
     error::OnnxError,
@@ -43,8 +46,8 @@ pub(super) struct Read {
     pub notes: Vec<String>,
 }
 
-/// Graph and weights of a model; `features` names the value that is the features.
-pub(super) fn model(model: Model, features: Option<&str>) -> Result<Read, OnnxError> {
+/// Graph and weights of a model; `features` names the value that is the features, `named` the values that are stages.
+pub(super) fn model(model: Model, features: Option<&str>, named: &BTreeMap<String, String>) -> Result<Read, OnnxError> {
     let stages: Vec<(String, String)> = model
         .metadata_props
         .iter()
@@ -83,11 +86,17 @@ pub(super) fn model(model: Model, features: Option<&str>) -> Result<Read, OnnxEr
     for node in graph.node.iter().filter(|n| n.op_type != "Constant") {
         import.operator(node).map_err(|reason| OnnxError::operator(node, reason))?;
     }
+    for (stage, value) in named {
+        let at = import.map_of(value)?;
+        import.builder.stage(stage, at);
+    }
+    // What is named goes before what the file says.
+    let stages: Vec<_> = stages.into_iter().filter(|(stage, _)| !named.contains_key(stage)).collect();
     import.finish(&graph.output, &stages, features)
 }
 
 /// Initializers and the outputs of `Constant` operators.
-fn constants(graph: &GraphProto) -> Result<HashMap<String, Constant>, OnnxError> {
+pub(super) fn constants(graph: &GraphProto) -> Result<HashMap<String, Constant>, OnnxError> {
     let unreadable = |name: &str, reason: String| OnnxError::Unsuitable(format!("constant {name}: {reason}"));
     let mut all = HashMap::new();
     for tensor in &graph.initializer {
@@ -103,7 +112,10 @@ fn constants(graph: &GraphProto) -> Result<HashMap<String, Constant>, OnnxError>
 }
 
 /// Old files list the weights among the inputs too.
-fn sole_input<'a>(graph: &'a GraphProto, constants: &HashMap<String, Constant>) -> Result<&'a ValueInfo, OnnxError> {
+pub(super) fn sole_input<'a>(
+    graph: &'a GraphProto,
+    constants: &HashMap<String, Constant>,
+) -> Result<&'a ValueInfo, OnnxError> {
     let inputs: Vec<&ValueInfo> = graph.input.iter().filter(|i| !constants.contains_key(&i.name)).collect();
     match inputs[..] {
         [input] => Ok(input),
@@ -112,7 +124,7 @@ fn sole_input<'a>(graph: &'a GraphProto, constants: &HashMap<String, Constant>) 
 }
 
 /// The number of images where it is fixed, and the shape of one.
-fn image_shape(input: &ValueInfo) -> Result<(Option<i64>, [usize; 3]), OnnxError> {
+pub(super) fn image_shape(input: &ValueInfo) -> Result<(Option<i64>, [usize; 3]), OnnxError> {
     let name = &input.name;
     let tensor = input.r#type.as_ref().and_then(|t| t.tensor_type.as_ref());
     let kind = tensor.map_or(0, |t| t.elem_type);
@@ -197,14 +209,9 @@ impl Import {
         let before = self.linear.iter().find(|(_, gives)| *gives == logits).map(|(reads, _)| *reads);
         let features = match features {
             Some(name) => self.vector_of(name)?,
-            None => named(FEATURES).or(before).ok_or_else(|| {
-                let names: Vec<&str> = outputs.iter().map(|o| o.name.as_str()).collect();
-                OnnxError::Unsuitable(format!(
-                    "it has no classifier: no linear layer gives {} and no output is called {FEATURES}; name the value that is the \
-                     features ({})",
-                    names.join(", "),
-                    self.vectors()
-                ))
+            None => named(FEATURES).or(before).ok_or_else(|| OnnxError::NoClassifier {
+                logits: outputs.first().map_or_else(String::new, |output| output.name.clone()),
+                candidates: self.vectors(),
             })?,
         };
         for (stage, layer) in stages {
@@ -213,6 +220,33 @@ impl Import {
             }
         }
         Ok(Read { graph: self.builder.finish(features, logits)?, weights: self.weights, notes: self.notes })
+    }
+
+    /// The node of a value that is a map.
+    fn map_of(&self, name: &str) -> Result<NodeId, OnnxError> {
+        match self.values.flows.get(name) {
+            Some(Flow::Node(id)) if matches!(self.values.shapes[id.0], Shape::Map { .. }) => Ok(*id),
+            found => {
+                let what = if found.is_some() { "is no map" } else { "is no value that a layer gives" };
+                Err(OnnxError::Unsuitable(format!("`{name}` {what}: the last map of each size is {}", self.maps())))
+            }
+        }
+    }
+
+    /// The last value of each size of maps, from the input on.
+    fn maps(&self) -> String {
+        let mut last: BTreeMap<Reverse<usize>, (NodeId, &str)> = BTreeMap::new();
+        for (name, flow) in &self.values.flows {
+            if let Flow::Node(id) = flow
+                && let Shape::Map { height, width, .. } = self.values.shapes[id.0]
+            {
+                let own = (*id, name.as_str());
+                let found = last.entry(Reverse(height * width)).or_insert(own);
+                *found = own.max(*found);
+            }
+        }
+        let shown = |(id, name): (NodeId, &str)| format!("{name} ({})", self.values.shapes[id.0]);
+        last.into_values().map(shown).collect::<Vec<_>>().join(", ")
     }
 
     /// The node of a value that is one vector an image.

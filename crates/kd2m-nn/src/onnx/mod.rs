@@ -12,6 +12,7 @@ mod export;
 mod external;
 mod fold;
 mod import;
+mod interface;
 mod names;
 mod normalisation;
 pub(crate) mod operator;
@@ -26,9 +27,13 @@ pub(crate) mod values;
 pub(crate) mod window;
 pub(crate) mod writer;
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 pub use error::OnnxError;
+pub use interface::{Interface, with_output};
 pub use names::Metadata;
 
 use crate::{
@@ -86,17 +91,41 @@ pub struct Model {
 /// # Errors
 /// As [`read`]; a value that is not there or is no vector, with those that could be named.
 pub fn open(path: &Path, features: Option<&str>) -> Result<Model, OnnxError> {
+    open_with_stages(path, features, &BTreeMap::new())
+}
+
+/// The same with stages: each a name and the value that is its map.
+///
+/// # Errors
+/// As [`open`]; a value that is not there or is no map, with the last one of each size.
+pub fn open_with_stages(
+    path: &Path,
+    features: Option<&str>,
+    stages: &BTreeMap<String, String>,
+) -> Result<Model, OnnxError> {
     let bytes = std::fs::read(path).map_err(|source| OnnxError::Read { path: path.to_owned(), source })?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let opened = || {
         let mut model = parse(&bytes)?;
         let metadata = model.metadata_props.clone();
         external::read(&mut model, folder)?;
-        let import::Read { graph, weights, notes } = import::model(model, features)?;
+        let import::Read { graph, weights, notes } = import::model(model, features, stages)?;
         let metadata = metadata.into_iter().map(|entry| (entry.key, entry.value)).collect();
         Ok(Model { graph, weights, metadata, notes })
     };
     opened().map_err(|source| OnnxError::File { path: path.to_owned(), source: Box::new(source) })
+}
+
+/// The files of a model: its own, then those beside it that hold numbers of it.
+///
+/// # Errors
+/// A file that cannot be read or that is no ONNX model.
+pub fn files(path: &Path) -> Result<Vec<PathBuf>, OnnxError> {
+    let bytes = std::fs::read(path).map_err(|source| OnnxError::Read { path: path.to_owned(), source })?;
+    let mut model =
+        parse(&bytes).map_err(|source| OnnxError::File { path: path.to_owned(), source: Box::new(source) })?;
+    let folder = path.parent().unwrap_or(Path::new(""));
+    Ok([vec![path.to_owned()], external::files(&mut model, folder)].concat())
 }
 
 fn parse(bytes: &[u8]) -> Result<proto::Model, OnnxError> {
@@ -127,6 +156,6 @@ fn encode_with(
 /// # Errors
 /// As [`read`].
 pub fn decode(bytes: &[u8]) -> Result<(Graph, Weights), OnnxError> {
-    let import::Read { graph, weights, .. } = import::model(parse(bytes)?, None)?;
+    let import::Read { graph, weights, .. } = import::model(parse(bytes)?, None, &BTreeMap::new())?;
     Ok((graph, weights))
 }

@@ -1,4 +1,5 @@
-//! The part of ONNX's protocol buffers that a convolutional network needs; numbers are those of `onnx.proto3`.
+//! The part of ONNX's protocol buffers that a convolutional network needs; numbers are those of `onnx.proto`, and so is which lists are
+//! packed: rten 0.27 refuses the others in that form, which protocol buffers would have every reader take.
 
 use prost::Message;
 
@@ -76,9 +77,9 @@ pub(crate) struct Attribute {
     pub s: Option<Vec<u8>>,
     #[prost(message, optional, tag = "5")]
     pub t: Option<Tensor>,
-    #[prost(float, repeated, tag = "7")]
+    #[prost(float, repeated, packed = "false", tag = "7")]
     pub floats: Vec<f32>,
-    #[prost(int64, repeated, tag = "8")]
+    #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
     #[prost(int32, tag = "20")]
     pub r#type: i32,
@@ -97,7 +98,7 @@ pub(crate) const ATTRIBUTE_INTS: i32 = 7;
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Tensor {
-    #[prost(int64, repeated, tag = "1")]
+    #[prost(int64, repeated, packed = "false", tag = "1")]
     pub dims: Vec<i64>,
     #[prost(int32, tag = "2")]
     pub data_type: i32,

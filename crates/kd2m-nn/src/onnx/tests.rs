@@ -306,6 +306,29 @@ fn damage_never_panics() {
 }
 
 #[test]
+fn values_that_are_named_become_stages() {
+    let graph = zoo::build("resnet8", &ZooOptions::new(10, 3, 32, 32)).unwrap();
+    let bytes = encode(&graph, &initialise(&graph, 1)).unwrap();
+    let last = super::parse(&bytes).unwrap().graph.unwrap();
+    let last = last.node.iter().rfind(|node| node.op_type == "Relu").unwrap().output[0].clone();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.onnx");
+    std::fs::write(&path, &bytes).unwrap();
+    let open = |stage: &str, value: &str| {
+        open_with_stages(&path, None, &BTreeMap::from([(stage.to_owned(), value.to_owned())]))
+    };
+    // In place of the stage that the file names so.
+    let read = open("stem", &last).unwrap().graph;
+    let map = |name: &str| read.node(read.stage(name).unwrap()).shape.to_string();
+    assert_eq!((map("stem").as_str(), map("layer3").as_str()), ("64×8×8", "64×8×8"));
+    let unknown = open("x", "nosuch").unwrap_err().to_string();
+    assert!(unknown.contains("`nosuch` is no value that a layer gives: the last map of each size is "), "{unknown}");
+    assert!(unknown.contains("(16×32×32), ") && unknown.ends_with("(64×8×8)"), "{unknown}");
+    let vector = open("x", "features").unwrap_err().to_string();
+    assert!(vector.contains("`features` is no map"), "{vector}");
+}
+
+#[test]
 fn weights_that_do_not_fit_are_not_written() {
     let graph = zoo::build("mlp-3", &ZooOptions::new(10, 1, 8, 8)).unwrap();
     let error = encode(&graph, &Weights::new()).unwrap_err().to_string();
@@ -318,6 +341,8 @@ fn of_gates() -> Graph {
     let x = b.push("zeros", Layer::Pad { around: [0, 0, 1, 2] }, &[x]);
     let x = b.conv("embed", x, Conv { kernel: [3; 2], padding: [0; 2], ..Conv::square(3, 6, 3) }.stride(2).with_bias());
     let x = b.push("hard swish", Layer::HardSwish, &[x]);
+    let x = b.push("zero channels", Layer::PadChannels { before: 1, after: 2 }, &[x]);
+    let x = b.conv("narrow", x, Conv::square(9, 6, 1));
     let x = b.max_pool("max", x, Pool { beyond: [1, 1], ..Pool::new([3; 2], [2; 2], [0; 2]) });
     let s = b.global_avg_pool("squeeze", x);
     let s = b.linear("reduce", s, Linear::new(6, 2));

@@ -8,7 +8,7 @@ use super::{
     names::alternatives,
     slot::{Slot, Slots, is_no_weight},
 };
-use crate::parameter::ParameterSpec;
+use crate::{graph::Graph, parameter::ParameterSpec};
 
 /// What a network needs of a file.
 pub(super) struct Needs {
@@ -31,9 +31,11 @@ pub(super) struct Fit {
 }
 
 impl Needs {
-    /// Of these tensors; those of the classifier are free where only a start is wanted.
-    pub fn new(specs: Vec<ParameterSpec>, free: impl Fn(&ParameterSpec) -> bool) -> Self {
-        let by_name = specs.iter().enumerate().flat_map(|(i, s)| alternatives(&s.key).into_iter().map(move |n| (n, i)));
+    /// Of this network; tensors of the classifier are free where only a start is wanted.
+    pub fn new(graph: &Graph, free: impl Fn(&ParameterSpec) -> bool) -> Self {
+        let specs = graph.parameters();
+        let names = |spec: &ParameterSpec| alternatives(&graph.name, &spec.key);
+        let by_name = specs.iter().enumerate().flat_map(|(i, s)| names(s).into_iter().map(move |n| (n, i)));
         let free = specs.iter().filter(|s| free(s)).map(|s| s.key.clone()).collect();
         Self { by_name: by_name.collect(), free, specs }
     }
@@ -112,10 +114,7 @@ impl Needs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        Graph,
-        zoo::{self, Stem, ZooOptions},
-    };
+    use crate::zoo::{self, Stem, ZooOptions};
 
     fn graph() -> Graph {
         zoo::build("resnet18", &ZooOptions::new(10, 3, 32, 32).stem(Stem::Cifar)).unwrap()
@@ -126,7 +125,7 @@ mod tests {
     }
 
     fn fits(graph: &Graph, slots: &Slots) -> Vec<Fit> {
-        Needs::new(graph.parameters(), |_| false).fits(slots)
+        Needs::new(graph, |_| false).fits(slots)
     }
 
     #[test]
@@ -135,7 +134,7 @@ mod tests {
         for prefix in ["", "module.", "model.module._orig_mod.", "backbone.", "net_", "a.b.c.d."] {
             for family in 0..6 {
                 let name = |key: &str| {
-                    let all = alternatives(key);
+                    let all = alternatives(&graph.name, key);
                     let theirs = match family {
                         // RepDistiller's both at once.
                         0 => key.replace("downsample.", "shortcut.").replace("fc.", "linear."),
@@ -199,7 +198,7 @@ mod tests {
     #[test]
     fn a_free_classifier_may_be_another_or_several_layers_or_none() {
         let graph = graph();
-        let free = Needs::new(graph.parameters(), |s| s.node == graph.logits());
+        let free = Needs::new(&graph, |s| s.node == graph.logits());
         let mut file = slots(&graph, |key| format!("encoder.{key}"));
         file.insert("encoder.fc.weight".into(), Slot::Tensor(vec![1000, 512]));
         assert_eq!(free.fits(&file)[0].mismatch, None);

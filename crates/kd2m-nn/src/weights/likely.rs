@@ -55,7 +55,7 @@ struct Alike {
 
 fn alike(graph: &Graph, slots: &Slots) -> Alike {
     let specs = graph.parameters();
-    let needs = Needs::new(specs.clone(), |spec| spec.node == graph.logits());
+    let needs = Needs::new(graph, |spec| spec.node == graph.logits());
     let fits = needs.fits(slots);
     let Some(fit) = fits.first() else { return Alike { share: 0.0, whole: false, classes: None } };
     let shape = |key: &str| match fit.names.get(key).and_then(|name| slots.get(name)) {
@@ -68,4 +68,46 @@ fn alike(graph: &Graph, slots: &Slots) -> Alike {
     let all = body.len().max(of_file.count().saturating_sub(head.len())).max(1);
     let classes = head.iter().find_map(|spec| shape(&spec.key)?.first().copied());
     Alike { share: same as f64 / all as f64, whole: fit.mismatch.is_none(), classes }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{weights::names::alternatives, zoo};
+
+    fn graph(name: &str, classes: usize) -> Graph {
+        zoo::build(name, &ZooOptions::new(classes, 3, 32, 32)).unwrap()
+    }
+
+    /// The tensors of a network under the names of another program.
+    fn file(graph: &Graph, name: impl Fn(&str) -> String) -> Slots {
+        graph.parameters().into_iter().map(|s| (name(&s.key), Slot::Tensor(s.shape))).collect()
+    }
+
+    /// `akamaster/pytorch_resnet_cifar10`: no tensors in shortcuts, where the literature's networks have projections.
+    #[test]
+    fn networks_that_differ_in_their_shortcuts_are_told_apart() {
+        let without = file(&graph("resnet20_a", 10), |key| format!("module.{}", key.replace("fc.", "linear.")));
+        let with = file(&graph("resnet20", 10), |key| key.to_owned());
+        for (asked, slots, right) in [
+            ("resnet20", &without, "it is resnet20_a of 10 classes"),
+            ("resnet20_a", &with, "it is resnet20 of 10 classes"),
+        ] {
+            let graph = graph(asked, 10);
+            assert!(Needs::new(&graph, |_| false).fits(slots)[0].mismatch.is_some());
+            assert_eq!(likely(&graph, slots).unwrap(), right);
+        }
+        assert_eq!(Needs::new(&graph("resnet20_a", 10), |_| false).fits(&without)[0].mismatch, None);
+    }
+
+    /// The same tensors under another padding give other logits: their names say which.
+    #[test]
+    fn weights_of_tensorflow_are_its_padding_s() {
+        let network = graph("tf_efficientnet_lite0", 1000);
+        let port = file(&network, |key| alternatives(&network.name, key).pop().unwrap());
+        assert_eq!(Needs::new(&network, |_| false).fits(&port)[0].mismatch, None);
+        let other = graph("efficientnet_lite0", 10);
+        assert!(Needs::new(&other, |_| false).fits(&port)[0].mismatch.is_some());
+        assert_eq!(likely(&other, &port).unwrap(), "it is tf_efficientnet_lite0 of 1000 classes");
+    }
 }

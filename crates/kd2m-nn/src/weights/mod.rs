@@ -96,7 +96,7 @@ fn take(source: &Source, graph: &Graph, owner: Owner, free: bool) -> Result<Load
     let files = files::contents(&path)?;
     let opened = Opened::new(&files)?;
     let dicts = opened.dicts();
-    let needs = Needs::new(graph.parameters(), |spec| free && spec.node == graph.logits());
+    let needs = Needs::new(graph, |spec| free && spec.node == graph.logits());
     let (fits, candidates) = candidates(&dicts, &needs);
     let (chosen, choice) = choose(&candidates, source.key.as_deref(), owner).map_err(|failure| match failure {
         Failure::NoKey => WeightsError::NoKey {
@@ -151,10 +151,10 @@ pub fn other_classes(source: &Source, graph: &Graph, owner: Owner) -> Result<Opt
         let (mut fits, candidates) = candidates(&dicts, needs);
         choose(&candidates, source.key.as_deref(), owner).ok().map(|(i, _)| fits.swap_remove(i))
     };
-    if chosen(&Needs::new(graph.parameters(), |_| false)).is_some() {
+    if chosen(&Needs::new(graph, |_| false)).is_some() {
         return Ok(None);
     }
-    let Some((dict, fit)) = chosen(&Needs::new(graph.parameters(), is_head)) else { return Ok(None) };
+    let Some((dict, fit)) = chosen(&Needs::new(graph, is_head)) else { return Ok(None) };
     let shape = |spec: &ParameterSpec| match dicts[dict].slots.get(fit.names.get(&spec.key)?)? {
         slot::Slot::Tensor(shape) if shape.len() == spec.shape.len() && shape[1..] == spec.shape[1..] => {
             shape.first().copied()

@@ -1,26 +1,29 @@
 //! Names that other programs give the tensors of our networks (ours are torchvision's, which are timm's too): one function a family.
 
+use crate::zoo;
+
 /// Wrappers' prefixes (`DataParallel`, `torch.compile`), which tell nothing of whose a state dict is.
 pub(super) const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
 
-/// A family's name of a tensor that we call `key`; nothing where it has no other.
-type Family = fn(key: &str) -> Option<String>;
+/// A family's name of a tensor that we call `key` in this network; nothing where it has no other.
+type Family = fn(network: &str, key: &str) -> Option<String>;
 
-const FAMILIES: [Family; 6] = [
-    |key| key.contains("downsample.").then(|| key.replace("downsample.", "shortcut.")),
-    |key| Some(format!("linear.{}", key.strip_prefix("fc.")?)),
-    hugging_face,
+const FAMILIES: [Family; 7] = [
+    |_, key| key.contains("downsample.").then(|| key.replace("downsample.", "shortcut.")),
+    |_, key| Some(format!("linear.{}", key.strip_prefix("fc.")?)),
+    |_, key| hugging_face(key),
     // The same without its classifier (`ResNetModel`).
-    |key| Some(hugging_face(key)?.strip_prefix("resnet.")?.to_owned()),
-    pytorch_cifar100,
+    |_, key| Some(hugging_face(key)?.strip_prefix("resnet.")?.to_owned()),
+    |_, key| pytorch_cifar100(key),
     // timm's networks under a neck of their own, as transformers' TimmBackbone keeps them, end in `head.fc`.
-    |key| Some(format!("head.fc.{}", key.strip_prefix("fc.")?)),
+    |_, key| Some(format!("head.fc.{}", key.strip_prefix("fc.")?)),
+    tensorflow_port,
 ];
 
 /// Every name that a tensor of ours may have in a file, our own first.
-pub(super) fn alternatives(key: &str) -> Vec<String> {
+pub(super) fn alternatives(network: &str, key: &str) -> Vec<String> {
     let mut all = vec![key.to_owned()];
-    all.extend(FAMILIES.iter().filter_map(|family| family(key)));
+    all.extend(FAMILIES.iter().filter_map(|family| family(network, key)));
     all
 }
 
@@ -73,6 +76,38 @@ fn pytorch_cifar100(key: &str) -> Option<String> {
     Some(format!("{place}.{tensor}"))
 }
 
+/// EfficientNet-Lite0 of TensorFlow as `efficientnet_lite_pytorch` ports it. They are weights for TensorFlow's padding alone: under PyTorch's,
+/// which has the same tensors, they would see another image and say nothing.
+fn tensorflow_port(network: &str, key: &str) -> Option<String> {
+    if network != "tf_efficientnet_lite0" {
+        return None;
+    }
+    let (module, tensor) = key.rsplit_once('.')?;
+    let place = match module {
+        "conv_stem" | "conv_head" => format!("_{module}"),
+        "bn1" => "_bn0".to_owned(),
+        "bn2" => "_bn1".to_owned(),
+        "classifier" => "_fc".to_owned(),
+        _ => {
+            let (group, rest) = module.strip_prefix("blocks.")?.split_once('.')?;
+            let (block, part) = rest.split_once('.')?;
+            let number = zoo::number(group.parse().ok()?, block.parse().ok()?)?;
+            // The first block widens nothing.
+            let part = match (group, part) {
+                (_, "conv_dw") => "_depthwise_conv",
+                ("0", "conv_pw") | (_, "conv_pwl") => "_project_conv",
+                (_, "conv_pw") => "_expand_conv",
+                ("0", "bn2") | (_, "bn3") => "_bn2",
+                ("0", "bn1") | (_, "bn2") => "_bn1",
+                (_, "bn1") => "_bn0",
+                _ => return None,
+            };
+            format!("_blocks.{number}.{part}")
+        }
+    };
+    Some(format!("{place}.{tensor}"))
+}
+
 /// Stage, block and part of `layer1.0.conv1`.
 fn block(module: &str) -> Option<(usize, usize, &str)> {
     let (stage, rest) = module.strip_prefix("layer")?.split_once('.')?;
@@ -105,10 +140,31 @@ mod tests {
             ("layer3.1.bn2.weight", "conv4_x.1.residual_function.4.weight"),
             ("layer3.0.downsample.0.weight", "conv4_x.0.shortcut.0.weight"),
         ] {
-            let all = alternatives(ours);
+            let all = alternatives("resnet18", ours);
             assert_eq!(all[0], ours);
             assert!(all.contains(&theirs.to_owned()), "{ours}: {all:?}");
         }
-        assert_eq!(alternatives("conv2.weight"), ["conv2.weight"]);
+        assert_eq!(alternatives("resnet18", "conv2.weight"), ["conv2.weight"]);
+    }
+
+    #[test]
+    fn ports_of_tensorflow_are_the_network_with_its_padding() {
+        for (ours, theirs) in [
+            ("conv_stem.weight", "_conv_stem.weight"),
+            ("bn1.running_mean", "_bn0.running_mean"),
+            ("bn2.bias", "_bn1.bias"),
+            ("classifier.weight", "_fc.weight"),
+            ("blocks.0.0.conv_dw.weight", "_blocks.0._depthwise_conv.weight"),
+            ("blocks.0.0.bn1.weight", "_blocks.0._bn1.weight"),
+            ("blocks.0.0.conv_pw.weight", "_blocks.0._project_conv.weight"),
+            ("blocks.0.0.bn2.weight", "_blocks.0._bn2.weight"),
+            ("blocks.1.0.conv_pw.weight", "_blocks.1._expand_conv.weight"),
+            ("blocks.2.1.bn1.weight", "_blocks.4._bn0.weight"),
+            ("blocks.6.0.bn2.weight", "_blocks.15._bn1.weight"),
+            ("blocks.6.0.conv_pwl.weight", "_blocks.15._project_conv.weight"),
+        ] {
+            assert_eq!(alternatives("tf_efficientnet_lite0", ours).last().unwrap(), theirs);
+            assert!(!alternatives("efficientnet_lite0", ours).contains(&theirs.to_owned()));
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     graph::{GraphBuilder, NodeId},
-    layer::{Conv, Linear},
+    layer::{Conv, Layer, Linear, Pool},
 };
 
 /// Convolution and batch norm under their two names.
@@ -43,18 +43,27 @@ impl Residual {
     }
 }
 
-/// A stage `name` of residual blocks; the first takes the stride, and a projection where the shapes differ.
+/// What leads past a block whose output has another shape (He et al. 2016, section 3.3).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shortcut {
+    /// A 1×1 convolution and batch norm (option B).
+    Projection,
+    /// Every other place, half of the new channels as zeros on either side (option A).
+    Zeros,
+}
+
+/// A stage `name` of residual blocks; the first takes the stride, and a shortcut where the shapes differ.
 pub(super) fn residual_stage(
     b: &mut GraphBuilder,
     name: &str,
     mut x: NodeId,
-    kind: Residual,
+    (kind, shortcut): (Residual, Shortcut),
     width: usize,
     blocks: usize,
     stride: usize,
 ) -> NodeId {
     for i in 0..blocks {
-        x = residual_block(b, &format!("{name}.{i}."), x, kind, width, if i == 0 { stride } else { 1 });
+        x = residual_block(b, &format!("{name}.{i}."), x, (kind, shortcut), width, if i == 0 { stride } else { 1 });
     }
     b.stage(name, x);
     x
@@ -64,7 +73,7 @@ fn residual_block(
     b: &mut GraphBuilder,
     module: &str,
     x: NodeId,
-    kind: Residual,
+    (kind, shortcut): (Residual, Shortcut),
     width: usize,
     stride: usize,
 ) -> NodeId {
@@ -84,11 +93,19 @@ fn residual_block(
             (conv_bn(b, &conv, &bn, y, Conv::square(width, outputs, 1)), "relu3")
         }
     };
-    let shortcut = if stride != 1 || inputs != outputs {
-        let projection = Conv::square(inputs, outputs, 1).stride(stride);
-        conv_bn(b, &format!("{module}downsample.0"), &format!("{module}downsample.1"), x, projection)
-    } else {
-        x
+    let shortcut = match shortcut {
+        _ if stride == 1 && inputs == outputs => x,
+        Shortcut::Projection => {
+            let projection = Conv::square(inputs, outputs, 1).stride(stride);
+            conv_bn(b, &format!("{module}downsample.0"), &format!("{module}downsample.1"), x, projection)
+        }
+        Shortcut::Zeros => {
+            let every = Layer::AvgPool(Pool::new([1; 2], [stride; 2], [0; 2]));
+            let x = b.push(&format!("{module}shortcut.places"), every, &[x]);
+            let before = (outputs - inputs) / 2;
+            let zeros = Layer::PadChannels { before, after: outputs - inputs - before };
+            b.push(&format!("{module}shortcut.zeros"), zeros, &[x])
+        }
     };
     let sum = b.add(&format!("{module}add"), branch, shortcut);
     b.relu(&format!("{module}{relu}"), sum)

@@ -7,8 +7,11 @@
 mod blocks;
 mod cifar_resnet;
 mod digits;
+mod efficientnet;
 mod mlp;
+mod mobile;
 mod mobilenet;
+mod mobilenet_torch;
 mod models;
 mod options;
 mod resnet;
@@ -18,6 +21,7 @@ mod wrn;
 
 use thiserror::Error;
 
+pub(crate) use efficientnet::number;
 pub use models::{MODELS, ModelEntry};
 pub use options::{Stem, ZooOptions};
 

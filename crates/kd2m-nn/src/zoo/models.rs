@@ -5,7 +5,7 @@ use super::{
     ZooOptions,
     blocks::Residual::{Basic, Bottleneck},
     cifar_resnet::{self, NARROW, X4},
-    digits, mlp, mobilenet, resnet, shufflenet, vgg, wrn,
+    digits, efficientnet, mlp, mobilenet, mobilenet_torch, resnet, shufflenet, vgg, wrn,
 };
 use crate::graph::{Graph, GraphError};
 
@@ -69,6 +69,21 @@ pub const MODELS: &[ModelEntry] = &[
     model("resnet110", "CIFAR ResNet of depth 110, 16-32-64 channels (He et al. 2016)", |o| {
         cifar_resnet::resnet("resnet110", o, 110, NARROW)
     }),
+    model("resnet20_a", "CIFAR ResNet of depth 20, shortcuts of zeros (He et al. 2016, option A)", |o| {
+        cifar_resnet::option_a("resnet20_a", o, 20)
+    }),
+    model("resnet32_a", "CIFAR ResNet of depth 32, shortcuts of zeros (He et al. 2016, option A)", |o| {
+        cifar_resnet::option_a("resnet32_a", o, 32)
+    }),
+    model("resnet44_a", "CIFAR ResNet of depth 44, shortcuts of zeros (He et al. 2016, option A)", |o| {
+        cifar_resnet::option_a("resnet44_a", o, 44)
+    }),
+    model("resnet56_a", "CIFAR ResNet of depth 56, shortcuts of zeros (He et al. 2016, option A)", |o| {
+        cifar_resnet::option_a("resnet56_a", o, 56)
+    }),
+    model("resnet110_a", "CIFAR ResNet of depth 110, shortcuts of zeros (He et al. 2016, option A)", |o| {
+        cifar_resnet::option_a("resnet110_a", o, 110)
+    }),
     model("resnet8x4", "CIFAR ResNet of depth 8, 64-128-256 channels (Tian et al. 2020)", |o| {
         cifar_resnet::resnet("resnet8x4", o, 8, X4)
     }),
@@ -105,4 +120,10 @@ pub const MODELS: &[ModelEntry] = &[
     model("MobileNetV2", "half width, for 32×32 images (Sandler et al. 2018)", mobilenet::half),
     model("ShuffleV1", "ShuffleNet with three groups, for 32×32 images (Zhang et al. 2018)", shufflenet::v1),
     model("ShuffleV2", "ShuffleNet V2 of width one, for 32×32 images (Ma et al. 2018)", shufflenet::v2),
+    model("mobilenet_v2", "torchvision's MobileNetV2 (Sandler et al. 2018)", mobilenet_torch::v2),
+    model("mobilenet_v3_small", "torchvision's small MobileNetV3 (Howard et al. 2019)", mobilenet_torch::v3_small),
+    model("mobilenet_v3_large", "torchvision's large MobileNetV3 (Howard et al. 2019)", mobilenet_torch::v3_large),
+    model("efficientnet_b0", "torchvision's EfficientNet-B0 (Tan & Le 2019)", efficientnet::b0),
+    model("efficientnet_lite0", "timm's EfficientNet-Lite0, PyTorch's padding", efficientnet::lite0),
+    model("tf_efficientnet_lite0", "timm's EfficientNet-Lite0, TensorFlow's padding", efficientnet::tf_lite0),
 ];

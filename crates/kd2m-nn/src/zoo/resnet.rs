@@ -3,7 +3,7 @@
 
 use super::{
     Stem, ZooOptions,
-    blocks::{Residual, head, residual_stage, unit},
+    blocks::{Residual, Shortcut, head, residual_stage, unit},
 };
 use crate::{
     graph::{Graph, GraphError},
@@ -32,6 +32,7 @@ pub(super) fn resnet(
     };
     for (i, count) in blocks.into_iter().enumerate() {
         let stride = if i == 0 { 1 } else { 2 };
+        let kind = (kind, Shortcut::Projection);
         x = residual_stage(&mut b, &format!("layer{}", i + 1), x, kind, 64 << i, count, stride);
     }
     let (features, logits) = head(&mut b, "fc", x, options.classes);

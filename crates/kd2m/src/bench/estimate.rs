@@ -17,11 +17,11 @@ use crate::{
     Error,
     config::ArmConfig,
     objective::Objective,
-    teacher::{Cache, Layout, Limits, NetworkTeacher, Teacher},
+    teacher::{Cache, Limits, NetworkTeacher, Teacher},
     train::{Halt, Silent, checkpoint::Checkpoints, distill::check_weights, fit::Fit, setup::Setup},
 };
 use kd2m_data::training_batches;
-use kd2m_nn::init;
+use kd2m_nn::{Weights, init};
 
 /// A validation batch takes about half as long as a training step: forward passes and criteria, no backward.
 const VALIDATION: f64 = 0.5;
@@ -209,22 +209,20 @@ fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f
     let drawn = setup.drawn(config, 0)?;
     let source = if arm.is_some() { &drawn.train } else { &setup.teacher_train };
     let (train, val) = (few(source, 2 * size), few(&setup.val, size));
-    let graph = setup.teacher.graph()?;
-    let teacher_weights = init::initialise(graph, 0);
+    let teacher_weights = setup.teacher.graph().map_or_else(|_| Weights::new(), |graph| init::initialise(graph, 0));
     let mut teacher: Option<Box<dyn Teacher>> = None;
     let (engine, objective) = match arm {
         None => (
-            setup.engine_seeing(&setup.teacher_eyes, graph, &teacher_weights, &[], true)?,
+            setup.engine_seeing(&setup.teacher_eyes, setup.teacher.graph()?, &teacher_weights, &[], true)?,
             Objective::cross_entropy(0.0),
         ),
         Some(arm) => {
             let objective = Objective::new(config, arm, &setup.shapes(&drawn), &setup.device.burn()?, 0)?;
             let needs = objective.needs();
-            let frozen =
-                setup.engine_seeing(&setup.teacher_eyes, graph, &teacher_weights, &needs.teacher_maps, false)?;
-            let layout = Layout::of(graph, &needs.teacher_maps);
-            let cache = || Cache::in_memory(layout, setup.dataset.train.len(), Limits::default());
-            teacher = Some(Box::new(NetworkTeacher::new(frozen, config.teacher.cache.is_on().then(cache))));
+            let frozen = setup.teacher_engine(&teacher_weights, &needs.teacher_maps)?;
+            let layout = setup.teacher.layout(&needs.teacher_maps).filter(|_| config.teacher.cache.is_on());
+            let cache = |layout| Cache::in_memory(layout, setup.dataset.train.len(), Limits::default());
+            teacher = Some(Box::new(NetworkTeacher::new(frozen, layout.map(cache))));
             let start = init::initialise(&setup.student, 0);
             (setup.engine_seeing(&setup.student_eyes, &setup.student, &start, &needs.student_maps, true)?, objective)
         }

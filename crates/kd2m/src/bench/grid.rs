@@ -15,8 +15,8 @@ use super::{
 use crate::{
     Config, Error,
     config::{
-        ArmConfig, DataConfig, FeaturesAs, Head, Source, StudentConfig, TeacherCache, TeacherConfig, TrainConfig,
-        explained,
+        ArmConfig, DataConfig, FeaturesAs, Head, Source, StudentConfig, TeacherCache, TeacherConfig, Teachers,
+        TrainConfig, explained,
     },
     preprocess::told as told_by,
     train::run::arms,
@@ -179,13 +179,16 @@ const PHOTOGRAPH: [usize; 2] = [4096; 2];
 /// A configuration that cannot be written: without its text any two teachers would look alike.
 fn teacher_key(config: &Config) -> Result<String, Error> {
     // Two files of one name with other eyes beside them are two teachers.
-    let keys = config.teacher.preprocessing();
-    let told = config.teacher.given().filter(|_| keys.preset.is_none());
-    let told = told.and_then(|file| told_by(&weights::Source::parse(file).file().ok()?, PHOTOGRAPH).ok().flatten());
-    let eyes = told.map_or_else(String::new, |told| {
-        let numbers = if keys.decide() { String::new() } else { format!("{:?}", (told.mean, told.std)) };
-        numbers + &told.frame.map_or_else(String::new, |frame| frame.to_string())
-    });
+    let eyes = |teacher: &TeacherConfig| {
+        let keys = teacher.preprocessing();
+        let told = teacher.given().filter(|_| keys.preset.is_none());
+        let told = told.and_then(|file| told_by(&weights::Source::parse(file).file().ok()?, PHOTOGRAPH).ok().flatten());
+        told.map_or_else(String::new, |told| {
+            let numbers = if keys.decide() { String::new() } else { format!("{:?}", (told.mean, told.std)) };
+            numbers + &told.frame.map_or_else(String::new, |frame| frame.to_string())
+        })
+    };
+    let eyes: String = config.teacher.all().map(eyes).collect();
     let text = what_decides_the_teacher(config).to_toml()? + &eyes;
     Ok(Sha256::digest(text.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect())
 }
@@ -210,9 +213,10 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             labelled_share: crate::config::half(),
             epoch_images: 0,
         },
-        teacher: TeacherConfig {
+        teacher: Teachers::from(TeacherConfig {
             model: teacher.model.clone(),
             features: teacher.features.clone(),
+            stages: teacher.stages.clone(),
             outputs: teacher.outputs.clone(),
             paired: true,
             // What students see of it.
@@ -233,7 +237,9 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             seed: teacher.seed,
             train_limit: None,
             cache: TeacherCache::default(),
-        },
+        })
+        // They decide by all that they say.
+        .with(teacher.others.clone()),
         student: StudentConfig {
             model: String::new(),
             stem: Stem::default(),

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, TeacherCache};
+use super::{Config, TeacherCache, TeacherConfig};
 use crate::imported;
 
 impl Config {
@@ -13,23 +13,27 @@ impl Config {
         if self.data.root.is_none() && lies_in_a_folder(&self.data.dataset) {
             self.data.root = Some(PathBuf::from("."));
         }
-        if let Some(file) = imported::file(&self.teacher.model) {
-            let same = self.teacher.init.as_deref() == Some(Path::new(&self.teacher.model));
-            let mut file = file.to_owned();
-            anchor(&mut file);
-            self.teacher.model = format!("{}{}", imported::PREFIX, file.display());
-            if same {
-                self.teacher.init = Some(PathBuf::from(&self.teacher.model));
-            }
-        }
-        let teacher = [&mut self.teacher.weights, &mut self.teacher.init];
-        let all = teacher.into_iter().chain([&mut self.student.weights, &mut self.data.root]);
-        all.flatten().filter(|path| !path.to_string_lossy().starts_with(imported::PREFIX)).for_each(anchor);
+        self.teacher.all_mut().for_each(anchor_teacher);
+        [&mut self.student.weights, &mut self.data.root].into_iter().flatten().for_each(anchor);
         if let TeacherCache::Folder(path) = &mut self.teacher.cache {
             anchor(path);
         }
         self
     }
+}
+
+fn anchor_teacher(teacher: &mut TeacherConfig) {
+    if let Some(file) = imported::file(&teacher.model) {
+        let same = teacher.init.as_deref() == Some(Path::new(&teacher.model));
+        let mut file = file.to_owned();
+        anchor(&mut file);
+        teacher.model = format!("{}{}", imported::PREFIX, file.display());
+        if same {
+            teacher.init = Some(PathBuf::from(&teacher.model));
+        }
+    }
+    let all = [&mut teacher.weights, &mut teacher.init, &mut teacher.outputs].into_iter().flatten();
+    all.filter(|path| !path.to_string_lossy().starts_with(imported::PREFIX)).for_each(anchor);
 }
 
 /// A data set that is named by a path, which is looked for below `data.root`.

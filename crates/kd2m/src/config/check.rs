@@ -126,7 +126,9 @@ impl Config {
         self.student.preprocessing().check()?;
         self.check_source()?;
         let mut names = HashSet::new();
-        let zoo = [("student", stages(&self.student.model)), ("teacher", stages(&teacher.model))];
+        // The mean of several has no stages: what reads some is told when it is made.
+        let teacher_stages = if teacher.others.is_empty() { stages(&teacher.model) } else { None };
+        let zoo = [("student", stages(&self.student.model)), ("teacher", teacher_stages)];
         for arm in &self.arms {
             check_arm(arm, &zoo)?;
             self.check_head(arm)?;

@@ -57,6 +57,8 @@ fn walk(table: &Value, root: &Schema, prefix: &str, found: &mut Vec<Key>) {
 
 /// The table that a property is, or a list of which it is.
 fn inner<'s>(property: &'s Value, root: &'s Schema) -> Option<&'s Value> {
+    // One table or a list of such.
+    let property = property["anyOf"].get(0).unwrap_or(property);
     let element = if property["type"] == "array" { &property["items"] } else { property };
     let referred = match element["$ref"].as_str() {
         Some(path) => root.as_value().pointer(path.trim_start_matches('#'))?,

@@ -8,6 +8,7 @@ mod loss;
 mod network;
 mod overrides;
 mod source;
+mod teachers;
 mod weight;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub use overrides::Source;
 pub(crate) use overrides::explained;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+pub use teachers::Teachers;
 pub use weight::Weight;
 
 use crate::criterion::{CriterionConfig, registry};
@@ -30,8 +32,8 @@ pub struct Config {
     pub name: String,
     /// Which images.
     pub data: DataConfig,
-    /// The network that is imitated.
-    pub teacher: TeacherConfig,
+    /// The network that is imitated, or several, `[[teacher]]` each, whose features and logits are averaged.
+    pub teacher: Teachers,
     /// The network that learns.
     pub student: StudentConfig,
     /// How long and in what batches.

@@ -1,6 +1,9 @@
 //! The two networks of a run: which they are, where their weights come from, and through which eyes they see.
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use kd2m_nn::zoo::Stem;
 use schemars::JsonSchema;
@@ -21,6 +24,9 @@ pub struct TeacherConfig {
     /// Of `onnx:FILE`: the value that is its features, one vector an image; by default the output of that name, else what the last linear layer reads.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub features: Option<String>,
+    /// Of `onnx:FILE`: the values that are its stages, e.g. `{ layer2 = "/layer2/layer2.1/relu_1/Relu_output_0" }`, for criteria on maps.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub stages: BTreeMap<String, String>,
     /// `imagenet` or `cifar`, for ResNet-18/34/50/101.
     #[serde(default)]
     #[schemars(with = "String")]
@@ -116,10 +122,7 @@ impl TeacherConfig {
 
     /// What it is called in results: of an ONNX file without its folders.
     pub fn name(&self) -> String {
-        match imported::file(&self.model).and_then(Path::file_name) {
-            Some(file) => format!("{}{}", imported::PREFIX, file.to_string_lossy()),
-            None => self.model.clone(),
-        }
+        imported::file(&self.model).map_or_else(|| self.model.clone(), imported::name)
     }
 
     /// The file whose weights it has or begins with.

@@ -369,7 +369,7 @@ mod tests {
             sets.iter().try_for_each(|set| source.set(set)).and_then(|()| source.resolve()).map_err(|e| e.to_string())
         };
         let config = resolved(&["teacher.mean=0.5", "teacher.std=[1]", "student.mean=[0, 0.25]"]).unwrap();
-        assert_eq!((config.teacher.mean, config.teacher.std), (Some(vec![0.5]), Some(vec![1.0])));
+        assert_eq!((config.teacher.mean.clone(), config.teacher.std.clone()), (Some(vec![0.5]), Some(vec![1.0])));
         assert_eq!(config.student.mean, Some(vec![0.0, 0.25]));
         for (set, words) in [
             ("teacher.mean=[123.675, 116.28, 103.53]", "teacher.mean holds 123.675: pixels are in 0…1 here, divide"),

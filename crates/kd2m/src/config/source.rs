@@ -48,6 +48,7 @@ impl Config {
         }
         self.check_features_as()?;
         self.check_imported()?;
+        self.check_several()?;
         self.arms.iter().try_for_each(|arm| self.check_pairs(arm))
     }
 
@@ -72,9 +73,11 @@ impl Config {
         let teacher = &self.teacher;
         let key = |key: &str, why: &str| Err(Error::Key { key: key.to_owned(), why: why.to_owned() });
         if imported::file(&teacher.model).is_none() {
-            return match teacher.features {
-                Some(_) => {
-                    key("teacher.features", "names a value of an ONNX file: it goes with teacher.model = \"onnx:FILE\"")
+            let given =
+                [("teacher.features", teacher.features.is_some()), ("teacher.stages", !teacher.stages.is_empty())];
+            return match given.iter().find(|(_, given)| *given) {
+                Some((name, _)) => {
+                    key(name, "names a value of an ONNX file: it goes with teacher.model = \"onnx:FILE\"")
                 }
                 None => Ok(()),
             };
@@ -89,6 +92,34 @@ impl Config {
             ),
             _ => Ok(()),
         }
+    }
+
+    /// Several teachers answer as they are: each has its weights, and nothing is trained.
+    fn check_several(&self) -> Result<(), Error> {
+        if self.teacher.others.is_empty() {
+            return Ok(());
+        }
+        for (i, teacher) in self.teacher.all().enumerate() {
+            let key =
+                |name: &str, why: &str| Err(Error::Key { key: format!("teacher.{i}.{name}"), why: why.to_owned() });
+            let beside = i > 0;
+            let given = [
+                ("outputs", teacher.outputs.is_some()),
+                ("init", teacher.init.is_some()),
+                ("epochs", teacher.epochs.is_some()),
+                ("paired", !teacher.paired),
+                ("portion", beside && teacher.portion.is_some()),
+                ("train_limit", beside && teacher.train_limit.is_some()),
+            ];
+            if let Some((name, _)) = given.iter().find(|(_, given)| *given) {
+                return key(name, "does not go with several teachers, which answer as they are: leave it out");
+            }
+            if teacher.weights.is_none() && imported::file(&teacher.model).is_none() {
+                return key("weights", "is missing: of several teachers each has weights, or is \"onnx:FILE\"");
+            }
+            teacher.preprocessing().check()?;
+        }
+        Ok(())
     }
 
     fn check_pairs(&self, arm: &ArmConfig) -> Result<(), Error> {

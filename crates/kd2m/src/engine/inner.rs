@@ -1,4 +1,4 @@
-//! An engine around another.
+//! What engines have in common that are around another, or that only run forward.
 
 /// What it leaves to that one: all but the backward pass and the step, or all but these and what it makes of images.
 macro_rules! left_to_inner {
@@ -52,3 +52,49 @@ macro_rules! left_to_inner {
     };
 }
 pub(super) use left_to_inner;
+
+/// An engine that is not trained: it has no parameters to hand out, and refuses to learn.
+macro_rules! only_forward {
+    () => {
+        fn backward(&mut self, _: &OutputGradients, _: Then) -> Result<(), EngineError> {
+            Err(EngineError::Frozen)
+        }
+
+        fn gradient_norm_squared(&self) -> Result<f64, CopyError> {
+            Ok(0.0)
+        }
+
+        fn step(&mut self, _: &Update) -> Result<(), EngineError> {
+            Err(EngineError::Frozen)
+        }
+
+        fn network_state(&self) -> Result<Weights, CopyError> {
+            Ok(Weights::new())
+        }
+
+        fn optimizer_state(&self) -> Result<Weights, CopyError> {
+            Ok(Weights::new())
+        }
+
+        fn load_network(&mut self, _: &Weights) -> Result<(), EngineError> {
+            Err(EngineError::Frozen)
+        }
+
+        fn tensor(&self, _: &str) -> Result<Option<NamedTensor>, CopyError> {
+            Ok(None)
+        }
+
+        fn replace(&mut self, _: &Weights) -> Result<(), EngineError> {
+            Err(EngineError::Frozen)
+        }
+
+        fn load_optimizer(&mut self, _: &Weights) -> Result<(), EngineError> {
+            Err(EngineError::Frozen)
+        }
+
+        fn gradients(&self) -> Result<Weights, CopyError> {
+            Ok(Weights::new())
+        }
+    };
+}
+pub(super) use only_forward;

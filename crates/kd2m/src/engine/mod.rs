@@ -1,11 +1,14 @@
 //! A network on some device: the student is trained through it, a teacher only run forward.
 //! [`cpu`] is our own engine for processors, [`mod@burn`] runs a graph on any Burn device; losses never notice which it was.
 
+pub mod average;
 pub mod burn;
 pub mod choose;
 pub mod cpu;
 pub mod head;
 mod inner;
+#[cfg(feature = "runtime")]
+pub mod runtime;
 pub mod seeing;
 
 use std::sync::Arc;
@@ -80,7 +83,10 @@ pub enum EngineError {
         /// The image in it.
         index: u32,
     },
-    /// What Burn says where it has no type for it.
+    /// A teacher that only answers, asked to learn.
+    #[error("this network is not trained: it only answers")]
+    Frozen,
+    /// What Burn, or the runtime of ONNX models, says where it has no type for it.
     #[error("{0}")]
     Other(String),
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use kd2m_nn::Graph;
+
 use super::{eight::Eight, timm::timm_knows};
 use crate::{
     config::ArmConfig,
@@ -10,7 +12,7 @@ use crate::{
 };
 
 /// The page of a network, with the head that the hub reads.
-pub(super) fn text(saved: &Saved) -> String {
+pub(super) fn text(saved: &Saved, graph: &Graph) -> String {
     let description = &saved.description;
     let library = if timm_knows(description) { "timm" } else { "kd2m" };
     let mut page = format!(
@@ -24,9 +26,9 @@ pub(super) fn text(saved: &Saved) -> String {
         page,
         "{} parameters, {} multiply–adds an image, {} features. Images of {channels}×{height}×{width}, resized without regard to their \
          aspect (bilinear), pixels in 0…1, mean {:?}, deviation {:?}.\n",
-        saved.graph.parameter_count(),
-        saved.graph.multiply_adds(),
-        saved.graph.feature_width(),
+        graph.parameter_count(),
+        graph.multiply_adds(),
+        graph.feature_width(),
         description.mean,
         description.std
     );

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use kd2m_nn::weights;
+use kd2m_nn::{Graph, weights};
 use serde_json::{Value, json};
 
 use super::{card, view::View};
@@ -17,23 +17,24 @@ pub(super) fn write(saved: &Saved, out: &Path) -> Result<(), Error> {
     if out.exists() && !is_empty(out) {
         return Err(Error::Config(format!("{} is there already: choose another --out, or remove it", out.display())));
     }
+    let (graph, values) = saved.network.graph()?;
     files::write_folder(out, |place| {
-        weights::write(&place.join("model.safetensors"), &saved.weights, Some(&saved.description.text()?))?;
-        files::write_json(&place.join("config.json"), &config(saved))?;
-        files::write(&place.join("README.md"), card::text(saved).as_bytes())
+        weights::write(&place.join("model.safetensors"), values, Some(&saved.description.text()?))?;
+        files::write_json(&place.join("config.json"), &config(saved, graph))?;
+        files::write(&place.join("README.md"), card::text(saved, graph).as_bytes())
     })
 }
 
 /// timm's form of it; what timm does not know lies under `kd2m`.
-fn config(saved: &Saved) -> Value {
+fn config(saved: &Saved, graph: &Graph) -> Value {
     let description = &saved.description;
     let view = View::of(description);
     let names: Vec<String> = (0..description.classes).map(|label| description.class(label)).collect();
-    let fc = &saved.graph.node(saved.graph.logits()).name;
+    let fc = &graph.node(graph.logits()).name;
     json!({
         "architecture": description.model,
         "num_classes": description.classes,
-        "num_features": saved.graph.feature_width(),
+        "num_features": graph.feature_width(),
         "label_names": names,
         "pretrained_cfg": {
             "input_size": description.input,
@@ -43,7 +44,7 @@ fn config(saved: &Saved) -> Value {
             "mean": shortest(&description.mean),
             "std": shortest(&description.std),
             "num_classes": description.classes,
-            "first_conv": saved.graph.nodes().iter().find(|n| matches!(n.layer, kd2m_nn::Layer::Conv(_))).map(|n| &n.name),
+            "first_conv": graph.nodes().iter().find(|n| matches!(n.layer, kd2m_nn::Layer::Conv(_))).map(|n| &n.name),
             "classifier": fc,
         },
         "kd2m": { "version": env!("CARGO_PKG_VERSION"), "stem": description.stem },

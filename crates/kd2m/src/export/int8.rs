@@ -17,7 +17,7 @@ use crate::{
     Error,
     device::DeviceChoice,
     engine::EngineError,
-    files,
+    files, frozen,
     saved::{Images, Saved},
 };
 
@@ -38,12 +38,12 @@ pub fn export_int8(
     device: DeviceChoice,
     threads: usize,
 ) -> Result<Eight, Error> {
+    let (graph, weights) = saved.network.graph()?;
     let plain = saved.scores(test, saved.engine(device, threads)?.as_mut())?.accuracy;
     let (network, calibrated_on) = quantise(saved, calibration, threads)?;
     let eight = Saved {
         description: saved.description.clone(),
-        graph: network.graph.clone(),
-        weights: network.weights.clone(),
+        network: frozen::Network::Graph(network.graph.clone(), network.weights.clone()),
         whose: format!("{} on 8 bits", saved.whose),
         eyes_from: saved.eyes_from.clone(),
         origin: None,
@@ -57,12 +57,9 @@ pub fn export_int8(
     metadata.insert("accuracy".to_owned(), accuracy.to_string());
     onnx::write_int8(out, &network, &metadata)?;
     let size = std::fs::metadata(out).map_err(|source| Error::io("read", out, source))?.len();
-    let found = Eight {
-        calibrated_on,
-        accuracy: [plain, rounded],
-        bytes: [onnx::encode(&saved.graph, &saved.weights)?.len() as u64, size],
-    };
-    let page = card::text(saved) + &card::of_eight(&found, &test.dataset.name, test.split.name());
+    let found =
+        Eight { calibrated_on, accuracy: [plain, rounded], bytes: [onnx::encode(graph, weights)?.len() as u64, size] };
+    let page = card::text(saved, graph) + &card::of_eight(&found, &test.dataset.name, test.split.name());
     files::write(&out.with_extension("md"), page.as_bytes())?;
     Ok(found)
 }
@@ -71,7 +68,8 @@ pub fn export_int8(
 fn quantise(saved: &Saved, calibration: &Images, threads: usize) -> Result<(Int8, usize), Error> {
     let graph_error = |error: kd2m_nn::GraphError| Error::Config(format!("{} on 8 bits: {error}", saved.whose));
     let engine_error = |error: kd2m_cpu::CpuError| Error::Engine(EngineError::from(error));
-    let (graph, weights) = int8::fold(&saved.graph, &saved.weights).map_err(graph_error)?;
+    let (graph, weights) = saved.network.graph()?;
+    let (graph, weights) = int8::fold(graph, weights).map_err(graph_error)?;
     let (watched, names) = int8::watched(&graph).map_err(graph_error)?;
     let options = Options { threads, trainable: false, stages: names.clone(), ..Options::default() };
     let mut network = Network::new(&watched, &weights, options).map_err(engine_error)?;

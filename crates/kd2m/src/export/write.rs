@@ -26,9 +26,10 @@ pub enum Format {
 /// # Errors
 /// A place that cannot be written; a folder that is there already.
 pub fn export(saved: &Saved, format: Format, out: &Path) -> Result<(), Error> {
+    let (graph, values) = saved.network.graph()?;
     match format {
-        Format::Onnx => Ok(onnx::write(out, &saved.graph, &saved.weights, &metadata(saved)?)?),
-        Format::Safetensors => Ok(weights::write(out, &saved.weights, Some(&saved.description.text()?))?),
+        Format::Onnx => Ok(onnx::write(out, graph, values, &metadata(saved)?)?),
+        Format::Safetensors => Ok(weights::write(out, values, Some(&saved.description.text()?))?),
         Format::Hub => hub::write(saved, out),
     }
 }

@@ -72,7 +72,7 @@ impl Saved {
     /// # Errors
     /// A device that is not there.
     pub fn engine(&self, device: DeviceChoice, threads: usize) -> Result<Box<dyn Engine>, Error> {
-        engine::choose::engine(device, threads, &self.graph, &self.weights, &[], false)
+        self.network.engine(device, threads)
     }
 
     /// How images of a data set come to the size that it sees; none where they have it.
@@ -136,12 +136,12 @@ impl Saved {
         })?;
         Ok(StoredOutputs {
             features,
-            width: self.graph.feature_width(),
+            width: self.network.feature_width(),
             logits: Some(logits),
-            classes: self.graph.classes(),
+            classes: self.network.classes(),
             labels: Some(labels),
             ids: Some(images.indices.clone()),
-            head: Head::of(&self.graph, &self.weights),
+            head: self.network.graph().ok().and_then(|(graph, weights)| Head::of(graph, weights)),
         })
     }
 }
@@ -159,7 +159,7 @@ pub fn predict(saved: &Saved, files: &[PathBuf], engine: &mut dyn Engine) -> Res
             pixels.extend(image.into_iter().map(|byte| f32::from(byte) / 255.0));
         }
         let outputs = engine.forward(engine::Images { pixels: &pixels, n: some.len() }, Mode::Evaluate)?;
-        found.extend(host(&outputs.logits)?.chunks_exact(saved.graph.classes().max(1)).map(softmax));
+        found.extend(host(&outputs.logits)?.chunks_exact(saved.network.classes().max(1)).map(softmax));
     }
     Ok(found)
 }

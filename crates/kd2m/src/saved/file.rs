@@ -12,6 +12,7 @@ use kd2m_nn::{
 use super::{description::Description, network::Saved};
 use crate::{
     Error,
+    frozen::Network,
     imported::{self, PREFIX},
     preprocess::{self, Preset},
 };
@@ -56,7 +57,19 @@ pub fn open(path: &Path, facts: &Facts) -> Result<Saved, Error> {
 }
 
 fn open_onnx(file: &Path) -> Result<Saved, Error> {
-    let onnx::Model { graph, weights, metadata, .. } = onnx::open(file, None)?;
+    let opened = match onnx::open(file, None) {
+        // Of one without a classifier the logits are all that can be asked for.
+        Err(why) => match why.without_classifier() {
+            Some(logits) => onnx::open(file, Some(logits)),
+            None => Err(why),
+        },
+        opened => opened,
+    };
+    let onnx::Model { graph, weights, metadata, .. } = match opened {
+        #[cfg(feature = "runtime")]
+        Err(why) if why.is_operator() => return open_frozen(file, &why),
+        opened => opened?,
+    };
     let names = metadata.get("classes").and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
     let class_names = names.filter(|names| names.len() == graph.classes()).unwrap_or_default();
     let (mean, std) = graph.normalisation();
@@ -75,7 +88,36 @@ fn open_onnx(file: &Path) -> Result<Saved, Error> {
         frame: imported::written(&metadata),
     };
     let whose = file.display().to_string();
-    Ok(Saved { description, graph, weights, eyes_from: format!("{whose} itself"), whose, origin: None })
+    let network = Network::Graph(graph, weights);
+    Ok(Saved { description, network, eyes_from: format!("{whose} itself"), whose, origin: None })
+}
+
+/// A model that is no graph, as `why` says.
+#[cfg(feature = "runtime")]
+fn open_frozen(file: &Path, why: &onnx::OnnxError) -> Result<Saved, Error> {
+    let network = match imported::runtime(file, None, why) {
+        Err(Error::Onnx(untold)) => match untold.without_classifier() {
+            Some(logits) => imported::runtime(file, Some(logits), why)?,
+            None => return Err(untold.into()),
+        },
+        opened => opened?,
+    };
+    let [mean, std] = network.interface.normalisation.clone();
+    let description = Description {
+        model: format!("{PREFIX}{}", file.display()),
+        stem: Stem::default(),
+        classes: network.classes,
+        class_names: Vec::new(),
+        input: network.interface.shape,
+        mean,
+        std,
+        frame: None,
+    };
+    let (whose, channels) = (file.display().to_string(), network.interface.shape[0]);
+    // What it does to pixels it does itself.
+    let network = Network::Runtime(network.into(), [vec![0.0; channels], vec![1.0; channels]]);
+    let eyes_from = format!("{whose} itself, which the ONNX runtime runs");
+    Ok(Saved { description, network, eyes_from, whose, origin: None })
 }
 
 fn open_weights(path: &Path, facts: &Facts) -> Result<Saved, Error> {
@@ -84,7 +126,8 @@ fn open_weights(path: &Path, facts: &Facts) -> Result<Saved, Error> {
     let (description, eyes_from) = describe(&source.path, facts)?;
     let graph = description.graph()?;
     let weights = weights::load(&source, &graph, Owner::Any)?.weights;
-    Ok(Saved { description, graph, weights, whose: source.to_string(), eyes_from, origin: None })
+    let network = Network::Graph(graph, weights);
+    Ok(Saved { description, network, whose: source.to_string(), eyes_from, origin: None })
 }
 
 /// What is known of a file, the command line first, then its metadata, then the data; and who says how pixels are normalised.

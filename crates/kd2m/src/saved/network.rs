@@ -1,10 +1,9 @@
 //! A network as it was saved, whatever it was read from.
 
-use kd2m_nn::{Graph, Weights};
-
 use super::description::Description;
 use crate::{
     config::{ArmConfig, Config},
+    frozen::Network,
     train::summary::{StudentSummary, TeacherSummary},
 };
 
@@ -12,10 +11,8 @@ use crate::{
 pub struct Saved {
     /// All that it takes to build it again.
     pub description: Description,
-    /// The network.
-    pub graph: Graph,
-    /// Its parameters and running statistics.
-    pub weights: Weights,
+    /// What runs.
+    pub network: Network,
     /// What it is, e.g. `student w2, seed 1`.
     pub whose: String,
     /// Where its normalisation comes from.

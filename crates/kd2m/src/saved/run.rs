@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Config, Error,
     device::DeviceChoice,
-    files, imported,
+    files, frozen, imported,
     preprocess::Normalisation,
     train::{
         arms,
@@ -112,7 +112,7 @@ fn from_file(file: &Path, whose: String, origin: Origin, data_root: Option<&Path
     let graph = description.graph()?;
     let weights = weights::load(&Source { path: file.to_owned(), key: None }, &graph, Owner::Any)?.weights;
     let eyes_from = format!("the metadata of {}", file.display());
-    Ok(Saved { description, graph, weights, whose, eyes_from, origin: Some(origin) })
+    Ok(Saved { description, network: frozen::Network::Graph(graph, weights), whose, eyes_from, origin: Some(origin) })
 }
 
 fn teacher(path: &Path, data_root: Option<&Path>) -> Result<Saved, Error> {
@@ -133,7 +133,8 @@ fn teacher(path: &Path, data_root: Option<&Path>) -> Result<Saved, Error> {
     let Network { graph, weights, eyes } = setup.saved_teacher(&config, &folder)?;
     let description = describe(&config, &setup, &eyes, graph.classes());
     let origin = Origin { config, teacher, student: None };
-    Ok(Saved { description, graph, weights, whose: "teacher".to_owned(), eyes_from: eyes.from, origin: Some(origin) })
+    let network = frozen::Network::Graph(graph, weights);
+    Ok(Saved { description, network, whose: "teacher".to_owned(), eyes_from: eyes.from, origin: Some(origin) })
 }
 
 fn describe(config: &Config, setup: &Setup, eyes: &Normalisation, classes: usize) -> Description {

@@ -103,7 +103,7 @@ impl Saved {
     /// # Errors
     /// Images of another shape or of other classes; what engine or data cannot do.
     pub fn scores(&self, images: &Images, engine: &mut dyn Engine) -> Result<Scores, Error> {
-        let (classes, data) = (self.graph.classes(), &images.dataset);
+        let (classes, data) = (self.network.classes(), &images.dataset);
         if classes != data.classes {
             return Err(Error::Config(format!(
                 "{} tells {classes} classes apart, {} has {}: its answers cannot be counted there",

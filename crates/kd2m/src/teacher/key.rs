@@ -9,12 +9,19 @@ use super::layout::Layout;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key([u8; 32]);
 
+/// The network that answers.
+#[derive(Debug, Clone, Copy)]
+pub enum Whose<'a> {
+    /// Layers, normalisation and weights.
+    Graph(&'a Graph, &'a Weights),
+    /// The sums of its files, and what else decides its answers.
+    Files(&'a str),
+}
+
 /// What a [`Key`] is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Parts<'a> {
-    /// Layers and normalisation.
-    pub graph: &'a Graph,
-    pub weights: &'a Weights,
+    pub whose: Whose<'a>,
     /// [`kd2m_data::Dataset::checksum`].
     pub data: &'a str,
     /// The validation samples.
@@ -34,11 +41,16 @@ impl Key {
             hash.update(bytes);
         };
         add(concat!("kd2m ", env!("CARGO_PKG_VERSION")).as_bytes());
-        add(format!("{:?}", parts.graph).as_bytes());
-        for (name, tensor) in parts.weights {
-            add(name.as_bytes());
-            add(format!("{:?}", tensor.shape).as_bytes());
-            add(&bytes_of(&tensor.values));
+        match parts.whose {
+            Whose::Graph(graph, weights) => {
+                add(format!("{graph:?}").as_bytes());
+                for (name, tensor) in weights {
+                    add(name.as_bytes());
+                    add(format!("{:?}", tensor.shape).as_bytes());
+                    add(&bytes_of(&tensor.values));
+                }
+            }
+            Whose::Files(files) => add(files.as_bytes()),
         }
         add(parts.data.as_bytes());
         add(&parts.split.iter().flat_map(|i| i.to_le_bytes()).collect::<Vec<u8>>());
@@ -76,7 +88,7 @@ pub(super) mod tests {
     pub fn some_key(arithmetic: &str) -> Key {
         let graph = graph(1.0);
         let (weights, layout) = (initialise(&graph, 1), Layout::of(&graph, &[]));
-        Key::new(&Parts { graph: &graph, weights: &weights, data: "d", split: &[1], layout: &layout, arithmetic })
+        Key::new(&Parts { whose: Whose::Graph(&graph, &weights), data: "d", split: &[1], layout: &layout, arithmetic })
     }
 
     #[test]
@@ -89,16 +101,17 @@ pub(super) mod tests {
         let (layout, stage) = (Layout::of(&graph_a, &[]), graph_a.stages()[0].0.clone());
         let with_map = Layout::of(&graph_a, &[stage]);
         let base = Parts {
-            graph: &graph_a,
-            weights: &weights,
+            whose: Whose::Graph(&graph_a, &weights),
             data: "one",
             split: &[1, 2],
             layout: &layout,
             arithmetic: "f32 avx2",
         };
         let others = [
-            Parts { graph: &graph_b, ..base },
-            Parts { weights: &nudged, ..base },
+            Parts { whose: Whose::Graph(&graph_b, &weights), ..base },
+            Parts { whose: Whose::Graph(&graph_a, &nudged), ..base },
+            Parts { whose: Whose::Files("a"), ..base },
+            Parts { whose: Whose::Files("b"), ..base },
             Parts { data: "two", ..base },
             Parts { split: &[1, 3], ..base },
             Parts { layout: &with_map, ..base },

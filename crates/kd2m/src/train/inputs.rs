@@ -6,7 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kd2m_nn::weights::{self, Source};
+use kd2m_nn::{
+    onnx,
+    weights::{self, Source},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{folder::RunFolder, observer::Observer, setup::Setup};
@@ -170,35 +173,29 @@ fn data(config: &Config, setup: &Setup) -> Data {
 /// Of the files that a configuration names.
 fn given(config: &Config) -> Result<BTreeMap<String, Given>, Error> {
     let config = config.clone().anchored();
-    let teacher = config.teacher;
-    let model = imported::file(&teacher.model).map(Path::to_owned);
-    let all = [
-        // The same file may stand in teacher.init.
-        ("teacher.init", teacher.init.filter(|_| model.is_none())),
-        ("teacher.model", model),
-        ("teacher.weights", teacher.weights),
-        ("teacher.outputs", teacher.outputs),
-        ("student.weights", config.student.weights),
-    ];
-    let named = all.into_iter().filter_map(|(key, path)| Some((key, path?)));
-    let sum = |(key, path): (&str, PathBuf)| {
+    let student = ("student".to_owned(), "weights", config.student.weights.clone());
+    let named = config.teacher.all().enumerate().flat_map(|(i, teacher)| {
+        let section = if i == 0 { "teacher".to_owned() } else { format!("teacher.{i}") };
+        let model = imported::file(&teacher.model).map(Path::to_owned);
+        let all = [
+            // The same file may stand in teacher.init.
+            ("init", teacher.init.clone().filter(|_| model.is_none())),
+            ("model", model),
+            ("weights", teacher.weights.clone()),
+            ("outputs", teacher.outputs.clone()),
+        ];
+        all.map(|(key, path)| (section.clone(), key, path))
+    });
+    let sum = |(section, key, path): (String, &str, PathBuf)| {
         let sha256 = match key {
-            "teacher.outputs" | "teacher.model" => sums::of_file(&path)?,
-            _ => sum_of_weights(&path)?,
+            "outputs" => sums::of_file(&path)?,
+            "model" => sums::of_files(&onnx::files(&path)?)?,
+            _ => sums::of_files(&weights::files(&Source::parse(&path))?)?,
         };
-        Ok((key.to_owned(), Given { path, sha256 }))
+        Ok((format!("{section}.{key}"), Given { path, sha256 }))
     };
+    let named = named.chain([student]).filter_map(|(section, key, path)| Some((section, key, path?)));
     named.map(sum).collect()
-}
-
-/// Of one file, or of the shards that an index names.
-fn sum_of_weights(path: &Path) -> Result<String, Error> {
-    let files = weights::files(&Source::parse(path))?;
-    let sums = files.iter().map(|path| sums::of_file(path)).collect::<Result<Vec<_>, Error>>()?;
-    match <[String; 1]>::try_from(sums) {
-        Ok([one]) => Ok(one),
-        Err(several) => Ok(sums::of_bytes(several.join("\n").as_bytes())),
-    }
 }
 
 fn tell_unknown(folder: &RunFolder, observer: &mut dyn Observer) -> Result<(), Error> {

@@ -13,6 +13,7 @@ use super::{
     observer::Observer,
     run::arms,
     setup::Setup,
+    side::TeacherSide,
     summary::Summary,
 };
 use crate::{
@@ -21,7 +22,7 @@ use crate::{
     files,
     objective::Objective,
     preprocess::Normalisation,
-    teacher::{Cache, Layout, Limits, NetworkTeacher, Teacher},
+    teacher::{Cache, Limits, NetworkTeacher, Teacher},
     warning,
 };
 
@@ -162,17 +163,21 @@ pub fn evaluate_saved(
         On::Test => (Part::Test, all.as_slice(), "test"),
     };
     let mut eyes = Eyes::new(&setup, observer);
-    let mut teacher = match setup.teacher.graph() {
+    let engine = match &setup.teacher {
         // Outputs of the training images say nothing of the test's.
-        Err(_) => None,
-        Ok(_) => {
+        TeacherSide::Outputs(_) => None,
+        TeacherSide::Frozen(frozen) => {
+            frozen.members().iter().try_for_each(|member| eyes.of_teacher(&member.eyes))?;
+            Some(setup.frozen_engine(frozen)?)
+        }
+        TeacherSide::Network(_) => {
             let saved = setup.saved_teacher(&config, &folder)?;
             eyes.of_teacher(&saved.eyes)?;
-            let cache = Cache::in_memory(Layout::of(&saved.graph, &[]), setup.dataset.train.len(), Limits::default());
-            let engine = setup.engine_seeing(&saved.eyes, &saved.graph, &saved.weights, &[], false)?;
-            Some(NetworkTeacher::new(engine, Some(cache)))
+            Some(setup.engine_seeing(&saved.eyes, &saved.graph, &saved.weights, &[], false)?)
         }
     };
+    let cache = |layout| Cache::in_memory(layout, setup.dataset.train.len(), Limits::default());
+    let mut teacher = engine.map(|engine| NetworkTeacher::new(engine, setup.teacher.layout(&[]).map(cache)));
     let mut found = Vec::new();
     for (arm, seed) in students {
         let saved = setup.saved_student(&config, &folder, &arm, seed)?;

@@ -13,6 +13,7 @@ use super::{
     inputs,
     observer::{Event, Observer},
     setup::{self, Setup},
+    side::TeacherSide,
     summary::TeacherSummary,
 };
 use crate::{
@@ -94,6 +95,16 @@ impl Setup {
                 observer.event(&mut Event::Notice(format!("{whose}: {note}")))?;
             }
             return self.tell_eyes(&whose, &self.teacher_eyes, observer);
+        }
+        if let TeacherSide::Frozen(frozen) = &self.teacher {
+            for member in frozen.members() {
+                let whose = format!("teacher ({})", member.name);
+                for note in &member.notes {
+                    observer.event(&mut Event::Notice(format!("{whose}: {note}")))?;
+                }
+                self.tell_eyes(&whose, &member.eyes, observer)?;
+            }
+            return Ok(());
         }
         let loaded = match self.given_teacher(config)? {
             Some(loaded) => loaded,

@@ -1,10 +1,13 @@
 //! From a checked configuration to data, graphs and engines.
 
-use std::sync::{Arc, OnceLock};
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 
 use kd2m_data::{Augment, Dataset, Portion, Reframe};
 use kd2m_nn::{
-    Graph, Weights,
+    Graph, Weights, onnx,
     weights::{self, Owner, Source},
     zoo::{self, Stem, ZooOptions},
 };
@@ -12,16 +15,19 @@ use kd2m_nn::{
 use super::{drawn::Drawn, side::TeacherSide};
 use crate::{
     Error,
-    config::{ArmConfig, Config, Head},
+    config::{ArmConfig, Config, Head, TeacherConfig},
     criterion::{NetworkShapes, Shapes},
     device::DeviceChoice,
     engine::{
         self, Engine,
+        average::Average,
         head::{FrozenHead, LipschitzHead},
         seeing::Seeing,
     },
-    imported::{self, Imported},
+    frozen::{Frozen, Member, Network},
+    imported::{self, Imported, Named},
     preprocess::Normalisation,
+    sums,
     teacher::StoredOutputs,
     warning,
 };
@@ -40,6 +46,58 @@ pub(super) fn build(
     let [channels, height, width] = eyes.shape([dataset.channels, dataset.height, dataset.width]);
     let options = ZooOptions { classes, stem, channels, height, width, mean: eyes.mean.clone(), std: eyes.std.clone() };
     Ok(zoo::build(model, &options)?)
+}
+
+/// An ONNX teacher.
+enum Import {
+    Graph(Imported),
+    #[cfg(feature = "runtime")]
+    Frozen(Member),
+}
+
+/// A graph, or, where it is none and is not to be trained, a model that the runtime runs.
+fn import(file: &Path, teacher: &TeacherConfig, dataset: &Dataset) -> Result<Import, Error> {
+    let (features, keys) = (teacher.features.as_deref(), teacher.preprocessing());
+    match imported::open(file, &Named { features, stages: &teacher.stages }, &keys, dataset) {
+        Ok(imported) => Ok(Import::Graph(imported)),
+        #[cfg(feature = "runtime")]
+        Err(Error::Onnx(why)) if why.is_operator() && teacher.init.is_none() => {
+            Ok(Import::Frozen(imported::open_frozen(file, features, &keys, dataset, &why)?))
+        }
+        Err(why) => Err(why),
+    }
+}
+
+/// One of several teachers.
+fn member(teacher: &TeacherConfig, dataset: &Dataset) -> Result<Member, Error> {
+    let name = teacher.name();
+    if let Some(file) = imported::file(&teacher.model) {
+        let Imported { graph, weights, eyes, notes } = match import(file, teacher, dataset)? {
+            Import::Graph(imported) => imported,
+            #[cfg(feature = "runtime")]
+            Import::Frozen(member) => return Ok(member),
+        };
+        let sum = sums::of_files(&onnx::files(file)?)?;
+        return Ok(Member { name, eyes, sum, notes, network: Network::Graph(graph, weights) });
+    }
+    let eyes = Normalisation::resolve(&teacher.preprocessing(), teacher.given(), dataset)?;
+    let path = teacher.weights.as_deref().unwrap_or(Path::new(""));
+    let source = Source::parse(path);
+    let graph = fitting(teacher, &eyes, dataset)?;
+    let weights = weights::load(&source, &graph, Owner::Teacher)?.weights;
+    let sum = sums::of_files(&weights::files(&source)?)?;
+    Ok(Member { name, eyes, sum, notes: Vec::new(), network: Network::Graph(graph, weights) })
+}
+
+/// The network of a teacher of the zoo, of the classes that its weights have.
+fn fitting(teacher: &TeacherConfig, eyes: &Normalisation, dataset: &Dataset) -> Result<Graph, Error> {
+    let of = |classes| build(&teacher.model, teacher.stem, eyes, dataset, classes);
+    let graph = of(dataset.classes)?;
+    let others = match &teacher.weights {
+        Some(file) => weights::other_classes(&Source::parse(file), &graph, Owner::Teacher)?,
+        None => None,
+    };
+    others.map_or(Ok(graph), of)
 }
 
 /// Data and networks of a run.
@@ -102,9 +160,17 @@ impl Setup {
             text => text.parse()?,
         };
         let (own, start) = (&config.teacher, &config.student);
-        let imported = match imported::file(&own.model) {
-            Some(file) => Some(imported::open(file, own.features.as_deref(), &own.preprocessing(), &dataset)?),
-            None => None,
+        let (imported, frozen) = match imported::file(&own.model) {
+            _ if !own.others.is_empty() => {
+                let members = own.all().map(|teacher| member(teacher, &dataset));
+                (None, Some(Frozen::new(members.collect::<Result<_, Error>>()?)?))
+            }
+            Some(file) => match import(file, own, &dataset)? {
+                Import::Graph(imported) => (Some(imported), None),
+                #[cfg(feature = "runtime")]
+                Import::Frozen(member) => (None, Some(Frozen::new(vec![member])?)),
+            },
+            None => (None, None),
         };
         if let (Some(imported), Some(_)) = (&imported, &own.init)
             && imported.graph.classes() != dataset.classes
@@ -119,23 +185,17 @@ impl Setup {
             );
             return Err(Error::Key { key: "teacher.init".to_owned(), why });
         }
-        let teacher_eyes = match &imported {
-            Some(imported) => imported.eyes.clone(),
-            None => Normalisation::resolve(&own.preprocessing(), own.given(), &dataset)?,
+        let teacher_eyes = match (&imported, frozen.as_ref().and_then(|frozen| frozen.members().first())) {
+            (Some(imported), _) => imported.eyes.clone(),
+            (None, Some(member)) => member.eyes.clone(),
+            (None, None) => Normalisation::resolve(&own.preprocessing(), own.given(), &dataset)?,
         };
         let student_eyes = Normalisation::resolve(&start.preprocessing(), start.weights.as_deref(), &dataset)?;
-        let teacher = match (&own.outputs, &imported) {
-            (Some(file), _) => TeacherSide::Outputs(Arc::new(StoredOutputs::read(file, dataset.classes)?)),
-            (None, Some(imported)) => TeacherSide::Network(imported.graph.clone()),
-            (None, None) => {
-                let of = |classes| build(&own.model, own.stem, &teacher_eyes, &dataset, classes);
-                let graph = of(dataset.classes)?;
-                let others = match &own.weights {
-                    Some(file) => weights::other_classes(&Source::parse(file), &graph, Owner::Teacher)?,
-                    None => None,
-                };
-                TeacherSide::Network(others.map_or(Ok(graph), of)?)
-            }
+        let teacher = match (&own.outputs, &imported, frozen) {
+            (Some(file), ..) => TeacherSide::Outputs(Arc::new(StoredOutputs::read(file, dataset.classes)?)),
+            (None, Some(imported), _) => TeacherSide::Network(imported.graph.clone()),
+            (None, None, Some(frozen)) => TeacherSide::Frozen(frozen),
+            (None, None, None) => TeacherSide::Network(fitting(own, &teacher_eyes, &dataset)?),
         };
         let model = match start.head {
             Head::Lift => format!("{}+lift{}", start.model, teacher.feature_width()),
@@ -221,10 +281,37 @@ impl Setup {
         stages: &[String],
         trainable: bool,
     ) -> Result<Box<dyn Engine>, Error> {
-        let engine = self.engine(graph, weights, stages, trainable)?;
+        self.seeing(eyes, self.engine(graph, weights, stages, trainable)?)
+    }
+
+    fn seeing(&self, eyes: &Normalisation, engine: Box<dyn Engine>) -> Result<Box<dyn Engine>, Error> {
         let Some(frame) = &eyes.frame else { return Ok(engine) };
         let shape = [self.dataset.channels, self.dataset.height, self.dataset.width];
         Ok(Box::new(Seeing::new(engine, Reframe::new(frame, shape).map_err(Error::Config)?)))
+    }
+
+    /// What runs the teacher as it is, with these maps handed out; `weights` are its network's.
+    ///
+    /// # Errors
+    /// As [`engine`](Setup::engine); [`Error::NoTeacherNetwork`] where only outputs are there.
+    pub fn teacher_engine(&self, weights: &Weights, stages: &[String]) -> Result<Box<dyn Engine>, Error> {
+        match &self.teacher {
+            TeacherSide::Frozen(frozen) => self.frozen_engine(frozen),
+            side => self.engine_seeing(&self.teacher_eyes, side.graph()?, weights, stages, false),
+        }
+    }
+
+    /// What runs a teacher that only answers.
+    ///
+    /// # Errors
+    /// As [`engine`](Setup::engine).
+    pub fn frozen_engine(&self, frozen: &Frozen) -> Result<Box<dyn Engine>, Error> {
+        let engine = |member: &Member| self.seeing(&member.eyes, member.network.engine(self.device, self.threads)?);
+        let mut engines: Vec<_> = frozen.members().iter().map(engine).collect::<Result<_, Error>>()?;
+        match engines.len() {
+            1 => Ok(engines.remove(0)),
+            _ => Ok(Box::new(Average::new(engines, self.device.burn()?))),
+        }
     }
 
     /// The engine that trains a student of an arm from these weights.

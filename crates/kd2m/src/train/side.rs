@@ -7,12 +7,17 @@ use kd2m_nn::{Graph, Weights};
 use crate::{
     Error,
     criterion::NetworkShapes,
-    teacher::{Head, StoredOutputs},
+    frozen::Frozen,
+    teacher::{Head, Layout, StoredOutputs},
 };
 
 /// The teacher of a run.
 pub enum TeacherSide {
+    /// A graph, run or trained here.
     Network(Graph),
+    /// What only answers.
+    Frozen(Frozen),
+    /// Answers of images that it was shown elsewhere.
     Outputs(Arc<StoredOutputs>),
 }
 
@@ -20,10 +25,11 @@ impl TeacherSide {
     /// The network, for what has to run it.
     ///
     /// # Errors
-    /// [`Error::NoTeacherNetwork`] where only outputs are there.
+    /// [`Error::NoTeacherNetwork`] where only outputs are there, [`Error::OnlyAnswers`] where it is no graph.
     pub fn graph(&self) -> Result<&Graph, Error> {
         match self {
             Self::Network(graph) => Ok(graph),
+            Self::Frozen(_) => Err(Error::OnlyAnswers),
             Self::Outputs(_) => Err(Error::NoTeacherNetwork),
         }
     }
@@ -32,6 +38,7 @@ impl TeacherSide {
     pub fn feature_width(&self) -> usize {
         match self {
             Self::Network(graph) => graph.feature_width(),
+            Self::Frozen(frozen) => frozen.width,
             Self::Outputs(stored) => stored.width,
         }
     }
@@ -40,7 +47,26 @@ impl TeacherSide {
     pub fn shapes(&self) -> NetworkShapes {
         match self {
             Self::Network(graph) => NetworkShapes::of(graph),
+            Self::Frozen(frozen) => NetworkShapes { features: frozen.width, maps: Vec::new() },
             Self::Outputs(stored) => NetworkShapes { features: stored.width, maps: Vec::new() },
+        }
+    }
+
+    /// What is remembered of a sample, with the maps of these stages; nothing of outputs, which are stored already.
+    pub fn layout(&self, stages: &[String]) -> Option<Layout> {
+        match self {
+            Self::Network(graph) => Some(Layout::of(graph, stages)),
+            Self::Frozen(frozen) => Some(frozen.layout()),
+            Self::Outputs(_) => None,
+        }
+    }
+
+    /// How many parameters it has, as far as it is known.
+    pub fn parameters(&self) -> usize {
+        match self {
+            Self::Network(graph) => graph.parameter_count(),
+            Self::Frozen(frozen) => frozen.parameters(),
+            Self::Outputs(_) => 0,
         }
     }
 
@@ -51,10 +77,12 @@ impl TeacherSide {
 
     /// How many classes its network tells apart, where these are not the data's.
     pub fn other_classes(&self, classes: usize) -> Option<usize> {
-        match self {
-            Self::Network(graph) => Some(graph.classes()).filter(|own| *own != classes),
-            Self::Outputs(_) => None,
-        }
+        let own = match self {
+            Self::Network(graph) => graph.classes(),
+            Self::Frozen(frozen) => frozen.classes,
+            Self::Outputs(_) => return None,
+        };
+        Some(own).filter(|own| *own != classes)
     }
 
     /// The network, for what reads its classifier.
@@ -72,6 +100,7 @@ impl TeacherSide {
     pub fn head(&self, weights: &Weights) -> Option<Head> {
         match self {
             Self::Network(graph) => Head::of(graph, weights),
+            Self::Frozen(_) => None,
             Self::Outputs(stored) => stored.head.clone(),
         }
     }

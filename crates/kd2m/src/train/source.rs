@@ -1,7 +1,7 @@
 //! What a student learns from: the teacher itself, run or remembered, or a bank of its outputs on other images.
 
 use kd2m_data::{Loader, Part};
-use kd2m_nn::{Graph, Weights};
+use kd2m_nn::Weights;
 
 use super::{drawn::Drawn, inputs, run::Run, side::TeacherSide};
 use crate::{
@@ -10,8 +10,9 @@ use crate::{
     config::TeacherCache,
     engine::{Images, Mode},
     teacher::{
-        Bank, Cache, Head, Key, Layout, Limits, Listed, NetworkTeacher, Query, Standardisation, Standardised,
-        StoredOutputs, Teacher, View, key,
+        Bank, Cache, Key, Limits, Listed, NetworkTeacher, Query, Standardisation, Standardised, StoredOutputs, Teacher,
+        View,
+        key::{self, Whose},
     },
 };
 
@@ -29,8 +30,8 @@ impl Run<'_> {
         let width = self.setup.teacher.feature_width();
         let features = match &self.setup.teacher {
             TeacherSide::Outputs(stored) => stored.features.clone(),
-            TeacherSide::Network(_) if !self.config.teacher.paired => self.bank(weights)?.features,
-            TeacherSide::Network(_) => self.seen_in_training(teacher.as_mut(), drawn)?,
+            _ if !self.config.teacher.paired => self.bank(weights)?.features,
+            TeacherSide::Network(_) | TeacherSide::Frozen(_) => self.seen_in_training(teacher.as_mut(), drawn)?,
         };
         let map = Standardisation::fit(&features, width, how)?;
         Ok(Box::new(Standardised::new(teacher, &map, &self.setup.device.burn()?)))
@@ -65,8 +66,8 @@ impl Run<'_> {
         if !config.teacher.paired {
             return Ok(Box::new(Bank::new(self.bank(weights)?, setup.device.burn()?)));
         }
-        let engine = setup.engine_seeing(&setup.teacher_eyes, setup.teacher.graph()?, weights, stages, false)?;
-        let cache = self.teacher_cache(setup.teacher.graph()?, weights, stages, &engine.arithmetic());
+        let engine = setup.teacher_engine(weights, stages)?;
+        let cache = self.teacher_cache(weights, stages, &engine.arithmetic());
         Ok(Box::new(NetworkTeacher::new(engine, cache)))
     }
 
@@ -101,8 +102,7 @@ impl Run<'_> {
             return StoredOutputs::read(&file, data.classes);
         }
         let ids = &setup.teacher_train;
-        let graph = setup.teacher.graph()?;
-        let mut engine = setup.engine_seeing(&setup.teacher_eyes, graph, weights, &[], false)?;
+        let mut engine = setup.teacher_engine(weights, &[])?;
         let mut loader = Loader::evaluation(data, Part::Train, ids, config.train.batch_size)?;
         let (mut features, mut logits, mut labels) = (Vec::new(), Vec::new(), Vec::new());
         while let Some(batch) = loader.next() {
@@ -114,12 +114,12 @@ impl Run<'_> {
         }
         let bank = StoredOutputs {
             features,
-            width: graph.feature_width(),
+            width: setup.teacher.feature_width(),
             logits: Some(logits),
             classes: data.classes,
             labels: Some(labels),
             ids: Some(ids.clone()),
-            head: Head::of(graph, weights),
+            head: setup.teacher.head(weights),
         };
         bank.write(&file)?;
         inputs::note(folder, std::slice::from_ref(&file))?;
@@ -127,7 +127,7 @@ impl Run<'_> {
     }
 
     /// Where the outputs of this teacher are remembered, if they are to be.
-    fn teacher_cache(&self, graph: &Graph, weights: &Weights, stages: &[String], arithmetic: &str) -> Option<Cache> {
+    fn teacher_cache(&self, weights: &Weights, stages: &[String], arithmetic: &str) -> Option<Cache> {
         let Run { config, setup, folder, options } = self;
         if options.no_teacher_cache || !config.teacher.cache.is_on() {
             return None;
@@ -136,10 +136,18 @@ impl Run<'_> {
             (TeacherCache::Folder(place), _) | (_, Some(place)) => place.clone(),
             _ => folder.teacher_cache(),
         };
-        let (data, layout) = (&setup.dataset, Layout::of(graph, stages));
+        let (data, layout) = (&setup.dataset, setup.teacher.layout(stages)?);
+        let files;
+        let whose = match &setup.teacher {
+            TeacherSide::Network(graph) => Whose::Graph(graph, weights),
+            TeacherSide::Frozen(frozen) => {
+                files = frozen.identity();
+                Whose::Files(&files)
+            }
+            TeacherSide::Outputs(_) => return None,
+        };
         let key = Key::new(&key::Parts {
-            graph,
-            weights,
+            whose,
             data: &data.checksum(),
             split: &setup.val,
             layout: &layout,

@@ -30,6 +30,14 @@ impl Run<'_> {
             files::write_json(&summary_file, &summary)?;
             return Ok((Weights::new(), summary));
         }
+        if let TeacherSide::Frozen(_) = setup.teacher {
+            if summary_file.is_file() {
+                return Ok((Weights::new(), files::read_json::<TeacherSummary>(&summary_file)?));
+            }
+            let summary = self.evaluate_teacher(&Weights::new())?;
+            files::write_json(&summary_file, &summary)?;
+            return Ok((Weights::new(), summary));
+        }
         let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
         if summary_file.is_file() {
             // What a process left that was killed just then.
@@ -88,17 +96,16 @@ impl Run<'_> {
 
     fn evaluate_teacher(&self, weights: &Weights) -> Result<TeacherSummary, Error> {
         let Run { config, setup, options, .. } = self;
-        let graph = setup.teacher.graph()?;
         if setup.teacher.other_classes(setup.dataset.classes).is_some() {
             // What it says of the data's classes is nothing.
             return Ok(TeacherSummary {
                 model: config.teacher.name(),
-                parameters: graph.parameter_count(),
+                parameters: setup.teacher.parameters(),
                 normalisation: Some(setup.teacher_eyes.clone()),
                 ..TeacherSummary::of_outputs()
             });
         }
-        let mut engine = setup.engine_seeing(&setup.teacher_eyes, graph, weights, &[], false)?;
+        let mut engine = setup.teacher_engine(weights, &[])?;
         let mut on = |part, indices: &[u32]| {
             let (dataset, batch_size) = (&setup.dataset, config.train.batch_size);
             let split = Split { dataset, part, indices, batch_size, halt: &options.halt };
@@ -109,7 +116,7 @@ impl Run<'_> {
         let (val, test) = (on(Part::Train, &setup.val)?, on(Part::Test, &all)?);
         Ok(TeacherSummary {
             model: config.teacher.name(),
-            parameters: graph.parameter_count(),
+            parameters: setup.teacher.parameters(),
             val_accuracy: val.record.accuracy,
             test_accuracy: test.record.accuracy,
             test_top5: (setup.dataset.classes >= 10).then_some(test.top5),

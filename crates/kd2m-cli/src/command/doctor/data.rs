@@ -24,8 +24,9 @@ fn set(entry: &Entry, root: Option<&Path>) -> Finding {
             let says = format!("not looked for: --data-root DIR, where DIR holds {expected}");
             Finding::new(entry.name, State::Absent, says, facts(None, None))
         }
-        Err(error @ DataError::Missing { .. }) => {
-            Finding::new(entry.name, State::Absent, error.to_string(), facts(None, None))
+        // Most people have few of them: where each was looked for is what loading it says.
+        Err(DataError::Missing { file, help, .. }) => {
+            Finding::new(entry.name, State::Absent, format!("{file} is not there: {help}"), facts(None, None))
         }
         Err(error) => Finding::new(entry.name, State::Wrong, error.to_string(), facts(None, None)),
     }

@@ -3,10 +3,12 @@
 use std::io::{BufRead, Cursor, Read, Seek};
 use std::path::Path;
 
-use image::{ColorType, DynamicImage, ImageFormat, ImageReader};
+use image::{ColorType, ImageFormat, ImageReader};
 
-use super::jpeg;
-use crate::{DataError, Frame, Reframe};
+use crate::{
+    DataError, Frame, Reframe,
+    jpeg::{self, Jpeg},
+};
 
 /// No photograph has more bytes; some are held in memory while they are decoded.
 const MOST_BYTES: u64 = 256 << 20;
@@ -33,25 +35,23 @@ pub(crate) fn decode(path: &Path, frame: Option<&Frame>) -> Result<Picture, Data
     let broken = |why: &str| DataError::format(&place, format!("cannot be decoded ({why}): remove it or get it again"));
     // By content, not by name: images are often misnamed. The reader's own limits stop a header that claims a huge image.
     let reader = ImageReader::open(path).map_err(io)?.with_guessed_format().map_err(io)?;
-    let image = match reader.format() {
+    let format = reader.format();
+    let picture = match format {
         // Of these the decoder takes parts for wholes: they are looked through first.
-        Some(format @ (ImageFormat::Jpeg | ImageFormat::WebP)) => {
+        Some(ImageFormat::Jpeg | ImageFormat::WebP) => {
             let mut bytes = Vec::new();
             reader.into_inner().take(MOST_BYTES).read_to_end(&mut bytes).map_err(io)?;
-            match format {
-                ImageFormat::Jpeg => jpeg::check_whole(&bytes),
-                _ => check_riff(&bytes),
+            if format == Some(ImageFormat::Jpeg) {
+                jpeg(&bytes).map_err(str::to_owned)
+            } else {
+                check_riff(&bytes)
+                    .map_err(str::to_owned)
+                    .and_then(|()| pixels(ImageReader::with_format(Cursor::new(bytes), ImageFormat::WebP)))
             }
-            .map_err(broken)?;
-            pixels(ImageReader::with_format(Cursor::new(bytes), format))
         }
         _ => pixels(reader),
     };
-    let image = image.map_err(|why| broken(&why))?;
-    let grey = matches!(image.color(), ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
-    let size = (image.height(), image.width());
-    let rgb = image.into_rgb8().into_raw();
-    let planes: Vec<u8> = (0..3).flat_map(|channel| rgb.iter().skip(channel).step_by(3)).copied().collect();
+    let Picture { size, grey, planes } = picture.map_err(|why| broken(&why))?;
     let Some(frame) = frame else { return Ok(Picture { size, grey, planes }) };
     let reframe = Reframe::new(frame, [3, size.0 as usize, size.1 as usize]);
     let reframe = reframe.map_err(|why| DataError::format(&place, format!("cannot be resized: {why}")))?;
@@ -67,6 +67,17 @@ fn check_riff(bytes: &[u8]) -> Result<(), &'static str> {
     }
 }
 
-fn pixels(reader: ImageReader<impl BufRead + Seek>) -> Result<DynamicImage, String> {
-    reader.decode().map_err(|error| error.to_string())
+fn jpeg(bytes: &[u8]) -> Result<Picture, &'static str> {
+    let Jpeg { height, width, grey, planes } = jpeg::decode(bytes)?;
+    // No side has more than 16 bits.
+    Ok(Picture { size: (height as u32, width as u32), grey, planes })
+}
+
+fn pixels(reader: ImageReader<impl BufRead + Seek>) -> Result<Picture, String> {
+    let image = reader.decode().map_err(|error| error.to_string())?;
+    let grey = matches!(image.color(), ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
+    let size = (image.height(), image.width());
+    let rgb = image.into_rgb8().into_raw();
+    let planes = (0..3).flat_map(|channel| rgb.iter().skip(channel).step_by(3)).copied().collect();
+    Ok(Picture { size, grey, planes })
 }

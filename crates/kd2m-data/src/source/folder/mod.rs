@@ -5,7 +5,6 @@
 //! `walk.rs` finds files, `parts.rs` says what each is for, `part.rs` reads a part, `decode.rs` an image, `names.rs` compares names of classes.
 
 pub(crate) mod decode;
-mod jpeg;
 mod listing;
 mod names;
 mod part;

@@ -1,4 +1,4 @@
-//! Whether a JPEG file is whole. The decoder fills what is missing or broken with grey and says nothing, where libjpeg, so Pillow and
+//! Whether a JPEG file is whole. A decoder can fill what is missing with grey and say nothing; libjpeg, so Pillow and
 //! torchvision, refuse: a network must not learn from half a picture. The markers are walked from the start to the end of the
 //! image, by libjpeg's rules; what lies behind it (a second picture of a stereo camera, padding) does not count, and an EOI in a
 //! thumbnail is no end. Coded data that libjpeg reads with a warning is read here too.
