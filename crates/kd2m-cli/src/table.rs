@@ -96,3 +96,55 @@ fn conclusion(summary: &Summary) -> String {
         ),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use kd2m::{
+        config::ArmConfig,
+        train::summary::{StudentSummary, TeacherSummary},
+    };
+
+    use super::*;
+
+    /// A run of these arms over three seeds, `none` first.
+    fn run(arms: &[(&str, [f64; 3])]) -> String {
+        let student = |accuracy: f64, seed: usize| -> StudentSummary {
+            let text = format!(
+                r#"{{"arm":"x","seed":{seed},"test_accuracy":{accuracy},"val_accuracy":90,"best_val_test_accuracy":90,"best_val_accuracy":90,
+                "best_val_epoch":1,"w2_to_teacher":null,"images_per_second":1000}}"#
+            );
+            serde_json::from_str(&text).unwrap()
+        };
+        let arm = |(name, tests): &(&str, [f64; 3])| {
+            let config = if *name == "none" { ArmConfig::none() } else { ArmConfig::single(name, Some(1.0.into())) };
+            let students: Vec<StudentSummary> =
+                tests.iter().enumerate().map(|(k, test)| student(*test, k + 1)).collect();
+            ArmSummary::new(&config, "small", 10, &students)
+        };
+        let whole = Summary {
+            name: "x".to_owned(),
+            dataset: "digits".to_owned(),
+            seeds: vec![1, 2, 3],
+            teacher: TeacherSummary::of_outputs(),
+            students: arms.iter().map(arm).collect(),
+        };
+        summary(&whole.compare())
+    }
+
+    #[test]
+    fn a_ruined_student_is_called_worse_and_the_table_ends_with_a_sentence() {
+        let none = ("none", [82.1, 83.0, 82.4]);
+        let ruined = run(&[none, ("w2", [54.0, 66.0, 60.5])]);
+        assert!(
+            ruined.contains("too few seeds for a claim, but worse than none in every seed: w2 (by 17.00 or more)"),
+            "{ruined}"
+        );
+        assert!(!ruined.contains("not told apart") && ruined.trim_end().ends_with("may do better"), "{ruined}");
+        let near = run(&[none, ("w2", [82.0, 83.5, 82.6]), ("mse", [80.0, 84.0, 81.0])]);
+        assert!(near.contains("not told apart from none at 5 % after Holm: w2, mse"), "{near}");
+        assert!(
+            near.ends_with("largest difference: w2, +0.20 points; 3 seeds describe, a claim needs 10 or more\n"),
+            "{near}"
+        );
+    }
+}

@@ -47,7 +47,7 @@ impl Standardisation {
         }
         let covariance = covariance(features, &mean, d);
         let average = (0..d).map(|k| covariance[(k, k)]).sum::<f64>() / d.max(1) as f64;
-        if !(average > 0.0) {
+        if average.is_nan() || average <= 0.0 {
             return Err(wrong("needs features of the teacher that vary over the training images: all are alike"));
         }
         let inverse = |variance: f64| if variance > DEAD * average { variance.sqrt().recip() } else { 0.0 };
