@@ -344,6 +344,117 @@ def wkd_l(s, _, t=8.0, gamma=600.0, epsilon=0.05):
 
 case("wkd-l", "wkd-l", wkd_l)
 
+# Leaders of 2023 to 2026, from their formulas.
+
+def skd(t=4.0, ridge=0.1, relation=1.0):
+    def loss(s, _):
+        kl = F.kl_div(F.log_softmax(s["logits"] / t, 1), F.softmax(T["logits"] / t, 1), reduction="batchmean") * t ** 2
+        gram = lambda x: F.normalize(x) @ F.normalize(x).T
+        d = gram(s["logits"]) - gram(T["logits"])
+        precision = torch.linalg.inv(torch.cov(d.detach().T) + ridge * torch.eye(N, dtype=torch.float64))
+        return kl + relation * torch.stack([torch.sqrt(row @ precision @ row) for row in d]).mean()
+
+    return loss
+
+
+def mlkd(temperatures=(2.0, 3.0, 4.0, 5.0, 6.0), standardised=True):
+    def loss(s, _):
+        z = lambda x: (x - x.mean(1, keepdim=True)) / (x.std(1, keepdim=True) + 1e-7) if standardised else x
+        total = 0.0
+        for t in temperatures:
+            p, q = F.softmax(z(T["logits"]) / t, 1), F.softmax(z(s["logits"]) / t, 1)
+            total = total + t ** 2 * F.kl_div(q.log(), p, reduction="batchmean")
+            total = total + (p @ p.T - q @ q.T).pow(2).sum() / N + (p.T @ p - q.T @ q).pow(2).sum() / CLASSES
+        return total
+
+    return loss
+
+
+def projector():
+    return {
+        "projector.weight": draw(TEACHER["features"], STUDENT["features"], scale=0.5),
+        "projector.bias": draw(TEACHER["features"], scale=0.2),
+    }
+
+
+def project(s, p):
+    return F.linear(s["features"], p["projector.weight"], p["projector.bias"])
+
+
+def cosine(s, p):
+    return (1 - F.cosine_similarity(project(s, p), T["features"])).mean()
+
+
+def queue(size, t):
+    kept = F.normalize(draw(6, TEACHER["features"]))
+    kept = (kept * 1e4).round() / 1e4
+    rows = torch.cat([kept, F.normalize(T["features"])])[-size:]
+
+    def loss(s, p):
+        target = F.softmax(F.normalize(T["features"]) @ rows.T / t, 1)
+        return F.cross_entropy(F.normalize(project(s, p)) @ rows.T / t, target)
+
+    case("queue", "queue", loss, {"size": size, "temperature": t}, projector(), {"queue": kept}, lambda: {"queue": rows})
+
+
+def fusion(name, inputs, middle, outputs, fuses):
+    tensors = {
+        f"{name}.squeeze.weight": draw(middle, inputs, 1, 1, scale=0.6),
+        f"{name}.squeeze.scale": draw(middle, scale=0.3) + 1.0,
+        f"{name}.squeeze.shift": draw(middle, scale=0.3),
+        f"{name}.spread.weight": draw(outputs, middle, 3, 3, scale=0.3),
+        f"{name}.spread.scale": draw(outputs, scale=0.3) + 1.0,
+        f"{name}.spread.shift": draw(outputs, scale=0.3) + 0.3,
+    }
+    if fuses:
+        tensors |= {f"{name}.attention.weight": draw(2, 2 * middle, 1, 1, scale=0.5), f"{name}.attention.bias": draw(2, scale=0.2)}
+    return tensors
+
+
+def review_parameters():
+    middle = STUDENT["features"]
+    maps = [(name, STUDENT["maps"][name][0], TEACHER["maps"][name][0], True) for name in ("layer1", "layer2")]
+    rows = [*maps, ("features", STUDENT["features"], TEACHER["features"], False)]
+    return {key: t for name, c_s, c_t, fuses in rows for key, t in fusion(name, c_s, middle, c_t, fuses).items()}
+
+
+def review(s, p):
+    """ReviewKD's ABF and HCL, the features as the deepest map."""
+    def convolve(x, key):
+        y = F.conv2d(x, p[f"{key}.weight"], padding=p[f"{key}.weight"].shape[2] // 2)
+        return F.batch_norm(y, None, None, p[f"{key}.scale"], p[f"{key}.shift"], training=True, eps=1e-5)
+
+    def hcl(a, b):
+        loss, weight, total = F.mse_loss(a, b), 1.0, 1.0
+        for side in (4, 2, 1):
+            if side >= a.shape[2]:
+                continue
+            weight /= 2
+            total += weight
+            loss = loss + F.mse_loss(F.adaptive_avg_pool2d(a, side), F.adaptive_avg_pool2d(b, side)) * weight
+        return loss / total
+
+    loss, deeper = 0.0, None
+    for name in ("features", "layer2", "layer1"):
+        of = lambda side: side["features"][:, :, None, None] if name == "features" else side[f"maps.{name}"]
+        x, teacher = convolve(of(s), f"{name}.squeeze"), of(T)
+        if deeper is not None:
+            deeper = F.interpolate(deeper, x.shape[-2:], mode="nearest")
+            z = F.conv2d(torch.cat([x, deeper], 1), p[f"{name}.attention.weight"], p[f"{name}.attention.bias"]).sigmoid()
+            x = x * z[:, :1] + deeper * z[:, 1:]
+        deeper = F.interpolate(x, teacher.shape[-2:], mode="nearest")
+        loss = loss + hcl(convolve(deeper, f"{name}.spread"), teacher)
+    return loss
+
+
+case("review", "review", review, learned=review_parameters())
+case("skd", "skd", skd())
+case("skd, another ridge", "skd", skd(2.0, 0.5, 3.0), {"temperature": 2, "ridge": 0.5, "relation": 3})
+case("mlkd", "mlkd", mlkd())
+case("mlkd, plain", "mlkd", mlkd((1.0, 4.0), False), {"temperatures": "1,4", "standardise": False})
+case("cosine", "cosine", cosine, learned=projector())
+queue(8, 0.2)
+
 
 def sizes(n):
     return {"features": n["features"], "maps": {name: list(shape) for name, shape in n["maps"].items()}}

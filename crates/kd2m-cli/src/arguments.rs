@@ -9,6 +9,8 @@ pub use network::{ExportArguments, ExportFormat, FeaturesArguments, NetworkArgum
 pub use values::AnySplit;
 use values::{every, threads};
 
+use kd2m::config::Weight;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Feature knowledge distillation by distribution matching.
@@ -24,7 +26,7 @@ pub enum Command {
     /// Train a teacher.
     #[command(after_help = kd2m::preprocess::help())]
     Train(RunArguments),
-    /// Distil students from a teacher and compare them; without --config, the digits demonstration.
+    /// Distil students from a teacher and compare them; without --config the digits demonstration, or with --set data.dataset=NAME general defaults.
     #[command(after_help = kd2m::preprocess::help())]
     Distill(RunArguments),
     /// Evaluate the saved students of a run again; or one network, class by class, on any data set.
@@ -52,24 +54,46 @@ pub enum Command {
     Reproduce(ReproduceArguments),
     /// Show what there is to choose from.
     List(ListArguments),
+    /// Write a configuration to begin with, every key explained.
+    #[command(after_help = INIT_HELP)]
+    Init(InitArguments),
     /// Look at what a run needs: device, kernels, threads, memory, disk and data sets.
     Doctor(DoctorArguments),
 }
 
+impl Command {
+    /// How many threads were asked for, where a command takes that.
+    pub fn threads(&mut self) -> Option<&mut usize> {
+        match self {
+            Command::Train(run) | Command::Distill(run) => Some(&mut run.threads),
+            Command::Eval(eval) => Some(&mut eval.network.threads),
+            Command::Predict(predict) => Some(&mut predict.network.threads),
+            Command::Features(features) => Some(&mut features.network.threads),
+            Command::Export(export) => Some(&mut export.network.threads),
+            Command::Bound(bound) => Some(&mut bound.threads),
+            Command::Distance(distance) => Some(&mut distance.threads),
+            Command::Bench(bench) => Some(&mut bench.threads),
+            Command::Reproduce(reproduce) => Some(&mut reproduce.threads),
+            Command::Doctor(doctor) => Some(&mut doctor.threads),
+            Command::Report(_) | Command::List(_) | Command::Init(_) => None,
+        }
+    }
+}
+
 #[derive(Args)]
 pub struct RunArguments {
-    /// The experiment; the digits demonstration when left out.
+    /// The experiment; when left out the digits demonstration, or general defaults where --set data.dataset names other data.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Override a key of the configuration, e.g. --set optim.lr=0.05 --set arm.0.loss.0.weight=1e-3.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
-    /// One arm for each criterion, in place of the configuration's arms.
+    /// One arm for each criterion, in place of the configuration's arms; a sum is written hinton+cw2.
     #[arg(long = "criterion", value_name = "NAME")]
     pub criteria: Vec<String>,
-    /// λ of the arms made by --criterion.
+    /// λ of the arms made by --criterion: a number, auto, or a multiple of it as auto*3; by default that of the method's authors, or auto.
     #[arg(long, value_name = "λ", requires = "criteria", allow_negative_numbers = true)]
-    pub weight: Option<f64>,
+    pub weight: Option<Weight>,
     /// Leave the student with λ = 0 out.
     #[arg(long)]
     pub no_baseline: bool,
@@ -379,9 +403,28 @@ pub struct DoctorArguments {
     pub json: bool,
 }
 
+const INIT_HELP: &str = "Examples:
+  kd2m init folder:photos@64 --out photos.toml      # then: kd2m distill --config photos.toml
+  kd2m init cifar10 --grid --out grid.toml          # then: kd2m bench grid.toml";
+
+#[derive(Args)]
+pub struct InitArguments {
+    /// The data set: a name of `kd2m list datasets`, or folder:PATH@SIZE.
+    #[arg(default_value = "digits", value_name = "DATASET")]
+    pub data: String,
+    /// A grid for `kd2m bench` in place of one run.
+    #[arg(long)]
+    pub grid: bool,
+    /// The file; stdout when left out.
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+}
+
 #[derive(Args)]
 pub struct ListArguments {
     pub what: Listed,
+    /// Only this one, or those whose names hold this; of a network its stages too, which `on` and `stages` accept.
+    pub name: Option<String>,
     /// Classes that models are built for.
     #[arg(long, default_value_t = 10)]
     pub classes: usize,

@@ -9,6 +9,7 @@ mod arguments;
 mod bench_progress;
 mod command;
 mod interrupt;
+mod next;
 mod output;
 mod progress;
 mod say;
@@ -36,13 +37,16 @@ pub fn run() -> ExitCode {
 
 /// The same with these arguments, the program's name first.
 pub fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
+    let mut arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(text) => return shown(&text),
     };
     if let Err(error) = Isa::requested() {
         say!("error: {error}");
         return ExitCode::from(2);
+    }
+    if let Some(threads) = arguments.command.threads() {
+        threads::cap(threads);
     }
     let outcome = match arguments.command {
         Command::Train(run) => command::run::train(&run),
@@ -57,6 +61,7 @@ pub fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Bench(bench) => command::bench::bench(&bench),
         Command::Reproduce(reproduce) => command::reproduce::reproduce(&reproduce),
         Command::List(list) => command::list::list(&list),
+        Command::Init(init) => command::init::init(&init),
         Command::Doctor(doctor) => command::doctor::doctor(&doctor),
     };
     match outcome {

@@ -8,7 +8,7 @@ use std::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kd2m::{
     Error,
-    train::{Event, Observer},
+    train::{EpochRecord, Event, Observer, TermRecord},
 };
 
 use crate::say::say;
@@ -74,6 +74,17 @@ impl Progress {
     }
 }
 
+/// What each criterion was of the epoch's loss and of its gradient.
+fn shares(record: &EpochRecord) -> String {
+    let percent = |share: f64| format!("{:.0} %", 100.0 * share);
+    let one = |(name, term): (&String, &TermRecord)| {
+        let loss = percent(term.share_of_loss?);
+        let gradient = term.share_of_gradient.map(|share| format!(", {} of the gradient", percent(share)));
+        Some(format!("; {name} {loss} of it{}", gradient.unwrap_or_default()))
+    };
+    record.train.terms.iter().filter_map(one).collect()
+}
+
 impl Observer for Progress {
     fn event(&mut self, event: &mut Event) -> Result<(), Error> {
         match event {
@@ -105,8 +116,11 @@ impl Observer for Progress {
             }
             Event::Epoch { record, .. } => {
                 self.last = format!(
-                    "epoch {}: validation {:.2} %, loss {:.4}",
-                    record.epoch, record.val.accuracy, record.val.loss
+                    "epoch {}: validation {:.2} %, loss {:.4}{}",
+                    record.epoch,
+                    record.val.accuracy,
+                    record.val.loss,
+                    shares(record)
                 );
                 self.bar.set_message(self.last.clone());
             }

@@ -184,7 +184,7 @@ impl CriterionConfig {
 #[derive(Debug, Clone)]
 pub struct Checked {
     recipe: Arc<dyn Recipe>,
-    weight: f64,
+    weight: Option<f64>,
 }
 
 impl Checked {
@@ -193,8 +193,8 @@ impl Checked {
         self.recipe.needs()
     }
 
-    /// The weight of its authors, used when none is given.
-    pub fn default_weight(&self) -> f64 {
+    /// The weight of its authors, used when none is given; a divergence has none.
+    pub fn default_weight(&self) -> Option<f64> {
         self.weight
     }
 

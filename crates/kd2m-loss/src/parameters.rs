@@ -87,8 +87,14 @@ impl ParameterSet {
 
     /// Adds what a backward pass left for these tensors to their gradients.
     pub fn collect(&mut self, gradients: &mut Gradients) {
+        self.collect_times(gradients, 1.0);
+    }
+
+    /// The same, so many times: of a loss whose weight is known after its backward pass.
+    pub fn collect_times(&mut self, gradients: &mut Gradients, factor: f64) {
         for (value, kept) in self.values.iter().zip(&mut self.kept) {
             if let Some(new) = value.val().grad_remove(gradients) {
+                let new = if factor == 1.0 { new } else { new * factor };
                 kept.gradient = Some(match kept.gradient.take() {
                     Some(old) => old + new,
                     None => new,

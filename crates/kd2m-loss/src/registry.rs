@@ -29,8 +29,8 @@ pub struct Card {
     pub cost: String,
     /// When to choose it.
     pub when: String,
-    /// Used when no weight is given.
-    pub weight: f64,
+    /// That of the method's authors, used when none is given; none of a divergence, whose scale nobody knows before its clouds.
+    pub weight: Option<f64>,
     /// The options that it reads.
     pub options: Vec<OptionSpec>,
 }
@@ -78,9 +78,9 @@ impl Registry {
         self.entries().find(|e| e.name == name || e.aliases.contains(&name))
     }
 
-    /// The weight used when a configuration gives none.
-    pub fn default_weight(&self, name: &str) -> f64 {
-        self.entry(name).map_or(1.0, |e| e.weight)
+    /// The weight of a method's authors, used when a configuration gives none; a divergence has none.
+    pub fn default_weight(&self, name: &str) -> Option<f64> {
+        self.entry(name).map(|e| e.weight)
     }
 
     /// All criteria: divergences first, then the others.
@@ -92,7 +92,7 @@ impl Registry {
             source: e.source.to_owned(),
             cost: e.cost.to_owned(),
             when: e.when.to_owned(),
-            weight: 1.0,
+            weight: None,
             options: e.options.to_vec(),
         });
         let others = self.entries().map(|e| Card {
@@ -102,7 +102,7 @@ impl Registry {
             source: e.source.to_owned(),
             cost: e.cost.to_owned(),
             when: e.when.to_owned(),
-            weight: e.weight,
+            weight: Some(e.weight),
             options: e.options.to_vec(),
         });
         matching.chain(others).collect()
@@ -137,9 +137,47 @@ impl Registry {
     }
 
     fn nearest(&self, name: &str) -> Vec<String> {
+        if let Some(meant) = meant(name) {
+            return vec![meant.to_owned()];
+        }
         let cards = self.cards();
         nearest_names(name, cards.iter().flat_map(|c| c.aliases.iter().chain([&c.name])).map(String::as_str))
     }
+}
+
+/// What others call a criterion, spelled without regard to case and separators.
+const MEANINGS: &[(&str, &str)] = &[
+    ("wasserstein", "w2"),
+    ("wasserstein2", "w2"),
+    ("wasserstein1", "w1"),
+    ("emd", "w2"),
+    ("earthmover", "w2"),
+    ("ot", "w2"),
+    ("optimaltransport", "w2"),
+    ("classwasserstein", "cw2"),
+    ("slicedwasserstein", "sw2"),
+    ("gromovwasserstein", "gw"),
+    ("gromov", "gw"),
+    ("mmd", "mmd-rbf"),
+    ("kl", "hinton"),
+    ("kd", "hinton"),
+    ("vanillakd", "hinton"),
+    ("knowledgedistillation", "hinton"),
+    ("logitstandardization", "hinton-std"),
+    ("l2", "mse"),
+    ("euclidean", "mse"),
+    ("meansquarederror", "mse"),
+    ("attentiontransfer", "at"),
+    ("hints", "fitnet"),
+    ("cosinesimilarity", "cosine"),
+    ("characteristicfunction", "cf"),
+    ("entropicot", "sinkhorn"),
+];
+
+/// What a name that nothing has was likely meant for.
+fn meant(name: &str) -> Option<&'static str> {
+    let plain: String = name.to_lowercase().chars().filter(|c| c.is_alphanumeric()).collect();
+    MEANINGS.iter().find(|(said, _)| *said == plain).map(|(_, meant)| *meant)
 }
 
 fn owned(names: &[&str]) -> Vec<String> {
@@ -159,7 +197,7 @@ mod tests {
         assert!(error.starts_with("unknown criterion `mine`; did you mean"), "{error}");
         known.add(own).unwrap();
         for name in ["mine", "my-own"] {
-            assert_eq!(CriterionConfig::new(name).check(&known).unwrap().default_weight(), 7.0);
+            assert_eq!(CriterionConfig::new(name).check(&known).unwrap().default_weight(), Some(7.0));
         }
         assert_eq!(known.cards().last().map(|card| card.name.as_str()), Some("mine"));
         for taken in ["mine", "my-own", "pkt", "kd", "w2", "class-w2", "cw2"] {
@@ -167,6 +205,23 @@ mod tests {
             assert_eq!(why, format!("there is a criterion `{taken}` already: give yours another name"));
         }
         assert!(known.add(Entry { name: "other", aliases: &["hinton"], ..own }).is_err());
+    }
+
+    #[test]
+    fn what_others_call_a_criterion_leads_to_it() {
+        let known = Registry::default();
+        for (said, meant) in MEANINGS {
+            assert!(
+                CriterionConfig::new(meant).check(&known).is_ok(),
+                "{said} leads to {meant}, which nothing is called"
+            );
+        }
+        for (said, meant) in
+            [("Wasserstein", "w2"), ("KD", "hinton"), ("earth_mover", "w2"), ("Gromov-Wasserstein", "gw")]
+        {
+            let error = CriterionConfig::new(said).check(&known).unwrap_err().to_string();
+            assert!(error.contains(&format!("did you mean {meant}?")), "{error}");
+        }
     }
 
     #[test]

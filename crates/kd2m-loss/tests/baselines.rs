@@ -198,6 +198,11 @@ fn every_method_of_the_contract_is_there_and_tested() {
         "wkd-l",
         "wkd-f",
         "sinkd",
+        "review",
+        "skd",
+        "mlkd",
+        "cosine",
+        "queue",
     ];
     assert_eq!(BASELINES.iter().map(|b| b.name).collect::<Vec<_>>(), names);
     let golden = golden();
@@ -261,7 +266,7 @@ fn evaluation_changes_no_memory_and_training_goes_on_from_a_saved_one() {
         assert_eq!(value(criterion.as_mut(), Mode::Evaluate), first, "{name}");
         assert_eq!(criterion.state().unwrap(), before, "{name}");
         value(criterion.as_mut(), Mode::Train);
-        let remembers = matches!(name, "crd" | "wkd-l");
+        let remembers = matches!(name, "crd" | "queue" | "wkd-l");
         assert_eq!(criterion.state().unwrap() != before, remembers, "{name}");
         resumed.load_state(&criterion.state().unwrap()).unwrap();
         if let (Some(from), Some(to)) = (criterion.learned(), resumed.learned()) {

@@ -60,6 +60,9 @@ pub enum GraphError {
     },
 }
 
+/// The layer between features and classifier that [`Graph::lifted`] adds.
+pub(crate) const LIFT: &str = "lift";
+
 /// A network.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Graph {
@@ -96,6 +99,29 @@ impl Graph {
             }
         }
         self
+    }
+
+    /// The same network with a linear layer `lift` of `width` outputs between its features and a classifier of that width: the features
+    /// are then the layer's. `None` where the classifier is not a linear layer on the features.
+    #[must_use]
+    pub fn lifted(mut self, width: usize) -> Option<Self> {
+        let (at, from) = (self.logits.0, self.features);
+        let Layer::Linear(classifier) = &self.nodes[at].layer else { return None };
+        if self.nodes[at].inputs != [from] || self.nodes.iter().any(|node| node.name == LIFT) {
+            return None;
+        }
+        let classifier = Linear { inputs: width, ..classifier.clone() };
+        let layer = Layer::Linear(Linear::new(self.feature_width(), width));
+        for input in self.nodes[at..].iter_mut().flat_map(|node| &mut node.inputs).filter(|input| input.0 >= at) {
+            input.0 += 1;
+        }
+        self.stages.iter_mut().filter(|(_, id)| id.0 >= at).for_each(|(_, id)| id.0 += 1);
+        self.nodes[at].layer = Layer::Linear(classifier);
+        self.nodes[at].inputs = vec![NodeId(at)];
+        self.nodes.insert(at, Node { name: LIFT.to_owned(), layer, inputs: vec![from], shape: Shape::Vector(width) });
+        (self.features, self.logits) = (NodeId(at), NodeId(at + 1));
+        self.name = format!("{}+{LIFT}{width}", self.name);
+        Some(self)
     }
 
     /// Nodes in execution order; node 0 is the input.

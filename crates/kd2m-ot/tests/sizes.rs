@@ -57,9 +57,13 @@ fn no_option_takes_a_number_beyond_its_range() {
 /// The options of fault 9, one by one: what panicked ("capacity overflow") or ended the program.
 #[test]
 fn counts_of_what_is_held_end_at_a_million() {
-    for (metric, option) in
-        [("sw2", "directions"), ("max-sw2", "directions"), ("cf", "frequencies"), ("kid", "subsets")]
-    {
+    for (metric, option) in [
+        ("sw2", "directions"),
+        ("max-sw2", "directions"),
+        ("sliced-cf", "directions"),
+        ("cf", "frequencies"),
+        ("kid", "subsets"),
+    ] {
         for name in [metric.to_owned(), format!("class-{metric}"), format!("joint-{metric}")] {
             for value in ["9223372036854775807", "4294967295", "1000001", "0"] {
                 let error = answer(&Options::new(&name).set(option, value)).unwrap_err();

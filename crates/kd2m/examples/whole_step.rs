@@ -9,8 +9,8 @@ use kd2m::{
     Batch,
     config::{ArmConfig, Source},
     criterion::{NetworkShapes, Shapes},
-    engine::{Engine, Images, Mode, OutputGradients, Rule, Then, Update, cpu::CpuEngine},
-    objective::Objective,
+    engine::{Engine, Images, Mode, Rule, Then, Update, cpu::CpuEngine},
+    objective::{Backward, Objective},
 };
 use kd2m_cpu::Options;
 use kd2m_data::{Dataset, Loader, epoch_order};
@@ -70,7 +70,7 @@ fn sgd() -> Rule {
     Rule::Sgd { momentum: 0.9, nesterov: false }
 }
 
-/// Cross-entropy and `w2` with its default weight between the features.
+/// Cross-entropy and `w2` with weight 1 between the features.
 fn objective(teacher: &Graph, student: &Graph, data: &Dataset) -> Result<Objective, Failure> {
     let text = format!(
         "name = \"whole-step\"\n[data]\ndataset = \"cifar10\"\n[teacher]\nmodel = \"{}\"\n[student]\nmodel = \"{}\"\n",
@@ -80,7 +80,7 @@ fn objective(teacher: &Graph, student: &Graph, data: &Dataset) -> Result<Objecti
     let shapes = |graph: &Graph| NetworkShapes { features: graph.feature_width(), maps: Vec::new() };
     let (student, teacher) = (shapes(student), shapes(teacher));
     let shapes = Shapes { student, teacher, classes: data.classes, train: (0..data.train.len() as u32).collect() };
-    Ok(Objective::new(&config, &ArmConfig::single("w2", None), &shapes, &burn::tensor::Device::flex(), 0)?)
+    Ok(Objective::new(&config, &ArmConfig::single("w2", Some(1.0.into())), &shapes, &burn::tensor::Device::flex(), 0)?)
 }
 
 /// Batches for so many steps, with the data set's own augmentation.
@@ -111,17 +111,11 @@ impl Run {
         let taught = start.elapsed();
         let student = self.student.forward(images, Mode::Train)?;
         let forward = start.elapsed();
-        let student = student.leaves();
         let batch = Batch::new(&student, &against).labels(&data.labels).indices(&data.indices).step(self.step);
-        let value = self.objective.evaluate(&batch, 0.0)?;
-        let mut gradients = value.total.backward();
-        let outputs = OutputGradients {
-            features: student.features.grad_remove(&mut gradients),
-            logits: student.logits.grad_remove(&mut gradients),
-            maps: Vec::new(),
-        };
+        let mut value = self.objective.evaluate(&batch, 0.0)?;
+        let how = Backward { batches: 1, told: false };
+        let outputs = self.objective.backward(&mut value, &student, None, how)?;
         let judged = start.elapsed();
-        self.objective.learned().into_iter().for_each(|(_, part)| part.collect(&mut gradients));
         self.student.backward(&outputs, Then::Step(self.update))?;
         self.objective.learned().into_iter().for_each(|(_, part)| part.step(&self.update));
         let end = start.elapsed();

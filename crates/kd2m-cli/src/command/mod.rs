@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod eval;
 pub mod export;
 pub mod features;
+pub mod init;
 pub mod list;
 mod network;
 pub mod predict;

@@ -1,6 +1,9 @@
 //! `kd2m train` and `kd2m distill`: the configuration from file and flags, the run, its table.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use kd2m::{
     Config, Error,
@@ -12,7 +15,7 @@ use kd2m::{
 
 use crate::{
     arguments::RunArguments,
-    output,
+    next, output,
     progress::Progress,
     say::say,
     signals::{GoOn, halt_on_signals},
@@ -46,8 +49,17 @@ pub fn distill(arguments: &RunArguments) -> Result<ExitCode, Error> {
     }
     let students = train::arms(&config, arguments.no_baseline).len() * config.train.seeds.len();
     let mut progress = Progress::new(arguments.quiet, &[(students, config.train.epochs)]);
+    let started = Instant::now();
     let finished = train::distill(&config, &options(arguments)?, &mut progress);
-    show(arguments, &finished.map_err(|error| GoOn::Resume.tell(error))?)
+    let finished = finished.map_err(|error| GoOn::Resume.tell(error))?;
+    let code = show(arguments, &finished)?;
+    let spent = (!arguments.resume).then(|| started.elapsed());
+    if let Some(line) =
+        next::with_enough_seeds(arguments, &finished.summary, spent).filter(|_| !arguments.json && !arguments.quiet)
+    {
+        say!("{line}");
+    }
+    Ok(code)
 }
 
 fn show(arguments: &RunArguments, finished: &Finished) -> Result<ExitCode, Error> {
@@ -64,7 +76,13 @@ fn show(arguments: &RunArguments, finished: &Finished) -> Result<ExitCode, Error
 fn configuration(arguments: &RunArguments) -> Result<Config, Error> {
     let mut source = match &arguments.config {
         Some(path) => Source::file(path)?,
-        None => Source::demo()?,
+        None => {
+            let base = Source::without_file(&arguments.sets)?;
+            if !arguments.quiet {
+                say!("no --config: {} is what the run begins with (--print-config shows it whole)", base.label());
+            }
+            base
+        }
     };
     if let Some(root) = &arguments.data_root {
         source.put_path("data.root", root)?;

@@ -67,7 +67,7 @@ impl Criterion for Hinton {
 
 /// (z − mean) / (deviation + 1e-7) per sample; the deviation with n − 1, as in the authors' code. The floor keeps the
 /// gradient of the root finite where all logits of a sample are equal.
-fn standardise(logits: Tensor<2>) -> Tensor<2> {
+pub(super) fn standardise(logits: Tensor<2>) -> Tensor<2> {
     let (variance, mean) = logits.clone().var_mean(1);
     (logits - mean) / (variance.clamp_min(1e-14).sqrt() + 1e-7)
 }

@@ -29,4 +29,9 @@ baselines! {
     wkd_l,
     wkd_f,
     sinkd,
+    review,
+    skd,
+    mlkd,
+    cosine,
+    queue,
 }

@@ -25,7 +25,7 @@ pub(crate) use efficientnet::number;
 pub use models::{MODELS, ModelEntry};
 pub use options::{Stem, ZooOptions};
 
-use crate::graph::{Graph, GraphError};
+use crate::graph::{Graph, GraphError, LIFT};
 
 /// Why there is no such network.
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -66,11 +66,25 @@ pub fn find(name: &str) -> Result<&'static ModelEntry, ZooError> {
     })
 }
 
-/// The network of this name for these images.
+/// No features are wider.
+const WIDEST_LIFT: usize = 65_536;
+
+/// `NAME+liftD` as (NAME, D).
+fn lift(name: &str) -> Option<(&str, usize)> {
+    let (base, width) = name.rsplit_once(&format!("+{LIFT}"))?;
+    Some((base, width.parse().ok().filter(|width| (1..=WIDEST_LIFT).contains(width))?))
+}
+
+/// The network of this name for these images; `NAME+liftD` is NAME with a linear layer to D features before its classifier
+/// ([`Graph::lifted`]).
 ///
 /// # Errors
 /// An unknown name; images that the network cannot take.
 pub fn build(name: &str, options: &ZooOptions) -> Result<Graph, ZooError> {
+    if let Some((base, width)) = lift(name) {
+        let unknown = || ZooError::Unknown { name: name.to_owned(), nearest: vec![] };
+        return build(base, options)?.lifted(width).ok_or_else(unknown);
+    }
     let entry = find(name)?;
     (entry.build)(options).map_err(|source| ZooError::Unsuitable {
         name: entry.name,
@@ -105,6 +119,27 @@ mod tests {
             assert!(MODELS[..i].iter().all(|m| m.name != entry.name), "{}", entry.name);
             let graph = build(entry.name, &ZooOptions::new(7, 3, 32, 32)).unwrap();
             assert_eq!((graph.name.as_str(), graph.classes()), (entry.name, 7));
+        }
+    }
+
+    #[test]
+    fn a_lift_is_a_linear_layer_before_the_classifier() {
+        let options = ZooOptions::new(7, 3, 32, 32);
+        for entry in MODELS {
+            let plain = build(entry.name, &options).unwrap();
+            let name = format!("{}+lift100", entry.name);
+            let lifted = build(&name, &options).unwrap();
+            let d = plain.feature_width();
+            assert_eq!((lifted.name.as_str(), lifted.feature_width(), lifted.classes()), (name.as_str(), 100, 7));
+            assert_eq!(lifted.node(lifted.logits()).inputs, [lifted.features()]);
+            assert_eq!(lifted.node(lifted.features()).inputs, [plain.features()]);
+            let classifiers = |width: usize| 7 * width + 7;
+            let expected = plain.parameter_count() - classifiers(d) + classifiers(100) + 100 * d + 100;
+            assert_eq!(lifted.parameter_count(), expected, "{name}");
+            assert_eq!(lifted.stages(), plain.stages(), "no stage lies behind the features");
+        }
+        for name in ["resnet18+lift0", "resnet18+lift", "resnet18+lift8+lift9", "none+lift8"] {
+            assert!(matches!(build(name, &options), Err(ZooError::Unknown { .. })), "{name}");
         }
     }
 

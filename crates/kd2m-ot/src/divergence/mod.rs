@@ -54,6 +54,7 @@ divergences! {
     sliced::Sliced,
     max_sliced::MaxSliced,
     cf::CharacteristicFunction,
+    sliced_cf::SlicedCf,
     kid::Kid,
     gw::Gw,
     fgw::Fgw,

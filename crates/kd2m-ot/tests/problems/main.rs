@@ -13,6 +13,7 @@ fn frozen(name: &str) -> Options {
     let options = Options::new(name);
     match name {
         "mmd-rbf" | "cf" => options.set("bandwidth", 1.5),
+        "sliced-cf" => options.set("scale", 1.5),
         "gaussian-kl" | "jeffreys" | "bhattacharyya" | "hellinger" => options.set("shrinkage", 0.2),
         "sinkhorn" => options.set("epsilon", 0.8).set("tolerance", 1e-10).set("iterations", 100_000),
         "unbalanced" => options.set("epsilon", 0.8).set("rho", 3).set("tolerance", 1e-10).set("iterations", 100_000),

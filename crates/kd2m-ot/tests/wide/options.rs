@@ -43,6 +43,8 @@ const REFUSED: &[(&str, &str, &[&str])] = &[
     ("kid", "size", &["0", "1", "-1", "1000"]),
     ("cf", "frequencies", &["0", "-1", "18446744073709551615"]),
     ("cf", "bandwidth", &["0", "1e-200", "inf"]),
+    ("sliced-cf", "directions", &["0", "-1", "18446744073709551615"]),
+    ("sliced-cf", "scale", &["0", "-1", "1e-300", "inf", "nan"]),
     ("sw2", "directions", &["0", "-1", "18446744073709551615"]),
     ("max-sw2", "directions", &["0", "-1", "18446744073709551615"]),
     ("gaussian-kl", "shrinkage", &["-0.5", "1.5", "nan", "inf"]),

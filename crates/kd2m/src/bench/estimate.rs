@@ -238,6 +238,7 @@ fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f
         seed: 0,
         arm: arm.map_or("teacher", |arm| &arm.name),
         engine,
+        head: Some(format!("{}.weight", setup.student.node(setup.student.logits()).name)).filter(|_| arm.is_some()),
         teacher: teacher.as_deref_mut().map(|t| t as &mut dyn Teacher),
         objective,
         checkpoints: Checkpoints::new(scratch.path(), Duration::MAX),

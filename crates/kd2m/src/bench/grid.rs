@@ -15,8 +15,8 @@ use super::{
 use crate::{
     Config, Error,
     config::{
-        ArmConfig, DataConfig, Head, Source, StudentConfig, TeacherCache, TeacherConfig, Teachers, TrainConfig,
-        explained,
+        ArmConfig, DataConfig, FeaturesAs, Head, Source, StudentConfig, TeacherCache, TeacherConfig, Teachers,
+        TrainConfig, explained,
     },
     preprocess::told as told_by,
     train::run::arms,
@@ -219,6 +219,8 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             stages: teacher.stages.clone(),
             outputs: teacher.outputs.clone(),
             paired: true,
+            // What students see of it.
+            features_as: FeaturesAs::default(),
             // The whole is what finished grids have without a word.
             portion: Some(config.teacher_portion().to_owned()).filter(|portion| !crate::config::is_whole(portion)),
             stem: teacher.stem,
@@ -305,7 +307,7 @@ mod tests {
         assert_eq!(cell.name, "digits-digits-cnn-teacher-digits-cnn-student");
         let names: Vec<&str> = cell.config.arms.iter().map(|a| a.name.as_str()).collect();
         assert_eq!(names, ["none", "w2"]);
-        assert_eq!(cell.config.arms[1].losses[0].weight, Some(1.0));
+        assert_eq!(cell.config.arms[1].losses[0].weight, Some(crate::config::Weight::Auto(1.0)));
     }
 
     #[test]

@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn each_mistake_is_an_arm_beside_the_right_one() {
-        let arms = ["w2", "cw2", "jw2", "hinton"].map(|name| ArmConfig::single(name, Some(0.5)));
+        let arms = ["w2", "cw2", "jw2", "hinton"].map(|name| ArmConfig::single(name, Some(0.5.into())));
         let all: Vec<ArmConfig> = std::iter::once(ArmConfig::none()).chain(arms).collect();
         let deviating = MISTAKES.iter().fold(all, |arms, (_, mistake)| mistake.add_arms(arms));
         let names: Vec<&str> = deviating.iter().map(|a| a.name.as_str()).collect();
@@ -236,7 +236,10 @@ mod tests {
         let (coded, own) = (&deviating[6].losses[0], &deviating[9].losses[0]);
         assert_eq!((coded.criterion.name(), coded.criterion.options().len()), ("jw2-mistaken", 3));
         assert_eq!(own.criterion.options().keys().collect::<Vec<_>>(), ["self_cost"]);
-        assert_eq!((sum.weight, sum.criterion.options().get("sum")), (Some(0.5), Some(&true.into())));
-        assert_eq!((reverse.weight, reverse.criterion.options().get("reverse")), (Some(0.5), Some(&true.into())));
+        assert_eq!((sum.weight, sum.criterion.options().get("sum")), (Some(0.5.into()), Some(&true.into())));
+        assert_eq!(
+            (reverse.weight, reverse.criterion.options().get("reverse")),
+            (Some(0.5.into()), Some(&true.into()))
+        );
     }
 }

@@ -16,7 +16,7 @@ use crate::{
     config::ArmConfig,
     train::{
         statistics::{ENOUGH, correct, deviation, mean, paired, verdict},
-        summary::{StudentSummary, TeacherSummary, mean_of_all},
+        summary::{StudentSummary, TeacherSummary, mean_of_all, used_weights},
     },
 };
 
@@ -65,6 +65,8 @@ pub struct ArmResults {
     /// Linear CKA between student's and teacher's features on validation.
     pub cka_to_teacher: Option<f64>,
     pub w2_to_teacher: Option<f64>,
+    /// What the criteria ask of the student over what is asked with cross entropy, 0 … 1.
+    pub share_of_gradient: Option<f64>,
     pub versus_none: Option<Versus>,
     pub cost: Cost,
 }
@@ -128,6 +130,7 @@ impl ArmResults {
             ece: self.ece,
             cka_to_teacher: self.cka_to_teacher,
             w2_to_teacher: self.w2_to_teacher,
+            share_of_gradient: self.share_of_gradient,
             versus_none: self.versus_none.map(|v| columns::Versus {
                 mean: v.mean,
                 half_width: v.half_width,
@@ -289,7 +292,7 @@ fn arm_results(
     let criterion_ms = mean(&pick(|s| s.criteria_ms.values().sum::<f64>() + 0.0));
     ArmResults {
         criterion: arm.criterion(),
-        weights: arm.losses.iter().map(|l| l.resolved_weight()).collect(),
+        weights: used_weights(&arm, students),
         arm: arm.name,
         choice,
         seeds: students.iter().map(|s| s.seed).collect(),
@@ -303,6 +306,7 @@ fn arm_results(
         ece: optional(StudentSummary::ece),
         cka_to_teacher: optional(|s| s.cka_to_teacher),
         w2_to_teacher: optional(|s| s.w2_to_teacher),
+        share_of_gradient: optional(|s| s.share_of_gradient),
         versus_none,
         cost: Cost {
             step_ms,

@@ -75,9 +75,7 @@ impl Select {
 pub fn scaled(arm: &ArmConfig, factor: f64) -> ArmConfig {
     let mut arm = arm.clone();
     for loss in &mut arm.losses {
-        let product = loss.resolved_weight() * factor;
-        // 3 · 0.1 is 0.30000000000000004: twelve digits read as they were meant.
-        loss.weight = Some(format!("{product:.11e}").parse().unwrap_or(product));
+        loss.weight = Some(loss.resolved_weight().times(factor));
     }
     arm
 }
@@ -142,7 +140,7 @@ mod tests {
 
     #[test]
     fn weights_read_as_they_were_meant() {
-        assert_eq!(scaled(&ArmConfig::single("w2", Some(0.1)), 3.0).losses[0].weight, Some(0.3));
+        assert_eq!(scaled(&ArmConfig::single("w2", Some(0.1.into())), 3.0).losses[0].weight, Some(0.3.into()));
         let select = Select { factors: vec![0.1, 1.0], seeds: vec![1] };
         let names: Vec<String> =
             select.candidates(&ArmConfig::single("w2", None)).into_iter().map(|a| a.name).collect();

@@ -101,6 +101,8 @@ mod tests {
 
     fn record(students: usize) -> Record {
         let student = |seed| StudentSummary {
+            weights: vec![0.5],
+            share_of_gradient: Some(0.25),
             arm: "w2, or a name with ] and \"quotes\"".to_owned(),
             seed,
             test_accuracy: 90.0 + 0.1 * seed as f64,

@@ -174,6 +174,7 @@ pub(super) mod tests {
             ece: None,
             cka_to_teacher: None,
             w2_to_teacher: None,
+            share_of_gradient: None,
             versus_none: versus.map(|(mean, half_width, p_holm)| Versus {
                 pairs: test.len(),
                 mean,

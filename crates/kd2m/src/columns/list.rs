@@ -212,6 +212,15 @@ pub const COLUMNS: &[Column] = &[
         newer: true,
         ..PLAIN
     },
+    Column {
+        key: "share_of_gradient",
+        title: "of the gradient",
+        unit: "%",
+        of: |row| Value::number(row.share_of_gradient.map(|share| 100.0 * share)),
+        places: &[place(Markdown, 25).digits(1), place(Terminal, 25).digits(1)],
+        newer: true,
+        ..PLAIN
+    },
     Column { key: "test", of: |row| Value::List(row.test.clone()), places: &[place(Csv, 250).digits(4)], ..PLAIN },
     // Times stand last in CSV and apart in Markdown: all before them is the same however often a grid was killed or split.
     Column {

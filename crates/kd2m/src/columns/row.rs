@@ -47,6 +47,8 @@ pub struct Row {
     pub cka_to_teacher: Option<f64>,
     /// Mean W₂² between its features and the teacher's on validation batches.
     pub w2_to_teacher: Option<f64>,
+    /// What the criteria ask of the student over what is asked with cross entropy, 0 … 1.
+    pub share_of_gradient: Option<f64>,
     /// The paired difference to the arm without a criterion.
     pub versus_none: Option<Versus>,
     /// Milliseconds of a training step.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use kd2m_nn::zoo::{self, ZooOptions};
 
-use super::{ArmConfig, Config, ScheduleKind};
+use super::{ArmConfig, Config, Head, ScheduleKind};
 use crate::{
     Error,
     criterion::{
@@ -143,6 +143,10 @@ impl Config {
 impl Config {
     fn check_head(&self, arm: &ArmConfig) -> Result<(), Error> {
         let (penalty, name) = (arm.head_lipschitz, &arm.name);
+        if arm.head == Some(Head::Lift) {
+            let why = "head = \"lift\" is another network than the other arms': set student.head, which holds for all of them".to_owned();
+            return Err(Error::ArmKey { arm: arm.name.clone(), why });
+        }
         let wrong = match penalty {
             _ if !moderate(penalty) => format!("is {penalty}: from 0 to {LARGE}"),
             _ if penalty > 0.0 && !arm.head.unwrap_or(self.student.head).is_own() => {
@@ -204,7 +208,7 @@ fn check_arm(arm: &ArmConfig, networks: &[(&'static str, Option<NetworkShapes>);
         }
         check_criterion(&loss.criterion, networks)
             .map_err(|source| Error::Arm { arm: arm.name.clone(), source: Box::new(source) })?;
-        let (weight, warmup) = (loss.resolved_weight(), loss.warmup_epochs);
+        let (weight, warmup) = (loss.resolved_weight().number(), loss.warmup_epochs);
         let why = match () {
             () if !(0.0..=HEAVIEST).contains(&weight) => {
                 format!("the weight of {} is {weight}: from 0 to {HEAVIEST:e}", loss.criterion.name())

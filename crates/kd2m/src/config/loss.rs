@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::LossConfig;
+use super::{LossConfig, Weight, weight::Written};
 use crate::criterion::{CriterionConfig, config::Value, matching::FEATURES};
 
 /// As a file has them.
@@ -17,9 +17,10 @@ pub struct Keys {
     /// `features`, `logits`, `probabilities` (softmax of the logits), or a stage whose map is averaged over positions.
     #[serde(default = "features")]
     on: String,
-    /// λ; the criterion's own default when left out.
+    /// λ: a number, or `auto`, by which the criterion's gradient has a stated share of cross entropy's (`docs/loss-weights.md`), or a multiple as `auto*3`. When left out, that of the method's authors, and `auto` where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    weight: Option<f64>,
+    #[schemars(with = "Option<Written>")]
+    weight: Option<Weight>,
     /// Weight λ · L / (abs(sg(L)) + 1e-8), whose gradient is that of λ log L: it does not depend on the scale of the features.
     #[serde(default)]
     scale_free: bool,

@@ -9,16 +9,18 @@ mod network;
 mod overrides;
 mod source;
 mod teachers;
+mod weight;
 
 use std::path::{Path, PathBuf};
 
-pub use network::{Head, StudentConfig, TeacherCache, TeacherConfig};
+pub use network::{FeaturesAs, Head, StudentConfig, TeacherCache, TeacherConfig};
 pub use overrides::Source;
 #[cfg(feature = "bench")]
 pub(crate) use overrides::explained;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use teachers::Teachers;
+pub use weight::Weight;
 
 use crate::criterion::{CriterionConfig, registry};
 
@@ -247,6 +249,25 @@ impl Default for OptimConfig {
     }
 }
 
+/// How the gradients of an arm's terms become one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Balance {
+    /// Their weighted sum.
+    #[default]
+    None,
+    /// Each as strong as that of cross entropy, times its weight.
+    GradientNorm,
+    /// The shortest convex combination of the gradients of their logarithms.
+    Pareto,
+}
+
+impl Balance {
+    fn is_none(&self) -> bool {
+        *self == Balance::None
+    }
+}
+
 /// One way of training the student; its losses are summed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -265,6 +286,9 @@ pub struct ArmConfig {
     /// μ: after each step the classifier takes one down ½ μ Λ², Λ the slope of cross entropy through it (`docs/theory.md`, statement 1); 0: none.
     #[serde(default, skip_serializing_if = "vanishes")]
     pub head_lipschitz: f64,
+    /// How the gradients of its terms, cross entropy among them, become one step: `none` is their weighted sum; `gradient-norm` brings every criterion's to λ times the strength of cross entropy's in every step; `pareto` takes the shortest convex combination of the gradients of their logarithms, whatever λ is (DTO-KD). A weight left out is then 1. `docs/loss-weights.md`.
+    #[serde(default, skip_serializing_if = "Balance::is_none")]
+    pub balance: Balance,
     /// What it is asked beside the labels, one `[[arm.loss]]` each.
     #[serde(default, rename = "loss", skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<LossConfig>,
@@ -276,8 +300,8 @@ pub struct ArmConfig {
 pub struct LossConfig {
     /// What is asked of the student, with its options.
     pub criterion: CriterionConfig,
-    /// λ; the criterion's own default when left out.
-    pub weight: Option<f64>,
+    /// λ; when left out, that of the method's authors, and `auto` where there is none.
+    pub weight: Option<Weight>,
     /// Weight λ · L / (abs(sg(L)) + 1e-8).
     pub scale_free: bool,
     /// Epochs over which λ rises linearly from zero.
@@ -293,21 +317,27 @@ impl ArmConfig {
             head: None,
             schedule: None,
             head_lipschitz: 0.0,
+            balance: Balance::None,
             losses: Vec::new(),
         }
     }
 
-    /// An arm with one criterion on the features.
-    pub fn single(criterion: &str, weight: Option<f64>) -> Self {
-        let criterion = CriterionConfig::new(criterion);
-        let loss = LossConfig { criterion, weight, scale_free: false, warmup_epochs: 0.0 };
-        Self { name: loss.criterion.name().to_owned(), losses: vec![loss], ..Self::none() }
+    /// An arm with one criterion on the features, or with the sum of several as `hinton+cw2`, each with this weight.
+    pub fn single(criterion: &str, weight: Option<Weight>) -> Self {
+        let loss = |name: &str| LossConfig {
+            criterion: CriterionConfig::new(name),
+            weight,
+            scale_free: false,
+            warmup_epochs: 0.0,
+        };
+        Self { name: criterion.to_owned(), losses: criterion.split('+').map(loss).collect(), ..Self::none() }
     }
 
     /// λ = 0 with everything else as in the other arms: what they are compared with.
     pub fn is_none(&self) -> bool {
-        let Self { name: _, ce_weight, head, schedule, head_lipschitz, losses } = self;
-        losses.is_empty() && ce_weight.is_none() && head.is_none() && schedule.is_none() && *head_lipschitz == 0.0
+        let Self { name: _, ce_weight, head, schedule, head_lipschitz, balance, losses } = self;
+        let as_others = ce_weight.is_none() && head.is_none() && schedule.is_none() && balance.is_none();
+        losses.is_empty() && as_others && *head_lipschitz == 0.0
     }
 
     /// The configuration as this arm trains by it.
@@ -327,9 +357,10 @@ impl ArmConfig {
 }
 
 impl LossConfig {
-    /// λ, the criterion's default written out.
-    pub fn resolved_weight(&self) -> f64 {
-        self.weight.unwrap_or_else(|| registry::default_weight(self.criterion.name()))
+    /// λ, what holds without one written out: that of the method's authors, or `auto` of a criterion that has none.
+    pub fn resolved_weight(&self) -> Weight {
+        let listed = || registry::default_weight(self.criterion.name()).map_or(Weight::Auto(1.0), Weight::Fixed);
+        self.weight.unwrap_or_else(listed)
     }
 }
 

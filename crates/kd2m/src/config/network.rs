@@ -63,6 +63,9 @@ pub struct TeacherConfig {
     /// distributions run then.
     #[serde(default = "yes", skip_serializing_if = "is_yes")]
     pub paired: bool,
+    /// `raw`, `standard` (each feature with mean 0 and deviation 1), `whiten`, or `phi-s` (turned so that every axis has variance 1, distances in proportion): what criteria on features see of it, fitted on the student's training images.
+    #[serde(default, skip_serializing_if = "FeaturesAs::is_raw")]
+    pub features_as: FeaturesAs,
     /// Which portion of the training images it learns from and has outputs of; `data.portion` by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub portion: Option<String>,
@@ -151,6 +154,28 @@ fn keys<'a>(
     Keys { section, preset: preset.as_deref(), mean: mean.as_deref(), std: std.as_deref(), size }
 }
 
+/// What criteria see of a teacher's features.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FeaturesAs {
+    /// As they are.
+    #[default]
+    Raw,
+    /// Each with mean 0 and deviation 1.
+    Standard,
+    /// Uncorrelated, each with deviation 1.
+    Whiten,
+    /// Turned so that every axis has the same variance, 1.
+    PhiS,
+}
+
+impl FeaturesAs {
+    /// True unless something is done to them.
+    pub fn is_raw(&self) -> bool {
+        *self == FeaturesAs::Raw
+    }
+}
+
 /// Where a teacher's outputs are remembered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "`teacher.cache` is true, false or a folder")]
@@ -208,8 +233,8 @@ pub struct StudentConfig {
     /// `bilinear` or `bicubic`, antialiased as Pillow's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interpolation: Option<String>,
-    /// `own` (when left out), or `teacher`: the teacher's classifier, which is not trained (SimKD); needs equal widths.
-    #[serde(default, skip_serializing_if = "Head::is_own")]
+    /// `own` (when left out); `teacher`: the teacher's classifier, which is not trained (SimKD); needs equal widths; `lift`: its own, behind a linear layer to the teacher's feature width that is kept (Lift, ICML 2026): the features are that layer's.
+    #[serde(default, skip_serializing_if = "Head::is_plain")]
     pub head: Head,
 }
 
@@ -222,11 +247,18 @@ pub enum Head {
     Own,
     /// The teacher's, which is not trained (SimKD).
     Teacher,
+    /// Its own behind a linear layer to the teacher's width, which is part of the student.
+    Lift,
 }
 
 impl Head {
     /// True unless the teacher's is kept.
     pub fn is_own(&self) -> bool {
+        *self != Head::Teacher
+    }
+
+    /// True of a network as the zoo has it.
+    pub fn is_plain(&self) -> bool {
         *self == Head::Own
     }
 }

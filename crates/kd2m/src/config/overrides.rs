@@ -6,11 +6,15 @@ use std::path::{Path, PathBuf};
 use kd2m_ot::error::nearest_names;
 use toml::{Table, Value};
 
-use super::{ArmConfig, Config};
+use super::{ArmConfig, Config, Weight};
 use crate::{Error, files};
 
 /// The configuration of the digits demonstration, which runs when no other is given.
 const DIGITS_DEMO: &str = include_str!("digits-demo.toml");
+/// What another data set begins with: the demonstration's keys are those of 200 digits.
+const GENERAL: &str = include_str!("general.toml");
+/// Of the demonstration.
+const DIGITS: &str = "digits";
 
 /// A configuration before its types are known.
 #[derive(Clone)]
@@ -27,6 +31,28 @@ impl Source {
     /// None: the text is part of the program and tested.
     pub fn demo() -> Result<Self, Error> {
         Self::parse("the built-in digits demonstration", DIGITS_DEMO)
+    }
+
+    /// Where no file is given: the digits demonstration, or general defaults where the overrides name another data set.
+    ///
+    /// # Errors
+    /// None: both texts are part of the program and tested.
+    pub fn without_file(sets: &[String]) -> Result<Self, Error> {
+        let named =
+            sets.iter().rev().find_map(|set| set.split_once('=').filter(|(key, _)| key.trim() == "data.dataset"));
+        let Some(dataset) =
+            named.map(|(_, text)| parse_value(text.trim())).filter(|name| name.as_str() != Some(DIGITS))
+        else {
+            return Self::demo();
+        };
+        let mut source = Self::parse("general defaults", GENERAL)?;
+        let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+        let name: String = dataset.as_str().unwrap_or_default().chars().map(plain).collect();
+        let name = name.trim_matches(['-', '.']).to_owned();
+        if !name.is_empty() {
+            source.put("name", name.chars().take(LONGEST_NAME).collect::<String>())?;
+        }
+        Ok(source)
     }
 
     /// A TOML file. Relative paths in it are taken from the folder in which the program runs; a run folder holds absolute ones.
@@ -97,11 +123,17 @@ impl Source {
         &self.label
     }
 
-    /// Replaces all arms by one for each criterion.
+    /// Replaces all arms by one for each criterion, or sum of criteria as `hinton+cw2`.
     ///
     /// # Errors
-    /// None: names are checked when the configuration is resolved.
-    pub fn set_arms(&mut self, criteria: &[String], weight: Option<f64>) -> Result<(), Error> {
+    /// Several names in one, with commas; names are checked when the configuration is resolved.
+    pub fn set_arms(&mut self, criteria: &[String], weight: Option<Weight>) -> Result<(), Error> {
+        if let Some(list) = criteria.iter().find(|name| name.contains(',')) {
+            let (each, sum) = (list.replace(',', " --criterion "), list.replace(',', "+"));
+            return Err(Error::Config(format!(
+                "--criterion {list}: an arm each is --criterion {each}, one arm with their sum --criterion {sum}"
+            )));
+        }
         let arms: Vec<ArmConfig> = criteria.iter().map(|name| ArmConfig::single(name, weight)).collect();
         let arms = Value::try_from(arms)?;
         self.put("arm", arms)
@@ -120,6 +152,9 @@ impl Source {
         Ok(config)
     }
 }
+
+/// Of a run that is called after its data set, whose path may be long.
+const LONGEST_NAME: usize = 40;
 
 /// What a file and the command line can say as a whole number.
 const WHOLE_NUMBERS: &str = "whole numbers here go from 0 to 9223372036854775807";
@@ -233,6 +268,24 @@ mod tests {
     }
 
     #[test]
+    fn the_keys_of_the_demonstration_hold_for_the_demonstration_alone() {
+        let based = |sets: &[&str]| {
+            let sets: Vec<String> = sets.iter().map(|set| (*set).to_owned()).collect();
+            let mut source = Source::without_file(&sets).unwrap();
+            sets.iter().for_each(|set| source.set(set).unwrap());
+            source.resolve().unwrap()
+        };
+        let demo = demo().resolve().unwrap();
+        assert_eq!((based(&[]), based(&["data.dataset=digits"])), (demo.clone(), demo.clone()));
+        let own = based(&["data.dataset=digits", "data.dataset=cifar100", "data.train_limit=2000"]);
+        assert_eq!((own.name.as_str(), own.teacher.train_limit, own.data.train_limit), ("cifar100", None, 2000));
+        assert_eq!((&own.train, &own.optim), (&Default::default(), &Default::default()));
+        assert!(own.arms.iter().all(|arm| arm.losses[0].weight.is_none_or(|weight| weight == Weight::Auto(1.0))));
+        assert_eq!(based(&["data.dataset=folder:/tmp/my photos@64"]).name, "folder--tmp-my-photos-64");
+        assert_eq!(based(&["data.dataset=\"mnist\"", "name=mine"]).name, "mine");
+    }
+
+    #[test]
     fn dotted_overrides_reach_scalars_lists_and_losses() {
         let mut source = demo();
         for set in ["optim.lr=0.5", "train.seeds=[7]", "arm.0.loss.0.weight=1e-3", "data.root=/some/where"] {
@@ -240,8 +293,27 @@ mod tests {
         }
         let config = source.resolve().unwrap();
         assert_eq!((config.optim.lr, config.train.seeds.as_slice()), (0.5, &[7][..]));
-        assert_eq!(config.arms[0].losses[0].weight, Some(1e-3));
+        assert_eq!(config.arms[0].losses[0].weight, Some(Weight::Fixed(1e-3)));
         assert_eq!(config.data.root.as_deref(), Some(Path::new("/some/where")));
+    }
+
+    #[test]
+    fn a_sum_is_an_arm_and_a_list_is_told_what_it_could_mean() {
+        let arms = |names: &[&str], weight| {
+            let mut source = demo();
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            source.set_arms(&names, weight).and_then(|()| source.resolve()).map(|config| config.arms)
+        };
+        let found = arms(&["hinton+cw2", "w2"], Some(Weight::Auto(2.0))).unwrap();
+        assert_eq!((found[0].name.as_str(), found[0].criterion().as_str()), ("hinton+cw2", "hinton+cw2"));
+        assert!(found.len() == 2 && found[0].losses.iter().all(|loss| loss.weight == Some(Weight::Auto(2.0))));
+        let why = arms(&["hinton,cw2"], None).unwrap_err().to_string();
+        assert!(
+            why.ends_with("--criterion hinton --criterion cw2, one arm with their sum --criterion hinton+cw2"),
+            "{why}"
+        );
+        let why = arms(&["wasserstein"], None).unwrap_err().to_string();
+        assert!(why.contains("did you mean w2"), "{why}");
     }
 
     #[test]

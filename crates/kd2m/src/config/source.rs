@@ -2,7 +2,7 @@
 
 use kd2m_data::Portion;
 
-use super::{ArmConfig, Config};
+use super::{ArmConfig, Config, Head};
 use crate::{Error, criterion::registry, imported};
 
 impl Config {
@@ -46,9 +46,26 @@ impl Config {
             }
             _ => {}
         }
+        self.check_features_as()?;
         self.check_imported()?;
         self.check_several()?;
         self.arms.iter().try_for_each(|arm| self.check_pairs(arm))
+    }
+
+    /// The teacher's classifier and the bounds read its features as they are.
+    fn check_features_as(&self) -> Result<(), Error> {
+        if self.teacher.features_as.is_raw() {
+            return Ok(());
+        }
+        let shared = |head: &Head| *head == Head::Teacher;
+        let why = match () {
+            () if shared(&self.student.head) || self.arms.iter().filter_map(|arm| arm.head.as_ref()).any(shared) => {
+                "changes the features that the teacher's classifier reads: leave it out, or let students keep their own head"
+            }
+            () if self.train.track_bounds > 0 => "changes what train.track_bounds compares: leave one of them out",
+            () => return Ok(()),
+        };
+        Err(Error::Key { key: "teacher.features_as".to_owned(), why: why.to_owned() })
     }
 
     /// What goes with a teacher that is an ONNX file, and what goes with no other.

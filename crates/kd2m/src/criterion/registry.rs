@@ -31,8 +31,8 @@ pub fn cards() -> Vec<Card> {
     known(Registry::cards)
 }
 
-/// The weight used when a configuration gives none.
-pub fn default_weight(name: &str) -> f64 {
+/// The weight of a method's authors, used when a configuration gives none; a divergence has none.
+pub fn default_weight(name: &str) -> Option<f64> {
     known(|all| all.default_weight(name))
 }
 

@@ -84,6 +84,10 @@ fn curves(run: &Collected) -> Vec<Value> {
             ("validation accuracy, %", |r| Some(r.val.accuracy)),
             ("validation cross entropy", |r| Some(r.val.ce)),
             ("W₂² to the teacher's features", |r| r.w2_to_teacher),
+            ("share of the gradient that the criteria have, %", |r| {
+                let all = r.train.terms.values().map(|t| t.share_of_gradient).collect::<Option<Vec<f64>>>()?;
+                (!all.is_empty()).then(|| 100.0 * all.iter().sum::<f64>())
+            }),
         ],
     )
 }

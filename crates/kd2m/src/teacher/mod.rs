@@ -4,6 +4,7 @@
 
 mod bank;
 mod cache;
+mod features_as;
 pub(crate) mod key;
 mod layout;
 mod listed;
@@ -13,6 +14,7 @@ mod stored;
 pub use bank::Bank;
 use burn::tensor::{Tensor, TensorData};
 pub use cache::{Cache, Limits};
+pub use features_as::{Standardisation, Standardised};
 use kd2m_data::Part;
 pub use key::Key;
 pub use layout::Layout;

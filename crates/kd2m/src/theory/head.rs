@@ -131,9 +131,9 @@ mod tests {
 
     #[test]
     fn a_projector_is_found_where_an_objective_puts_it() {
-        let mut arm = ArmConfig::single("mse", Some(0.0));
+        let mut arm = ArmConfig::single("mse", Some(0.0.into()));
         let second = CriterionConfig::new("class-w2");
-        arm.losses.push(LossConfig { criterion: second, weight: Some(1.0), ..arm.losses[0].clone() });
+        arm.losses.push(LossConfig { criterion: second, weight: Some(1.0.into()), ..arm.losses[0].clone() });
         arm.losses[0].criterion = CriterionConfig::new("mse").on("logits");
         let source = Source::parse("test", CONFIG).unwrap();
         let network = |features| NetworkShapes { features, maps: Vec::new() };

@@ -12,7 +12,12 @@ use super::{
     setup::Setup,
     summary::{ArmSummary, StudentSummary, Summary},
 };
-use crate::{Config, Error, config::ArmConfig, files, objective::Objective};
+use crate::{
+    Config, Error,
+    config::{ArmConfig, Balance},
+    files,
+    objective::Objective,
+};
 
 /// A finished run.
 pub struct Finished {
@@ -58,6 +63,10 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
     let setup = Setup::new(config, options.device, options.threads)?;
     check_arms(config, &setup, &arms)?;
     check_weights(config, &setup, observer)?;
+    for arm in arms.iter().filter(|arm| arm.balance != Balance::None && !Objective::balances(config, arm)) {
+        let note = format!("arm {}: balance has nothing to balance, there is one term", arm.name);
+        observer.event(&mut Event::Notice(note))?;
+    }
     let (folder, _owner) = open_folder(config, options)?;
     inputs::settle(&folder, config, &setup, observer)?;
     let run = Run { config, setup: &setup, folder: &folder, options };
@@ -76,7 +85,7 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
         dataset: config.data.dataset.clone(),
         seeds: config.train.seeds.clone(),
         teacher,
-        students: arms.map(|(arm, found)| ArmSummary::new(arm, &config.student.model, parameters, found)).collect(),
+        students: arms.map(|(arm, found)| ArmSummary::new(arm, &setup.student.name, parameters, found)).collect(),
     }
     .compare();
     files::write_json(&folder.summary(), &summary)?;

@@ -1,6 +1,6 @@
 //! A network on a split, in evaluation mode and fixed order: accuracy, losses, and the distance of its features to the teacher's.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use kd2m_data::{Dataset, Loader, Part};
 use kd2m_ot::{
@@ -32,6 +32,41 @@ pub struct Tally {
     /// Samples whose label is among the five largest logits.
     correct5: u64,
     sums: SplitRecord,
+    /// What the batches said whose gradients were measured.
+    #[serde(default)]
+    pulls: Pulls,
+}
+
+/// Sums over batches of what terms ask of the student, by term.
+#[derive(Debug, Default, Clone, PartialEq, Serialize, Deserialize)]
+struct Pulls {
+    batches: f64,
+    /// Of `share`, then of what is told beside it, by name.
+    terms: BTreeMap<String, (f64, BTreeMap<String, f64>)>,
+}
+
+impl Pulls {
+    fn add(&mut self, value: &Evaluated) {
+        let told = value.terms.iter().filter_map(|term| Some((&term.name, term.pull.as_ref()?)));
+        let mut any = false;
+        for (name, pull) in told {
+            any = true;
+            let (share, others) = self.terms.entry(name.clone()).or_default();
+            *share += pull.share;
+            *others.entry("gradient_norm".to_owned()).or_default() += pull.norm;
+            for (with, cosine) in &pull.cosines {
+                *others.entry(format!("gradient_cosine_{with}")).or_default() += cosine;
+            }
+        }
+        self.batches += f64::from(u8::from(any));
+    }
+
+    /// Means of a term.
+    fn of(&self, term: &str) -> Option<(f64, impl Iterator<Item = (String, f64)>)> {
+        let (share, others) = self.terms.get(term)?;
+        let means = others.iter().map(|(name, sum)| (name.clone(), sum / self.batches));
+        Some((share / self.batches, means))
+    }
 }
 
 impl Tally {
@@ -52,6 +87,7 @@ impl Tally {
                 *sum.diagnostics.entry(name.clone()).or_default() += n * number;
             }
         }
+        self.pulls.add(value);
     }
 
     /// Percent of the samples whose label is among the five largest logits.
@@ -59,13 +95,23 @@ impl Tally {
         100.0 * self.correct5 as f64 / self.samples.max(1.0)
     }
 
-    /// Means over the samples; `seconds` is the time of which each term's share is taken.
-    pub fn record(self, seconds: f64) -> SplitRecord {
+    /// Means over the samples; `seconds` is the time of which each term's share is taken, `ce_weight` that of cross entropy.
+    pub fn record(self, seconds: f64, ce_weight: f64) -> SplitRecord {
         let n = self.samples.max(1.0);
+        let entropy = if ce_weight > 0.0 { (ce_weight * self.sums.ce).abs() } else { 0.0 };
+        let loss: f64 = entropy + self.sums.terms.values().map(|t| t.weighted.abs()).sum::<f64>();
+        let pulls = self.pulls;
         let terms = self.sums.terms.into_iter().map(|(name, t)| {
-            let diagnostics = t.diagnostics.into_iter().map(|(k, v)| (k, v / n)).collect();
+            let mut diagnostics: BTreeMap<String, f64> = t.diagnostics.into_iter().map(|(k, v)| (k, v / n)).collect();
             let share_of_step = if seconds > 0.0 { t.share_of_step / seconds } else { 0.0 };
-            (name, TermRecord { raw: t.raw / n, weighted: t.weighted / n, share_of_step, diagnostics })
+            let share_of_loss = (loss > 0.0 && loss.is_finite()).then(|| t.weighted.abs() / loss);
+            let mut share_of_gradient = None;
+            if let Some((share, means)) = pulls.of(&name) {
+                share_of_gradient = Some(share);
+                diagnostics.extend(means);
+            }
+            let (raw, weighted) = (t.raw / n, t.weighted / n);
+            (name, TermRecord { raw, weighted, share_of_step, share_of_loss, share_of_gradient, diagnostics })
         });
         SplitRecord {
             loss: self.sums.loss / n,
@@ -158,7 +204,7 @@ pub fn evaluate(
     }
     let top5 = tally.top5();
     let calibration = reliability.calibration();
-    Ok(Evaluation { top5, calibration, record: tally.record(0.0), w2_to_teacher: distance.mean() })
+    Ok(Evaluation { top5, calibration, record: tally.record(0.0, objective.ce_weight), w2_to_teacher: distance.mean() })
 }
 
 /// Mean W₂² over full batches, through a projector where there is one.

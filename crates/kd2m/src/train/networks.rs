@@ -195,8 +195,7 @@ impl Setup {
         let file = &folder.student_weights(arm, seed);
         inputs::check(folder, file)?;
         let eyes = self.saved_eyes("student", file)?;
-        let graph =
-            setup::build(&config.student.model, config.student.stem, &eyes, &self.dataset, self.dataset.classes)?;
+        let graph = setup::build(&self.student.name, config.student.stem, &eyes, &self.dataset, self.dataset.classes)?;
         let source = Source { path: file.to_owned(), key: None };
         Ok(Network { weights: weights::load(&source, &graph, Owner::Student)?.weights, graph, eyes })
     }

@@ -75,6 +75,12 @@ pub struct TermRecord {
     /// Its time over the time of the training part.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub share_of_step: f64,
+    /// Its part of the loss: what it adds over what all add, signs left out, 0 … 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share_of_loss: Option<f64>,
+    /// Its part of what all ask of the student, 0 … 1, over the first batches of the epoch (`docs/loss-weights.md`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share_of_gradient: Option<f64>,
     /// Means of what the criterion says of itself, by name.
     #[serde(deserialize_with = "crate::number::or_nan", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub diagnostics: BTreeMap<String, f64>,
@@ -91,6 +97,8 @@ pub(crate) mod tests {
             raw: 0.5,
             weighted: 0.25,
             share_of_step: 0.125,
+            share_of_loss: Some(0.25),
+            share_of_gradient: Some(0.75),
             diagnostics: [("gap".to_owned(), 1.5)].into(),
         };
         let split = SplitRecord {

@@ -197,7 +197,11 @@ impl Setup {
             (None, None, Some(frozen)) => TeacherSide::Frozen(frozen),
             (None, None, None) => TeacherSide::Network(fitting(own, &teacher_eyes, &dataset)?),
         };
-        let student = build(&start.model, start.stem, &student_eyes, &dataset, dataset.classes)?;
+        let model = match start.head {
+            Head::Lift => format!("{}+lift{}", start.model, teacher.feature_width()),
+            Head::Own | Head::Teacher => start.model.clone(),
+        };
+        let student = build(&model, start.stem, &student_eyes, &dataset, dataset.classes)?;
         let shares = |arm: &ArmConfig| arm.head.is_some_and(|head| !head.is_own());
         let shared = !config.student.head.is_own() || config.arms.iter().any(shares);
         if shared && let Some(own) = teacher.other_classes(dataset.classes) {
@@ -323,10 +327,10 @@ impl Setup {
     ) -> Result<Box<dyn Engine>, Error> {
         let engine = self.engine_seeing(&self.student_eyes, &self.student, start, stages, true)?;
         Ok(match config.student.head {
-            Head::Own if arm.head_lipschitz > 0.0 => {
+            Head::Own | Head::Lift if arm.head_lipschitz > 0.0 => {
                 Box::new(LipschitzHead::new(engine, &self.student, arm.head_lipschitz))
             }
-            Head::Own => engine,
+            Head::Own | Head::Lift => engine,
             Head::Teacher => Box::new(FrozenHead::new(engine, &self.student, start)?),
         })
     }

@@ -10,7 +10,8 @@ use crate::{
     config::TeacherCache,
     engine::{Images, Mode},
     teacher::{
-        Bank, Cache, Key, Limits, Listed, NetworkTeacher, StoredOutputs, Teacher,
+        Bank, Cache, Key, Limits, Listed, NetworkTeacher, Query, Standardisation, Standardised, StoredOutputs, Teacher,
+        View,
         key::{self, Whose},
     },
 };
@@ -21,6 +22,43 @@ impl Run<'_> {
     /// # Errors
     /// Weights that do not fit, or a bank that cannot be made, read or written.
     pub fn source(&self, weights: &Weights, stages: &[String], drawn: &Drawn) -> Result<Box<dyn Teacher>, Error> {
+        let how = self.config.teacher.features_as;
+        let mut teacher = self.raw_source(weights, stages, drawn)?;
+        if how.is_raw() {
+            return Ok(teacher);
+        }
+        let width = self.setup.teacher.feature_width();
+        let features = match &self.setup.teacher {
+            TeacherSide::Outputs(stored) => stored.features.clone(),
+            _ if !self.config.teacher.paired => self.bank(weights)?.features,
+            TeacherSide::Network(_) | TeacherSide::Frozen(_) => self.seen_in_training(teacher.as_mut(), drawn)?,
+        };
+        let map = Standardisation::fit(&features, width, how)?;
+        Ok(Box::new(Standardised::new(teacher, &map, &self.setup.device.burn()?)))
+    }
+
+    /// A teacher's features of the images that the student trains on, without augmentation.
+    fn seen_in_training(&self, teacher: &mut dyn Teacher, drawn: &Drawn) -> Result<Vec<f32>, Error> {
+        let Run { config, setup, options, .. } = self;
+        let mut ids: Vec<u32> = drawn.all().collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let view = View { part: Part::Train, fixed: true };
+        let mut loader = Loader::evaluation(&setup.dataset, Part::Train, &ids, config.train.batch_size)?;
+        let mut features = Vec::new();
+        while let Some(batch) = loader.next() {
+            if options.halt.is_asked() {
+                return Err(Error::Halted);
+            }
+            let query = Query { indices: &batch.indices, labels: &batch.labels, view, draw: [0; 3] };
+            let images = Images { pixels: &batch.images, n: batch.len() };
+            features.extend(host(&teacher.answer(images, &query)?.all.features)?);
+            loader.recycle(batch);
+        }
+        Ok(features)
+    }
+
+    fn raw_source(&self, weights: &Weights, stages: &[String], drawn: &Drawn) -> Result<Box<dyn Teacher>, Error> {
         let Run { config, setup, .. } = self;
         if let TeacherSide::Outputs(stored) = &setup.teacher {
             return self.outputs(stored.as_ref().clone(), drawn);

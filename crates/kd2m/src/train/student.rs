@@ -13,7 +13,7 @@ use super::{
     observer::{Event, Observer},
     record::EpochRecord,
     run::{Run, Training},
-    summary::StudentSummary,
+    summary::{StudentSummary, mean_of_all},
 };
 use crate::{Error, config::ArmConfig, files, measure, objective::Objective};
 
@@ -59,6 +59,7 @@ impl Run<'_> {
             seed,
             arm: &arm.name,
             engine: setup.student_engine(&own, arm, &start, &needs.student_maps)?,
+            head: Some(format!("{}.weight", setup.student.node(setup.student.logits()).name)),
             teacher: Some(teacher.as_mut()),
             objective,
             checkpoints: checkpoints(),
@@ -95,6 +96,8 @@ impl Run<'_> {
             seconds: fitted.history.iter().map(|r| r.seconds).sum(),
             step_ms: median(&fitted.history, |r| 1e3 * r.seconds / steps),
             criteria_ms: criteria_ms(&fitted.history, steps),
+            weights: fitted.objective.weights(),
+            share_of_gradient: share_of_gradient(&fitted.history),
             normalisation: Some(setup.student_eyes.clone()),
         };
         files::write_json(&summary_file, &summary)?;
@@ -138,6 +141,15 @@ fn median(history: &[EpochRecord], pick: impl Fn(&EpochRecord) -> f64) -> f64 {
     let mut values: Vec<f64> = history.iter().map(pick).collect();
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
+}
+
+/// What the criteria of an arm ask of the student, all together, over what is asked with cross entropy: mean over the epochs, 0 … 1.
+fn share_of_gradient(history: &[EpochRecord]) -> Option<f64> {
+    let of = |r: &EpochRecord| {
+        let shares: Vec<f64> = r.train.terms.values().filter_map(|t| t.share_of_gradient).collect();
+        (!shares.is_empty()).then(|| shares.iter().sum::<f64>())
+    };
+    mean_of_all(history.iter().map(of))
 }
 
 /// Milliseconds of a step that each criterion takes, forward and the gradient that it computes with it.

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::statistics::{correct, deviation, mean, paired, verdict};
+use super::statistics::{correct, deviation, in_every_seed, mean, paired, verdict_of_run};
 use crate::{
     columns::{Row, Versus},
-    config::ArmConfig,
+    config::{ArmConfig, LossConfig, Weight},
     measure::Calibration,
     preprocess::Normalisation,
 };
@@ -110,6 +110,12 @@ pub struct StudentSummary {
     /// What each criterion takes of it.
     #[serde(deserialize_with = "crate::number::or_nan", default, skip_serializing_if = "BTreeMap::is_empty")]
     pub criteria_ms: BTreeMap<String, f64>,
+    /// λ of each loss as it was in the end: what an automatic one came out as. Summaries of an older version lack it.
+    #[serde(deserialize_with = "crate::number::or_nan", default, skip_serializing_if = "Vec::is_empty")]
+    pub weights: Vec<f64>,
+    /// What the criteria ask of the student over what is asked with cross entropy, 0 … 1, mean over the epochs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share_of_gradient: Option<f64>,
     /// How pixels became its input.
     #[serde(default)]
     pub normalisation: Option<Normalisation>,
@@ -155,6 +161,9 @@ pub struct ArmSummary {
     pub cka_to_teacher: Option<f64>,
     /// Mean over the seeds of W₂² to the teacher's features; null where widths differ.
     pub w2_to_teacher: Option<f64>,
+    /// Mean over the seeds of [`StudentSummary::share_of_gradient`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share_of_gradient: Option<f64>,
     /// Mean over the seeds.
     #[serde(deserialize_with = "crate::number::or_nan")]
     pub images_per_second: f64,
@@ -198,6 +207,16 @@ pub struct Difference {
     /// After Holm over the arms.
     #[serde(deserialize_with = "crate::number::or_nan", default)]
     pub p_holm: f64,
+    /// The difference nearest to 0, where all seeds differ in the same direction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every_seed: Option<f64>,
+}
+
+impl Difference {
+    /// What may be said of it, over so many seeds.
+    pub fn verdict(&self, seeds: usize) -> &'static str {
+        verdict_of_run(self.p_holm, seeds, self.mean, self.every_seed)
+    }
 }
 
 impl StudentSummary {
@@ -213,10 +232,24 @@ pub fn mean_of_all(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     all.filter(|v| !v.is_empty()).map(|v| mean(&v))
 }
 
+/// λ of each loss of an arm: the number that was given, or the mean over the seeds of what was found, with three digits.
+pub fn used_weights(arm: &ArmConfig, students: &[StudentSummary]) -> Vec<f64> {
+    let found = |index: usize| {
+        let all = mean_of_all(students.iter().map(|s| s.weights.get(index).copied()));
+        all.map(|weight| format!("{weight:.2e}").parse().unwrap_or(weight))
+    };
+    let one = |(index, loss): (usize, &LossConfig)| match loss.weight {
+        Some(Weight::Fixed(weight)) => weight,
+        // Versions that did not measure took 1 where the authors give no weight.
+        _ => found(index).unwrap_or_else(|| loss.resolved_weight().fixed().unwrap_or(1.0)),
+    };
+    arm.losses.iter().enumerate().map(one).collect()
+}
+
 impl ArmSummary {
     /// Puts the seeds of an arm together.
     pub fn new(arm: &ArmConfig, model: &str, parameters: usize, students: &[StudentSummary]) -> Self {
-        let weights: Vec<f64> = arm.losses.iter().map(|l| l.resolved_weight()).collect();
+        let weights = used_weights(arm, students);
         let pick = |f: fn(&StudentSummary) -> f64| students.iter().map(f).collect::<Vec<f64>>();
         let test = pick(|s| s.test_accuracy);
         let best = pick(|s| s.best_val_test_accuracy);
@@ -247,6 +280,7 @@ impl ArmSummary {
             ece: optional(StudentSummary::ece),
             cka_to_teacher: optional(|s| s.cka_to_teacher),
             w2_to_teacher: optional(|s| s.w2_to_teacher),
+            share_of_gradient: optional(|s| s.share_of_gradient),
             images_per_second: mean(&pick(|s| s.images_per_second)),
             normalisation: students.first().and_then(|s| s.normalisation.clone()),
             versus_none: None,
@@ -288,12 +322,13 @@ impl ArmSummary {
             ece: self.ece,
             cka_to_teacher: self.cka_to_teacher,
             w2_to_teacher: self.w2_to_teacher,
+            share_of_gradient: self.share_of_gradient,
             versus_none: self.versus_none.as_ref().map(|d| Versus {
                 mean: d.mean,
                 half_width: d.half_width,
                 p: d.p,
                 p_holm: d.p_holm,
-                verdict: verdict(d.p_holm, self.test_accuracy.len(), d.mean),
+                verdict: d.verdict(self.test_accuracy.len()),
             }),
             images_per_second: Some(self.images_per_second),
             ..Row::default()
@@ -311,6 +346,7 @@ impl Summary {
                 half_width: d.half_width,
                 p: d.p,
                 p_holm: d.p,
+                every_seed: in_every_seed(&arm.test_accuracy, &none.test_accuracy),
             });
         }
         let differences = self.students.iter_mut().filter_map(|s| s.versus_none.as_mut());
@@ -351,6 +387,8 @@ pub(crate) mod tests {
             seconds: 1.5,
             step_ms: 2.5,
             criteria_ms: [("w2".to_owned(), 0.5)].into(),
+            weights: vec![0.25],
+            share_of_gradient: Some(0.125),
             normalisation: None,
         }
     }
@@ -371,11 +409,11 @@ pub(crate) mod tests {
     #[test]
     fn any_number_of_a_summary_may_be_null() {
         let students = [student("w2", 1), student("w2", 2)];
-        let mut arm = ArmSummary::new(&ArmConfig::single("w2", Some(0.5)), "mlp-3", 10, &students);
+        let mut arm = ArmSummary::new(&ArmConfig::single("w2", Some(0.5.into())), "mlp-3", 10, &students);
         arm.weights = vec![0.5, 1.5];
         arm.test_accuracy_std = Some(0.5);
         arm.best_val.test_accuracy_std = Some(0.5);
-        arm.versus_none = Some(Difference { mean: 0.5, half_width: 1.5, p: 0.25, p_holm: 0.5 });
+        arm.versus_none = Some(Difference { mean: 0.5, half_width: 1.5, p: 0.25, p_holm: 0.5, every_seed: Some(0.25) });
         let summary = Summary {
             name: "x".to_owned(),
             dataset: "digits".to_owned(),
@@ -403,7 +441,7 @@ pub(crate) mod tests {
             teacher: teacher(),
             students: vec![
                 arm("none", ArmConfig::none(), &students),
-                arm("w2", ArmConfig::single("w2", Some(0.5)), &[student("w2", 1), student("w2", 2)]),
+                arm("w2", ArmConfig::single("w2", Some(0.5.into())), &[student("w2", 1), student("w2", 2)]),
             ],
         };
         let difference = summary.compare().students[1].versus_none.clone().unwrap();

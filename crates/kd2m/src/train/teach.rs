@@ -71,6 +71,7 @@ impl Run<'_> {
                     seed: config.teacher.seed,
                     arm: "teacher",
                     engine: setup.engine_seeing(&setup.teacher_eyes, setup.teacher.graph()?, &start, &[], true)?,
+                    head: None,
                     teacher: None,
                     objective: Objective::cross_entropy(config.optim.label_smoothing),
                     checkpoints: checkpoints(),

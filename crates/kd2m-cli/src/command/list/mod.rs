@@ -6,13 +6,17 @@ mod markdown;
 use std::process::ExitCode;
 
 use clap::ValueEnum;
-use kd2m::{Error, config::keys, criterion::registry};
+use kd2m::{
+    Error,
+    config::keys,
+    criterion::{NetworkShapes, registry},
+};
 use kd2m_cpu::{KernelChoice, Network, Options};
 use kd2m_nn::{
     init,
     zoo::{self, Stem, ZooOptions},
 };
-use kd2m_ot::{divergence::registry as metrics, options::OptionSpec};
+use kd2m_ot::{divergence::registry as metrics, error::nearest_names, options::OptionSpec};
 use serde_json::{Value, json};
 
 use crate::{
@@ -36,7 +40,7 @@ pub fn list(arguments: &ListArguments) -> Result<ExitCode, Error> {
     let rows = match arguments.what {
         Listed::Criteria => criteria(),
         Listed::Metrics => metric_rows(),
-        Listed::Models => models(arguments.classes)?,
+        Listed::Models => models(arguments.classes, arguments.name.is_some())?,
         Listed::Datasets => datasets(),
         Listed::Kernels => kernels(arguments)?,
         Listed::Keys if arguments.json => {
@@ -44,6 +48,10 @@ pub fn list(arguments: &ListArguments) -> Result<ExitCode, Error> {
             return Ok(ExitCode::SUCCESS);
         }
         Listed::Keys => key_rows(),
+    };
+    let rows = match &arguments.name {
+        Some(name) => named(rows, name)?,
+        None => rows,
     };
     if arguments.markdown {
         let word = arguments.what.to_possible_value().map(|word| word.get_name().to_owned()).unwrap_or_default();
@@ -55,10 +63,29 @@ pub fn list(arguments: &ListArguments) -> Result<ExitCode, Error> {
         return Ok(ExitCode::SUCCESS);
     }
     show(&rows.iter().map(card::card).collect::<String>())?;
-    if let Listed::Criteria | Listed::Metrics = arguments.what {
+    if let (Listed::Criteria | Listed::Metrics, None) = (arguments.what, &arguments.name) {
         show(FORMS)?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The row of a name or alias, or else those whose name holds it.
+fn named(rows: Vec<Value>, name: &str) -> Result<Vec<Value>, Error> {
+    let aliases = |row: &Value| row["aliases"].as_array().cloned().unwrap_or_default();
+    let own = |row: &Value| row["name"].as_str().unwrap_or_default().to_owned();
+    if let Some(row) = rows.iter().find(|row| own(row) == name || aliases(row).iter().any(|alias| *alias == name)) {
+        return Ok(vec![row.clone()]);
+    }
+    let names: Vec<String> = rows.iter().map(own).collect();
+    let found: Vec<Value> = rows.into_iter().filter(|row| own(row).contains(name)).collect();
+    match found.is_empty() {
+        false => Ok(found),
+        true => {
+            let near = nearest_names(name, names.iter().map(String::as_str));
+            let near = if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(" or ")) };
+            Err(Error::Config(format!("nothing in this list is called `{name}`{near}")))
+        }
+    }
 }
 
 fn options(specs: &[OptionSpec]) -> Value {
@@ -69,7 +96,7 @@ fn criteria() -> Vec<Value> {
     let row = |c: registry::Card| {
         json!({
             "name": c.name, "aliases": c.aliases, "formula": c.formula, "source": c.source, "cost": c.cost,
-            "when": c.when, "weight": c.weight, "options": options(&c.options),
+            "when": c.when, "weight": c.weight.map_or_else(|| json!("auto"), |weight| json!(weight)), "options": options(&c.options),
         })
     };
     registry::cards().into_iter().map(row).collect()
@@ -85,15 +112,20 @@ fn metric_rows() -> Vec<Value> {
     metrics::ENTRIES.iter().map(row).collect()
 }
 
-fn models(classes: usize) -> Result<Vec<Value>, Error> {
+fn models(classes: usize, stages: bool) -> Result<Vec<Value>, Error> {
     zoo::MODELS
         .iter()
         .map(|model| {
             let graph = zoo::build(model.name, &ZooOptions::new(classes, 3, 32, 32))?;
-            Ok(json!({
+            let mut row = json!({
                 "name": model.name, "summary": model.summary, "images": "3 × 32 × 32", "parameters": graph.parameter_count(),
                 "multiply_adds": graph.multiply_adds(), "features": graph.feature_width(),
-            }))
+            });
+            if stages {
+                let maps = NetworkShapes::of(&graph).maps.into_iter();
+                row["stages"] = maps.map(|(name, [c, h, w])| json!(format!("{name} ({c} × {h} × {w})"))).collect();
+            }
+            Ok(row)
         })
         .collect()
 }

@@ -2,15 +2,17 @@
 
 use std::time::Instant;
 
-use burn::tensor::Gradients;
+use burn::tensor::{Tensor, TensorData};
 use kd2m_data::{Augment, Loader, Part, epoch_order};
+use kd2m_nn::NamedTensor;
 
 use super::{Fit, error};
 use crate::{
     Error,
-    batch::{Batch, Outputs, host},
+    batch::{Batch, host},
     config::Algorithm,
     engine::{Images, Mode, OutputGradients, Rule, Then, Update},
+    objective::{Backward, automatic::MEASURED},
     teacher::{Answer, Query, View},
     train::{
         checkpoint::State,
@@ -39,7 +41,7 @@ impl Fit<'_> {
         let (seconds, recalled, before) = (at.seconds, at.recalled, self.recalled());
         while let Some(data) = loader.next() {
             let images = Images { pixels: &data.images, n: data.len() };
-            let student = self.engine.forward(images, Mode::Train)?.leaves();
+            let student = self.engine.forward(images, Mode::Train)?;
             let labels = &data.labels[..self.mixture.map_or(data.len(), |mixture| mixture.labelled_in_batch)];
             let draw = [self.seed, epoch as u64, number as u64];
             let query = Query { indices: &data.indices, labels, view, draw };
@@ -58,18 +60,18 @@ impl Fit<'_> {
             };
             let fraction = number as f64 / batches as f64;
             let found = sides.evaluate(&mut self.objective, about, epoch as f64 + fraction);
-            let value = found.map_err(|error| match error.unusable_student_value() {
+            let mut value = found.map_err(|error| match error.unusable_student_value() {
                 Some(value) => self.not_finite(error::STUDENT, value, epoch, number, state),
                 None => error.into(),
             })?;
             self.refuse_not_finite(&value, epoch, number, state)?;
+            let group = accumulate.min(batches - number / accumulate * accumulate);
+            let how = Backward { batches: group, told: number < MEASURED };
+            let head = if self.objective.compares(how.told) { self.head()? } else { None };
+            let outputs = self.objective.backward(&mut value, &student, head.as_ref(), how)?;
             let seen = labels.len() * student.logits.dims()[1];
             at.tally.add(&value, &host(&student.logits)?[..seen], labels);
             number += 1;
-            let group = accumulate.min(batches - (number - 1) / accumulate * accumulate);
-            let mut gradients = (value.total / group as f64).backward();
-            let outputs = output_gradients(&student, &mut gradients);
-            self.objective.learned().into_iter().for_each(|(_, part)| part.collect(&mut gradients));
             let step = number.is_multiple_of(accumulate) || number == batches;
             if step {
                 at.lr = learning_rate(&self.config.optim, self.epochs, epoch, number as f64 / batches as f64);
@@ -94,6 +96,15 @@ impl Fit<'_> {
         at.recalled = recalled + self.recalled() - before;
         state.partial = Some(at);
         Ok(())
+    }
+
+    /// The classifier's weight `[classes, features]` as it is now.
+    fn head(&self) -> Result<Option<Tensor<2>>, Error> {
+        let Some(key) = &self.head else { return Ok(None) };
+        let Some(NamedTensor { shape, values }) = self.engine.tensor(key)? else { return Ok(None) };
+        let [rows, width] = shape[..] else { return Ok(None) };
+        let device = self.engine.device().without_autodiff();
+        Ok(Some(Tensor::from_data(TensorData::new(values, [rows, width]), &device)))
     }
 
     fn recalled(&self) -> usize {
@@ -138,14 +149,5 @@ impl Fit<'_> {
             }
         }
         Ok(())
-    }
-}
-
-/// Reads what the objective's backward pass left at the student's outputs.
-fn output_gradients(student: &Outputs, gradients: &mut Gradients) -> OutputGradients {
-    OutputGradients {
-        features: student.features.grad_remove(gradients),
-        logits: student.logits.grad_remove(gradients),
-        maps: student.maps.iter().filter_map(|(name, map)| Some((name.clone(), map.grad_remove(gradients)?))).collect(),
     }
 }

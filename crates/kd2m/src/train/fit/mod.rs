@@ -1,6 +1,7 @@
 //! The loop that trains one network: a teacher by cross entropy, or a student by an objective against its teacher.
 //! The outputs are leaves of the objective's tape; their gradients go back to the engine, which knows nothing of losses.
 
+mod dominance;
 mod epoch;
 mod error;
 mod resume;
@@ -35,6 +36,8 @@ pub struct Fit<'a> {
     /// Arm, or `teacher`.
     pub arm: &'a str,
     pub engine: Box<dyn Engine>,
+    /// Key of the classifier's weight, through which gradients of the logits are compared with those of the features.
+    pub head: Option<String>,
     pub teacher: Option<&'a mut dyn Teacher>,
     pub objective: Objective,
     pub checkpoints: Checkpoints,
@@ -90,7 +93,7 @@ impl Fit<'_> {
                 seconds: partial.seconds,
                 images_per_second: self.images() as f64 / partial.seconds,
                 teacher_cache: partial.recalled == partial.batches && partial.batches > 0,
-                train: partial.tally.record(partial.seconds),
+                train: partial.tally.record(partial.seconds, self.objective.ce_weight),
                 val: found.record,
                 w2_to_teacher: found.w2_to_teacher,
                 bounds,
@@ -101,6 +104,9 @@ impl Fit<'_> {
                 (state.best, state.best_epoch) = (weights.clone(), epoch + 1);
             }
             state.last = weights;
+            if let Some(text) = dominance::told(&what, &state.history, self.dataset.classes, &self.objective.given()) {
+                observer.event(&mut Event::Warning(text))?;
+            }
             if let history @ [.., record] = state.history.as_slice() {
                 observer.event(&mut Event::Epoch { what: &what, record, history })?;
             }

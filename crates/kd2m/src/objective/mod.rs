@@ -1,26 +1,49 @@
 //! What a student minimises: ce_weight · cross entropy + Σ weight · criterion, with warm-up and scale-free weights.
 
-use std::time::Instant;
+pub mod automatic;
+mod balance;
+mod gradients;
+mod step;
 
+use automatic::Automatic;
 use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax};
 pub use kd2m_loss::batch::scalar;
+pub use step::{Backward, Evaluated, TermPull, TermValue};
 
 use crate::{
     Error,
-    batch::{Batch, CopyError},
-    config::{ArmConfig, Config, LossConfig},
-    criterion::{Criterion, CriterionError, Diagnostics, Needs, Shapes, registry},
+    batch::CopyError,
+    config::{ArmConfig, Balance, Config, LossConfig, Weight},
+    criterion::{Criterion, CriterionError, Needs, Shapes, registry},
     parameters::ParameterSet,
 };
 
-/// Keeps a scale-free weight finite where the loss is zero.
-const SCALE_FLOOR: f64 = 1e-8;
+/// λ of a term.
+enum Lambda {
+    Fixed(f64),
+    Measured(Automatic),
+}
+
+impl Lambda {
+    /// As far as it is known.
+    fn value(&self) -> f64 {
+        match self {
+            Lambda::Fixed(weight) => *weight,
+            Lambda::Measured(automatic) => automatic.weight(),
+        }
+    }
+
+    /// Whether more batches decide it.
+    fn is_open(&self) -> bool {
+        matches!(self, Lambda::Measured(automatic) if automatic.is_open())
+    }
+}
 
 /// One criterion with its weight.
 struct WeightedTerm {
     name: String,
     criterion: Box<dyn Criterion>,
-    weight: f64,
+    weight: Lambda,
     scale_free: bool,
     warmup_epochs: f64,
 }
@@ -31,34 +54,8 @@ pub struct Objective {
     pub ce_weight: f64,
     /// Share of each label that is spread over all classes, 0 … 1.
     pub label_smoothing: f64,
+    balance: Balance,
     terms: Vec<WeightedTerm>,
-}
-
-/// A term's value on one batch.
-#[derive(Debug, Clone)]
-pub struct TermValue {
-    /// What the configuration calls the criterion.
-    pub name: String,
-    /// The criterion itself.
-    pub raw: f64,
-    /// What it adds to the loss.
-    pub weighted: f64,
-    /// Time of its forward evaluation.
-    pub seconds: f64,
-    /// What the criterion says of itself, by name.
-    pub diagnostics: Diagnostics,
-}
-
-/// The objective's value on one batch.
-pub struct Evaluated {
-    /// `[1]`, tracked.
-    pub total: Tensor<1>,
-    /// `total` as a number.
-    pub value: f64,
-    /// Cross entropy, before its weight.
-    pub ce: f64,
-    /// One a criterion, in the arm's order.
-    pub terms: Vec<TermValue>,
 }
 
 impl Objective {
@@ -68,11 +65,24 @@ impl Objective {
     /// No weight above 0, or a criterion whose name or options do not hold.
     pub fn check(config: &Config, arm: &ArmConfig) -> Result<(), Error> {
         arm.losses.iter().try_for_each(|loss| registry::check(&loss.criterion).map(|_| ()))?;
-        if ce_weight(config, arm) == 0.0 && arm.losses.iter().all(|loss| loss.resolved_weight() == 0.0) {
-            let why = "ce_weight is 0 and no loss has a weight above 0: nothing to minimise".to_owned();
-            return Err(Error::ArmKey { arm: arm.name.clone(), why });
+        let wrong = |why: String| Err(Error::ArmKey { arm: arm.name.clone(), why });
+        let entropy = ce_weight(config, arm) > 0.0;
+        if !entropy && arm.losses.iter().all(|loss| loss.resolved_weight().number() == 0.0) {
+            return wrong("ce_weight is 0 and no loss has a weight above 0: nothing to minimise".to_owned());
+        }
+        let automatic = arm.losses.iter().find(|loss| matches!(loss.weight, Some(Weight::Auto(_))));
+        if let Some(loss) = automatic.filter(|_| !entropy && arm.balance == Balance::None) {
+            let (name, weight) = (loss.criterion.name(), loss.resolved_weight());
+            return wrong(format!(
+                "weight = \"{weight}\" of {name} is measured against cross entropy, whose ce_weight is 0: give a number"
+            ));
         }
         Ok(())
+    }
+
+    /// Whether there is more than one term for `balance` to act on.
+    pub fn balances(config: &Config, arm: &ArmConfig) -> bool {
+        usize::from(ce_weight(config, arm) > 0.0) + arm.losses.len() > 1
     }
 
     /// The objective of an arm between networks of these sizes, learned parts drawn from `seed`.
@@ -81,22 +91,34 @@ impl Objective {
     /// As [`check`](Objective::check), or sizes that do not go together.
     pub fn new(config: &Config, arm: &ArmConfig, shapes: &Shapes, device: &Device, seed: u64) -> Result<Self, Error> {
         Self::check(config, arm)?;
+        let ce_weight = ce_weight(config, arm);
+        let balance = if Self::balances(config, arm) { arm.balance } else { Balance::None };
         let term = |loss: &LossConfig| {
             Ok(WeightedTerm {
                 name: loss.criterion.name().to_owned(),
                 criterion: registry::check(&loss.criterion)?.init(shapes, device, seed)?,
-                weight: loss.resolved_weight(),
+                weight: lambda(loss, ce_weight, balance),
                 scale_free: loss.scale_free,
                 warmup_epochs: loss.warmup_epochs,
             })
         };
         let terms = arm.losses.iter().map(term).collect::<Result<Vec<_>, CriterionError>>()?;
-        Ok(Self { ce_weight: ce_weight(config, arm), label_smoothing: config.optim.label_smoothing, terms })
+        if let Some(term) = terms.iter().find(|term| !term.criterion.needs().student_maps.is_empty())
+            && balance != Balance::None
+        {
+            let why = format!(
+                "balance compares gradients at the features, and {} has its own at stages: leave balance out, or choose a criterion on \
+                 features or logits",
+                term.name
+            );
+            return Err(Error::ArmKey { arm: arm.name.clone(), why });
+        }
+        Ok(Self { ce_weight, label_smoothing: config.optim.label_smoothing, balance, terms })
     }
 
     /// Cross entropy alone: how a teacher is trained.
     pub fn cross_entropy(label_smoothing: f64) -> Self {
-        Self { ce_weight: 1.0, label_smoothing, terms: Vec::new() }
+        Self { ce_weight: 1.0, label_smoothing, balance: Balance::None, terms: Vec::new() }
     }
 
     /// What all criteria read.
@@ -118,54 +140,21 @@ impl Objective {
         all
     }
 
-    /// The loss on one batch; `epoch` counts whole and part epochs, for warm-up.
-    ///
-    /// # Errors
-    /// A criterion that is not defined on the batch.
-    pub fn evaluate(&mut self, batch: &Batch, epoch: f64) -> Result<Evaluated, CriterionError> {
-        self.evaluate_mixed(batch, batch, epoch)
+    /// λ of each term as it is now, without warm-up.
+    pub fn weights(&self) -> Vec<f64> {
+        self.terms.iter().map(|term| term.weight.value()).collect()
     }
 
-    /// The same of a batch of which only some samples are `labelled`: cross entropy and criteria that read classes see these, the
-    /// others see `all`.
-    ///
-    /// # Errors
-    /// As [`evaluate`](Self::evaluate).
-    pub fn evaluate_mixed(&mut self, all: &Batch, labelled: &Batch, epoch: f64) -> Result<Evaluated, CriterionError> {
-        let entropy = match labelled.labels {
-            [] => None,
-            labels => Some(cross_entropy(&labelled.student.logits, labels, self.label_smoothing)),
+    /// The terms whose λ somebody gave, where nothing else decides how much they count.
+    pub(crate) fn given(&self) -> Vec<(String, f64)> {
+        let fixed = |term: &WeightedTerm| match term.weight {
+            Lambda::Fixed(weight) if !term.scale_free => Some((term.name.clone(), weight)),
+            Lambda::Fixed(_) | Lambda::Measured(_) => None,
         };
-        let ce = entropy.as_ref().map_or(Ok(f64::NAN), scalar)?;
-        let zero = || Tensor::<1>::from_data(TensorData::new(vec![0f32], [1]), &all.student.logits.device());
-        let mut total = match entropy {
-            Some(entropy) if self.ce_weight > 0.0 => entropy * self.ce_weight,
-            _ => zero(),
-        };
-        let mut value = if self.ce_weight > 0.0 { self.ce_weight * ce } else { 0.0 };
-        let mut terms = Vec::with_capacity(self.terms.len());
-        for term in &mut self.terms {
-            let started = Instant::now();
-            let batch = if term.criterion.needs().labels { labelled } else { all };
-            let found = term.criterion.evaluate(batch)?;
-            let raw = scalar(&found.loss)?;
-            let seconds = started.elapsed().as_secs_f64();
-            let warm = if term.warmup_epochs > 0.0 { (epoch / term.warmup_epochs).min(1.0) } else { 1.0 };
-            let scale = if term.scale_free { 1.0 / (raw.abs() + SCALE_FLOOR) } else { 1.0 };
-            let weight = term.weight * warm * scale;
-            if weight > 0.0 {
-                total = total + found.loss * weight;
-            }
-            value += weight * raw;
-            terms.push(TermValue {
-                name: term.name.clone(),
-                raw,
-                weighted: weight * raw,
-                seconds,
-                diagnostics: found.diagnostics,
-            });
+        match self.balance {
+            Balance::None if self.ce_weight > 0.0 => self.terms.iter().filter_map(fixed).collect(),
+            _ => Vec::new(),
         }
-        Ok(Evaluated { total, value, ce, terms })
     }
 
     /// The learned parts of all criteria, each with the name of its term.
@@ -186,7 +175,7 @@ impl Objective {
         Ok(all)
     }
 
-    /// Memories of all criteria, by term.
+    /// Memories of all criteria, by term, and what automatic weights were measured from.
     ///
     /// # Errors
     /// A memory that cannot be copied from its device.
@@ -195,6 +184,9 @@ impl Objective {
         for (i, term) in self.terms.iter().enumerate() {
             let own = term.criterion.state()?.into_iter();
             all.extend(own.map(|(key, tensor)| (within(&term_name(i, &term.name), &key), tensor)));
+            if let Lambda::Measured(automatic) = &term.weight {
+                all.extend([automatic.state(&term_name(i, &term.name))]);
+            }
         }
         Ok(all)
     }
@@ -211,6 +203,9 @@ impl Objective {
                 .filter_map(|(key, tensor)| Some((key.strip_prefix(&prefix)?.to_owned(), tensor.clone())))
                 .collect();
             term.criterion.load_state(&own)?;
+            if let Lambda::Measured(automatic) = &mut term.weight {
+                automatic.load(&term_name(i, &term.name), state)?;
+            }
         }
         Ok(())
     }
@@ -223,6 +218,16 @@ impl Objective {
 
 fn ce_weight(config: &Config, arm: &ArmConfig) -> f64 {
     arm.ce_weight.unwrap_or(config.train.ce_weight)
+}
+
+/// λ of a loss: without cross entropy there is nothing to measure it against, and a balance measures by itself.
+fn lambda(loss: &LossConfig, ce_weight: f64, balance: Balance) -> Lambda {
+    match (loss.weight, loss.resolved_weight()) {
+        (given, _) if balance != Balance::None => Lambda::Fixed(given.map_or(1.0, Weight::number)),
+        (_, Weight::Fixed(weight)) => Lambda::Fixed(weight),
+        (_, Weight::Auto(times)) if ce_weight > 0.0 => Lambda::Measured(Automatic::new(times)),
+        (_, Weight::Auto(times)) => Lambda::Fixed(times),
+    }
 }
 
 /// The name of an arm's i-th term, counted from 0: no two terms of an arm share one.
