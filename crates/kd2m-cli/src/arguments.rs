@@ -27,7 +27,7 @@ pub enum Command {
     #[command(after_help = kd2m::preprocess::help())]
     Train(RunArguments),
     /// Distil students from a teacher and compare them; without --config the digits demonstration, or with --set data.dataset=NAME general defaults.
-    #[command(after_help = kd2m::preprocess::help())]
+    #[command(after_help = distill_help())]
     Distill(RunArguments),
     /// Evaluate the saved students of a run again; or one network, class by class, on any data set.
     #[command(after_help = network::EVAL_HELP)]
@@ -59,6 +59,20 @@ pub enum Command {
     Init(InitArguments),
     /// Look at what a run needs: device, kernels, threads, memory, disk and data sets.
     Doctor(DoctorArguments),
+}
+
+fn distill_help() -> String {
+    format!(
+        "Examples:
+  kd2m distill                                                     # the digits demonstration
+  kd2m distill --criterion w2 --criterion hinton+cw2 --seeds 1,2,3,4,5,6,7,8,9,10
+  kd2m distill --criterion w2 --weight 'auto*3' --out runs/heavier
+  kd2m distill --set data.dataset=cifar10 --data-root data --set data.train_limit=5000 --epochs 5
+  kd2m init folder:photos@64 --out photos.toml && kd2m distill --config photos.toml
+
+{}",
+        kd2m::preprocess::help()
+    )
 }
 
 impl Command {

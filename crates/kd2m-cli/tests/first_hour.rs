@@ -25,6 +25,12 @@ fn the_base_of_a_run_without_a_file_is_said() {
 }
 
 #[test]
+fn the_help_of_distill_begins_with_what_one_would_type() {
+    let help = text(&kd2m(&["distill", "--help"]).stdout);
+    assert!(help.contains("kd2m distill --criterion w2 --criterion hinton+cw2 --seeds"), "{help}");
+}
+
+#[test]
 fn threads_beyond_the_machine_are_brought_down_with_a_word() {
     let many = kd2m(&["distill", "--print-config", "--threads", "1000"]);
     let said = text(&many.stderr);
