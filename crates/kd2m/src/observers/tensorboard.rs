@@ -167,7 +167,9 @@ fn numbers(record: &EpochRecord) -> Vec<(String, f64)> {
         for (term, found) in terms {
             all.push((format!("{split}/{term}/raw"), found.raw));
             all.push((format!("{split}/{term}/weighted"), found.weighted));
-            for (name, share) in [("share_of_loss", found.share_of_loss), ("share_of_gradient", found.share_of_gradient)] {
+            for (name, share) in
+                [("share_of_loss", found.share_of_loss), ("share_of_gradient", found.share_of_gradient)]
+            {
                 all.extend(share.map(|share| (format!("{split}/{term}/{name}"), share)));
             }
             let own = found.diagnostics.iter();
