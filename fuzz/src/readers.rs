@@ -76,8 +76,12 @@ pub fn pth(bytes: &[u8], folder: &Path) {
 }
 
 pub fn onnx(bytes: &[u8], folder: &Path) {
-    let _ = onnx::open(&written(folder, "x.onnx", bytes), None);
+    let path = written(folder, "x.onnx", bytes);
+    let _ = onnx::open(&path, None);
     let _ = onnx::decode(bytes);
+    // What the runtime is told of a model that is no graph.
+    let _ = onnx::Interface::open(&path, None);
+    let _ = onnx::with_output(bytes, "x");
 }
 
 /// MNIST's images, or its labels.

@@ -42,13 +42,15 @@ pub fn stop_on_interrupt() -> Stop {
         return stop;
     }
     let seen = stop.clone();
-    std::thread::spawn(move || {
+    let wait = move || {
         while !seen.is_set() {
             std::thread::sleep(LOOK);
         }
         std::thread::sleep(PATIENCE);
         std::process::exit(EXIT_CODE);
-    });
+    };
+    // Without a thread to be had, a second Ctrl-C ends what the first cannot.
+    drop(std::thread::Builder::new().spawn(wait));
     stop
 }
 

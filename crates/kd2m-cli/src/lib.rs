@@ -9,6 +9,7 @@ mod arguments;
 mod bench_progress;
 mod command;
 mod interrupt;
+mod memory;
 mod next;
 mod output;
 mod progress;
@@ -27,6 +28,7 @@ use arguments::{Arguments, Command};
 use clap::Parser;
 use kd2m::Error;
 use kd2m_ot::internals::Isa;
+pub use memory::Memory;
 use say::say;
 
 /// Parses the process's arguments, calls, shows: stdout holds results, stderr everything else. A mistake in the arguments ends the
@@ -37,6 +39,7 @@ pub fn run() -> ExitCode {
 
 /// The same with these arguments, the program's name first.
 pub fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    memory::tell_of_want();
     let mut arguments = match Arguments::try_parse_from(arguments) {
         Ok(arguments) => arguments,
         Err(text) => return shown(&text),
@@ -48,7 +51,32 @@ pub fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(threads) = arguments.command.threads() {
         threads::cap(threads);
     }
-    let outcome = match arguments.command {
+    let outcome = call(arguments.command);
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            let code = match error {
+                // Told by the command, with how to go on.
+                Error::Stopped { .. } | Error::Halted => signals::exit_code(),
+                _ => {
+                    say!("error: {error}");
+                    None
+                }
+            };
+            ExitCode::from(code.unwrap_or_else(|| error.exit_code()))
+        }
+    }
+}
+
+/// One command, with the threads that it may use.
+fn call(command: Command) -> Result<ExitCode, Error> {
+    match &command {
+        Command::Distance(distance) => threads::use_threads(distance.threads)?,
+        Command::Bound(bound) => threads::use_threads(bound.threads)?,
+        Command::List(_) => {}
+        _ => threads::use_threads(0)?,
+    }
+    match command {
         Command::Train(run) => command::run::train(&run),
         Command::Distill(run) => command::run::distill(&run),
         Command::Eval(eval) => command::eval::eval(&eval),
@@ -63,20 +91,6 @@ pub fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::List(list) => command::list::list(&list),
         Command::Init(init) => command::init::init(&init),
         Command::Doctor(doctor) => command::doctor::doctor(&doctor),
-    };
-    match outcome {
-        Ok(code) => code,
-        Err(error) => {
-            let code = match error {
-                // Told by the command, with how to go on.
-                Error::Stopped { .. } | Error::Halted => signals::exit_code(),
-                _ => {
-                    say!("error: {error}");
-                    None
-                }
-            };
-            ExitCode::from(code.unwrap_or_else(|| error.exit_code()))
-        }
     }
 }
 

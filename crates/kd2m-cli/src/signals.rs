@@ -71,7 +71,7 @@ pub fn halt_on_signals(go_on: GoOn) -> Result<Halt, Error> {
             .map_err(|source| Error::Signals { source })?;
     }
     let heard = halt.clone();
-    thread::spawn(move || {
+    let wait = move || {
         while !heard.is_asked() {
             thread::sleep(LOOK);
         }
@@ -83,7 +83,8 @@ pub fn halt_on_signals(go_on: GoOn) -> Result<Halt, Error> {
         thread::sleep(PATIENCE);
         GoOn::tell(go_on, Error::Halted);
         process::exit(code(HEARD.load(Ordering::SeqCst)));
-    });
+    };
+    thread::Builder::new().spawn(wait).map_err(|source| Error::Signals { source })?;
     Ok(halt)
 }
 

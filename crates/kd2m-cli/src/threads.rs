@@ -1,5 +1,7 @@
 //! How many threads commands may use.
 
+use std::error::Error as _;
+
 use kd2m::Error;
 
 use crate::say::say;
@@ -17,14 +19,20 @@ pub fn cap(threads: &mut usize) {
     }
 }
 
-/// Bounds the threads of this program's distances; 0: one a core.
+/// Starts the threads of this program; 0: one a core. Started at once, as a system that has none for a later need would end the program.
 ///
 /// # Errors
 /// Threads that cannot be started.
 pub fn use_threads(threads: usize) -> Result<(), Error> {
-    if threads == 0 {
-        return Ok(());
+    let started = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    match started {
+        // They run already, and as many as there are may be used.
+        Err(running) if threads == 0 && running.source().is_none() => Ok(()),
+        started => started.map_err(|e| {
+            let count = if threads == 0 { "one thread a core".to_owned() } else { format!("{threads} threads") };
+            Error::Config(format!(
+                "cannot start {count}: {e}; allow for more (ulimit -u, ulimit -v), or set RAYON_NUM_THREADS=1"
+            ))
+        }),
     }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    pool.map_err(|e| Error::Config(format!("cannot start {threads} threads: {e}")))
 }

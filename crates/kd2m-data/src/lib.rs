@@ -6,6 +6,7 @@
 #![deny(missing_docs)]
 
 mod augment;
+mod budget;
 mod dataset;
 mod entry;
 mod error;

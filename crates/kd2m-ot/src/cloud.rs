@@ -77,7 +77,7 @@ impl Weights {
     /// Weights of `count` samples of a side.
     ///
     /// # Errors
-    /// Another number of weights, a negative or non-finite one, or a sum that is zero or no number.
+    /// Another number of weights, a negative or non-finite one, or a sum of zero.
     pub(crate) fn new(side: Side, weights: &[f64], count: usize) -> Result<Self, OtError> {
         if weights.len() != count {
             return Err(OtError::WeightCount { side, expected: count, found: weights.len() });
@@ -85,12 +85,18 @@ impl Weights {
         if let Some(row) = weights.iter().position(|w| !w.is_finite() || *w < 0.0) {
             return Err(OtError::Weight { side, row, value: weights[row] });
         }
-        let sum: f64 = weights.iter().sum();
-        if sum <= 0.0 || !sum.is_finite() {
+        let mut given = weights.to_vec();
+        let mut sum: f64 = given.iter().sum();
+        if !sum.is_finite() {
+            // Only shares count. A power of two changes no digit of them, and what it lets vanish is no share at all.
+            given.iter_mut().for_each(|w| *w *= 2f64.powi(-600));
+            sum = given.iter().sum();
+        }
+        if sum <= 0.0 {
             return Err(OtError::WeightSum { side });
         }
-        let normalised = weights.iter().map(|w| w / sum).collect();
-        Ok(Self { given: weights.to_vec(), normalised })
+        let normalised = given.iter().map(|w| w / sum).collect();
+        Ok(Self { given, normalised })
     }
 }
 
@@ -275,4 +281,23 @@ pub(crate) fn all_finite<T: Real>(values: &[T]) -> bool {
 /// sums of a few of them add. Solvers rely on it: a cost that is not finite can send a shortest path in circles.
 fn largest<T: Real>(d: usize) -> T {
     (T::max_value() / T::of(1024.0 * d as f64)).sqrt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weights_whose_sum_is_beyond_all_numbers_are_shares_all_the_same() {
+        let weights = Weights::new(Side::B, &[1e308, 1.5e308, 0.0, 1.25e308, 1e300], 5).unwrap();
+        let small = Weights::new(Side::B, &[1e8, 1.5e8, 0.0, 1.25e8, 1.0], 5).unwrap();
+        for (large, small) in weights.normalised.iter().zip(&small.normalised) {
+            assert!((large - small).abs() <= 1e-15, "{large} {small}");
+        }
+        assert!(weights.given.iter().sum::<f64>().is_finite());
+        assert!(matches!(Weights::new(Side::A, &[0.0, 0.0], 2), Err(OtError::WeightSum { .. })));
+        assert!(matches!(Weights::new(Side::A, &[f64::INFINITY], 1), Err(OtError::Weight { .. })));
+        // Smallest numbers: their shares are whole numbers' shares.
+        assert_eq!(Weights::new(Side::A, &[5e-324, 1.5e-323], 2).unwrap().normalised, [0.25, 0.75]);
+    }
 }

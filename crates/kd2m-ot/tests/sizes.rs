@@ -93,11 +93,9 @@ fn room(metric: &str, options: Options, (n, m, d): (usize, usize, usize)) -> Str
 #[test]
 fn costs_that_no_memory_holds_are_refused_with_their_size() {
     const N: usize = 4_000_000;
-    for (metric, size) in [("w2", "128000 GB"), ("w1", "128000 GB"), ("jw2", "128000 GB")] {
-        let said = room(metric, Options::new(metric), (N, N - 1, 1));
-        assert!(said.contains(size) && said.contains("4000000 × 3999999 samples"), "{said}");
-        assert!(said.contains("sw2"), "the way out: {said}");
-    }
+    let said = room("jw2", Options::new("jw2"), (N, N - 1, 1));
+    assert!(said.contains("128000 GB") && said.contains("4000000 × 3999999 samples"), "{said}");
+    assert!(said.contains("sw2"), "the way out: {said}");
     for metric in ["gw", "fgw"] {
         let said = room(metric, Options::new(metric), (N, N, 1));
         assert!(said.contains("compare fewer samples"), "{said}");

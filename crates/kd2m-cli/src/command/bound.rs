@@ -18,7 +18,6 @@ use crate::{
     arguments::{BoundArguments, SplitName},
     output::show,
     progress::Progress,
-    threads::use_threads,
 };
 
 /// Computes and prints; 1 where a proved inequality does not hold.
@@ -29,7 +28,6 @@ pub fn bound(arguments: &BoundArguments) -> Result<ExitCode, Error> {
     if arguments.strict {
         warning::be_strict();
     }
-    use_threads(arguments.threads)?;
     let options = BoundOptions {
         on: match arguments.split {
             SplitName::Val => On::Validation,

@@ -67,6 +67,22 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Jpeg, &'static str> {
     file.finish()
 }
 
+/// Height and width as the frame's header says, before anything is decoded.
+pub(crate) fn size(bytes: &[u8]) -> Option<(u64, u64)> {
+    let mut at = 2;
+    while let Ok(Some(Segment { marker, held, end })) = segment(bytes, at) {
+        match (marker, held) {
+            (0xc0..=0xc2, [_, high, low, wide, narrow, ..]) => {
+                let side = |high, low| u64::from(u16::from_be_bytes([high, low]));
+                return Some((side(*high, *low), side(*wide, *narrow)));
+            }
+            (0xda, _) => return None,
+            _ => at = end,
+        }
+    }
+    None
+}
+
 /// A marker, what its segment holds, and where it ends.
 struct Segment<'a> {
     marker: u8,

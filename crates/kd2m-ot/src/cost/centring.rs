@@ -38,6 +38,11 @@ impl<T: Real> Centres<T> {
     pub(crate) fn shift(&self) -> Vec<f64> {
         self.a.iter().zip(&self.b).map(|(p, q)| p.wide() - q.wide()).collect()
     }
+
+    /// The same as one length.
+    pub(crate) fn distance(&self) -> f64 {
+        self.shift().iter().map(|s| s * s).sum::<f64>().sqrt()
+    }
 }
 
 fn mean<T: Real>(isa: Isa, cloud: &Cloud<T>) -> Vec<f64> {

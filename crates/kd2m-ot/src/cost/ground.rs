@@ -1,6 +1,7 @@
 //! The cost of a pair as a function of its squared distance. Next: [`super::rows`].
 
 use super::centring::Centring;
+use crate::real::Real;
 
 /// The cost of a pair.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,26 @@ impl Ground {
         match self {
             Ground::Squared => squared,
             Ground::Distance => squared.sqrt().min(squared / cost.max(f64::MIN_POSITIVE)) + f64::EPSILON * cost,
+        }
+    }
+
+    /// What one unit of a cost is whose features were multiplied by `scale`, in the features' units.
+    pub(crate) fn unit(self, scale: f64) -> f64 {
+        match self {
+            Ground::Squared => 1.0 / (scale * scale),
+            Ground::Distance => 1.0 / scale,
+        }
+    }
+
+    /// How far costs of a row may be off whose squared distances are by `squared`: the least cost of the row is `least`, no sample's
+    /// norm is above `norm`, and `epsilon` is that of their precision.
+    pub(crate) fn rounding<T: Real>(self, squared: f64, least: f64, norm: f64, epsilon: T) -> f64 {
+        match self {
+            Ground::Squared => squared,
+            // |√p − √q| is at most √|p − q|, and |p − q| / √p where that is less; one more rounding for the root itself.
+            Ground::Distance => {
+                squared.sqrt().min(squared / least.max(f64::MIN_POSITIVE)) + 2.0 * norm * epsilon.wide()
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ mod rounded;
 pub(crate) mod rows;
 pub(crate) mod scan;
 mod single;
+pub(crate) mod streamed;
 
 pub use distances::squared_distances;
 pub(crate) use distances::{largest, largest_of, rounded_distances};

@@ -37,6 +37,8 @@ pub(crate) struct Pairwise<T: Real> {
     /// Largest norm (not squared) of either side after centring.
     largest_x: f64,
     largest_y: f64,
+    /// How far the centres lie apart, in the features' units.
+    shift: f64,
     /// Ends long products early.
     stop: Stop,
 }
@@ -88,7 +90,8 @@ impl<T: Real> Pairwise<T> {
         y_norms.resize(m.next_multiple_of(width), T::zero());
         let packed = Packed::Whole { x, panels, width };
         let stop = pool.stop().clone();
-        Self { isa, n, m, d, packed, x_norms, y_norms, centres, scale, largest_x, largest_y, stop }
+        let shift = centres.distance();
+        Self { isa, n, m, d, packed, x_norms, y_norms, centres, scale, largest_x, largest_y, shift, stop }
     }
 
     /// The same with products of 16-bit integers, where the processor and the type have them and no scaling is needed: for costs that
@@ -115,6 +118,7 @@ impl<T: Real> Pairwise<T> {
                 x_norms,
                 y_norms,
                 centres: centres.clone(),
+                shift: centres.distance(),
                 scale: 1.0,
                 stop: pool.stop().clone(),
                 packed: Packed::Int16 {
@@ -246,7 +250,6 @@ impl<T: Real> Pairwise<T> {
     pub(super) fn restore(&self, a: &Cloud<T>, b: &Cloud<T>, cost: &mut [T]) -> Result<Vec<f64>, Interrupted> {
         let (first, second) = self.separable_part(a, b);
         let unscale = 1.0 / (self.scale * self.scale);
-        let shift = self.centres.shift().iter().map(|s| s * s).sum::<f64>().sqrt();
         let mut absolute = vec![0.0; self.n];
         let rows = cost.par_chunks_mut(self.m).zip(&mut absolute).enumerate();
         rows.filter(|_| !self.stop.is_set()).for_each(|(i, (row, absolute))| {
@@ -260,14 +263,22 @@ impl<T: Real> Pairwise<T> {
                 }
                 *c = T::of(full);
             }
-            // What the separable part can have rounded: sums of d products of norms up to these.
-            let reach = (self.x_norms[i].wide().sqrt() + self.largest_y) / self.scale + shift;
             // An entry below the smallest number of `T` is gone altogether.
-            let vanished = T::min_positive_value().wide();
-            *absolute = rounding + 4.0 * super::anew::relative_error(self.d) * reach * reach + vanished;
+            *absolute = rounding + self.separable_rounding(i) + T::min_positive_value().wide();
         });
         self.stop.check()?;
         Ok(absolute)
+    }
+
+    /// What the separable part of the costs of row i can have rounded: sums of d products of norms up to these.
+    pub(crate) fn separable_rounding(&self, i: usize) -> f64 {
+        let reach = (self.x_norms[i].wide().sqrt() + self.largest_y) / self.scale + self.shift;
+        4.0 * super::anew::relative_error(self.d) * reach * reach
+    }
+
+    /// No two samples of different sides lie further apart, in the features' units.
+    pub(crate) fn reach(&self) -> f64 {
+        1.01 * ((self.largest_x + self.largest_y) / self.scale + self.shift)
     }
 
     /// Largest norm of a centred, scaled sample of either side.

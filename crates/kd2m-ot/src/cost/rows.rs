@@ -40,7 +40,8 @@ impl<'a, T: Real> CloudRows<'a, T> {
         memory: usize,
     ) -> Result<Self, Interrupted> {
         let bytes = room::bytes::<T>(&[a.len(), b.len()]);
-        let matrix = if bytes <= memory && room::is_there(bytes) {
+        // The search keeps as much again: costs as whole numbers.
+        let matrix = if bytes <= memory && room::is_there(bytes.saturating_mul(2)) {
             let mut cost = pairs.matrix(pool)?;
             if ground == Ground::Distance {
                 cost.iter_mut().for_each(|c| *c = c.sqrt());
@@ -67,10 +68,7 @@ impl<'a, T: Real> CloudRows<'a, T> {
 
     /// What one unit of these costs is in the features' units.
     pub(crate) fn unit(&self) -> f64 {
-        match self.ground {
-            Ground::Squared => 1.0 / (self.pairs.scale * self.pairs.scale),
-            Ground::Distance => 1.0 / self.pairs.scale,
-        }
+        self.ground.unit(self.pairs.scale)
     }
 }
 
@@ -117,16 +115,11 @@ impl<T: Real> Rows for CloudRows<'_, T> {
     }
 
     fn rounding(&self, i: usize, row: &[T]) -> f64 {
-        let squared = self.pairs.rounding(i);
-        match self.ground {
-            Ground::Squared => squared,
-            // |√p − √q| is at most √|p − q|, and |p − q| / √p where that is less; one more rounding for the root itself.
-            Ground::Distance => {
-                let least = row.iter().fold(f64::INFINITY, |least, c| least.min(c.wide()));
-                let root = squared.sqrt().min(squared / least.max(f64::MIN_POSITIVE));
-                root + 2.0 * self.pairs.largest_norm() * T::epsilon().wide()
-            }
-        }
+        let least = match self.ground {
+            Ground::Squared => 0.0,
+            Ground::Distance => row.iter().fold(f64::INFINITY, |least, c| least.min(c.wide())),
+        };
+        self.ground.rounding(self.pairs.rounding(i), least, self.pairs.largest_norm(), T::epsilon())
     }
 
     fn exact(&self, i: usize, j: usize) -> Option<f64> {

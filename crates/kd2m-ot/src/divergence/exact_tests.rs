@@ -1,8 +1,8 @@
 //! `w1` and `w2` against closed forms, brute force, and finite differences; every certificate is checked on the way.
 
 use crate::{
-    Cloud, Options, Plan, Side, cost,
-    divergence::{AnyDivergence, Request, registry},
+    Cloud, Options, Plan, Potentials, Real, Side, Status, cost,
+    divergence::{AnyDivergence, Divergence, Request, registry},
 };
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
@@ -88,6 +88,117 @@ fn other_marginals_are_certified_too() {
         for name in ["w1", "w2"] {
             assert_certified(name, &a, &b);
         }
+    }
+}
+
+/// What two clouds are made of in [`any_marginals_are_solved_without_a_matrix`].
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Plain,
+    /// Whole numbers: many costs are equal.
+    Tied,
+    /// Every sample several times.
+    Doubled,
+    /// Far from each other.
+    Apart,
+    /// One sample a million times as far away as the others.
+    Outlier,
+}
+
+fn of_kind<T: Real>(kind: Kind, values: Vec<f64>, d: usize, is_second: bool) -> Vec<T> {
+    let change = |(k, x): (usize, &f64)| match kind {
+        Kind::Plain => *x,
+        Kind::Tied => (x * 1.5).round(),
+        Kind::Doubled => values[k % (values.len() / d).div_ceil(3).max(1) * d + k % d],
+        Kind::Apart if is_second => x + 300.0,
+        Kind::Outlier if k < d && is_second => x * 1e6,
+        Kind::Apart | Kind::Outlier => *x,
+    };
+    values.iter().enumerate().map(change).map(T::of).collect()
+}
+
+/// Equal values from held costs and from costs computed again, and for the second a whole certificate against costs from here.
+fn check_without_a_matrix<T: Real>(name: &str, kind: Kind, (n, m, d): (usize, usize, usize), weighted: bool)
+where
+    dyn AnyDivergence: Divergence<T>,
+{
+    let (x, y) = (numbers(n * d, (n + 7 * m) as u64), numbers(m * d, (n + 11 * m + d) as u64));
+    let (x, y) = (of_kind::<T>(kind, x, d, false), of_kind::<T>(kind, y, d, true));
+    let (a, b) = (Cloud::new(Side::A, &x, n, d).unwrap(), Cloud::new(Side::B, &y, m, d).unwrap());
+    // A fifth of the weights is zero, the others differ by a hundred times.
+    let weights = |count: usize| (0..count).map(|k| ((k * 7 + 1) % 5) as f64 * (1 + k % 37) as f64).collect::<Vec<_>>();
+    let (of_a, of_b) = (weights(n), weights(m));
+    let (a, b) = if weighted { (a.with_weights(&of_a).unwrap(), b.with_weights(&of_b).unwrap()) } else { (a, b) };
+    let of = |memory: f64| metric(name, memory).as_ref().evaluate(&a, &b, Request::ALL).unwrap();
+    let (held, found) = (of(1.0), of(0.0));
+    let what = format!("{name}, {kind:?}, {n} × {m} × {d}, weighted: {weighted}, {}", std::any::type_name::<T>());
+
+    let (value, gap) = (found.value, found.gap.unwrap());
+    let beside = |of: f64| if kind == Kind::Outlier { 1e-9 * of } else { 1e-12 * of + 1e-300 };
+    assert!((value - held.value).abs() <= beside(value), "{what}: {value} beside {}", held.value);
+    assert!(gap >= 0.0 && gap <= 1e-10 * value + 1e-300, "{what}: gap {gap}");
+    assert_eq!(found.status, Status::Optimal, "{what}");
+
+    let cost = |i: usize, j: usize| {
+        let squared = cost::squared_distance(a.row(i), b.row(j));
+        if name == "w1" { squared.sqrt() } else { squared }
+    };
+    let (mut rows, mut columns, mut primal) = (vec![0.0; n], vec![0.0; m], 0.0);
+    for (i, j, mass) in found.plan.unwrap().entries() {
+        rows[i] += mass;
+        columns[j] += mass;
+        primal += mass * cost(i, j);
+    }
+    assert!((0..n).all(|i| (rows[i] - a.weight(i)).abs() < 1e-14), "{what}");
+    assert!((0..m).all(|j| (columns[j] - b.weight(j)).abs() < 1e-14), "{what}");
+    assert!((primal - value).abs() <= 1e-12 * value, "{what}: {primal} {value}");
+    let Potentials { u, v } = found.potentials.unwrap();
+    let largest = (0..n).map(|i| (0..m).map(|j| cost(i, j)).fold(0.0, f64::max)).fold(0.0, f64::max);
+    for (i, u) in u.iter().enumerate() {
+        for (j, v) in v.iter().enumerate() {
+            assert!(u + v <= cost(i, j) + 1e-13 * largest, "{what}: {i}, {j}");
+        }
+    }
+    let dual = u.iter().enumerate().map(|(i, u)| a.weight(i) * u).sum::<f64>()
+        + v.iter().enumerate().map(|(j, v)| b.weight(j) * v).sum::<f64>();
+    assert!((value - dual).abs() <= gap + 1e-13 * largest, "{what}: {value} {dual} {gap}");
+}
+
+#[test]
+fn any_marginals_are_solved_without_a_matrix() {
+    for kind in [Kind::Plain, Kind::Tied, Kind::Doubled, Kind::Apart, Kind::Outlier] {
+        for sizes in [(1, 7, 3), (9, 1, 2), (3, 200, 2), (61, 130, 1), (90, 90, 4), (150, 97, 20)] {
+            for name in ["w1", "w2"] {
+                // Equal sizes without weights are an assignment.
+                for weighted in [sizes.0 == sizes.1, true] {
+                    check_without_a_matrix::<f32>(name, kind, sizes, weighted);
+                    check_without_a_matrix::<f64>(name, kind, sizes, weighted);
+                }
+            }
+        }
+    }
+}
+
+/// Where lists of arcs are what costs that fit are solved by, too.
+#[test]
+fn large_problems_of_other_sizes_are_solved_by_lists() {
+    check_without_a_matrix::<f32>("w2", Kind::Plain, (1100, 1000, 3), false);
+    check_without_a_matrix::<f32>("w1", Kind::Plain, (1000, 1100, 3), true);
+    check_without_a_matrix::<f64>("w2", Kind::Outlier, (1030, 1020, 2), false);
+}
+
+/// From its own potentials a problem needs hardly a pivot, with a matrix or without.
+#[test]
+fn the_last_potentials_are_a_start_without_a_matrix_too() {
+    let (n, m, d) = (130, 90, 5);
+    let (x, y) = (numbers(n * d, 61), numbers(m * d, 62));
+    let (a, b) = clouds(&x, &y, d);
+    for name in ["w1", "w2"] {
+        let cold = metric(name, 0.0).evaluate(&a, &b, Request::ALL).unwrap();
+        let start = cold.potentials.as_ref();
+        let warm = metric(name, 0.0).evaluate(&a, &b, Request { start, ..Request::ALL }).unwrap();
+        assert!((warm.value - cold.value).abs() <= 1e-13 * cold.value);
+        assert!(warm.iterations <= cold.iterations / 4, "{} pivots after {}", warm.iterations, cold.iterations);
     }
 }
 

@@ -10,6 +10,7 @@ mod exact_tests;
 #[allow(unreachable_pub)]
 mod extending;
 pub mod registry;
+mod sampled;
 
 pub use base::{AnyDivergence, Divergence, Request, evaluate_all};
 

@@ -7,4 +7,5 @@ pub(crate) mod network_simplex;
 pub(crate) mod one_dimension;
 mod plan;
 pub(crate) mod sinkhorn;
+pub(crate) mod streaming;
 pub(crate) mod transport;

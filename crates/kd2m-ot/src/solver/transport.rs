@@ -8,6 +8,7 @@ use super::{
     assignment::{self, Assignment, refine, rows},
     costs::{Costs, Held, Verdict},
     network_simplex,
+    streaming::Streaming,
 };
 use crate::{
     cost::Rounded,
@@ -63,6 +64,21 @@ pub(crate) fn solve<T: Real, C: Costs>(
     let uniform = |count: usize| vec![1.0; count];
     let (uniform_a, uniform_b) = (uniform(n), uniform(m));
     network_simplex::solve_problem(problem, a.unwrap_or(&uniform_a), b.unwrap_or(&uniform_b), start)
+}
+
+/// The same where no matrix can be held: any weights, in O((n + m) k) memory.
+///
+/// # Errors
+/// Told to stop.
+pub(crate) fn solve_streamed<C: Streaming>(
+    costs: &C,
+    a: Option<&[f64]>,
+    b: Option<&[f64]>,
+    start: Option<&Potentials>,
+) -> Result<Transport, Interrupted> {
+    let (n, m) = costs.shape();
+    let (uniform_a, uniform_b) = (vec![1.0; n], vec![1.0; m]);
+    network_simplex::streamed::solve(costs, a.unwrap_or(&uniform_a), b.unwrap_or(&uniform_b), start)
 }
 
 fn assign<T: Real, C: Costs>(

@@ -77,6 +77,15 @@ mod tests {
         assert_eq!(plain.clone().anchored(), plain);
     }
 
+    /// A bank of outputs has no network beside it, so the configuration above cannot name one.
+    #[test]
+    fn a_file_of_outputs_is_found_again() {
+        let mut config = resolved(&[]);
+        config.teacher.outputs = Some("banks/t.npz".into());
+        let outputs = config.anchored().teacher.outputs.clone();
+        assert_eq!(outputs, Some(std::env::current_dir().unwrap().join("banks/t.npz")));
+    }
+
     #[test]
     fn a_model_that_is_a_file_is_found_again() {
         let here = std::env::current_dir().unwrap();

@@ -1,6 +1,10 @@
 //! ONNX models that no graph of ours is (attention, channels last, …), run by rten: forward only, so a frozen teacher.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::Arc,
+};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use kd2m_nn::{
@@ -14,6 +18,9 @@ use crate::{
     Error,
     batch::{CopyError, Outputs},
 };
+
+/// Numbers of the images that a model may take at once: 64 of 3 × 1024 × 1024.
+const MOST_PIXELS: usize = 64 * 3 << 20;
 
 /// A model that is ready to run.
 pub struct Runtime {
@@ -36,6 +43,10 @@ impl Runtime {
     pub fn open(path: &Path, features: Option<&str>) -> Result<Self, Error> {
         let interface = Interface::open(path, features)?;
         let fails = |why: String| Error::Runtime { path: path.to_owned(), why };
+        let n = interface.batch.unwrap_or(1);
+        let sizes = interface.shape.iter().chain([&n]);
+        let pixels = sizes.copied().try_fold(1, usize::checked_mul).filter(|pixels| (1..=MOST_PIXELS).contains(pixels));
+        let pixels = pixels.ok_or_else(|| fails(format!("it takes {n} images of {:?}", interface.shape)))?;
         let [file, beside @ ..] = &onnx::files(path)?[..] else { return Err(fails("it has no file".to_owned())) };
         let read = |path: &Path| std::fs::read(path).map_err(|source| Error::io("read", path, source));
         let mut options = ModelOptions::with_all_ops();
@@ -48,14 +59,12 @@ impl Runtime {
         if !interface.gives_features {
             bytes = onnx::with_output(&bytes, &interface.features)?;
         }
-        let model = options.load(bytes).map_err(|e| fails(e.to_string()))?;
+        let model = guarded(|| options.load(bytes).map_err(|e| e.to_string())).map_err(&fails)?;
         let node = |name: &str| model.node_id(name).map_err(|e| fails(e.to_string()));
         let (input, outputs) = (node(&interface.input)?, [node(&interface.features)?, node(&interface.logits)?]);
         let mut runtime = Self { interface, width: 0, classes: 0, model, input, outputs };
-        let n = runtime.interface.batch.unwrap_or(1);
-        let image: usize = runtime.interface.shape.iter().product();
-        let [features, logits] = runtime.run(vec![0.0; n * image], n, None).map_err(fails)?;
-        (runtime.width, runtime.classes) = (features.len() / n.max(1), logits.len() / n.max(1));
+        let [features, logits] = guarded(|| runtime.run(vec![0.0; pixels], n, None)).map_err(fails)?;
+        (runtime.width, runtime.classes) = (features.len() / n, logits.len() / n);
         Ok(runtime)
     }
 
@@ -74,6 +83,11 @@ impl Runtime {
         let [features, logits] = found.map_err(|e| e.to_string())?;
         Ok([vectors(features, &self.interface.features, n)?, vectors(logits, &self.interface.logits, n)?])
     }
+}
+
+/// What is wrong with a file may end in a panic of the runtime, which is no way to end here.
+fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err("it broke down on this model".to_owned()))
 }
 
 /// A value that is one vector an image: `[n, d]`, or a pooled map `[n, d, 1, 1]`.

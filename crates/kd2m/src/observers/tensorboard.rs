@@ -6,7 +6,7 @@
 use std::{
     fs,
     io::Write,
-    path::{Path, PathBuf},
+    path::PathBuf,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -31,6 +31,15 @@ const FIRST_TIME: std::ops::Range<usize> = 13..21;
 /// Writes it after every epoch.
 struct EventFile {
     folder: PathBuf,
+    written: Option<Written>,
+}
+
+/// What the file holds since the last epoch: the next one is added without a look at what is there.
+struct Written {
+    epochs: usize,
+    bytes: u64,
+    /// Of its last event.
+    time: f64,
 }
 
 /// Of every network, unless the options say otherwise.
@@ -38,27 +47,49 @@ struct EventFile {
 /// # Errors
 /// None.
 pub fn observe<'a>(training: Training<'a>) -> Result<Option<Box<dyn Observer + 'a>>, Error> {
-    let file = || Box::new(EventFile { folder: training.place.to_owned() }) as Box<dyn Observer>;
+    let file = || Box::new(EventFile { folder: training.place.to_owned(), written: None }) as Box<dyn Observer>;
     Ok(training.run.options.tensorboard.then(file))
 }
 
 impl Observer for EventFile {
     fn event(&mut self, event: &mut Event) -> Result<(), Error> {
-        if let Event::Epoch { history, .. } = event { write(&self.folder, history) } else { Ok(()) }
+        if let Event::Epoch { history, .. } = event { self.write(history) } else { Ok(()) }
     }
 }
 
-/// Brings the event file of a folder to this history. What is there already is kept and added to, so that a TensorBoard that
-/// watches sees it grow; a file of another history (the run went back to a checkpoint) is replaced.
-fn write(folder: &Path, history: &[EpochRecord]) -> Result<(), Error> {
-    let path = folder.join(NAME);
-    let old = fs::read(&path).unwrap_or_default();
-    let start = first_time(&old).unwrap_or_else(now);
-    let new = encode(start, history);
-    match new.strip_prefix(old.as_slice()) {
-        Some(rest) if !old.is_empty() => append(path, rest),
-        _ => files::write(&path, &new),
+impl EventFile {
+    /// Brings the file to this history. What is there already is kept and added to, so that a TensorBoard that watches sees it grow; a
+    /// file of another history (the run went back to a checkpoint) is replaced. A history only grows in one process, and only what is
+    /// new in it is encoded: the work of a run is linear in its epochs.
+    fn write(&mut self, history: &[EpochRecord]) -> Result<(), Error> {
+        let path = self.folder.join(NAME);
+        let length = fs::metadata(&path).map_or(0, |metadata| metadata.len());
+        let written = match self.written.take().filter(|w| w.bytes == length && w.epochs <= history.len()) {
+            Some(Written { epochs, bytes, mut time }) => {
+                let mut rest = Vec::new();
+                encode_epochs(&mut rest, &mut time, &history[epochs..]);
+                append(path, &rest)?;
+                Written { epochs: history.len(), bytes: bytes + rest.len() as u64, time }
+            }
+            None => begin(path, history)?,
+        };
+        self.written = Some(written);
+        Ok(())
     }
+}
+
+/// The same where nothing is known of the file yet.
+fn begin(path: PathBuf, history: &[EpochRecord]) -> Result<Written, Error> {
+    let old = fs::read(&path).unwrap_or_default();
+    let mut time = first_time(&old).unwrap_or_else(now);
+    let mut new = Vec::new();
+    frame(&mut new, &version(time).encode_to_vec());
+    encode_epochs(&mut new, &mut time, history);
+    match new.strip_prefix(old.as_slice()) {
+        Some(rest) if !old.is_empty() => append(path, rest)?,
+        _ => files::write(&path, &new)?,
+    }
+    Ok(Written { epochs: history.len(), bytes: new.len() as u64, time })
 }
 
 fn append(path: PathBuf, rest: &[u8]) -> Result<(), Error> {
@@ -104,16 +135,12 @@ struct Value {
     simple_value: Option<f32>,
 }
 
-/// The whole file: version, then one event an epoch, its time the first one's and the seconds of training since.
-fn encode(start: f64, history: &[EpochRecord]) -> Vec<u8> {
-    let mut file = Vec::new();
-    frame(&mut file, &version(start).encode_to_vec());
-    let mut time = start;
-    for record in history {
-        time += record.seconds;
-        frame(&mut file, &event(time, record.epoch, numbers(record)).encode_to_vec());
+/// One event an epoch, its time that of the event before and the seconds of its training.
+fn encode_epochs(file: &mut Vec<u8>, time: &mut f64, records: &[EpochRecord]) {
+    for record in records {
+        *time += record.seconds;
+        frame(file, &event(*time, record.epoch, numbers(record)).encode_to_vec());
     }
-    file
 }
 
 fn version(wall_time: f64) -> EventProto {
@@ -140,7 +167,9 @@ fn numbers(record: &EpochRecord) -> Vec<(String, f64)> {
         for (term, found) in terms {
             all.push((format!("{split}/{term}/raw"), found.raw));
             all.push((format!("{split}/{term}/weighted"), found.weighted));
-            for (name, share) in [("share_of_loss", found.share_of_loss), ("share_of_gradient", found.share_of_gradient)] {
+            for (name, share) in
+                [("share_of_loss", found.share_of_loss), ("share_of_gradient", found.share_of_gradient)]
+            {
                 all.extend(share.map(|share| (format!("{split}/{term}/{name}"), share)));
             }
             let own = found.diagnostics.iter();
@@ -165,6 +194,8 @@ fn masked(data: &[u8]) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn record(epoch: usize) -> EpochRecord {
@@ -187,22 +218,59 @@ mod tests {
         assert_eq!(hex, GOLDEN);
     }
 
+    /// The whole file: version, then every epoch.
+    fn encode(mut start: f64, history: &[EpochRecord]) -> Vec<u8> {
+        let mut file = Vec::new();
+        frame(&mut file, &version(start).encode_to_vec());
+        encode_epochs(&mut file, &mut start, history);
+        file
+    }
+
+    fn file(folder: &Path) -> EventFile {
+        EventFile { folder: folder.to_owned(), written: None }
+    }
+
     #[test]
     fn a_history_grows_and_goes_back_without_repeating_a_step() {
         let folder = tempfile::tempdir().unwrap();
         let read = || fs::read(folder.path().join(NAME)).unwrap();
-        write(folder.path(), &[record(1)]).unwrap();
+        let mut first = file(folder.path());
+        first.write(&[record(1)]).unwrap();
         let start = first_time(&read()).unwrap();
-        write(folder.path(), &[record(1), record(2)]).unwrap();
+        first.write(&[record(1), record(2)]).unwrap();
         assert_eq!(read(), encode(start, &[record(1), record(2)]));
         // Resumed from epoch 1, and epoch 2 took longer this time.
         let again = EpochRecord { seconds: 3.0, ..record(2) };
-        write(folder.path(), &[record(1), again.clone()]).unwrap();
+        file(folder.path()).write(&[record(1), again.clone()]).unwrap();
         assert_eq!(read(), encode(start, &[record(1), again]));
         // Something foreign is replaced.
         fs::write(folder.path().join(NAME), b"no events").unwrap();
-        write(folder.path(), &[record(1)]).unwrap();
+        file(folder.path()).write(&[record(1)]).unwrap();
         assert!(read().len() > 100);
+    }
+
+    #[test]
+    fn what_is_written_is_neither_read_nor_encoded_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        let mut own = file(folder.path());
+        own.write(&[record(1), record(2)]).unwrap();
+        // A byte that another look at the file would put right.
+        let mut bytes = fs::read(&path).unwrap();
+        let start = first_time(&bytes).unwrap();
+        let last = bytes.len() - 1;
+        bytes[last] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let history: Vec<EpochRecord> = (1..=5).map(record).collect();
+        own.write(&history[..4]).unwrap();
+        own.write(&history).unwrap();
+        let mut expected = encode(start, &history);
+        expected[last] ^= 1;
+        assert_eq!(fs::read(&path).unwrap(), expected);
+        // Cut off by another hand: looked at, and whole again.
+        fs::write(&path, &expected[..40]).unwrap();
+        own.write(&history).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), encode(start, &history));
     }
 
     #[test]

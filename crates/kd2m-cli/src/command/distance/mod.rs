@@ -20,7 +20,7 @@ use kd2m_ot::{
 };
 
 use crate::say::say;
-use crate::{arguments::DistanceArguments, interrupt, threads::use_threads};
+use crate::{arguments::DistanceArguments, interrupt};
 use answer::Answer;
 use inputs::{Pair, Sample};
 use metrics::{Metric, Metrics};
@@ -34,7 +34,6 @@ pub fn distance(arguments: &DistanceArguments) -> Result<ExitCode, Error> {
     // Names, options and places are checked before large files are read.
     let metrics = Metrics::parse(arguments)?;
     let outputs = Outputs::parse(arguments)?;
-    use_threads(arguments.threads)?;
     let stop = interrupt::stop_on_interrupt();
     match inputs::read(arguments)? {
         Pair::F32(a, b) => compare(arguments, &metrics, outputs.request(&stop), &outputs, (&a, &b)),

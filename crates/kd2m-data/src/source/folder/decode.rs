@@ -3,15 +3,22 @@
 use std::io::{BufRead, Cursor, Read, Seek};
 use std::path::Path;
 
-use image::{ColorType, ImageFormat, ImageReader};
+use image::{ColorType, DynamicImage, ImageDecoder as _, ImageFormat, ImageReader};
 
 use crate::{
     DataError, Frame, Reframe,
+    budget::{Budget, Share},
     jpeg::{self, Jpeg},
 };
 
 /// No photograph has more bytes; some are held in memory while they are decoded.
 const MOST_BYTES: u64 = 256 << 20;
+
+/// No image has more bytes of pixels; with their planes beside them it is the whole of [`DECODING`].
+const MOST_PIXELS: u64 = 512 << 20;
+
+/// Memory of all images that are decoded at once.
+static DECODING: Budget = Budget::new(2 * MOST_PIXELS);
 
 /// Height and width.
 pub(crate) type Size = (u32, u32);
@@ -51,7 +58,8 @@ pub(crate) fn decode(path: &Path, frame: Option<&Frame>) -> Result<Picture, Data
         }
         _ => pixels(reader),
     };
-    let Picture { size, grey, planes } = picture.map_err(|why| broken(&why))?;
+    // Its share is held until the image has been resized, if it is: no thread waits for another on the way.
+    let (Picture { size, grey, planes }, _share) = picture.map_err(|why| broken(&why))?;
     let Some(frame) = frame else { return Ok(Picture { size, grey, planes }) };
     let reframe = Reframe::new(frame, [3, size.0 as usize, size.1 as usize]);
     let reframe = reframe.map_err(|why| DataError::format(&place, format!("cannot be resized: {why}")))?;
@@ -67,17 +75,54 @@ fn check_riff(bytes: &[u8]) -> Result<(), &'static str> {
     }
 }
 
-fn jpeg(bytes: &[u8]) -> Result<Picture, &'static str> {
+/// The image, and its share of what may be held at once: pixels, the same as three bytes, and these again in planes.
+fn jpeg(bytes: &[u8]) -> Result<(Picture, Share<'static>), &'static str> {
+    let (height, width) = jpeg::size(bytes).unwrap_or((0, 0));
+    let share = share_of(8, width, height);
     let Jpeg { height, width, grey, planes } = jpeg::decode(bytes)?;
     // No side has more than 16 bits.
-    Ok(Picture { size: (height as u32, width as u32), grey, planes })
+    Ok((Picture { size: (height as u32, width as u32), grey, planes }, share))
 }
 
-fn pixels(reader: ImageReader<impl BufRead + Seek>) -> Result<Picture, String> {
-    let image = reader.decode().map_err(|error| error.to_string())?;
+/// The same of what other formats hold.
+fn pixels(reader: ImageReader<impl BufRead + Seek>) -> Result<(Picture, Share<'static>), String> {
+    let decoder = reader.into_decoder().map_err(|error| error.to_string())?;
+    let (width, height) = decoder.dimensions();
+    if decoder.total_bytes() > MOST_PIXELS {
+        return Err(format!("{width} × {height} pixels are more than {} MiB", MOST_PIXELS >> 20));
+    }
+    let depth = u64::from(decoder.color_type().bytes_per_pixel());
+    let share = share_of(depth + 6, u64::from(width), u64::from(height));
+    let image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
     let grey = matches!(image.color(), ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
     let size = (image.height(), image.width());
     let rgb = image.into_rgb8().into_raw();
     let planes = (0..3).flat_map(|channel| rgb.iter().skip(channel).step_by(3)).copied().collect();
-    Ok(Picture { size, grey, planes })
+    Ok((Picture { size, grey, planes }, share))
+}
+
+/// Waits for room for so many bytes of each pixel.
+fn share_of(bytes: u64, width: u64, height: u64) -> Share<'static> {
+    DECODING.take(bytes.saturating_mul(width).saturating_mul(height))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread, time::Duration};
+
+    use super::*;
+
+    #[test]
+    fn an_image_waits_until_there_is_memory_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        image::RgbImage::new(40, 30).save(&path).unwrap();
+        let all = DECODING.take(u64::MAX);
+        let (done, waiting) = mpsc::channel();
+        let thread = thread::spawn(move || done.send(decode(&path, None).map(|picture| picture.size)));
+        assert!(waiting.recv_timeout(Duration::from_millis(150)).is_err(), "decoded beyond what may be held");
+        drop(all);
+        assert_eq!(waiting.recv_timeout(Duration::from_secs(30)).unwrap().unwrap(), (30, 40));
+        thread.join().unwrap().unwrap();
+    }
 }

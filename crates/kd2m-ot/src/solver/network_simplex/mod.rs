@@ -1,10 +1,13 @@
 //! Exact transport between any two marginals: the primal network simplex on the bipartite graph of samples.
 //! Strongly feasible spanning trees (Cunningham 1976) make it end whatever the ties; arcs are priced block by block
-//! (Grigoriadis 1986). Read [`tree`] for a pivot, [`masses`] for why flows are integers, [`settle`] for the proof, [`warm`] for a start.
+//! (Grigoriadis 1986). Read [`tree`] for a pivot, [`masses`] for why flows are integers, [`settle`] for the proof, [`warm`] for a start;
+//! [`streamed`] does without a matrix.
 
 mod masses;
+mod nearest;
 mod proof;
 mod settle;
+pub(super) mod streamed;
 mod tree;
 mod warm;
 mod whole;
@@ -25,10 +28,7 @@ use crate::{
 use masses::Masses;
 pub(crate) use proof::Proof;
 use settle::Known;
-use tree::Tree;
-
-/// Pivots allowed for each node: typical problems need 5 to 30.
-const PIVOTS_A_NODE: usize = 2_000;
+use tree::{PIVOTS_A_NODE, Tree};
 
 /// The plan of least cost for a row-major matrix `[n, m]` under weights `a` `[n]` and `b` `[m]`, which count as shares of their sums.
 ///

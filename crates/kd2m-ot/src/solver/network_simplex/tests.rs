@@ -180,3 +180,15 @@ fn single_precision_costs_are_solved_as_given() {
     let found = solve(&cost, &a, &b, None);
     assert_optimal(&wide, &a, &b, &found);
 }
+
+/// Found by fuzzing: rows that were left out when it was told to stop were costs of zero, whose scale is no number.
+#[test]
+fn whole_numbers_are_given_up_when_it_is_told_to_stop() {
+    let (cost, stop) = ([3.0, 1.0, 2.0, 5.0], Stop::new());
+    let (rounded, exact) = (&Rounded::exact(&cost, 2), &Held { cost: &cost, columns: 2 });
+    let masses = Masses::new(&[1.0, 2.0], &[2.0, 1.0]);
+    let finish = || whole::finish(Tree::new(&masses, 5.0), &masses, &Problem { rounded, exact, stop: &stop }, 100);
+    assert!((finish().unwrap().proof.value - 5.0 / 3.0).abs() < 1e-12);
+    stop.set();
+    assert!(finish().is_none());
+}

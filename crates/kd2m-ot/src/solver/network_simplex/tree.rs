@@ -9,6 +9,9 @@ use crate::{real::Real, stop::Stop};
 
 const NONE: u32 = u32::MAX;
 
+/// Pivots allowed for each node: typical problems need 5 to 30.
+pub(super) const PIVOTS_A_NODE: usize = 2_000;
+
 /// What costs and potentials are counted in: `f64`, or whole numbers in which nothing is rounded.
 pub(super) trait Price:
     Copy + PartialOrd + Add<Output = Self> + Sub<Output = Self> + Neg<Output = Self>

@@ -4,6 +4,7 @@
 
 use super::{
     masses::Masses,
+    nearest::Nearest,
     tree::{Arc, Tree},
 };
 use crate::{real::Real, solution::Potentials, stop::Stop};
@@ -19,9 +20,23 @@ pub(super) fn usable(start: Option<&Potentials>, m: usize) -> Option<&[f64]> {
 /// The strongly feasible tree that these column potentials `v` suggest for a row-major `[n, m]` matrix. Told to stop, it looks at
 /// fewer arcs.
 pub(super) fn tree<T: Real>(masses: &Masses, largest_cost: f64, cost: &[T], v: &[f64], stop: &Stop) -> Tree<f64> {
+    let m = v.len();
+    let candidates = candidates(cost, v, &masses.a, &masses.b, stop);
+    grown(masses, largest_cost, &candidates, |i, j| cost[i * m + j].wide())
+}
+
+/// An arc that a tree may take: its reduced cost, its row and its column.
+pub(super) type Candidate = (f64, u32, u32);
+
+/// The strongly feasible tree that takes what it can of these arcs, the first ones first.
+pub(super) fn grown(
+    masses: &Masses,
+    largest_cost: f64,
+    candidates: &[Candidate],
+    cost: impl FnMut(usize, usize) -> f64,
+) -> Tree<f64> {
     let (n, m) = (masses.a.len(), masses.b.len());
     let mut left: Vec<i128> = masses.a.iter().chain(&masses.b).copied().collect();
-    let candidates = candidates(cost, v, &left[..n], &left[n..], stop);
     let pairs = || candidates.iter().map(|&(_, i, j)| (i as usize, n + j as usize));
     let mut parts = Parts::new(n + m);
     let mut arcs = Vec::with_capacity(n + m);
@@ -47,7 +62,7 @@ pub(super) fn tree<T: Real>(masses: &Masses, largest_cost: f64, cost: &[T], v: &
     let tops: Vec<usize> = (0..n + m).filter(|&node| parts.top(node) == node).collect();
     let mut tree = Tree::new(masses, largest_cost);
     tree.regrow(&arcs, &tops, &left);
-    tree.recompute_potentials(|i, j| cost[i * m + j].wide());
+    tree.recompute_potentials(cost);
     tree
 }
 
@@ -83,9 +98,9 @@ fn leaves_first(pairs: impl Iterator<Item = (usize, usize)>, nodes: usize) -> Ve
 }
 
 /// Arcs of least reduced cost of each row and each column that have mass, in the order of these costs.
-fn candidates<T: Real>(cost: &[T], v: &[f64], a: &[i128], b: &[i128], stop: &Stop) -> Vec<(f64, u32, u32)> {
+fn candidates<T: Real>(cost: &[T], v: &[f64], a: &[i128], b: &[i128], stop: &Stop) -> Vec<Candidate> {
     let m = b.len();
-    let mut of_columns = vec![Nearest::new(); m];
+    let mut of_columns = vec![Nearest::<CANDIDATES>::new(); m];
     let mut all = Vec::new();
     let mut reduced = vec![0.0; m];
     for (i, row) in cost.chunks_exact(m).enumerate().filter(|(i, _)| a[*i] > 0) {
@@ -96,7 +111,7 @@ fn candidates<T: Real>(cost: &[T], v: &[f64], a: &[i128], b: &[i128], stop: &Sto
             *out = c.wide() - v;
         }
         let least = reduced.iter().zip(b).filter(|(_, b)| **b > 0).fold(f64::INFINITY, |least, (r, _)| least.min(*r));
-        let mut of_row = Nearest::new();
+        let mut of_row = Nearest::<CANDIDATES>::new();
         for (j, r) in reduced.iter().enumerate().filter(|(j, _)| b[*j] > 0) {
             of_row.offer(r - least, j as u32);
             of_columns[j].offer(r - least, i as u32);
@@ -106,33 +121,14 @@ fn candidates<T: Real>(cost: &[T], v: &[f64], a: &[i128], b: &[i128], stop: &Sto
     for (j, of_column) in of_columns.iter().enumerate() {
         all.extend(of_column.found().map(|(r, i)| (r, i, j as u32)));
     }
-    all.sort_unstable_by(|x, y| x.0.total_cmp(&y.0).then((x.1, x.2).cmp(&(y.1, y.2))));
-    all.dedup();
-    all
+    in_order(all)
 }
 
-/// The few least of many numbers, with their places.
-#[derive(Clone, Copy)]
-struct Nearest {
-    found: [(f64, u32); CANDIDATES],
-}
-
-impl Nearest {
-    fn new() -> Self {
-        Self { found: [(f64::INFINITY, 0); CANDIDATES] }
-    }
-
-    fn offer(&mut self, value: f64, place: u32) {
-        if value < self.found[CANDIDATES - 1].0 {
-            let at = self.found.partition_point(|(known, _)| *known <= value);
-            self.found.copy_within(at..CANDIDATES - 1, at + 1);
-            self.found[at] = (value, place);
-        }
-    }
-
-    fn found(&self) -> impl Iterator<Item = (f64, u32)> {
-        self.found.into_iter().take_while(|(value, _)| value.is_finite())
-    }
+/// Arcs in the order of their reduced costs, each once.
+pub(super) fn in_order(mut arcs: Vec<Candidate>) -> Vec<Candidate> {
+    arcs.sort_unstable_by(|x, y| x.0.total_cmp(&y.0).then((x.1, x.2).cmp(&(y.1, y.2))));
+    arcs.dedup();
+    arcs
 }
 
 /// Nodes that arcs have joined, each part with the node that it hangs by.

@@ -41,6 +41,10 @@ pub(super) fn finish<T: Real, C: Costs>(
     }
     let mut cost = vec![0.0; n * m];
     cost.par_chunks_mut(m).enumerate().filter(|_| !stop.is_set()).for_each(|(i, row)| exact.fill_row(i, row));
+    // Rows that were left out would be costs of zero.
+    if stop.is_set() {
+        return None;
+    }
     let largest = cost.iter().fold(0.0, |most: f64, c| most.max(c.abs()));
     let at = |i: usize, j: usize| cost[i * m + j];
 
