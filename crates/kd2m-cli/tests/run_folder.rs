@@ -137,8 +137,6 @@ fn what_killed_processes_leave_is_removed_at_the_next_start() {
     assert!(clean.iter().all(|line| !line.contains("checkpoint") && !line.contains(".kd2m-")), "{clean:?}");
     for place in ["", "teacher", "students/mse/seed-1"] {
         fs::write(out.join(place).join(".kd2m-AbCdEf"), "half").unwrap();
-        let old = std::time::SystemTime::now() - Duration::from_secs(3600);
-        fs::File::options().append(true).open(out.join(place).join(".kd2m-AbCdEf")).unwrap().set_modified(old).unwrap();
     }
     fs::write(out.join("students/mse/seed-1/.student.safetensors.AbCdEf"), "half").unwrap();
     for place in ["teacher", "students/mse/seed-1"] {
@@ -147,8 +145,6 @@ fn what_killed_processes_leave_is_removed_at_the_next_start() {
             fs::write(out.join(place).join(name).join("state.json"), "{}").unwrap();
         }
     }
-    let old = std::time::SystemTime::now() - Duration::from_secs(3600);
-    fs::File::open(out.join("teacher/.kd2m-GhIjKl")).unwrap().set_modified(old).unwrap();
     assert!(listed() != clean);
     assert_done(&distill(&out, &["--resume"]));
     assert_eq!(listed(), clean);

@@ -80,6 +80,9 @@ impl Import {
                     computed.map(|at| self.values.input(node, at)).collect::<Result<_, _>>()?
                 }
             };
+            if inputs.is_empty() {
+                return Err("none of its inputs is computed from the images".to_owned());
+            }
             *attributes = left;
             if let Some(around) = zeros {
                 inputs = vec![self.zeros(node, around, &inputs)];

@@ -444,3 +444,24 @@ fn integers_come_back_as_the_numbers_they_stand_for() {
     let plain = encode(&graph, &initialise(&graph, 1)).unwrap();
     assert!((bytes.len() as f64) < 0.4 * plain.len() as f64, "of a small network the operators weigh too");
 }
+
+/// Found by fuzzing: a product whose operands are both constants was a layer without an input.
+#[test]
+fn a_layer_that_reads_nothing_computed_is_refused() {
+    let said = refusal(|g| {
+        let product = g.node.iter_mut().find(|n| n.op_type == "Gemm").unwrap();
+        product.input[0].clear();
+    });
+    assert!(said.contains("none of its inputs is computed"), "{said}");
+    for (_, model) in every_form() {
+        for at in 0..model.graph.as_ref().unwrap().node.len() {
+            let mut model = model.clone();
+            let node = &mut model.graph.as_mut().unwrap().node[at];
+            let constant = node.input.get(1).cloned().unwrap_or_default();
+            if let Some(first) = node.input.first_mut() {
+                *first = constant;
+            }
+            let _ = decode(&model.encode_to_vec());
+        }
+    }
+}
