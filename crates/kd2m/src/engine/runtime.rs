@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// Numbers of the images that a model may take at once: 64 of 3 × 1024 × 1024.
-const MOST_PIXELS: usize = 64 * 3 << 20;
+const MOST_PIXELS: usize = (64 * 3) << 20;
 
 /// A model that is ready to run.
 pub struct Runtime {
