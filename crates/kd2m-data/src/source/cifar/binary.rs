@@ -1,6 +1,6 @@
 //! The binary layout: records of one or two label bytes and 3,072 pixels.
 
-use super::{Kind, PIXELS};
+use super::kind::{Kind, PIXELS};
 use crate::{DataError, Samples};
 
 /// Appends the records of one file; the last label byte is the one that counts.
@@ -31,7 +31,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::{
-        super::{COARSE, FINE, LABEL},
+        super::kind::{COARSE, FINE, LABEL},
         *,
     };
 

@@ -1,7 +1,8 @@
 //! CIFAR-10 and CIFAR-100 (Krizhevsky 2009) in the binary layout or the Python one, from a folder or the .tar.gz.
-//! Read next: `binary.rs` and `python.rs`, one layout each, then `archive.rs`, which hands over the files of either.
+//! Read next: `kind.rs` (labels), `binary.rs` and `python.rs`, one layout each, then `archive.rs`, which hands over the files of either.
 
 mod binary;
+mod kind;
 mod names;
 mod python;
 
@@ -12,38 +13,10 @@ use super::files::existing_root;
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
 use crate::{Augment, DataError, Dataset, Samples};
+use kind::{COARSE, FINE, Kind, LABEL};
 use names::{CIFAR10_CLASSES, CIFAR100_CLASSES};
 
 const SHAPE: [usize; 3] = [3, 32, 32];
-const PIXELS: usize = 3 * 32 * 32;
-
-/// One kind of label.
-#[derive(Debug, Clone, Copy)]
-struct Kind {
-    /// What messages call it.
-    name: &'static str,
-    /// Its key in the Python layout.
-    key: &'static str,
-    /// How many values it takes, from 0.
-    values: u32,
-}
-
-const LABEL: Kind = Kind { name: "label", key: "labels", values: 10 };
-const COARSE: Kind = Kind { name: "coarse label", key: "coarse_labels", values: 20 };
-const FINE: Kind = Kind { name: "fine label", key: "fine_labels", values: 100 };
-
-impl Kind {
-    /// The label, if it is one of this kind.
-    fn check(&self, place: &str, record: usize, label: i128) -> Result<u32, DataError> {
-        u32::try_from(label).ok().filter(|label| *label < self.values).ok_or_else(|| DataError::Label {
-            place: place.to_owned(),
-            record,
-            kind: self.name,
-            label: label as f64,
-            expected: format!("0 to {}", self.values - 1),
-        })
-    }
-}
 
 /// How one of the two data sets lies on disk.
 struct Source {

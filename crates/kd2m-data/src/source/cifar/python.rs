@@ -2,7 +2,7 @@
 
 use kd2m_pickle::{Pickle, Value, parse};
 
-use super::{Kind, PIXELS};
+use super::kind::{Kind, PIXELS};
 use crate::{DataError, Samples};
 
 /// Appends the records of one file; the last kind of label is the one that counts.
@@ -51,7 +51,7 @@ fn read(pickle: &Pickle, id: usize, place: &str, kind: &Kind) -> Result<Vec<u32>
 mod tests {
     use proptest::prelude::*;
 
-    use super::{super::LABEL, *};
+    use super::{super::kind::LABEL, *};
 
     proptest! {
         #[test]

@@ -20,9 +20,9 @@ use part::Part;
 use parts::Parts;
 
 pub(crate) const ENTRY: Entry = Entry {
-    name: "folder",
+    name: parts::NAME,
     about: "your own images, a subfolder a class: folder:PATH, or folder:PATH@32 and folder:PATH@64x48 (height x width) to resize, folder:PATH@crop256 for the centre square at that side",
-    files: "train/CLASS/ and test/CLASS/ (or val/CLASS/), or CLASS/ alone, with images (JPEG, PNG, WebP, TIFF, BMP, PPM)",
+    files: parts::FILES,
     credit: "images of the user's own folder",
     takes_path: true,
     load,

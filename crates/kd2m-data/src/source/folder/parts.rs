@@ -5,10 +5,16 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{
-    ENTRY, names,
+    names,
     walk::{self, Omitted, name_of},
 };
 use crate::DataError;
+
+/// By which name a folder is asked for, as `folder:PATH`.
+pub(super) const NAME: &str = "folder";
+/// What it must hold.
+pub(super) const FILES: &str =
+    "train/CLASS/ and test/CLASS/ (or val/CLASS/), or CLASS/ alone, with images (JPEG, PNG, WebP, TIFF, BMP, PPM)";
 
 /// The images of a folder by their use, none read yet.
 pub(super) struct Parts {
@@ -66,8 +72,8 @@ fn subfolder(folder: &Path, shown: &str, names: &[&str]) -> Result<PathBuf, Data
     match looked.iter().find(|path| path.is_dir()) {
         Some(found) => Ok(found.clone()),
         None => {
-            let help = format!("the folder must hold {}", ENTRY.files);
-            Err(DataError::Missing { dataset: ENTRY.name, file: shown.into(), looked, help })
+            let help = format!("the folder must hold {FILES}");
+            Err(DataError::Missing { dataset: NAME, file: shown.into(), looked, help })
         }
     }
 }
