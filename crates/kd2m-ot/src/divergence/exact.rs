@@ -171,9 +171,8 @@ impl Exact {
         // The costs, and the product that they come from.
         let fits = bytes <= self.memory && room::is_there(bytes.saturating_mul(2));
         if !fits || bytes / size_of::<T>() >= LISTS_FROM {
-            let found = Pool::with(a.len() * a.width() >= parallel_from(), stop, |pool| {
-                self.by_lists(pool, a, b, request.start, fits)
-            })?;
+            let parallel = a.len() * a.width() >= parallel_from() || bytes / size_of::<T>() >= LISTS_FROM;
+            let found = Pool::with(parallel, stop, |pool| self.by_lists(pool, a, b, request.start, fits))?;
             // Whole numbers, which need a matrix, have the last word where the range of the costs leaves something open.
             if !fits || found.is_settled() {
                 return Ok(found);

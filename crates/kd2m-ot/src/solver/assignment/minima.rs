@@ -36,7 +36,8 @@ impl<T: Real> Minima<T> {
         let n = rows.size();
         // Column minima are of use only when two rows want the same column.
         let contested = AtomicBool::new(false);
-        let block = if pool.size() > 1 { rows.block(pool.size()) } else { n };
+        // All of a matrix that is held, by one thread; rows that are computed take memory.
+        let block = rows.block(pool.size());
         let (contested, stop) = (&contested, pool.stop());
         let part = |from: usize| isa.run(Part { rows, from, to: (from + block).min(n), columns, contested, stop });
         let mut parts: Vec<Option<Minima<T>>> = (0..n.div_ceil(block)).map(|_| None).collect();

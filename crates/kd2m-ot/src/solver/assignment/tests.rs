@@ -99,3 +99,43 @@ fn the_direct_solver_agrees_with_the_plain_one_in_any_shape() {
         }
     }
 }
+
+/// A matrix that gives its rows as copies, and knows how many were asked for at once.
+struct Copied<'a> {
+    cost: &'a [f32],
+    n: usize,
+    most: std::sync::atomic::AtomicUsize,
+}
+
+impl rows::Rows for Copied<'_> {
+    type Element = f32;
+
+    fn size(&self) -> usize {
+        self.n
+    }
+
+    fn fetch<'s>(&'s self, rows: &[u32], scratch: &'s mut Vec<f32>) -> rows::Fetched<'s, f32> {
+        self.most.fetch_max(rows.len(), std::sync::atomic::Ordering::Relaxed);
+        scratch.clear();
+        rows.iter().for_each(|&i| scratch.extend(&self.cost[i as usize * self.n..(i as usize + 1) * self.n]));
+        rows::Fetched::only(scratch, self.n)
+    }
+
+    fn block(&self, _: usize) -> usize {
+        12
+    }
+}
+
+/// One thread, too: 60,000 samples a side would be 14 GB.
+#[test]
+fn rows_that_are_computed_are_never_asked_for_all_at_once() {
+    let n = 150;
+    for kind in KINDS {
+        let cost = problem(kind, n, 5);
+        let rows = Copied { cost: &cost, n, most: Default::default() };
+        let found = solve_rows(&Pool::alone(), &rows, None).unwrap();
+        let held = solve(&cost, n, None);
+        assert!((found.value - held.value).abs() <= 1e-6 * (1.0 + held.value.abs()), "{kind}");
+        assert!(rows.most.into_inner() <= 12, "{kind}");
+    }
+}
