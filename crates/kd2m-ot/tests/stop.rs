@@ -90,7 +90,7 @@ const LONG: &[Long] = &[
     Long::new("w2", 20_000, 20_000, 64).with(&[("memory", "0")]),
     Long::new("w1", 12_000, 12_000, 64),
     Long { levels: Some(2.0), ..Long::new("w2", 12_000, 12_000, 4) },
-    Long::new("w2", 4_000, 5_000, 32),
+    Long::new("w2", 16_000, 20_000, 32),
     Long::new("jw2", 4_000, 5_000, 32),
     Long::new("class-w2", 30_000, 30_000, 64),
     Long::new("joint-w2", 12_000, 12_000, 64),
