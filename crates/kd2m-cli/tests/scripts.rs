@@ -210,6 +210,84 @@ fn the_comparison_of_training_prints_its_rows() {
     assert!(printed.contains("| both | 100 | 125 | – | – | 250 | **2.00** | – | 30 / 90 | – |"), "{printed}");
 }
 
+/// Ours and the runtimes are programs that answer as the real ones do; PyTorch and onnxruntime are not needed, their sides fail and show a dash.
+#[cfg(unix)]
+#[test]
+fn the_comparison_of_evaluation_prints_its_rows() {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(mut python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let program = |name: &str, said: &str| {
+        let path = folder.path().join(name);
+        fs::write(&path, format!("#!/bin/sh\n{said}\n")).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    };
+    let ours = r#"case "$1" in
+        eval) echo '{"accuracy": 50.0}' ;;
+        list) echo '{"parameters": 2345678}' ;;
+        export)
+            for word in "$@"; do
+                [ "$word" = onnx-int8 ] && small=yes
+                [ "$last" = --out ] && out=$word
+                last=$word
+            done
+            if [ -n "$small" ]; then printf 1234 > "$out"; else printf 1234567890123456 > "$out"; fi ;;
+    esac"#;
+    let (ours, runtimes) = (
+        program("kd2m", ours),
+        program("runtimes", "echo 'rten: 20.0 images/s'; echo 'tract: 10.0 images/s'; echo 'off 1.0e-06'"),
+    );
+    for package in ["torch", "onnxruntime"] {
+        fs::write(folder.path().join(format!("{package}.py")), "raise ImportError('none here')\n").unwrap();
+    }
+    let inputs = folder.path().join("inputs");
+    fs::create_dir(&inputs).unwrap();
+    fs::write(inputs.join("made"), "jpeg onnx runtime int8").unwrap();
+    let results = folder.path().join("results.json");
+    python.env("PYTHONPATH", folder.path()).env("PYTHONDONTWRITEBYTECODE", "1");
+    python.arg(root().join("scripts/compare-peers")).arg("eval").arg(&ours).args([
+        "--small",
+        "--data",
+        "none.tar.gz",
+        "--runtimes",
+    ]);
+    let output = python.arg(&runtimes).arg("--keep").arg(&inputs).arg("--results").arg(&results).output().unwrap();
+    let printed = text(&output);
+    assert!(output.status.success(), "{printed}");
+    let row = |begin: &str| {
+        let found =
+            printed.lines().find(|line| line.starts_with(begin)).unwrap_or_else(|| panic!("{begin}: {printed}"));
+        found.split('|').map(|cell| cell.trim().to_owned()).collect::<Vec<String>>()
+    };
+    for begin in ["| ResNet-50 at 224, 8 JPEGs ", "| ResNet-50 as ONNX, 8 images ", "| MobileNetV2 as ONNX, 8 images "]
+    {
+        let cells = row(begin);
+        assert!(cells[2].parse::<f64>().unwrap() > 0.0 && cells[3..7].iter().all(|cell| cell == "–"), "{cells:?}");
+    }
+    assert_eq!(row("| ViT-tiny at 224, batch 2 ")[2..6], ["20.0", "10.0", "**2.00**", "1e-06"]);
+    assert_eq!(row("| mobilenet_v2, 2.3 M parameters ")[2..6], ["0.250", "50.00 / –", "50.00 / –", "0.00"]);
+    // What was kept is printed again, beside a row that has both sides.
+    let mut kept: serde_json::Value = serde_json::from_str(&fs::read_to_string(&results).unwrap()).unwrap();
+    kept["onnx"]["both"] = serde_json::json!({"rates": {"kd2m": 30.0, "a": 12.0, "b": 20.0}, "off": 2e-6});
+    fs::write(&results, kept.to_string()).unwrap();
+    let Some(mut python) = self::python() else { return };
+    python.arg(root().join("scripts/peers/eval.py")).arg(&ours).args(["--rows", "none", "--results"]).arg(&results);
+    let printed = text(&python.output().unwrap());
+    assert!(printed.contains("| both | 30.0 | 20.0 (b) | **1.50** (≥ 1.0) | 2e-06 | a: 12.0; b: 20.0 |"), "{printed}");
+}
+
+/// A few images, with all peers.
+#[test]
+fn evaluation_is_compared_here() {
+    let Some(mut python) = python_with(&["torch", "torchvision", "timm", "onnx", "onnxruntime", "PIL"]) else { return };
+    let script = root().join("scripts/compare-peers");
+    let asked = ["eval", env!("CARGO_BIN_EXE_kd2m"), "--small", "--rows", "jpeg,onnx"];
+    let output = python.arg(script).args(asked).output().unwrap();
+    let printed = text(&output);
+    assert!(output.status.success() && printed.matches("(≥ 1.").count() == 3, "{printed}");
+}
+
 #[test]
 fn the_table_of_the_theory_experiment_is_made_from_its_file() {
     let Some(mut python) = python_with(&["numpy"]) else { return };
