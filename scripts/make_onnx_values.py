@@ -238,7 +238,7 @@ refused["batch-norm-training"] = model(
     [CONV, node("BatchNormalization", ["c", "o", "b4", "b4", "o"], ["r", "rm", "rv"], training_mode=1), *head("r")],
     [*WEIGHTS, floats("o", [1.0] * 4), floats("b4", [0.0] * 4)], 15,
 )  # fmt: skip
-refused["added-constant"] = model([CONV, node("Add", ["c", "a"], ["d"]), *head("d")], [*WEIGHTS, floats("a", [0.5] * 4, (4, 1, 1))])
+refused["added-plane"] = model([CONV, node("Add", ["c", "a"], ["d"]), *head("d")], [*WEIGHTS, floats("a", [0.5] * 36, (6, 6))])
 external = model([CONV, *head("c")], WEIGHTS)
 for tensor in external.graph.initializer:
     tensor.data_location = TensorProto.EXTERNAL
@@ -370,6 +370,63 @@ values["group-norm-of-groups"] = model(
 )  # fmt: skip
 values["instance-norm"] = model([CONV, node("InstanceNormalization", ["c", "g4", "h4"], ["f"]), *rectified], [*WEIGHTS, *NORM])
 refused["rows-not-groups"] = model([*GROUPS, node("Reshape", ["i", "turned"], ["f"]), *rectified], [*PARTS, ints("turned", [0, 4, 4, 9])])
+
+# Arithmetic of maps with constants, other limits than those of a ReLU, and a block of ConvNeXt: layers on channels that lie last.
+third = np.random.default_rng(7)
+
+
+def drawn(name, *shape):
+    return numpy_helper.from_array((third.normal(size=shape) / 2).astype("f4"), name)
+
+
+values["scaled-and-shifted"] = model(
+    [CONV, node("Mul", ["s", "c"], ["m"]), node("Add", ["m", "a"], ["d"]), *head("d")], [*WEIGHTS, drawn("s", 4, 1, 1), drawn("a", 1, 4, 1, 1)]
+)
+values["taken-from-a-number"] = model(
+    [CONV, node("Sub", ["one", "c"], ["m"]), node("Div", ["m", "s"], ["d"]), node("Sub", ["d", "s"], ["e"]), *head("e")],
+    [*WEIGHTS, floats("one", 1.0), floats("s", [0.5, -2, 3, 0.25], (4, 1, 1))],
+)
+values["clip"] = model([CONV, node("Clip", ["c", "lo", "hi"], ["r"]), *head("r")], [*WEIGHTS, floats("lo", -0.2), floats("hi", 0.7)])
+values["clip-from-above"] = model([CONV, node("Clip", ["c", "", "hi"], ["r"]), *head("r")], [*WEIGHTS, floats("hi", 0.3)])
+values["clip-attributes"] = model([CONV, node("Clip", ["c"], ["r"], min=-0.5, max=0.5), *head("r")], WEIGHTS, 10)
+values["channels-last"] = model(
+    [
+        CONV, node("Transpose", ["c"], ["l"], perm=[0, 2, 3, 1]), node("LayerNormalization", ["l", "g4", "h4"], ["n"], axis=-1, epsilon=1e-6),
+        node("MatMul", ["n", "up"], ["u0"]), node("Add", ["u0", "bu"], ["u"]), node("Div", ["u", "root"], ["e0"]), node("Erf", ["e0"], ["e1"]),
+        node("Add", ["e1", "one"], ["e2"]), node("Mul", ["u", "e2"], ["e3"]), node("Mul", ["e3", "half"], ["e"]), node("MatMul", ["e", "down"], ["d"]),
+        node("Mul", ["d", "scale"], ["s"]), node("Transpose", ["s"], ["f"], perm=[0, 3, 1, 2]), node("Add", ["f", "c"], ["r"]),
+        node("GlobalAveragePool", ["r"], ["gp"]), node("Transpose", ["gp"], ["gl"], perm=[0, 2, 3, 1]),
+        node("LayerNormalization", ["gl", "g4", "h4"], ["gn"], axis=-1, epsilon=1e-6), node("Transpose", ["gn"], ["gf"], perm=[0, 3, 1, 2]),
+        node("Flatten", ["gf"], ["fl"]), *gemm,
+    ],
+    [
+        *WEIGHTS, *NORM, drawn("up", 4, 7), drawn("bu", 7), drawn("down", 7, 4), drawn("scale", 4), floats("root", 2**0.5), floats("one", 1.0),
+        floats("half", 0.5),
+    ],
+)  # fmt: skip
+values["channels-last-gelu"] = model(
+    [
+        CONV, node("Transpose", ["c"], ["l"], perm=[0, 2, 3, 1]), node("MatMul", ["l", "up"], ["u"]), node("Gelu", ["u"], ["g"]),
+        node("Transpose", ["g"], ["f"], perm=[0, 3, 1, 2]), *head("f"),
+    ], [*WEIGHTS, drawn("up", 4, 4)], 20,
+)  # fmt: skip
+# The same for any number of images, as PyTorch writes it: each image's numbers are picked by their places in the whole string.
+whole = lambda name, value, shape=(): numpy_helper.from_array(np.array(value, np.int64).reshape(shape), name)
+STRUNG = [
+    CONV, node("ReduceMean", ["c", "places"], ["gp"], keepdims=1), node("Shape", ["x"], ["n1"], start=0, end=1), node("Squeeze", ["n1"], ["n"]),
+    node("Reshape", ["gp", "row"], ["s"]), node("Range", ["zero", "n", "one"], ["i"]), node("Mul", ["i", "step"], ["first"]),
+    node("Unsqueeze", ["first", "behind"], ["firsts"]), node("Add", ["firsts", "along"], ["order"]), node("Gather", ["s", "order"], ["o"]),
+    node("Reshape", ["o", "s2"], ["fl"]), *gemm,
+]  # fmt: skip
+ORDER = [
+    ints("places", [-1, -2]), ints("row", [-1]), whole("zero", 0), whole("one", 1), ints("behind", [1, 2, 3]),
+    whole("along", range(4), (1, 4, 1, 1)), ints("s2", [-1, 4]),
+]  # fmt: skip
+values["strung-images"] = model(STRUNG, [*WEIGHTS, *ORDER, whole("step", 4)], 18)
+# Every image would be given the first one's numbers.
+refused["strung-without-steps"] = model(STRUNG, [*WEIGHTS, *ORDER, whole("step", 0)], 18)
+refused["divided-by-zero"] = model([CONV, node("Div", ["c", "z"], ["d"]), *head("d")], [*WEIGHTS, floats("z", 0.0)])
+refused["empty-limits"] = model([CONV, node("Clip", ["c", "lo", "hi"], ["r"]), *head("r")], [*WEIGHTS, floats("lo", 1.0), floats("hi", 1.0)])
 
 # Numbers beside the model, as PyTorch writes them by default: in a folder of their own.
 values["beside/external"] = model([CONV, *head("c")], WEIGHTS)

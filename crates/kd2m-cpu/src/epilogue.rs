@@ -7,11 +7,13 @@ use crate::{
 };
 
 /// The function after a layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Activation {
     None,
     Relu,
     Relu6,
+    /// Any limits, the lower one first.
+    Clip(f32, f32),
 }
 
 impl Activation {
@@ -21,6 +23,7 @@ impl Activation {
             Self::None => (f32::NEG_INFINITY, f32::INFINITY),
             Self::Relu => (0.0, f32::INFINITY),
             Self::Relu6 => (0.0, 6.0),
+            Self::Clip(low, high) => (low, high),
         }
     }
 }

@@ -180,6 +180,11 @@ fn batch_norm_alone_and_with_all_that_fuses() {
             b.push("relu6", Layer::Relu6, &[y])
         });
         everywhere(&relu6, &[2, 7]);
+        let clip = around("norm clip", channels, 3, 5, |b, x| {
+            let y = b.batch_norm("bn", x);
+            b.push("clip", Layer::Clip { min: -0.4, max: 0.6 }, &[y])
+        });
+        everywhere(&clip, &[2, 7]);
         let residual = around("norm residual", channels, 3, 5, |b, x| {
             let y = b.conv("conv", x, Conv::square(channels, channels, 3));
             let y = b.batch_norm("bn", y);

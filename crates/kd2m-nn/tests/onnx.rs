@@ -66,9 +66,15 @@ fn what_no_layer_is_refused_with_its_reason() {
             "operator BatchNormalization of r, rm, rv: training_mode = 1 is not a layer, only 0 is",
         ),
         (
-            "added-constant",
-            "operator Add of d: with a constant is a layer on the images only, or as the bias of a MatMul",
+            "added-plane",
+            "operator Add of d: with a constant is a layer on maps, one number a channel or one for all, or as the bias of a MatMul",
         ),
+        (
+            "strung-without-steps",
+            "operator Reshape of s: strings the numbers of all images together, as PyTorch writes a network in channels_last: export it for one image (without dynamic_shapes), or after model.to(memory_format=torch.contiguous_format)",
+        ),
+        ("divided-by-zero", "operator Div of d: of a constant by what is computed, or by zero, is not a layer"),
+        ("empty-limits", "operator Clip of r: min = 1, max = 1 leave nothing"),
         ("unknown-attribute", "operator GlobalAveragePool of gp: attribute exclude_outliers = 1 is not read"),
         ("gelu-tanh", "operator Gelu of r: approximate = tanh is not a layer, only none is"),
         (

@@ -161,6 +161,7 @@ fn tokens_and_smooth_activations() {
     let y = b.linear("down", y, Linear { bias: false, ..Linear::new(30, 12) });
     let x = b.add("sum1", x, y);
     let x = b.push("relu6", Layer::Relu6, &[x]);
+    let x = b.push("clip", Layer::Clip { min: 0.1, max: 2.5 }, &[x]);
     let x = b.global_avg_pool("mean", x);
     let features = b.layer_norm("norm2", x);
     let logits = b.linear("fc", features, Linear::new(12, 7));

@@ -1,4 +1,4 @@
-//! Activations that are limits: ReLU and ReLU6. They cost nothing where the step before them can take them in.
+//! Activations that are limits: ReLU, ReLU6 and any others. They cost nothing where the step before them can take them in.
 
 use super::identity::Identity;
 use crate::{

@@ -75,6 +75,7 @@ pub fn run(graph: &Graph, tensors: &Tensors, images: &[f64], n: usize, train: bo
             }
             Layer::Relu => input(0).0.iter().map(|x| x.max(0.0)).collect(),
             Layer::Relu6 => input(0).0.iter().map(|x| x.clamp(0.0, 6.0)).collect(),
+            Layer::Clip { min, max } => input(0).0.iter().map(|x| x.clamp(f64::from(*min), f64::from(*max))).collect(),
             Layer::Add => input(0).0.iter().zip(input(1).0).map(|(a, b)| a + b).collect(),
             Layer::Concat => {
                 let mut out = Vec::new();

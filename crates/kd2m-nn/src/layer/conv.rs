@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     init::{Fan, Init},
     kind::{Kind, Operators, Tensor, map},
+    linear::{self, Linear},
     window,
 };
 use crate::{
@@ -135,7 +136,7 @@ impl Kind for Conv {
     }
 }
 
-pub(super) const OPERATORS: &Operators<Conv> = &[("Conv", read)];
+pub(super) const OPERATORS: &Operators<Conv> = &[("Conv", read), ("MatMul", channels_last)];
 
 fn read(operator: &mut Operator) -> Result<Option<Conv>, String> {
     if matches!(operator.values.flow(operator.node, 0), Ok(Flow::Pooled { .. })) {
@@ -170,4 +171,20 @@ fn read(operator: &mut Operator) -> Result<Option<Conv>, String> {
         operator.keep("bias", shape, values);
     }
     Ok(Some(conv))
+}
+
+/// A linear layer on the channels of a map that lie behind its places, as in ConvNeXt: a convolution of one place.
+fn channels_last(operator: &mut Operator) -> Result<Option<Conv>, String> {
+    let Ok(Flow::ChannelsLast(of)) = operator.values.flow(operator.node, 0) else { return Ok(None) };
+    if !matches!(operator.values.shapes[of.0], Shape::Map { .. }) {
+        return Ok(None);
+    }
+    let Linear { inputs, outputs, bias, .. } = linear::mat_mul(operator)?;
+    for (name, tensor) in &mut operator.tensors {
+        if *name == "weight" {
+            tensor.shape.extend([1, 1]);
+        }
+    }
+    (operator.reads, operator.gives) = (Some(vec![of]), Flow::ChannelsLast);
+    Ok(Some(Conv { bias, init: Init::TorchDefault, ..Conv::square(inputs, outputs, 1) }))
 }

@@ -38,7 +38,10 @@ pub(super) const OPERATORS: &Operators<()> = &[("Gelu", gelu), ("Div", of_erf), 
 
 fn gelu(operator: &mut Operator) -> Result<Option<()>, String> {
     match operator.attributes.text("approximate")?.as_deref() {
-        None | Some("none") => Ok(Some(())),
+        None | Some("none") => {
+            operator.reads_each_alone();
+            Ok(Some(()))
+        }
         Some(other) => Err(format!("approximate = {other} is not a layer, only none is")),
     }
 }
@@ -68,5 +71,8 @@ fn of_erf(operator: &mut Operator) -> Result<Option<()>, String> {
     };
     let taken = chain().ok_or("begins an erf, which is read as GELU only: x · (1 + erf(x / √2)) · 0.5")?;
     operator.takes_in = taken.iter().map(|node| node.output[0].clone()).collect();
+    if x == &node.input[0] {
+        operator.reads_each_alone();
+    }
     Ok(Some(()))
 }

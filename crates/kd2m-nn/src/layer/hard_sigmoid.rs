@@ -39,6 +39,6 @@ fn read(operator: &mut Operator) -> Result<Option<()>, String> {
     if (alpha - SLOPE).abs() > 1e-6 || beta != 0.5 {
         return Err(format!("alpha = {alpha}, beta = {beta}: only 1/6 and 0.5 are a layer"));
     }
-    operator.reads_pooled();
+    operator.reads_each_alone();
     Ok(Some(()))
 }

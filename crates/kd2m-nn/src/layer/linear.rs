@@ -84,7 +84,8 @@ impl Kind for Linear {
     }
 }
 
-pub(super) const OPERATORS: &Operators<Linear> = &[("Gemm", gemm), ("MatMul", mat_mul), ("Conv", conv)];
+pub(super) const OPERATORS: &Operators<Linear> =
+    &[("Gemm", gemm), ("MatMul", |operator| mat_mul(operator).map(Some)), ("Conv", conv)];
 
 fn gemm(operator: &mut Operator) -> Result<Option<Linear>, String> {
     operator.attributes.only("transA", 0, 0)?;
@@ -96,14 +97,14 @@ fn gemm(operator: &mut Operator) -> Result<Option<Linear>, String> {
 }
 
 /// A linear layer without bias, or with the one that the next operator adds.
-fn mat_mul(operator: &mut Operator) -> Result<Option<Linear>, String> {
+pub(super) fn mat_mul(operator: &mut Operator) -> Result<Linear, String> {
     let adds = operator.next(operator.node, "Add").filter(|next| next.input.len() == 2);
     let bias = adds.and_then(|next| {
         let constant = next.input.iter().find_map(|name| operator.values.constants.get(name))?;
         operator.takes_in.push(next.output.first()?.clone());
         Some((constant.shape.clone(), constant.floats()?.to_vec()))
     });
-    linear(operator, false, bias).map(Some)
+    linear(operator, false, bias)
 }
 
 /// A convolution of a pooled map, which is one place.

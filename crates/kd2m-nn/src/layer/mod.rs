@@ -98,6 +98,13 @@ layers! {
     relu: Relu => &relu::Relu;
     /// min(max(x, 0), 6).
     relu6: Relu6 => &relu6::Relu6;
+    /// min(max(x, min), max).
+    clip: Clip {
+        /// The lower limit; `f32::MIN`: none.
+        min: f32,
+        /// The upper limit, above it; `f32::MAX`: none.
+        max: f32
+    } => &clip::Clip { min: *min, max: *max };
     /// The sum of two inputs of equal shape.
     add: Add => &add::Add;
     /// Channels of all inputs one after another.

@@ -87,7 +87,7 @@ fn read(operator: &mut Operator) -> Result<Option<Quantise>, String> {
         return Err("is dequantised by another scale or zero point".to_owned());
     }
     operator.attributes.only("axis", 1, 1)?;
-    operator.reads_pooled();
+    operator.reads_each_alone();
     operator.takes_in.push(back.output[0].clone());
     Ok(Some(Quantise { step, zero }))
 }

@@ -27,7 +27,7 @@ impl Kind for Relu {
 
 pub(super) const OPERATORS: &Operators<()> = &[
     ("Relu", |operator| {
-        operator.reads_pooled();
+        operator.reads_each_alone();
         Ok(Some(()))
     }),
     ("Clip", clip),
@@ -35,7 +35,7 @@ pub(super) const OPERATORS: &Operators<()> = &[
 
 /// A lower limit of 0 and no upper one.
 fn clip(operator: &mut Operator) -> Result<Option<()>, String> {
-    operator.reads_pooled();
+    operator.reads_each_alone();
     Ok((limits(operator)? == (Some(0.0), None)).then_some(()))
 }
 

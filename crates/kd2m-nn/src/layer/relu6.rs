@@ -31,14 +31,8 @@ impl Kind for Relu6 {
 
 pub(super) const OPERATORS: &Operators<()> = &[("Clip", read)];
 
-/// Limits 0 and 6. Those of a ReLU were taken before; others no layer has.
+/// Limits 0 and 6.
 fn read(operator: &mut Operator) -> Result<Option<()>, String> {
-    operator.reads_pooled();
-    let shown = |limit: Option<f32>| limit.map_or("none".to_owned(), |limit| limit.to_string());
-    match limits(operator)? {
-        (Some(0.0), Some(6.0)) => Ok(Some(())),
-        (min, max) => {
-            Err(format!("min = {}, max = {}: only limits 0 and 6, or 0 and none, are a layer", shown(min), shown(max)))
-        }
-    }
+    operator.reads_each_alone();
+    Ok((limits(operator)? == (Some(0.0), Some(6.0))).then_some(()))
 }

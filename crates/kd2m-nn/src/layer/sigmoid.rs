@@ -28,6 +28,6 @@ impl Kind for Sigmoid {
 pub(super) const OPERATORS: &Operators<()> = &[("Sigmoid", read)];
 
 fn read(operator: &mut Operator) -> Result<Option<()>, String> {
-    operator.reads_pooled();
+    operator.reads_each_alone();
     Ok(Some(()))
 }

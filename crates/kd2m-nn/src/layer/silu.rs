@@ -36,7 +36,7 @@ fn read(operator: &mut Operator) -> Result<Option<()>, String> {
     let product = operator.next(node, "Mul").filter(|next| node.input.iter().all(|x| next.input.contains(x)));
     // Alone it is an activation of its own.
     let Some(product) = product else { return Ok(None) };
-    operator.reads_pooled();
+    operator.reads_each_alone();
     operator.takes_in.push(product.output[0].clone());
     Ok(Some(()))
 }

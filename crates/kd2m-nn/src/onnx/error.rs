@@ -85,6 +85,11 @@ impl OnnxError {
         }
     }
 
+    /// Whether it is an operator that is refused for this reason.
+    pub(super) fn is_because(&self, why: &str) -> bool {
+        matches!(self, Self::Operator { reason, .. } if reason == why)
+    }
+
     /// The logits of a model whose features are not told.
     pub fn without_classifier(&self) -> Option<&str> {
         match self {

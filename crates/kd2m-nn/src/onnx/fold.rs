@@ -75,7 +75,10 @@ impl Values {
         let known = |sizes: &[usize]| sizes.iter().map(|d| Size::Known(*d as i64)).collect::<Vec<Size>>();
         let all: Vec<Size> = match self.constants.get(name) {
             Some(constant) => known(&constant.shape),
-            None => std::iter::once(Size::Batch).chain(known(&self.dims_of(name)?)).collect(),
+            None => {
+                let images = self.batch.filter(|_| self.counted).map_or(Size::Batch, Size::Known);
+                std::iter::once(images).chain(known(&self.dims_of(name)?)).collect()
+            }
         };
         let start = attributes.int("start")?.unwrap_or(0);
         let end = attributes.int("end")?.unwrap_or(i64::MAX);

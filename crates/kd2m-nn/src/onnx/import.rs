@@ -9,6 +9,7 @@ use super::{
     error::OnnxError,
     names::{FEATURES, LOGITS, STAGES},
     normalisation::Normalisation,
+    reshape::STRUNG,
     proto::{BFLOAT16, DOUBLE, FLOAT, FLOAT16, GraphProto, Model, NodeProto, ValueInfo},
     tensor::Constant,
     values::{Flow, Values},
@@ -47,7 +48,27 @@ pub(super) struct Read {
 }
 
 /// Graph and weights of a model; `features` names the value that is the features, `named` the values that are stages.
+///
+/// A network in channels_last for any number of images strings the numbers of all of them together and picks each image's by their
+/// number. It is read for two and for three images: what is the same graph for both does not depend on how many there are.
 pub(super) fn model(model: Model, features: Option<&str>, named: &BTreeMap<String, String>) -> Result<Read, OnnxError> {
+    let why = match read(&model, features, named, None) {
+        Err(why) if why.is_because(STRUNG) => why,
+        found => return found,
+    };
+    match [2, 3].map(|images| read(&model, features, named, Some(images))) {
+        [Ok(two), Ok(three)] if two.graph == three.graph && two.weights == three.weights => Ok(two),
+        _ => Err(why),
+    }
+}
+
+/// The same where the number of images is what the file says, or `images`.
+fn read(
+    model: &Model,
+    features: Option<&str>,
+    named: &BTreeMap<String, String>,
+    images: Option<i64>,
+) -> Result<Read, OnnxError> {
     let stages: Vec<(String, String)> = model
         .metadata_props
         .iter()
@@ -56,20 +77,21 @@ pub(super) fn model(model: Model, features: Option<&str>, named: &BTreeMap<Strin
         .unwrap_or_default();
     let opset =
         model.opset_import.iter().find(|set| matches!(set.domain.as_str(), "" | "ai.onnx")).map(|set| set.version);
-    let graph = model.graph.ok_or_else(|| OnnxError::Malformed("it has no graph".to_owned()))?;
+    let graph = model.graph.as_ref().ok_or_else(|| OnnxError::Malformed("it has no graph".to_owned()))?;
     if opset.is_none_or(|version| version < OLDEST_OPSET) {
         let found = opset.map_or("unknown".to_owned(), |version| version.to_string());
         return Err(OnnxError::Unsuitable(format!(
             "its opset is {found}, read are those from {OLDEST_OPSET} on: export it again, or convert it with onnx.version_converter"
         )));
     }
-    let constants = constants(&graph)?;
-    let input = sole_input(&graph, &constants)?;
+    let constants = constants(graph)?;
+    let input = sole_input(graph, &constants)?;
     let (batch, shape) = image_shape(input)?;
-    let begin = Normalisation::find(&graph, &input.name, &constants, shape)?;
+    let begin = Normalisation::find(graph, &input.name, &constants, shape)?;
     let [channels, height, width] = shape;
     let (builder, x) = GraphBuilder::new(&graph.name, channels, height, width, &begin.mean, &begin.std);
-    let mut values = Values::of(&graph, constants, batch);
+    let mut values = Values::of(graph, constants, batch.or(images));
+    values.counted = images.is_some();
     values.shapes = vec![builder.shape(NodeId(0)), builder.shape(x)];
     values.flows.insert(begin.output, Flow::Node(x));
     // The images themselves have a shape only, unless nothing normalises them.

@@ -5,6 +5,7 @@
 //! is stands with the layer (`layer/`), and for those that only lay values out in `reshape.rs`. Initialisation is not part of ONNX: imported
 //! layers carry PyTorch's default. Stages are kept in the file's metadata under `kd2m.stages`.
 
+mod affine;
 pub(crate) mod attributes;
 mod error;
 mod evaluate;

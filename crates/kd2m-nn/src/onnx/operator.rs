@@ -49,10 +49,13 @@ impl<'v, 'a> Operator<'v, 'a> {
         }
     }
 
-    /// Lets a layer of each value alone read a pooled map before it is flattened: it is a vector, and so is what it gives.
-    pub fn reads_pooled(&mut self) {
-        if let Ok(Flow::Pooled { of, ones }) = self.values.flow(self.node, 0) {
-            (self.reads, self.ones) = (Some(vec![of]), ones);
+    /// Lets a layer of each value alone read a pooled map before it is flattened, which is a vector, and so is what it gives; and a map
+    /// with its channels last.
+    pub fn reads_each_alone(&mut self) {
+        match self.values.flow(self.node, 0) {
+            Ok(Flow::Pooled { of, ones }) => (self.reads, self.ones) = (Some(vec![of]), ones),
+            Ok(Flow::ChannelsLast(of)) => (self.reads, self.gives) = (Some(vec![of]), Flow::ChannelsLast),
+            _ => {}
         }
     }
 

@@ -38,7 +38,7 @@ fn known() -> String {
     names.extend(PASSING.iter().map(|(name, _)| *name));
     names.insert("Constant");
     let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    format!("{names}, arithmetic of sizes, and Add, Sub, Mul, Div with constants on the images")
+    format!("{names}, arithmetic of sizes, and Add, Sub, Mul, Div with one constant a channel")
 }
 
 impl Import {
@@ -59,7 +59,7 @@ impl Import {
             None if matches!(node.op_type.as_str(), "Add" | "Sub" | "Mul" | "Div")
                 && self.values.reads_constant(node) =>
             {
-                return Err("with a constant is a layer on the images only, or as the bias of a MatMul".to_owned());
+                self.affine(node)?;
             }
             None => return Err(format!("is not one that a graph has; it has {}", known())),
         }

@@ -10,6 +10,10 @@ use super::{
 };
 use crate::{graph::Shape, layer::Layer};
 
+/// What is said of a network in channels_last that cannot be read.
+pub(super) const STRUNG: &str = "strings the numbers of all images together, as PyTorch writes a network in channels_last: export it for one \
+                                 image (without dynamic_shapes), or after model.to(memory_format=torch.contiguous_format)";
+
 impl Import {
     pub fn flatten(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
         let flow = self.values.flow(node, 0)?;
@@ -88,7 +92,7 @@ impl Import {
         }
     }
 
-    /// All numbers of the one image in their order: how a flatten of PyTorch's channels_last is written.
+    /// All numbers of the images that the file is for in their order: how a flatten of PyTorch's channels_last is written.
     pub fn gather(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
         let flow = self.values.flow(node, 0)?;
         let along = attributes.int("axis")?.unwrap_or(0);
@@ -97,10 +101,11 @@ impl Import {
         };
         let width = self.values.dims(flow).iter().product::<usize>();
         let indices = self.values.constant(node, 1)?.ok_or("needs indices")?;
-        let in_order = indices.integers().is_some_and(|all| all.iter().copied().eq(0..width as i64));
+        let images = self.values.batch.unwrap_or(1);
+        let in_order = indices.integers().is_some_and(|all| all.iter().copied().eq(0..width as i64 * images));
         match &indices.shape[..] {
-            [1, channels, ones @ ..]
-                if in_order && along == 0 && *channels == width && ones.iter().all(|one| *one == 1) =>
+            [first, channels, ones @ ..]
+                if in_order && along == 0 && *first as i64 == images && *channels == width && ones.iter().all(|one| *one == 1) =>
             {
                 let flow = if ones.is_empty() { Flow::Node(of) } else { Flow::Pooled { of, ones: ones.len() } };
                 self.values.bind(node, 0, flow);
@@ -120,8 +125,8 @@ impl Import {
             .sizes_of(name)
             .ok_or_else(|| format!("the new shape {name} is computed from what only a run tells"))?;
         let held = self.values.dims(flow);
-        // Of the one image that the file is for all numbers lie in a row.
-        if self.values.batch == Some(1)
+        // Of the images that the file is for all numbers lie in a row.
+        if self.values.batch.is_some()
             && sizes.known().as_deref() == Some(&[-1])
             && let Flow::Pooled { of, .. } | Flow::Node(of) = flow
             && matches!(self.values.shapes[of.0], Shape::Vector(_))
@@ -131,11 +136,7 @@ impl Import {
         }
         let is_vector = matches!(flow, Flow::Pooled { .. }) || matches!(held[..], [_]);
         if is_vector && sizes.known().as_deref() == Some(&[-1]) {
-            return Err(
-                "strings the numbers of all images together, as PyTorch writes a network in channels_last: export it for one image \
-                 (without dynamic_shapes), or after model.to(memory_format=torch.contiguous_format)"
-                    .to_owned(),
-            );
+            return Err(STRUNG.to_owned());
         }
         let wanted = self.resolve(&sizes.all, &held, copies)?;
         let refused = || Err(format!("{held:?} of an image to {wanted:?} is not a layer"));
@@ -228,10 +229,14 @@ impl Import {
                 self.add(node, 0, Layer::Tokens, &[of]);
             }
             Flow::Node(of) if axes == 4 && order == [0, 2, 3, 1] => self.values.bind(node, 0, Flow::ChannelsLast(of)),
-            Flow::ChannelsLast(of) if order == [0, 3, 1, 2] => self.values.bind(node, 0, Flow::Node(of)),
+            Flow::Pooled { of, ones: 2 } if order == [0, 2, 3, 1] => self.values.bind(node, 0, Flow::ChannelsLast(of)),
+            Flow::ChannelsLast(of) if order == [0, 3, 1, 2] => {
+                let is_vector = matches!(self.values.shapes[of.0], Shape::Vector(_));
+                self.values.bind(node, 0, if is_vector { Flow::Pooled { of, ones: 2 } } else { Flow::Node(of) });
+            }
             _ => {
                 return Err(format!(
-                    "perm = {order:?} is known within a channel shuffle, to tokens and around a layer norm only"
+                    "perm = {order:?} is known within a channel shuffle, to tokens, and for channels last and back only"
                 ));
             }
         }

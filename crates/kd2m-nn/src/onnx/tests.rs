@@ -347,6 +347,7 @@ fn of_gates() -> Graph {
     let s = b.global_avg_pool("squeeze", x);
     let s = b.linear("reduce", s, Linear::new(6, 2));
     let s = b.push("relu6", Layer::Relu6, &[s]);
+    let s = b.push("clip", Layer::Clip { min: 0.5, max: 3.0 }, &[s]);
     let s = b.linear("expand", s, Linear::new(2, 6));
     let s = b.push("gate", Layer::HardSigmoid, &[s]);
     let x = b.push("excite", Layer::Mul, &[x, s]);

@@ -29,9 +29,9 @@ pub(crate) enum Flow {
     },
     /// A map whose rows are one after another, `[n, c, h·w]`: halfway to tokens.
     Places(NodeId),
-    /// The numbers of the one image that the file is for, `[c]`: halfway through a flatten of PyTorch's channels_last.
+    /// The numbers of all images that the file is for in a row: halfway through a flatten of PyTorch's channels_last.
     Strung(NodeId),
-    /// A map with its channels behind, `[n, h, w, c]`.
+    /// A map with its channels behind, `[n, h, w, c]`, or a pooled one, `[n, 1, 1, c]`.
     ChannelsLast(NodeId),
 }
 
@@ -42,6 +42,8 @@ pub(crate) struct Values {
     pub sizes: HashMap<String, Sizes>,
     /// The number of images, where the file fixes it.
     pub batch: Option<i64>,
+    /// Whether the file does not and is read for that many all the same.
+    pub counted: bool,
     pub flows: HashMap<String, Flow>,
     /// Of the graph's nodes so far.
     pub shapes: Vec<Shape>,
@@ -77,6 +79,7 @@ impl Values {
             constants,
             sizes: HashMap::new(),
             batch,
+            counted: false,
             flows: HashMap::new(),
             shapes: Vec::new(),
             readers,
@@ -103,7 +106,9 @@ impl Values {
             Flow::Grouped { .. } | Flow::Swapped { .. } => Err("reads a half-finished channel shuffle".to_owned()),
             Flow::Strung(_) => Err("reads a half-finished flatten".to_owned()),
             Flow::Places(_) => Err("reads places of a map before they are transposed to tokens".to_owned()),
-            Flow::ChannelsLast(_) => Err("reads a map with its channels last; only a layer norm does".to_owned()),
+            Flow::ChannelsLast(_) => {
+                Err("reads a map with its channels last; only layers of each place alone do".to_owned())
+            }
         }
     }
 
@@ -121,11 +126,11 @@ impl Values {
                 let sizes = own(of);
                 vec![sizes[0], sizes[1..].iter().product()]
             }
-            Flow::ChannelsLast(of) => {
-                let mut sizes = own(of);
-                sizes.rotate_left(1);
-                sizes
-            }
+            Flow::ChannelsLast(of) => match own(of)[..] {
+                [channels, height, width] => vec![height, width, channels],
+                // A pooled map is one of one place.
+                ref vector => [&[1, 1], vector].concat(),
+            },
             Flow::Grouped { of, groups } | Flow::Swapped { of, groups } => {
                 let sizes = own(of);
                 let rest = sizes[0] / groups.max(1);

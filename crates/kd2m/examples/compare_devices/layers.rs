@@ -34,6 +34,7 @@ pub fn cases(choice: DeviceChoice) -> Vec<Case> {
         ("batch norm of maps", Layer::BatchNorm(kd2m_nn::BatchNorm::new(CHANNELS))),
         ("relu", Layer::Relu),
         ("relu6", Layer::Relu6),
+        ("clip", Layer::Clip { min: -0.5, max: 0.75 }),
         ("max pool 3/2", Layer::MaxPool(pool([3, 3], [2, 2], [1, 1]))),
         ("max pool 2×3/1", Layer::MaxPool(pool([2, 3], [1, 1], [0, 1]))),
         ("average pool 3/2", Layer::AvgPool(pool([3, 3], [2, 2], [1, 1]))),

@@ -36,6 +36,7 @@ layers! {
     batch_norm: BatchNorm(norm),
     relu: Relu,
     relu6: Relu6,
+    clip: Clip { min, max },
     add: Add,
     concat: Concat,
     slice: Slice { start, len },
