@@ -105,6 +105,89 @@ fn a_model_that_is_no_graph_answers_and_teaches_through_the_runtime() {
     refused(&[&run[..run.len() - 1], &[&path("other"), "--set", &init]].concat(), "operator Tanh");
 }
 
+/// Two teachers of different widths, each with a loss of its own: killed and resumed to the same bytes, and refused where a mean is asked for.
+#[test]
+fn each_loss_has_a_teacher_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let mut teachers = String::new();
+    for (model, classes) in [("mlp-3", 7), ("digits-cnn-student", 10)] {
+        let graph = zoo::build(model, &zoo::ZooOptions::new(classes, 1, 8, 8)).unwrap();
+        let file = path(&format!("{model}.safetensors"));
+        weights::write(Path::new(&file), &init::initialise(&graph, 1), None).unwrap();
+        teachers += &format!("[[teacher]]\nmodel = \"{model}\"\nweights = {file:?}\npreset = \"none\"\n");
+    }
+    let write = |name: &str, losses: &str| {
+        let head = "name = \"x\"\n[data]\ndataset = \"digits\"\ntrain_limit = 200\n";
+        let rest = "[student]\nmodel = \"digits-cnn-student\"\n[train]\nepochs = 40\nbatch_size = 50\nseeds = [1]\n[[arm]]\nname = \"two\"\n";
+        fs::write(path(name), format!("{head}{teachers}{rest}{losses}")).unwrap();
+        path(name)
+    };
+    let loss = |criterion: &str, more: &str| format!("[[arm.loss]]\ncriterion = \"{criterion}\"\n{more}");
+    let config = write(
+        "c.toml",
+        &(loss("w2", "teacher = \"mlp-3\"\n") + &loss("w2", "teacher = 1\n") + &loss("hinton", "teacher = 1\n")),
+    );
+    let distill = |config: &str, out: &str, more: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kd2m"));
+        command.args([
+            "distill",
+            "--no-baseline",
+            "--no-tensorboard",
+            "--allow-weak-teacher",
+            "--checkpoint-seconds",
+            "0",
+            "--threads",
+            "2",
+        ]);
+        command.args(["--config", config, "--out", out]).args(more);
+        command
+    };
+    let (whole, broken) = (path("whole"), path("broken"));
+    let trained = distill(&config, &whole, &[]).output().unwrap();
+    let told = stderr(&trained);
+    assert!(trained.status.success() && told.contains("teacher (mlp-3): it tells 7 classes apart"), "{told}");
+    let place = "students/two/seed-1";
+    let history = fs::read_to_string(path(&format!("whole/{place}/metrics.jsonl"))).unwrap();
+    let last: Value = serde_json::from_str(history.lines().last().unwrap()).unwrap();
+    let terms: Vec<&String> = last["train"]["terms"].as_object().unwrap().keys().collect();
+    assert_eq!(terms, ["hinton@digits-cnn-student", "w2@digits-cnn-student", "w2@mlp-3"]);
+    assert!(kd2m(&["eval", &whole]).status.success());
+    for attempt in 0.. {
+        let mut child = distill(&config, &broken, &["--resume", "--quiet"]).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(200 + 200 * attempt));
+        if child.try_wait().unwrap().is_some_and(|status| status.success()) {
+            assert!(attempt > 0, "the run ended before it could be killed: the test has shown nothing");
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    for file in ["student.safetensors", "learned.safetensors"] {
+        let of = |run: &str| fs::read(path(&format!("{run}/{place}/{file}"))).unwrap();
+        assert!(of("whole") == of("broken"), "{file}");
+    }
+
+    let refused = |losses: &str, more: &[&str], words: &str| {
+        let output = distill(&write("r.toml", losses), &path("refused"), more).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+        assert!(stderr(&output).contains(words), "{}", stderr(&output));
+    };
+    refused(&loss("w2", ""), &[], "only networks of equal widths have a mean, which w2 of arm two learns from");
+    refused(
+        &loss("w2", "teacher = \"c\"\n"),
+        &[],
+        "\"c\" is none of the teachers: they are called mlp-3, digits-cnn-student",
+    );
+    refused(
+        &loss("hinton", "teacher = \"mlp-3\"\n"),
+        &[],
+        "hinton@mlp-3 reads the teacher's logits, which are of 7 classes",
+    );
+    refused(&loss("w2", "teacher = 0\n"), &["--set", "student.head=lift"], "student.head = \"lift\"");
+    refused(&loss("w2", "teacher = 0\non = \"stage1\"\n"), &[], "stage1");
+}
+
 #[test]
 fn several_teachers_are_one() {
     let folder = tempfile::tempdir().unwrap();

@@ -62,15 +62,11 @@ fn figures(root: &Path) -> Vec<serde_json::Value> {
     all
 }
 
-#[test]
-fn a_killed_run_resumes_to_the_same_bytes() {
-    let folder = tempfile::tempdir().unwrap();
-    let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
-    assert!(distill(&whole, &[]).status().unwrap().success());
-    // Killed at growing times until one attempt ends by itself: the run is cut wherever it happens to be.
+/// Killed at growing times until one attempt ends by itself: the run is cut wherever it happens to be.
+fn killed_until_it_ends(resumed: impl Fn() -> Command) {
     let mut kills = 0;
     for attempt in 0.. {
-        let mut child = distill(&broken, &["--resume"]).spawn().unwrap();
+        let mut child = resumed().spawn().unwrap();
         thread::sleep(Duration::from_millis(150 + 250 * attempt));
         if let Some(status) = child.try_wait().unwrap() {
             assert!(status.success());
@@ -81,6 +77,14 @@ fn a_killed_run_resumes_to_the_same_bytes() {
         kills += 1;
     }
     assert!(kills > 0, "the run ended before it could be killed: the test has shown nothing");
+}
+
+#[test]
+fn a_killed_run_resumes_to_the_same_bytes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, broken) = (folder.path().join("whole"), folder.path().join("broken"));
+    assert!(distill(&whole, &[]).status().unwrap().success());
+    killed_until_it_ends(|| distill(&broken, &["--resume"]));
     assert!(files(&whole) == files(&broken));
     assert_eq!(figures(&whole), figures(&broken));
 }

@@ -1,6 +1,5 @@
-//! Networks that only answer: graphs as they are, ONNX models that no graph is, and several of them as one teacher, whose answers are averaged.
+//! Networks that only answer: graphs as they are, ONNX models that no graph is, and several of them as one teacher.
 
-#[cfg(feature = "runtime")]
 use std::sync::Arc;
 
 use kd2m_nn::{Graph, Weights};
@@ -9,10 +8,11 @@ use kd2m_nn::{Graph, Weights};
 use crate::engine::runtime::{Runtime, RuntimeEngine};
 use crate::{
     Error,
+    criterion::NetworkShapes,
     device::DeviceChoice,
     engine::{self, Engine},
     preprocess::Normalisation,
-    teacher::Layout,
+    teacher::{Layout, several},
 };
 
 /// One network of it.
@@ -38,13 +38,23 @@ pub enum Network {
     Runtime(Arc<Runtime>, [Vec<f32>; 2]),
 }
 
-/// A teacher that only answers: one network, or several of equal widths.
+/// A teacher that only answers: one network, or several.
 pub struct Frozen {
     members: Vec<Member>,
-    /// Length of its features.
+    /// Length of its features: of the mean, or of all together where there is none.
     pub width: usize,
     /// Number of its logits.
     pub classes: usize,
+    together: Together,
+}
+
+/// What several networks say together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Together {
+    /// Features side by side, where widths differ; their mean where they do not.
+    pub beside: bool,
+    /// Whose logits are averaged: all, or those that tell the data's classes apart.
+    pub voters: Vec<usize>,
 }
 
 impl Network {
@@ -102,29 +112,52 @@ impl Network {
         }
     }
 
-    fn sizes(&self) -> [usize; 2] {
+    /// Features and classes.
+    pub fn sizes(&self) -> [usize; 2] {
         [self.feature_width(), self.classes()]
     }
 }
 
 impl Frozen {
-    /// Of these networks, at least one.
+    /// Of these networks, at least one. `mean`: what compares students with the mean of them, which needs equal widths; `classes` are
+    /// the data's.
     ///
     /// # Errors
-    /// Networks of other widths or classes than the first.
-    pub fn new(members: Vec<Member>) -> Result<Self, Error> {
-        let [width, classes] = members.first().map(|member| member.network.sizes()).unwrap_or_default();
-        for member in &members {
-            let [own_width, own_classes] = member.network.sizes();
-            if [own_width, own_classes] != [width, classes] {
-                return Err(Error::Config(format!(
-                    "teacher {} has {own_width} features and {own_classes} classes, {} has {width} and {classes}: only networks of equal \
-                     widths have a mean",
-                    member.name, members[0].name
-                )));
-            }
+    /// A mean of networks of other widths or classes than the first.
+    pub fn new(members: Vec<Member>, mean: Option<&str>, classes: usize) -> Result<Self, Error> {
+        let sizes: Vec<[usize; 2]> = members.iter().map(|member| member.network.sizes()).collect();
+        let [width, first] = sizes.first().copied().unwrap_or_default();
+        let other = sizes.iter().position(|own| *own != [width, first]);
+        if let (Some(place), Some(reader)) = (other, mean) {
+            let [own_width, own_classes] = sizes[place];
+            return Err(Error::Config(format!(
+                "teacher {} has {own_width} features and {own_classes} classes, {} has {width} and {first}: only networks of equal \
+                 widths have a mean, which {reader} learns from; `teacher` of a loss names one of them",
+                members[place].name, members[0].name
+            )));
         }
-        Ok(Self { members, width, classes })
+        let beside = sizes.iter().any(|[own, _]| *own != width);
+        let width = if beside { sizes.iter().map(|[own, _]| own).sum() } else { width };
+        let of_data: Vec<usize> = (0..members.len()).filter(|place| sizes[*place][1] == classes).collect();
+        let (voters, classes) = match (other, of_data.is_empty()) {
+            (None, _) => ((0..members.len()).collect(), first),
+            (Some(_), false) => (of_data, classes),
+            // Nobody's are of use.
+            (Some(_), true) => (vec![0], first),
+        };
+        Ok(Self { members, width, classes, together: Together { beside, voters } })
+    }
+
+    /// How their answers become one.
+    pub fn together(&self) -> &Together {
+        &self.together
+    }
+
+    /// Sizes of what criteria read: of the whole, and of each where there are several.
+    pub fn shapes(&self) -> NetworkShapes {
+        let several = self.members.len() > 1;
+        let each = self.members.iter().filter(|_| several).map(|member| member.network.sizes());
+        NetworkShapes { features: self.width, maps: several::shapes(each) }
     }
 
     /// Its networks.
@@ -137,9 +170,11 @@ impl Frozen {
         self.members.iter().map(|member| member.network.parameters()).sum()
     }
 
-    /// What is remembered of a sample.
-    pub fn layout(&self) -> Layout {
-        Layout { features: self.width, logits: self.classes, maps: Vec::new() }
+    /// What is remembered of a sample, with these maps, which are outputs of single members.
+    pub fn layout(&self, maps: &[String]) -> Layout {
+        let all = self.shapes();
+        let maps = maps.iter().filter_map(|name| Some((Arc::from(name.as_str()), all.map(name)?))).collect();
+        Layout { features: self.width, logits: self.classes, maps }
     }
 
     /// All that decides its answers, for the key of a cache.

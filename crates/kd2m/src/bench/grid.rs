@@ -214,6 +214,8 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             epoch_images: 0,
         },
         teacher: Teachers::from(TeacherConfig {
+            // What losses call it.
+            name: None,
             model: teacher.model.clone(),
             features: teacher.features.clone(),
             stages: teacher.stages.clone(),
@@ -238,8 +240,8 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             train_limit: None,
             cache: TeacherCache::default(),
         })
-        // They decide by all that they say.
-        .with(teacher.others.clone()),
+        // They decide by all that they say but their names.
+        .with(teacher.others.iter().map(|other| TeacherConfig { name: None, ..other.clone() }).collect()),
         student: StudentConfig {
             model: String::new(),
             stem: Stem::default(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{LossConfig, Weight, weight::Written};
+use super::{LossConfig, Weight, Which, weight::Written};
 use crate::criterion::{CriterionConfig, config::Value, matching::FEATURES};
 
 /// As a file has them.
@@ -27,6 +27,10 @@ pub struct Keys {
     /// Epochs over which λ rises linearly from zero.
     #[serde(default)]
     warmup_epochs: f64,
+    /// Of several teachers the one that it learns from: its name, or its place counted from 0; the mean of all when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    teacher: Option<Which>,
     /// Samples of each class that are remembered (student's as they were, teacher's) and enlarge the clouds of later batches in training: for many classes and small batches. A batch's gradient shrinks with its share of the cloud, so raise λ with it. Not for `mse` and the baselines; 0: none.
     #[serde(default)]
     memory: usize,
@@ -42,22 +46,23 @@ fn features() -> String {
 
 impl From<Keys> for LossConfig {
     fn from(keys: Keys) -> Self {
-        let Keys { criterion, on, weight, scale_free, warmup_epochs, memory, options } = keys;
+        let Keys { criterion, on, weight, scale_free, warmup_epochs, teacher, memory, options } = keys;
         let criterion = CriterionConfig::new(&criterion).on(&on).memory(memory);
         let criterion = options.into_iter().fold(criterion, |all, (key, value)| all.set(&key, value));
-        Self { criterion, weight, scale_free, warmup_epochs }
+        Self { criterion, weight, scale_free, warmup_epochs, teacher }
     }
 }
 
 impl From<LossConfig> for Keys {
     fn from(loss: LossConfig) -> Self {
-        let LossConfig { criterion, weight, scale_free, warmup_epochs } = loss;
+        let LossConfig { criterion, weight, scale_free, warmup_epochs, teacher } = loss;
         Self {
             criterion: criterion.name().to_owned(),
             on: criterion.output().to_owned(),
             weight,
             scale_free,
             warmup_epochs,
+            teacher,
             memory: criterion.remembered(),
             options: criterion.options().clone(),
         }

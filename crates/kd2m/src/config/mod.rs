@@ -19,7 +19,7 @@ pub use overrides::Source;
 pub(crate) use overrides::explained;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-pub use teachers::Teachers;
+pub use teachers::{Teachers, Which};
 pub use weight::Weight;
 
 use crate::criterion::{CriterionConfig, registry};
@@ -32,7 +32,7 @@ pub struct Config {
     pub name: String,
     /// Which images.
     pub data: DataConfig,
-    /// The network that is imitated, or several, `[[teacher]]` each, whose features and logits are averaged.
+    /// The network that is imitated, or several, `[[teacher]]` each, whose features and logits are averaged where a loss does not name one of them.
     pub teacher: Teachers,
     /// The network that learns.
     pub student: StudentConfig,
@@ -306,6 +306,8 @@ pub struct LossConfig {
     pub scale_free: bool,
     /// Epochs over which λ rises linearly from zero.
     pub warmup_epochs: f64,
+    /// Of several teachers the one that it learns from; none: the mean of all.
+    pub teacher: Option<Which>,
 }
 
 impl ArmConfig {
@@ -329,6 +331,7 @@ impl ArmConfig {
             weight,
             scale_free: false,
             warmup_epochs: 0.0,
+            teacher: None,
         };
         Self { name: criterion.to_owned(), losses: criterion.split('+').map(loss).collect(), ..Self::none() }
     }

@@ -18,6 +18,9 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TeacherConfig {
+    /// Of several: what `teacher` of an `[[arm.loss]]` calls it; its model when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// A network of `kd2m list models`, or `onnx:FILE`, a model of another program with its weights; none with `teacher.outputs`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub model: String,
@@ -118,6 +121,11 @@ impl TeacherConfig {
             interpolation: self.interpolation.as_deref(),
         };
         keys("teacher", &self.preset, &self.mean, &self.std, size)
+    }
+
+    /// What a loss calls it.
+    pub fn called(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.name())
     }
 
     /// What it is called in results: of an ONNX file without its folders.

@@ -96,6 +96,11 @@ impl Config {
 
     /// Several teachers answer as they are: each has its weights, and nothing is trained.
     fn check_several(&self) -> Result<(), Error> {
+        let mut named = false;
+        for (arm, loss) in self.arms.iter().flat_map(|arm| arm.losses.iter().map(move |loss| (arm, loss))) {
+            let place = self.teacher.of_loss(loss.teacher.as_ref());
+            named |= place.map_err(|why| Error::ArmKey { arm: arm.name.clone(), why })?.is_some();
+        }
         if self.teacher.others.is_empty() {
             return Ok(());
         }
@@ -113,6 +118,12 @@ impl Config {
             ];
             if let Some((name, _)) = given.iter().find(|(_, given)| *given) {
                 return key(name, "does not go with several teachers, which answer as they are: leave it out");
+            }
+            if !teacher.features_as.is_raw() && (beside || named) {
+                return key(
+                    "features_as",
+                    "holds for the mean of several teachers: leave it out, or leave `teacher` of the losses out",
+                );
             }
             if teacher.weights.is_none() && imported::file(&teacher.model).is_none() {
                 return key("weights", "is missing: of several teachers each has weights, or is \"onnx:FILE\"");

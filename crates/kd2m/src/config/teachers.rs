@@ -1,4 +1,4 @@
-//! One teacher, `[teacher]`, or several whose answers are averaged, `[[teacher]]` each.
+//! One teacher, `[teacher]`, or several, `[[teacher]]` each, whose answers are averaged where a loss does not name one.
 
 use std::{
     borrow::Cow,
@@ -16,6 +16,16 @@ use serde::{
 };
 
 use super::TeacherConfig;
+
+/// How a loss names one of several teachers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "`teacher` of a loss is a teacher's name, or its place counted from 0")]
+pub enum Which {
+    /// Counted from 0.
+    Place(usize),
+    /// `teacher.N.name`, or its model.
+    Name(String),
+}
 
 /// The first teacher, which stands for one alone, and those beside it.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +49,39 @@ impl Teachers {
     /// The same with these beside it.
     pub fn with(self, others: Vec<TeacherConfig>) -> Self {
         Self { others, ..self }
+    }
+
+    /// The place of the one that a loss names.
+    ///
+    /// # Errors
+    /// None or two of them are called so: what there is, and what to do.
+    pub fn place(&self, which: &Which) -> Result<usize, String> {
+        let called: Vec<String> = self.all().map(TeacherConfig::called).collect();
+        let name = match which {
+            Which::Place(place) if *place < called.len() => return Ok(*place),
+            Which::Place(place) => {
+                return Err(format!("{place} is none of the {} teachers, counted from 0", called.len()));
+            }
+            Which::Name(name) => name,
+        };
+        let mut found = called.iter().enumerate().filter(|(_, own)| *own == name).map(|(place, _)| place);
+        match (found.next(), found.next()) {
+            (Some(place), None) => Ok(place),
+            (None, _) => Err(format!("{name:?} is none of the teachers: they are called {}", called.join(", "))),
+            (Some(first), Some(second)) => Err(format!(
+                "{name:?} is what teacher.{first} and teacher.{second} are called: set teacher.{second}.name"
+            )),
+        }
+    }
+
+    /// The place of the one that a loss with this key learns from; none: the mean of all, or the only one.
+    ///
+    /// # Errors
+    /// As [`place`](Self::place).
+    pub fn of_loss(&self, which: Option<&Which>) -> Result<Option<usize>, String> {
+        let place = which.map(|which| self.place(which)).transpose();
+        let why = |why| format!("teacher = {why}");
+        Ok(place.map_err(why)?.filter(|_| !self.others.is_empty()))
     }
 
     /// What they are called in results.
@@ -152,5 +195,35 @@ mod tests {
         assert!(two("outputs = \"b.npz\"\n").contains("teacher.1.outputs"));
         assert!(two("weigths = \"b.pth\"\n").contains("weigths"));
         assert!(resolved("teacher = []\n").is_err());
+    }
+
+    #[test]
+    fn a_loss_names_its_teacher_by_name_model_or_place() {
+        let of = |teachers: &str, named: &str| {
+            let arm = "[[arm]]\nname = \"a\"\n[[arm.loss]]\ncriterion = \"w2\"\n";
+            let config = resolved(&format!("{teachers}{arm}{named}"))?;
+            let again = Source::parse("again", &config.to_toml().unwrap()).unwrap().resolve().unwrap();
+            assert_eq!(again, config);
+            config.teacher.of_loss(config.arms[0].losses[0].teacher.as_ref())
+        };
+        let one = |model: &str, more: &str| format!("[[teacher]]\nmodel = \"{model}\"\nweights = \"w.pth\"\n{more}");
+        let named = one("mlp-5", "") + &one("mlp-3", "name = \"b\"\n");
+        for (words, place) in
+            [("", None), ("teacher = \"mlp-5\"", Some(0)), ("teacher = \"b\"", Some(1)), ("teacher = 1", Some(1))]
+        {
+            assert_eq!(of(&named, words), Ok(place), "{words}");
+        }
+        let refused = |teachers: &str, words: &str, why: &str| {
+            let found = of(teachers, words).unwrap_err();
+            assert!(found.contains(why), "{found}");
+        };
+        refused(&named, "teacher = \"mlp-3\"", "they are called mlp-5, b");
+        refused(&named, "teacher = 2", "2 is none of the 2 teachers");
+        refused(&(one("mlp-3", "") + &one("mlp-3", "")), "teacher = \"mlp-3\"", "set teacher.1.name");
+        // The only one may be named, and is what there is.
+        assert_eq!(of("[teacher]\nmodel = \"mlp-5\"\n", "teacher = 0"), Ok(None));
+        refused("[teacher]\nmodel = \"mlp-5\"\n", "teacher = \"b\"", "they are called mlp-5");
+        let scaled = one("mlp-5", "features_as = \"whiten\"\n") + &one("mlp-3", "");
+        refused(&scaled, "teacher = 0", "teacher.0.features_as");
     }
 }

@@ -13,9 +13,10 @@ pub use step::{Backward, Evaluated, TermPull, TermValue};
 use crate::{
     Error,
     batch::CopyError,
-    config::{ArmConfig, Balance, Config, LossConfig, Weight},
+    config::{ArmConfig, Balance, Config, LossConfig, TeacherConfig, Weight},
     criterion::{Criterion, CriterionError, Needs, Shapes, registry},
     parameters::ParameterSet,
+    teacher::several,
 };
 
 /// λ of a term.
@@ -42,6 +43,10 @@ impl Lambda {
 /// One criterion with its weight.
 struct WeightedTerm {
     name: String,
+    /// What records call it: with its teacher, where it names one of several.
+    told: String,
+    /// Of several teachers the place of the one that it learns from; none: the mean.
+    teacher: Option<usize>,
     criterion: Box<dyn Criterion>,
     weight: Lambda,
     scale_free: bool,
@@ -93,16 +98,24 @@ impl Objective {
         Self::check(config, arm)?;
         let ce_weight = ce_weight(config, arm);
         let balance = if Self::balances(config, arm) { arm.balance } else { Balance::None };
-        let term = |loss: &LossConfig| {
+        let term = |loss: &LossConfig| -> Result<WeightedTerm, Error> {
+            let name = loss.criterion.name().to_owned();
+            let place = config.teacher.of_loss(loss.teacher.as_ref());
+            let teacher = place.map_err(|why| Error::ArmKey { arm: arm.name.clone(), why })?;
+            let own = teacher.and_then(|member| several::shapes_of_member(&shapes.teacher, member));
+            let own = own.map(|teacher| Shapes { teacher, ..shapes.clone() });
+            let called = teacher.and_then(|place| config.teacher.all().nth(place)).map(TeacherConfig::called);
             Ok(WeightedTerm {
-                name: loss.criterion.name().to_owned(),
-                criterion: registry::check(&loss.criterion)?.init(shapes, device, seed)?,
+                told: called.map_or_else(|| name.clone(), |teacher| format!("{name}@{teacher}")),
+                name,
+                teacher,
+                criterion: registry::check(&loss.criterion)?.init(own.as_ref().unwrap_or(shapes), device, seed)?,
                 weight: lambda(loss, ce_weight, balance),
                 scale_free: loss.scale_free,
                 warmup_epochs: loss.warmup_epochs,
             })
         };
-        let terms = arm.losses.iter().map(term).collect::<Result<Vec<_>, CriterionError>>()?;
+        let terms = arm.losses.iter().map(term).collect::<Result<Vec<_>, Error>>()?;
         if let Some(term) = terms.iter().find(|term| !term.criterion.needs().student_maps.is_empty())
             && balance != Balance::None
         {
@@ -124,7 +137,9 @@ impl Objective {
     /// What all criteria read.
     pub fn needs(&self) -> Needs {
         let mut all = Needs { labels: self.ce_weight > 0.0, unpaired: true, ..Needs::default() };
-        for needs in self.terms.iter().map(|t| t.criterion.needs()) {
+        for (needs, teacher) in self.terms.iter().map(|t| (t.criterion.needs(), t.teacher)) {
+            let singles = teacher.map(several::names).into_iter().flatten();
+            let needs = Needs { teacher_maps: needs.teacher_maps.into_iter().chain(singles).collect(), ..needs };
             all.labels |= needs.labels;
             all.logits |= needs.logits;
             all.unpaired &= needs.unpaired;
@@ -140,6 +155,12 @@ impl Objective {
         all
     }
 
+    /// The criteria that read a teacher's logits, each with the place of that teacher among several; none: the mean's.
+    pub fn readers_of_logits(&self) -> impl Iterator<Item = (&str, Option<usize>)> {
+        let readers = self.terms.iter().filter(|term| term.criterion.needs().logits);
+        readers.map(|term| (term.told.as_str(), term.teacher))
+    }
+
     /// λ of each term as it is now, without warm-up.
     pub fn weights(&self) -> Vec<f64> {
         self.terms.iter().map(|term| term.weight.value()).collect()
@@ -148,7 +169,7 @@ impl Objective {
     /// The terms whose λ somebody gave, where nothing else decides how much they count.
     pub(crate) fn given(&self) -> Vec<(String, f64)> {
         let fixed = |term: &WeightedTerm| match term.weight {
-            Lambda::Fixed(weight) if !term.scale_free => Some((term.name.clone(), weight)),
+            Lambda::Fixed(weight) if !term.scale_free => Some((term.told.clone(), weight)),
             Lambda::Fixed(_) | Lambda::Measured(_) => None,
         };
         match self.balance {

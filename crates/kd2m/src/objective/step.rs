@@ -19,6 +19,7 @@ use crate::{
     config::Balance,
     criterion::{CriterionError, Diagnostics},
     engine::OutputGradients,
+    teacher::several,
 };
 
 /// Keeps a scale-free weight finite where the loss is zero.
@@ -138,7 +139,11 @@ impl Objective {
                 (None, true) => &leaves,
                 (None, false) => given.student,
             };
-            let found = term.criterion.evaluate(&Batch { student, ..*given })?;
+            let own =
+                term.teacher.map(|place| several::of_member(given.teacher, place).ok_or_else(|| lacking(&term.told)));
+            let own = own.transpose()?;
+            let teacher = own.as_ref().unwrap_or(given.teacher);
+            let found = term.criterion.evaluate(&Batch { student, teacher, ..*given })?;
             let raw = scalar(&found.loss)?;
             let seconds = started.elapsed().as_secs_f64();
             let warm = if term.warmup_epochs > 0.0 { (epoch / term.warmup_epochs).min(1.0) } else { 1.0 };
@@ -156,7 +161,7 @@ impl Objective {
             }
             value += weight * raw;
             terms.push(TermValue {
-                name: term.name.clone(),
+                name: term.told.clone(),
                 raw,
                 weighted: weight * raw,
                 seconds,
@@ -251,6 +256,13 @@ impl Objective {
         };
         slots.iter().zip(pulls).enumerate().map(own).collect()
     }
+}
+
+/// What a batch of several teachers lacks.
+fn lacking(criterion: &str) -> CriterionError {
+    let why =
+        "the outputs of its teacher alone are not at hand: they come with `[[teacher]]` that are networks".to_owned();
+    CriterionError::Batch { criterion: criterion.to_owned(), why }
 }
 
 /// 1 / |value|, bounded.

@@ -9,6 +9,7 @@ pub(crate) mod key;
 mod layout;
 mod listed;
 mod rows;
+pub mod several;
 mod stored;
 
 pub use bank::Bank;

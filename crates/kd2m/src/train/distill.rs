@@ -104,13 +104,20 @@ pub fn check_arms(config: &Config, setup: &Setup, arms: &[ArmConfig]) -> Result<
     for arm in arms {
         let objective = Objective::new(config, arm, &setup.shapes(&drawn), &device, 0)?;
         let classes = setup.dataset.classes;
-        if objective.needs().logits && setup.teacher.lacks_logits(classes) {
-            let reads = format!("{} reads the teacher's logits, which", arm.criterion());
-            let why = match setup.teacher.other_classes(classes) {
+        for (name, member) in objective.readers_of_logits() {
+            let reads = format!("{name} reads the teacher's logits, which");
+            let other = match member {
+                Some(place) => setup.teacher.other_classes_of(place, classes),
+                None => setup.teacher.other_classes(classes),
+            };
+            let why = match other {
                 Some(own) => {
                     format!("{reads} are of {own} classes, the data has {classes}: choose a criterion on features")
                 }
-                None => format!("{reads} teacher.outputs does not hold: store `logits` too"),
+                None if setup.teacher.lacks_logits(classes) => {
+                    format!("{reads} teacher.outputs does not hold: store `logits` too")
+                }
+                None => continue,
             };
             return Err(Error::ArmKey { arm: arm.name.clone(), why });
         }

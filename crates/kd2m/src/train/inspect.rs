@@ -168,7 +168,7 @@ pub fn evaluate_saved(
         TeacherSide::Outputs(_) => None,
         TeacherSide::Frozen(frozen) => {
             frozen.members().iter().try_for_each(|member| eyes.of_teacher(&member.eyes))?;
-            Some(setup.frozen_engine(frozen)?)
+            Some(setup.frozen_engine(frozen, &[])?)
         }
         TeacherSide::Network(_) => {
             let saved = setup.saved_teacher(&config, &folder)?;

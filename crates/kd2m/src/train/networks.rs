@@ -84,10 +84,7 @@ impl Setup {
             return Ok(());
         }
         if let Some(own) = self.teacher.other_classes(self.dataset.classes) {
-            observer.event(&mut Event::Notice(format!(
-                "teacher: it tells {own} classes apart, {} has {}: its logits are not used, its features are",
-                self.dataset.name, self.dataset.classes
-            )))?;
+            observer.event(&mut Event::Notice(self.other_classes("teacher", own)))?;
         }
         if let Some(imported) = &self.imported {
             let whose = format!("teacher ({})", config.teacher.name());
@@ -102,6 +99,10 @@ impl Setup {
                 for note in &member.notes {
                     observer.event(&mut Event::Notice(format!("{whose}: {note}")))?;
                 }
+                let [_, own] = member.network.sizes();
+                if own != self.dataset.classes && self.teacher.other_classes(self.dataset.classes).is_none() {
+                    observer.event(&mut Event::Notice(self.other_classes(&whose, own)))?;
+                }
                 self.tell_eyes(&whose, &member.eyes, observer)?;
             }
             return Ok(());
@@ -112,6 +113,13 @@ impl Setup {
         };
         let keys = config.teacher.preprocessing();
         self.tell(config.teacher.given(), &keys, &self.teacher_eyes, &loaded, observer)
+    }
+
+    fn other_classes(&self, whose: &str, own: usize) -> String {
+        let (name, classes) = (&self.dataset.name, self.dataset.classes);
+        format!(
+            "{whose}: it tells {own} classes apart, {name} has {classes}: its logits are not used, its features are"
+        )
     }
 
     /// The same of the student's.

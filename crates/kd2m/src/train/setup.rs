@@ -100,6 +100,13 @@ fn fitting(teacher: &TeacherConfig, eyes: &Normalisation, dataset: &Dataset) -> 
     others.map_or(Ok(graph), of)
 }
 
+/// Who compares students with the mean of several teachers: the first loss that names none of them.
+fn reads_the_mean(config: &Config) -> Option<String> {
+    let mut losses = config.arms.iter().flat_map(|arm| arm.losses.iter().map(move |loss| (arm, loss)));
+    let (arm, loss) = losses.find(|(_, loss)| loss.teacher.is_none())?;
+    Some(format!("{} of arm {}", loss.criterion.name(), arm.name))
+}
+
 /// Data and networks of a run.
 pub struct Setup {
     /// In memory.
@@ -163,12 +170,19 @@ impl Setup {
         let (imported, frozen) = match imported::file(&own.model) {
             _ if !own.others.is_empty() => {
                 let members = own.all().map(|teacher| member(teacher, &dataset));
-                (None, Some(Frozen::new(members.collect::<Result<_, Error>>()?)?))
+                (
+                    None,
+                    Some(Frozen::new(
+                        members.collect::<Result<_, Error>>()?,
+                        reads_the_mean(config).as_deref(),
+                        dataset.classes,
+                    )?),
+                )
             }
             Some(file) => match import(file, own, &dataset)? {
                 Import::Graph(imported) => (Some(imported), None),
                 #[cfg(feature = "runtime")]
-                Import::Frozen(member) => (None, Some(Frozen::new(vec![member])?)),
+                Import::Frozen(member) => (None, Some(Frozen::new(vec![member], None, dataset.classes)?)),
             },
             None => (None, None),
         };
@@ -197,6 +211,13 @@ impl Setup {
             (None, None, Some(frozen)) => TeacherSide::Frozen(frozen),
             (None, None, None) => TeacherSide::Network(fitting(own, &teacher_eyes, &dataset)?),
         };
+        if let (Head::Lift, TeacherSide::Frozen(frozen)) = (start.head, &teacher)
+            && frozen.together().beside
+        {
+            let why =
+                "= \"lift\" goes to the width of the teacher's features, and these teachers have several: leave it out";
+            return Err(Error::Key { key: "student.head".to_owned(), why: why.to_owned() });
+        }
         let model = match start.head {
             Head::Lift => format!("{}+lift{}", start.model, teacher.feature_width()),
             Head::Own | Head::Teacher => start.model.clone(),
@@ -305,12 +326,12 @@ impl Setup {
     ///
     /// # Errors
     /// As [`engine`](Setup::engine).
-    pub fn frozen_engine(&self, frozen: &Frozen) -> Result<Box<dyn Engine>, Error> {
+    pub fn frozen_engine(&self, frozen: &Frozen, singles: &[String]) -> Result<Box<dyn Engine>, Error> {
         let engine = |member: &Member| self.seeing(&member.eyes, member.network.engine(self.device, self.threads)?);
         let mut engines: Vec<_> = frozen.members().iter().map(engine).collect::<Result<_, Error>>()?;
         match engines.len() {
             1 => Ok(engines.remove(0)),
-            _ => Ok(Box::new(Average::new(engines, self.device.burn()?))),
+            _ => Ok(Box::new(Average::new(engines, frozen.together().clone(), singles, self.device.burn()?))),
         }
     }
 

@@ -47,7 +47,7 @@ impl TeacherSide {
     pub fn shapes(&self) -> NetworkShapes {
         match self {
             Self::Network(graph) => NetworkShapes::of(graph),
-            Self::Frozen(frozen) => NetworkShapes { features: frozen.width, maps: Vec::new() },
+            Self::Frozen(frozen) => frozen.shapes(),
             Self::Outputs(stored) => NetworkShapes { features: stored.width, maps: Vec::new() },
         }
     }
@@ -56,7 +56,7 @@ impl TeacherSide {
     pub fn layout(&self, stages: &[String]) -> Option<Layout> {
         match self {
             Self::Network(graph) => Some(Layout::of(graph, stages)),
-            Self::Frozen(frozen) => Some(frozen.layout()),
+            Self::Frozen(frozen) => Some(frozen.layout(stages)),
             Self::Outputs(_) => None,
         }
     }
@@ -73,6 +73,13 @@ impl TeacherSide {
     /// Whether only its features are of use: no logits are stored, or they are of other classes than the data's.
     pub fn lacks_logits(&self, classes: usize) -> bool {
         matches!(self, Self::Outputs(stored) if stored.logits.is_none()) || self.other_classes(classes).is_some()
+    }
+
+    /// How many classes the i-th of several tells apart, where these are not the data's.
+    pub fn other_classes_of(&self, member: usize, classes: usize) -> Option<usize> {
+        let Self::Frozen(frozen) = self else { return self.other_classes(classes) };
+        let [_, own] = frozen.members().get(member)?.network.sizes();
+        Some(own).filter(|own| *own != classes)
     }
 
     /// How many classes its network tells apart, where these are not the data's.
