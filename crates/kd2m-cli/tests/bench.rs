@@ -292,3 +292,37 @@ fn the_papers_code_has_a_baseline_that_is_never_annealed() {
     let table = text(&place.out("out").join("table.md"));
     assert!(table.contains("| none-constant-lr | 0 |"), "{table}");
 }
+
+/// A teacher that is a file of outputs is no network that a step could be timed with, and needs no training.
+#[test]
+fn a_grid_whose_teacher_is_a_file_is_estimated_and_run() {
+    let place = Place::new();
+    let path = |name: &str| place.out(name).display().to_string();
+    let graph = kd2m_nn::zoo::build("digits-cnn-teacher", &kd2m_nn::zoo::ZooOptions::new(10, 1, 8, 8)).unwrap();
+    let weights = kd2m_nn::init::initialise(&graph, 1);
+    kd2m_nn::weights::write(&place.out("t.safetensors"), &weights, None).unwrap();
+    let asked = ["--model", "digits-cnn-teacher", "--preset", "none", "--data", "digits"];
+    for (split, out) in [("train", "t.npz"), ("val", "v.npz")] {
+        let (file, out) = (path("t.safetensors"), path(out));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kd2m"));
+        let said = command.args(["features", &file, "--split", split, "--out", &out]).args(asked).output().unwrap();
+        assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    }
+    let with = |file: &str| {
+        let teacher = format!("[teacher]\noutputs = {:?}\n", path(file));
+        let network = "[teacher]\nmodel = \"digits-cnn-teacher\"\nepochs = 2\ntrain_limit = 0\n";
+        let short = GRID.replace(network, &teacher).replace("[select]\nfactors = [0.1, 1]\nseeds = [101]\n", "");
+        assert!(short.contains("outputs") && !short.contains("select"));
+        fs::write(place.out("grid.toml"), short).unwrap();
+    };
+    with("t.npz");
+    let planned = place.finish("out", &["--dry-run", "--json"]);
+    let planned: serde_json::Value = serde_json::from_slice(&planned.stdout).unwrap();
+    assert!(planned["seconds"].as_f64().is_some_and(|seconds| seconds > 0.0), "{planned}");
+    place.finish("out", &[]);
+    assert!(text(&place.out("out/table.csv")).contains("w2"));
+    with("v.npz");
+    let refused = place.run("other", &["--dry-run"]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(2) && said.contains("v.npz has no row for"), "{said}");
+}

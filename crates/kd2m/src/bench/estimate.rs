@@ -1,6 +1,6 @@
 //! How long a grid would take: steps of each arm are timed on random weights, or read from runs that are finished.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -16,11 +16,12 @@ use super::{
 use crate::{
     Error,
     config::ArmConfig,
+    engine::{Images, Mode},
     objective::Objective,
     teacher::{Cache, Limits, NetworkTeacher, Teacher},
-    train::{Halt, Silent, checkpoint::Checkpoints, distill::check_weights, fit::Fit, setup::Setup},
+    train::{Halt, Silent, checkpoint::Checkpoints, distill::check_weights, fit::Fit, setup::Setup, side::TeacherSide},
 };
-use kd2m_data::training_batches;
+use kd2m_data::{Loader, Part, training_batches};
 use kd2m_nn::{Weights, init};
 
 /// A validation batch takes about half as long as a training step: forward passes and criteria, no backward.
@@ -173,9 +174,16 @@ fn seconds(cell: &Cell, store: &Store, open: &[&Task], options: &BenchOptions, t
     let test = |step: f64| 2.0 * VALIDATION * step * batches(setup.dataset.test.len());
     let mut all = 0.0;
     if open.iter().any(|task| matches!(task, Task::Teacher { .. })) {
-        let epochs = config.teacher.epochs.unwrap_or(config.train.epochs) as f64;
-        let step = step_seconds(cell, &setup, None)?;
-        all += epochs * epoch(setup.teacher_train.len(), step) + test(step);
+        all += match &setup.teacher {
+            TeacherSide::Network(_) if setup.given_teacher(config)?.is_none() => {
+                let epochs = config.teacher.epochs.unwrap_or(config.train.epochs) as f64;
+                let step = step_seconds(cell, &setup, None)?;
+                epochs * epoch(setup.teacher_train.len(), step) + test(step)
+            }
+            // Given weights are evaluated, and outputs of training images need not even that.
+            TeacherSide::Network(_) | TeacherSide::Frozen(_) => answer_seconds(cell, &setup)?,
+            TeacherSide::Outputs(_) => 0.0,
+        };
     }
     for (index, arm) in config.arms.iter().enumerate() {
         let runs = open.iter().filter(|t| matches!(t, Task::Student { arm, .. } if *arm == index)).count();
@@ -199,6 +207,23 @@ fn seconds(cell: &Cell, store: &Store, open: &[&Task], options: &BenchOptions, t
     Ok(all)
 }
 
+/// The time in which a teacher that is given answers all images of validation and test, by the quicker of two batches.
+fn answer_seconds(cell: &Cell, setup: &Setup) -> Result<f64, Error> {
+    let weights = setup.teacher.graph().map_or_else(|_| Weights::new(), |graph| init::initialise(graph, 0));
+    let mut engine = setup.teacher_engine(&weights, &[])?;
+    let size = cell.config.train.batch_size.min(setup.val.len());
+    let mut batch = f64::INFINITY;
+    for _ in 0..2 {
+        let mut loader = Loader::evaluation(&setup.dataset, Part::Train, &setup.val[..size], size)?;
+        if let Some(data) = loader.next() {
+            let begun = Instant::now();
+            engine.forward(Images { pixels: &data.images, n: data.len() }, Mode::Evaluate)?;
+            batch = batch.min(begun.elapsed().as_secs_f64());
+        }
+    }
+    Ok(batch * (setup.val.len() + setup.dataset.test.len()) as f64 / size.max(1) as f64)
+}
+
 /// The quickest of a few epochs of two batches but the first, which warms caches, with random weights; of the teacher when no arm
 /// is given. The quickest because other processes can only make a step longer.
 fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f64, Error> {
@@ -219,10 +244,18 @@ fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f
         Some(arm) => {
             let objective = Objective::new(config, arm, &setup.shapes(&drawn), &setup.device.burn()?, 0)?;
             let needs = objective.needs();
-            let frozen = setup.teacher_engine(&teacher_weights, &needs.teacher_maps)?;
-            let layout = setup.teacher.layout(&needs.teacher_maps).filter(|_| config.teacher.cache.is_on());
-            let cache = |layout| Cache::in_memory(layout, setup.dataset.train.len(), Limits::default());
-            teacher = Some(Box::new(NetworkTeacher::new(frozen, layout.map(cache))));
+            teacher = Some(match &setup.teacher {
+                TeacherSide::Outputs(stored) => {
+                    let all = drawn.all().chain(setup.val.iter().copied());
+                    setup.stored_teacher(config, stored.as_ref().clone(), all)?
+                }
+                TeacherSide::Network(_) | TeacherSide::Frozen(_) => {
+                    let frozen = setup.teacher_engine(&teacher_weights, &needs.teacher_maps)?;
+                    let layout = setup.teacher.layout(&needs.teacher_maps).filter(|_| config.teacher.cache.is_on());
+                    let cache = |layout| Cache::in_memory(layout, setup.dataset.train.len(), Limits::default());
+                    Box::new(NetworkTeacher::new(frozen, layout.map(cache)))
+                }
+            });
             let start = init::initialise(&setup.student, 0);
             (setup.engine_seeing(&setup.student_eyes, &setup.student, &start, &needs.student_maps, true)?, objective)
         }

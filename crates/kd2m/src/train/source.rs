@@ -3,11 +3,11 @@
 use kd2m_data::{Loader, Part};
 use kd2m_nn::Weights;
 
-use super::{drawn::Drawn, inputs, run::Run, side::TeacherSide};
+use super::{drawn::Drawn, inputs, run::Run, setup::Setup, side::TeacherSide};
 use crate::{
     Error,
     batch::host,
-    config::TeacherCache,
+    config::{Config, TeacherCache},
     engine::{Images, Mode},
     teacher::{
         Bank, Cache, Key, Limits, Listed, NetworkTeacher, Query, Standardisation, Standardised, StoredOutputs, Teacher,
@@ -15,6 +15,37 @@ use crate::{
         key::{self, Whose},
     },
 };
+
+impl Setup {
+    /// A teacher that is a file, for these images of the training part.
+    ///
+    /// # Errors
+    /// A file that lacks rows of some of them.
+    pub fn stored_teacher(
+        &self,
+        config: &Config,
+        stored: StoredOutputs,
+        images: impl Iterator<Item = u32>,
+    ) -> Result<Box<dyn Teacher>, Error> {
+        let device = self.device.burn()?;
+        if !config.teacher.paired {
+            return Ok(Box::new(Bank::new(stored, device)));
+        }
+        let listed = Listed::new(stored, device);
+        let all: Vec<u32> = images.collect();
+        match (listed.missing(&all), &config.teacher.outputs) {
+            (missing, Some(path)) if missing > 0 => Err(Error::Outputs {
+                path: path.clone(),
+                why: format!(
+                    "has no row for {missing} of the {} images that are trained or validated on: give outputs of all of them, their places \
+                     as `ids`, or set teacher.paired = false where they are of other images",
+                    all.len()
+                ),
+            }),
+            _ => Ok(Box::new(listed)),
+        }
+    }
+}
 
 impl Run<'_> {
     /// The teacher of these weights as students meet it, with the maps of these stages.
@@ -61,7 +92,7 @@ impl Run<'_> {
     fn raw_source(&self, weights: &Weights, stages: &[String], drawn: &Drawn) -> Result<Box<dyn Teacher>, Error> {
         let Run { config, setup, .. } = self;
         if let TeacherSide::Outputs(stored) = &setup.teacher {
-            return self.outputs(stored.as_ref().clone(), drawn);
+            return setup.stored_teacher(config, stored.as_ref().clone(), drawn.all().chain(setup.val.iter().copied()));
         }
         if !config.teacher.paired {
             return Ok(Box::new(Bank::new(self.bank(weights)?, setup.device.burn()?)));
@@ -69,28 +100,6 @@ impl Run<'_> {
         let engine = setup.teacher_engine(weights, stages)?;
         let cache = self.teacher_cache(weights, stages, &engine.arithmetic());
         Ok(Box::new(NetworkTeacher::new(engine, cache)))
-    }
-
-    /// A teacher that is a file.
-    fn outputs(&self, stored: StoredOutputs, drawn: &Drawn) -> Result<Box<dyn Teacher>, Error> {
-        let Run { config, setup, .. } = self;
-        let device = setup.device.burn()?;
-        if !config.teacher.paired {
-            return Ok(Box::new(Bank::new(stored, device)));
-        }
-        let listed = Listed::new(stored, device);
-        let all: Vec<u32> = drawn.all().chain(setup.val.iter().copied()).collect();
-        match (listed.missing(&all), &config.teacher.outputs) {
-            (missing, Some(path)) if missing > 0 => Err(Error::Outputs {
-                path: path.clone(),
-                why: format!(
-                    "has no row for {missing} of the {} images that are trained or validated on: give outputs of all of them, their places \
-                     as `ids`, or set teacher.paired = false where they are of other images",
-                    all.len()
-                ),
-            }),
-            _ => Ok(Box::new(listed)),
-        }
     }
 
     /// The teacher's outputs on the images that it was trained on, once a run: the file can be given to others as `teacher.outputs`.
