@@ -76,6 +76,15 @@ fn call(command: Command) -> Result<ExitCode, Error> {
         Command::List(_) => {}
         _ => threads::use_threads(0)?,
     }
+    let quiet = match &command {
+        Command::Train(run) | Command::Distill(run) => run.quiet,
+        Command::Bench(bench) => bench.quiet,
+        Command::Reproduce(reproduce) => reproduce.quiet,
+        _ => false,
+    };
+    if quiet {
+        kd2m::hub::be_quiet();
+    }
     match command {
         Command::Train(run) => command::run::train(&run),
         Command::Distill(run) => command::run::distill(&run),

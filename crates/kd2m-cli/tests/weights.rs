@@ -176,3 +176,54 @@ fn help_names_the_presets_and_the_key_of_a_state_dict() {
         assert!(printed.contains(line), "{printed}");
     }
 }
+
+/// A repository of the hub as its own programs leave it in their cache: read by every command, asked for nowhere.
+#[test]
+fn weights_of_the_hub_are_read_from_its_cache() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let commit = "0123456789abcdef0123456789abcdef01234567";
+    let snapshot = path("home/hub/models--o--n/snapshots").join(commit);
+    for made in [&snapshot, &path("home/hub/models--o--n/refs")] {
+        fs::create_dir_all(made).unwrap();
+    }
+    fs::write(path("home/hub/models--o--n/refs/main"), commit).unwrap();
+    let graph = kd2m_nn::zoo::build("mlp-3", &kd2m_nn::zoo::ZooOptions::new(10, 1, 8, 8)).unwrap();
+    let tensors = kd2m_nn::init::initialise(&graph, 1);
+    weights::write(&snapshot.join("model.safetensors"), &tensors, None).unwrap();
+    fs::write(snapshot.join("config.json"), r#"{"mean": [0.5], "std": [0.25]}"#).unwrap();
+    let kd2m = |offline: &str, arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kd2m"));
+        let names = ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN"];
+        names.iter().for_each(|name| drop(command.env_remove(name)));
+        // Nobody listens there.
+        let command = command.env("HF_HOME", path("home")).env("HF_ENDPOINT", "http://127.0.0.1:1");
+        command.env("HF_HUB_OFFLINE", offline).args(arguments).output().unwrap()
+    };
+    let out = path("f.npz").display().to_string();
+    let asked = ["features", "hf:o/n", "--model", "mlp-3", "--data", "digits", "--out", &out];
+    let read = kd2m("0", &asked);
+    let said = stderr(&read);
+    assert!(read.status.success() && said.contains("mean [0.5], deviation [0.25]"), "{said}");
+
+    let run = path("run").display().to_string();
+    let common = ["distill", "--quiet", "--criterion", "w2", "--no-baseline", "--allow-weak-teacher", "--epochs", "1"];
+    let own = ["--seeds", "1", "--set", "data.train_limit=128", "--set", "teacher.model=mlp-3", "--out", &run];
+    let given = ["--set", "teacher.weights=hf:o/n@main"];
+    let ran = kd2m("1", &[&common[..], &own, &given].concat());
+    assert!(ran.status.success(), "{}", stderr(&ran));
+    assert!(fs::read_to_string(path("run/config.toml")).unwrap().contains("weights = \"hf:o/n@main\""));
+    let inputs = json(&path("run/inputs.json"));
+    assert_eq!(inputs["given"]["teacher.weights"]["sha256"].as_str().map(str::len), Some(64), "{inputs}");
+    assert!(kd2m("1", &["eval", &run]).status.success());
+
+    for (offline, name, words) in [
+        ("1", "hf:o/other", "`hf download o/other`"),
+        ("0", "hf:o/other", if cfg!(feature = "download") { "127.0.0.1:1" } else { "--features download" }),
+        ("1", "hf:o", "hf:OWNER/NAME"),
+    ] {
+        let refused = kd2m(offline, &["features", name, "--model", "mlp-3", "--data", "digits", "--out", &out]);
+        assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+        assert!(stderr(&refused).contains(words), "{words}: {}", stderr(&refused));
+    }
+}

@@ -239,6 +239,14 @@ pub enum Error {
          its layers, weights and training are not to be had"
     )]
     OnlyAnswers,
+    /// Weights of the Hugging Face hub that cannot be had.
+    #[error("{name} {why}")]
+    Hub {
+        /// The repository.
+        name: String,
+        /// What the hub says, and what to do; follows the name in the sentence.
+        why: String,
+    },
     /// A model that the runtime of ONNX models does not run.
     #[error("{}: the ONNX runtime cannot run it: {why}", path.display())]
     Runtime {

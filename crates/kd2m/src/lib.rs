@@ -16,6 +16,7 @@ pub mod error;
 pub mod export;
 pub mod files;
 pub mod frozen;
+pub mod hub;
 pub mod imported;
 pub mod measure;
 pub mod number;

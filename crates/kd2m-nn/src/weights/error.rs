@@ -34,6 +34,14 @@ pub enum WeightsError {
         /// What is there.
         reason: String,
     },
+    /// A repository of the Hugging Face hub that is not on this machine.
+    #[error("{name} {why}")]
+    Hub {
+        /// As it was named.
+        name: String,
+        /// What lacks, and how to come by it.
+        why: String,
+    },
     /// Bytes that are none of the formats, or a damaged file.
     #[error("{} is not a readable weights file: {reason}", path.display())]
     Malformed {

@@ -8,33 +8,17 @@ use std::{
 
 use serde::Deserialize;
 
-use super::{WeightsError, recognise::other_file, source::Source};
-
-/// What Hugging Face calls weights, in the order in which its own programs look for them.
-const USUAL: [&str; 4] =
-    ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
-
-/// Endings of files that may hold weights.
-const ENDINGS: [&str; 5] = ["safetensors", "pth", "pt", "bin", "ckpt"];
-
-/// The end of an index's name.
-const INDEX: &str = ".index.json";
-
-impl Source {
-    /// The file itself: in a folder the usual one (`model.safetensors`, …) or the only one that may hold weights.
-    ///
-    /// # Errors
-    /// A folder with none, or several.
-    pub fn file(&self) -> Result<PathBuf, WeightsError> {
-        if self.path.is_dir() { in_folder(&self.path) } else { Ok(self.path.clone()) }
-    }
-}
+use super::{
+    WeightsError,
+    called::{ENDINGS, USUAL, may_be_weights, name_of},
+    recognise::other_file,
+};
 
 /// The file that is meant by a folder: the usual one, or the only one that may hold weights.
 ///
 /// # Errors
 /// None of them, or several.
-fn in_folder(folder: &Path) -> Result<PathBuf, WeightsError> {
+pub(super) fn in_folder(folder: &Path) -> Result<PathBuf, WeightsError> {
     if let Some(usual) = USUAL.iter().map(|name| folder.join(name)).find(|path| path.is_file()) {
         return Ok(usual);
     }
@@ -55,12 +39,7 @@ fn in_folder(folder: &Path) -> Result<PathBuf, WeightsError> {
 }
 
 fn may_hold(path: &Path) -> bool {
-    let ending = path.extension().and_then(|e| e.to_str()).map(str::to_lowercase);
-    path.is_file() && (name_of(path).ends_with(INDEX) || ending.is_some_and(|e| ENDINGS.contains(&e.as_str())))
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+    path.is_file() && may_be_weights(&name_of(path))
 }
 
 /// Where each tensor lies, by the names of the files beside it.
@@ -85,21 +64,44 @@ pub(super) fn contents(path: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, WeightsEr
             |what| format!("it {what}; an index of shards has a `weight_map`"),
         )));
     };
+    let shard = |shard: PathBuf| {
+        let name = name_of(&shard);
+        match bytes_of(&shard) {
+            Err(WeightsError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                Err(malformed(format!("it is an index of shards, of which {name} is not beside it: get them all")))
+            }
+            read => Ok((shard, read?)),
+        }
+    };
+    beside(path, &index)?.into_iter().map(shard).collect()
+}
+
+/// The files that an index names, there or not.
+///
+/// # Errors
+/// A file that cannot be read, that is no index, or that names files elsewhere.
+pub(super) fn shards(path: &Path) -> Result<Vec<PathBuf>, WeightsError> {
+    shards_in(path, &bytes_of(path)?)
+}
+
+/// The same of the text of an index that stands or will stand at a place.
+pub(super) fn shards_in(path: &Path, text: &[u8]) -> Result<Vec<PathBuf>, WeightsError> {
+    let malformed =
+        |_| WeightsError::Malformed { path: path.to_owned(), reason: "it is no index of shards".to_owned() };
+    beside(path, &serde_json::from_slice(text).map_err(malformed)?)
+}
+
+fn beside(path: &Path, index: &Index) -> Result<Vec<PathBuf>, WeightsError> {
+    let malformed = |reason: String| WeightsError::Malformed { path: path.to_owned(), reason };
     let names: BTreeSet<&String> = index.weight_map.values().collect();
     if names.is_empty() {
         return Err(malformed("it is an index of no shards".to_owned()));
     }
     let shard = |name: &String| {
         // An index is a text from elsewhere: it may name its neighbours and nothing else.
-        if Path::new(name).file_name().is_none_or(|plain| plain != name.as_str()) {
-            return Err(malformed(format!("it is an index that names a file elsewhere ({name})")));
-        }
-        let shard = path.with_file_name(name);
-        match bytes_of(&shard) {
-            Err(WeightsError::Read { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
-                Err(malformed(format!("it is an index of shards, of which {name} is not beside it: get them all")))
-            }
-            read => Ok((shard, read?)),
+        match Path::new(name).file_name().is_some_and(|plain| plain == name.as_str()) {
+            true => Ok(path.with_file_name(name)),
+            false => Err(malformed(format!("it is an index that names a file elsewhere ({name})"))),
         }
     };
     names.into_iter().map(shard).collect()

@@ -3,16 +3,19 @@
 //! [`load`] takes safetensors or PyTorch's checkpoints and fits them to a graph; [`write`](write()) makes safetensors that PyTorch opens.
 
 mod archive;
+mod called;
 mod check;
 mod choose;
 mod error;
 mod files;
 mod finite;
 mod fit;
+pub mod hub;
 mod likely;
 mod names;
 mod number;
 mod opened;
+mod place;
 mod pytorch;
 mod recognise;
 mod safetensors;

@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use super::called::{PREFIX, may_be_weights};
+
 /// A file and the state dict meant in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
@@ -15,13 +17,14 @@ pub struct Source {
 }
 
 impl Source {
-    /// Splits at the last `#`; a file whose own name holds one is taken whole.
+    /// Splits at the last `#`; a file whose own name holds one is taken whole, and so is a file of a repository of the hub.
     pub fn parse(text: &Path) -> Self {
         let whole = || Self { path: text.to_owned(), key: None };
         if text.exists() {
             return whole();
         }
         match text.to_str().and_then(|t| t.rsplit_once('#')) {
+            Some((path, file)) if path.starts_with(PREFIX) && may_be_weights(file) => whole(),
             Some((path, key)) if !path.is_empty() && !key.is_empty() => {
                 Self { path: path.into(), key: Some(key.to_owned()) }
             }
@@ -53,5 +56,13 @@ mod tests {
             assert_eq!(Source::parse(Path::new(plain)), Source { path: plain.into(), key: None });
         }
         assert_eq!(Source::parse(Path::new("a/t.pth#x.y")).to_string(), "a/t.pth#x.y");
+        for (text, path, key) in [
+            ("hf:a/b#model_ema", "hf:a/b", Some("model_ema")),
+            ("hf:a/b@v1#t.pth", "hf:a/b@v1#t.pth", None),
+            ("hf:a/b#t.pth#nets.ema", "hf:a/b#t.pth", Some("nets.ema")),
+        ] {
+            let source = Source { path: path.into(), key: key.map(str::to_owned) };
+            assert_eq!(Source::parse(Path::new(text)), source);
+        }
     }
 }

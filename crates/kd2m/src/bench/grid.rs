@@ -18,6 +18,7 @@ use crate::{
         ArmConfig, DataConfig, FeaturesAs, Head, Source, StudentConfig, TeacherCache, TeacherConfig, Teachers,
         TrainConfig, explained,
     },
+    hub,
     preprocess::told as told_by,
     train::run::arms,
 };
@@ -81,6 +82,8 @@ impl Grid {
                 let mut config = own.resolve()?;
                 name.get_or_insert_with(|| config.name.clone());
                 config.name = cell_name(&config, labels);
+                // What lies beside weights decides a teacher.
+                hub::provide_all(&config)?;
                 config.arms = written_out(&config, &mistakes);
                 config.check()?;
                 select.as_ref().map_or(Ok(()), |select| select.check(&config.train.seeds))?;

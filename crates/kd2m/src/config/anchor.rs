@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Config, TeacherCache, TeacherConfig};
 use crate::imported;
+use kd2m_nn::weights::hub;
 
 impl Config {
     /// The same with every path absolute, also that of `folder:PATH`, as it is saved in a run folder.
@@ -33,7 +34,7 @@ fn anchor_teacher(teacher: &mut TeacherConfig) {
         }
     }
     let all = [&mut teacher.weights, &mut teacher.init, &mut teacher.outputs].into_iter().flatten();
-    all.filter(|path| !path.to_string_lossy().starts_with(imported::PREFIX)).for_each(anchor);
+    all.for_each(anchor);
 }
 
 /// A data set that is named by a path, which is looked for below `data.root`.
@@ -43,8 +44,12 @@ fn lies_in_a_folder(dataset: &str) -> bool {
     named.is_some_and(|(name, path)| takes_path(name) && path.is_relative())
 }
 
-/// A path that cannot be made absolute (an empty one) stays as it is: whoever opens it says what is wrong.
+/// A path that cannot be made absolute (an empty one) stays as it is: whoever opens it says what is wrong. So does what is no path.
 fn anchor(path: &mut PathBuf) {
+    let text = path.to_string_lossy();
+    if [imported::PREFIX, hub::PREFIX].iter().any(|prefix| text.starts_with(prefix)) {
+        return;
+    }
     if let Ok(absolute) = std::path::absolute(&*path) {
         // `absolute` keeps a dot at the end.
         *path = absolute.components().collect();

@@ -34,7 +34,7 @@ pub struct TeacherConfig {
     #[serde(default)]
     #[schemars(with = "String")]
     pub stem: Stem,
-    /// A `.safetensors` or `.pth` file, `FILE#KEY` for one of several networks in it; without it the teacher is trained in the run.
+    /// A `.safetensors` or `.pth` file, `FILE#KEY` for one of several networks in it, or `hf:OWNER/NAME` of the Hugging Face hub; without it the teacher is trained in the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<PathBuf>,
     /// How pixels become its input: `dataset`, `imagenet`, `imagenet-v2`, `clip`, `inception`, `lite` or `none`; by default what the weights say of themselves, else `dataset`.

@@ -234,7 +234,8 @@ impl fmt::Display for Normalisation {
 pub fn help() -> String {
     let presets = PRESETS.map(|p| format!("  {:<12} {}\n", p.name, p.about)).concat();
     format!(
-        "Given weights (teacher.weights, teacher.init, student.weights): FILE, or FILE#KEY for one of several networks in it.\n\
+        "Given weights (teacher.weights, teacher.init, student.weights): FILE, or FILE#KEY for one of several networks in it,\n\
+         or hf:OWNER/NAME.\n\
          Pixels reach them through teacher.preset (student.preset), or through teacher.mean and teacher.std; left out: what the file\n\
          says, or a config.json beside it, or else the data set's own. Photographs are resized as the preset says; teacher.resize,\n\
          crop, size and interpolation override it. Presets:\n{presets}"

@@ -13,6 +13,7 @@ use super::{description::Description, network::Saved};
 use crate::{
     Error,
     frozen::Network,
+    hub,
     imported::{self, PREFIX},
     preprocess::{self, Preset},
 };
@@ -42,7 +43,10 @@ pub struct Facts<'a> {
 /// Whether a path means a file of weights, not a run folder.
 pub fn is_weights(path: &Path) -> bool {
     let text = path.to_string_lossy();
-    text.starts_with(PREFIX) || Source::parse(path).path.is_file() || path.join(IN_FOLDER).is_file()
+    text.starts_with(PREFIX)
+        || text.starts_with(weights::hub::PREFIX)
+        || Source::parse(path).path.is_file()
+        || path.join(IN_FOLDER).is_file()
 }
 
 /// The network of a file.
@@ -122,8 +126,9 @@ fn open_frozen(file: &Path, why: &onnx::OnnxError) -> Result<Saved, Error> {
 
 fn open_weights(path: &Path, facts: &Facts) -> Result<Saved, Error> {
     let inside = path.join(IN_FOLDER);
+    hub::provide(path)?;
     let source = if inside.is_file() { Source { path: inside, key: None } } else { Source::parse(path) };
-    let (description, eyes_from) = describe(&source.path, facts)?;
+    let (description, eyes_from) = describe(&source.file()?, facts)?;
     let graph = description.graph()?;
     let weights = weights::load(&source, &graph, Owner::Any)?.weights;
     let network = Network::Graph(graph, weights);

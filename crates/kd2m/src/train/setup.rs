@@ -25,6 +25,7 @@ use crate::{
         seeing::Seeing,
     },
     frozen::{Frozen, Member, Network},
+    hub,
     imported::{self, Imported, Named},
     preprocess::Normalisation,
     sums,
@@ -142,6 +143,7 @@ impl Setup {
     /// # Errors
     /// Data that is not there or broken, an unknown model, images that a model cannot take.
     pub fn new(config: &Config, device: DeviceChoice, threads: usize) -> Result<Self, Error> {
+        hub::provide_all(config)?;
         let data = &config.data;
         let dataset = data.load(data.root.as_deref())?;
         dataset.notes.iter().try_for_each(|note| warning::warn(note))?;
@@ -317,12 +319,12 @@ impl Setup {
     /// As [`engine`](Setup::engine); [`Error::NoTeacherNetwork`] where only outputs are there.
     pub fn teacher_engine(&self, weights: &Weights, stages: &[String]) -> Result<Box<dyn Engine>, Error> {
         match &self.teacher {
-            TeacherSide::Frozen(frozen) => self.frozen_engine(frozen),
+            TeacherSide::Frozen(frozen) => self.frozen_engine(frozen, stages),
             side => self.engine_seeing(&self.teacher_eyes, side.graph()?, weights, stages, false),
         }
     }
 
-    /// What runs a teacher that only answers.
+    /// What runs a teacher that only answers; of several with these outputs of single ones.
     ///
     /// # Errors
     /// As [`engine`](Setup::engine).
