@@ -144,6 +144,10 @@ pub struct RunArguments {
     /// Compute the teacher's outputs in every step, even where they could be remembered.
     #[arg(long)]
     pub no_teacher_cache: bool,
+    /// Arms of a seed trained at once on one pass of data and teacher; 1: one after another. By default as many as memory allows where the
+    /// teacher runs in every step. The results are the same.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub side_by_side: usize,
     /// Write no event files for TensorBoard.
     #[arg(long)]
     pub no_tensorboard: bool,
@@ -288,6 +292,10 @@ pub struct BenchArguments {
     /// Threads of one run; the grid's by default, or else all cores over the runs at once.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     pub threads: usize,
+    /// Arms of a seed trained at once on one pass of data and teacher; 1: one after another. By default as many as memory allows where the
+    /// teacher runs in every step. The results are the same.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub side_by_side: usize,
     /// Do the k-th of n parts (k from 1); parts share OUT, on one machine or several.
     #[arg(long, value_name = "k/n")]
     pub shard: Option<String>,
@@ -372,6 +380,10 @@ pub struct ReproduceArguments {
     /// Threads of one run.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     pub threads: usize,
+    /// Arms of a seed trained at once on one pass of data and teacher; 1: one after another. By default as many as memory allows where the
+    /// teacher runs in every step. The results are the same.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub side_by_side: usize,
     /// Where networks run: cpu, flex, wgpu[:i], vulkan[:i], cuda[:i] or metal.
     #[arg(long, default_value = "cpu")]
     pub device: String,

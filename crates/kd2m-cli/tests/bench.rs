@@ -176,6 +176,27 @@ fn a_killed_grid_goes_on_and_two_shards_are_one() {
     }
 }
 
+/// The digits are moved and turned, so that by default all arms of a seed are trained side by side here.
+#[test]
+fn arms_side_by_side_give_the_tables_of_one_by_one() {
+    let place = Place::new();
+    place.finish("alone", &["--quiet", "--side-by-side", "1"]);
+    let reference = tables(&place.out("alone"));
+    for (out, more) in [("most", &["--jobs", "1"][..]), ("two", &["--jobs", "2", "--side-by-side", "2"])] {
+        place.finish(out, &[more, &["--quiet"]].concat());
+        assert_eq!(tables(&place.out(out)), reference, "{more:?}");
+    }
+    // An arm of one worker alone, the others by another, which finds it done or claimed.
+    let shards = ["1/2", "2/2"].map(|k| {
+        let more = ["--shard", k, "--quiet", "--side-by-side", if k == "1/2" { "1" } else { "9" }];
+        place.command("shards", &more).spawn().unwrap()
+    });
+    for shard in shards {
+        assert!(wait(shard, Duration::from_secs(300)));
+    }
+    assert_eq!(tables(&place.out("shards")), reference);
+}
+
 /// Another weight, another data set, seeds of the choice among those reported, weights that are not there.
 #[test]
 fn what_would_make_a_table_wrong_is_refused_before_anything_is_trained() {

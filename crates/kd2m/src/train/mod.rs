@@ -24,6 +24,7 @@ pub mod statistics;
 pub(crate) mod student;
 pub mod summary;
 pub(crate) mod teach;
+pub(crate) mod together;
 
 pub use distill::{distill, train_teacher};
 pub use halt::Halt;
