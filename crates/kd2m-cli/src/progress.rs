@@ -1,9 +1,7 @@
-//! Progress on stderr: one redrawn line on a terminal, a line every few seconds elsewhere.
+//! Progress on stderr: one redrawn line on a terminal; elsewhere, as in a log, a line with the time at most once a minute, and one for every
+//! network that is done.
 
-use std::{
-    io::IsTerminal,
-    time::{Duration, Instant},
-};
+use std::{io::IsTerminal, time::Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kd2m::{
@@ -11,10 +9,7 @@ use kd2m::{
     train::{EpochRecord, Event, Observer, TermRecord},
 };
 
-use crate::say::say;
-
-/// How often a line is printed where nothing can be redrawn.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+use crate::say::{LINE_EVERY, say, timed};
 
 /// Follows a run of several networks.
 pub struct Progress {
@@ -67,9 +62,12 @@ impl Progress {
         }
     }
 
+    /// A line; with the time where it goes to a log.
     fn say(&mut self, text: &str) {
-        if !self.quiet {
-            self.bar.suspend(|| say!("{text}"));
+        match (self.quiet, self.terminal) {
+            (true, _) => {}
+            (false, true) => self.bar.suspend(|| say!("{text}")),
+            (false, false) => timed(text),
         }
     }
 }
@@ -99,6 +97,9 @@ impl Observer for Progress {
                     k => format!("[{k}/{}] {what}", self.networks),
                 };
                 (self.started, self.done, self.ahead) = (Instant::now(), 0, *images);
+                // What follows is another network's.
+                self.last = "no epoch is done yet".to_owned();
+                self.bar.set_message("");
                 self.bar.reset();
                 self.bar.set_length(*images as u64);
                 self.bar.set_prefix(self.what.clone());
