@@ -100,6 +100,7 @@ impl Run<'_> {
             share_of_gradient: share_of_gradient(&fitted.history),
             normalisation: Some(setup.student_eyes.clone()),
         };
+        files::write_json(&folder.student_answers(&arm.name, seed), &last.answers)?;
         files::write_json(&summary_file, &summary)?;
         checkpoints().clear()?;
         Ok(summary)
