@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Feature knowledge distillation by distribution matching.
 #[derive(Parser)]
-#[command(name = "kd2m", version, about, arg_required_else_help = true)]
+#[command(name = "kd2m", version, long_version = crate::version::long(), about, arg_required_else_help = true)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
@@ -274,6 +274,9 @@ pub struct DistanceArguments {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+    /// With `--metric all`, only this metric's row: what a process with little memory asks others for.
+    #[arg(long, hide = true)]
+    pub only: Option<String>,
     /// Threads; all cores by default.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     pub threads: usize,

@@ -1,10 +1,7 @@
-//! Progress on stderr: one redrawn line on a terminal, a line every few seconds elsewhere.
+//! Progress on stderr: one redrawn line on a terminal; elsewhere, as in a log, a line with the time at most once a minute, and one for every
+//! network that is done.
 
-use std::{
-    collections::HashMap,
-    io::IsTerminal,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, io::IsTerminal, time::Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kd2m::{
@@ -12,10 +9,7 @@ use kd2m::{
     train::{EpochRecord, Event, Observer, TermRecord},
 };
 
-use crate::say::say;
-
-/// How often a line is printed where nothing can be redrawn.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+use crate::say::{LINE_EVERY, say, timed};
 
 /// Follows a run of several networks.
 pub struct Progress {
@@ -81,7 +75,10 @@ impl Progress {
         self.network = if what.starts_with("teacher") { 0 } else { self.network + 1 };
         if std::mem::take(&mut self.ending) {
             (self.started, self.done, self.ahead, self.together) = (Instant::now(), 0, 0, 0);
+            // What follows is of other networks.
             self.epochs.clear();
+            self.last = "no epoch is done yet".to_owned();
+            self.bar.set_message("");
             self.bar.reset();
         }
         self.together += 1;
@@ -95,9 +92,12 @@ impl Progress {
         self.bar.set_prefix(self.what.clone());
     }
 
+    /// A line; with the time where it goes to a log.
     fn say(&mut self, text: &str) {
-        if !self.quiet {
-            self.bar.suspend(|| say!("{text}"));
+        match (self.quiet, self.terminal) {
+            (true, _) => {}
+            (false, true) => self.bar.suspend(|| say!("{text}")),
+            (false, false) => timed(text),
         }
     }
 }
@@ -143,8 +143,10 @@ impl Observer for Progress {
             Event::Finished { what } => {
                 self.ending = true;
                 let (seconds, last) = (self.started.elapsed().as_secs_f64(), self.epochs.remove(*what));
-                let (last, whose) =
-                    (last.unwrap_or_default(), if self.together > 1 { *what } else { self.what.as_str() });
+                let (last, whose) = (
+                    last.unwrap_or_else(|| self.last.clone()),
+                    if self.together > 1 { *what } else { self.what.as_str() },
+                );
                 let line = format!("{whose}: {last} ({seconds:.1} s)");
                 self.say(&line);
                 self.bar.set_message("");

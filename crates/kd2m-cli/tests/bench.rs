@@ -150,7 +150,8 @@ fn a_killed_grid_goes_on_and_two_shards_are_one() {
     assert!(eval.status.success() && String::from_utf8_lossy(&eval.stdout).lines().count() == 1 + 6);
     assert!(cell.join("report.html").is_file() && cell.join("summary.json").is_file());
     let page = text(&place.out("whole").join("report.html"));
-    let holds = ["<table>", "cost against gain", "UMAP", "Class by class", "The transport plan of one batch"];
+    let holds =
+        ["<table>", "cost against gain", "UMAP", "Distances between classes", "The transport plan of one batch"];
     assert!(holds.iter().all(|part| page.contains(part)));
 
     // Summaries alone give the same tables, without data and without training.

@@ -4,6 +4,7 @@
 use std::{cell::RefCell, time::Duration};
 
 use super::{
+    about::About,
     folder::RunFolder,
     inputs,
     observer::{Event, Observer, Shared},
@@ -137,6 +138,7 @@ fn open_folder(config: &Config, options: &RunOptions) -> Result<(RunFolder, Owne
     RunFolder::admit(&out, options.existing)?;
     let owner = Owner::take(&out)?;
     let folder = RunFolder::begin(&out, config, options.existing)?;
+    About::now(&options.device.to_string(), options.threads).keep(&folder)?;
     // Of a teacher's folder others may be the owners, in a grid; here nobody is.
     [out, folder.teacher()].iter().try_for_each(|place| files::sweep(place, Duration::ZERO))?;
     Ok((folder, owner))

@@ -108,7 +108,7 @@ impl Run<'_> {
         teacher: &mut dyn Teacher,
         drawn: &Drawn,
     ) -> Result<StudentSummary, Error> {
-        let Run { config, setup, options, .. } = self;
+        let Run { config, setup, folder, options } = self;
         let Prepared { arm, seed, place, .. } = prepared;
         self.save_student(place, &mut fitted)?;
         let best = self.test(&mut fitted, true)?.record.accuracy;
@@ -143,6 +143,7 @@ impl Run<'_> {
             share_of_gradient: share_of_gradient(&fitted.history),
             normalisation: Some(setup.student_eyes.clone()),
         };
+        files::write_json(&folder.student_answers(&arm.name, *seed), &last.answers)?;
         files::write_json(&summary_file(place), &summary)?;
         self.checkpoints(place).clear()?;
         Ok(summary)

@@ -118,6 +118,7 @@ impl Run<'_> {
         };
         let all: Vec<u32> = (0..setup.dataset.test.len() as u32).collect();
         let (val, test) = (on(Part::Train, &setup.val)?, on(Part::Test, &all)?);
+        files::write_json(&self.folder.teacher_answers(), &test.answers)?;
         Ok(TeacherSummary {
             model: config.teacher.name(),
             parameters: setup.teacher.parameters(),
