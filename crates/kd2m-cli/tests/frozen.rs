@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use kd2m_data::features::{Location, Values, read_features};
@@ -154,7 +154,8 @@ fn each_loss_has_a_teacher_of_its_own() {
     assert_eq!(terms, ["hinton@digits-cnn-student", "w2@digits-cnn-student", "w2@mlp-3"]);
     assert!(kd2m(&["eval", &whole]).status.success());
     for attempt in 0.. {
-        let mut child = distill(&config, &broken, &["--resume", "--quiet"]).spawn().unwrap();
+        let mut child = distill(&config, &broken, &["--resume", "--quiet"]);
+        let mut child = child.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(std::time::Duration::from_millis(200 + 200 * attempt));
         if child.try_wait().unwrap().is_some_and(|status| status.success()) {
             assert!(attempt > 0, "the run ended before it could be killed: the test has shown nothing");

@@ -195,7 +195,9 @@ fn weights_of_the_hub_are_read_from_its_cache() {
     let kd2m = |offline: &str, arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kd2m"));
         let names = ["HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN"];
-        names.iter().for_each(|name| drop(command.env_remove(name)));
+        for name in names {
+            command.env_remove(name);
+        }
         // Nobody listens there.
         let command = command.env("HF_HOME", path("home")).env("HF_ENDPOINT", "http://127.0.0.1:1");
         command.env("HF_HUB_OFFLINE", offline).args(arguments).output().unwrap()
@@ -225,5 +227,21 @@ fn weights_of_the_hub_are_read_from_its_cache() {
         let refused = kd2m(offline, &["features", name, "--model", "mlp-3", "--data", "digits", "--out", &out]);
         assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
         assert!(stderr(&refused).contains(words), "{words}: {}", stderr(&refused));
+    }
+}
+
+/// The networks that lie in the repository, as their page has it.
+#[test]
+fn the_networks_of_the_repository_answer_as_their_page_says() {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights/digits");
+    let page = fs::read_to_string(place.join("README.md")).unwrap();
+    for (name, accuracy) in [("teacher", 99.72), ("student", 86.63)] {
+        let file = place.join(format!("{name}.safetensors"));
+        assert!(page.contains(&format!("{accuracy:.2} % on test")), "{page}");
+        let ran = kd2m(&["eval", file.to_str().unwrap(), "--data", "digits", "--json"]);
+        let found: Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{}", stderr(&ran)));
+        let found = found["accuracy"].as_f64().unwrap();
+        // Another processor's kernels may round an image to the other side.
+        assert!((found - accuracy).abs() < 0.6, "{name}: {found}");
     }
 }

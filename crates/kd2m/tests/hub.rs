@@ -54,7 +54,7 @@ impl Hub {
             // It ends with the process.
             thread::spawn(move || {
                 for stream in listener.incoming().flatten() {
-                    answer(stream, &files, &asked, at_storage.then_some("").unwrap_or(&storage), fault, &cut);
+                    answer(stream, &files, &asked, if at_storage { "" } else { &storage }, fault, &cut);
                 }
             });
         }

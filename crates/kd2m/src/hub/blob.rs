@@ -114,20 +114,27 @@ fn fill(
     let disk = |doing: &'static str| move |source| Broken::Here(Error::io(doing, file, source));
     let mut out = File::options().create(true).append(true).open(file).map_err(disk("write"))?;
     let mut done = out.metadata().map_err(disk("read"))?.len();
-    let mut answer = whole;
     if done > about.size {
         out.set_len(0).map_err(disk("write"))?;
         done = 0;
     }
-    if done > 0 && done < about.size {
-        answer = client.get(path, done).map_err(Broken::There)?;
-        // One that cannot go on begins again.
-        if answer.status != 206 {
-            out.set_len(0).map_err(disk("write"))?;
-            done = 0;
-            answer = client.get(path, 0).map_err(Broken::There)?;
+    let answer = if done > 0 && done < about.size {
+        // One connection at a time.
+        drop(whole);
+        let rest = client.get(path, done).map_err(Broken::There)?;
+        match rest.status {
+            206 => rest,
+            // One that cannot go on begins again.
+            _ => {
+                drop(rest);
+                out.set_len(0).map_err(disk("write"))?;
+                done = 0;
+                client.get(path, 0).map_err(Broken::There)?
+            }
         }
-    }
+    } else {
+        whole
+    };
     let megabytes = |bytes: u64| bytes as f64 / 1e6;
     tell(format!(
         "{} of {:.1} MB is downloaded{}",
