@@ -58,6 +58,7 @@ pub(super) fn evaluate(
             attributes.flag("allowzero", false)?;
             reshape(first, at(1).and_then(Constant::integers).ok_or("needs the new shape")?)?
         }
+        "Range" => range([Some(first), at(1), at(2)])?,
         "Transpose" => transpose(first, attributes)?,
         "Gather" => gather(first, at(1).ok_or("needs indices")?, attributes)?,
         "Slice" => {
@@ -69,6 +70,25 @@ pub(super) fn evaluate(
         }
         _ => return Ok(None),
     }))
+}
+
+/// Most numbers of a range: a file of a few bytes may ask for any.
+const LONGEST_RANGE: usize = 1 << 20;
+
+/// Whole numbers from the first on, below the second, in steps of the third.
+fn range(given: [Option<&Constant>; 3]) -> Result<Constant, String> {
+    let one = |constant: Option<&Constant>| match constant.and_then(Constant::integers) {
+        Some(&[value]) => Ok(value),
+        _ => Err("is read of three whole numbers".to_owned()),
+    };
+    let [start, end, step] = given.map(one);
+    let (start, end) = (start?, end?);
+    let step = usize::try_from(step?).ok().filter(|step| *step > 0).ok_or("is read in steps above 0")?;
+    let values: Vec<i64> = (start..end).step_by(step).take(LONGEST_RANGE + 1).collect();
+    match values.len() > LONGEST_RANGE {
+        true => Err(format!("of more than {LONGEST_RANGE} numbers")),
+        false => Ok(Constant { shape: vec![values.len()], data: Data::Integers(values) }),
+    }
 }
 
 fn map(x: &Constant, f: impl Fn(f64) -> f64) -> Result<Constant, String> {
@@ -354,6 +374,8 @@ mod tests {
         assert_eq!(run("Ceil", &[&floats(&[1.2, -1.2])]), floats(&[2.0, -1.0]));
         assert_eq!(run("Clip", &[&floats(&[-1.0, 0.5]), &floats(&[0.0])]), floats(&[0.0, 0.5]));
         assert_eq!(run("ConstantOfShape", &[&integers(&[1], &[2])]), floats(&[0.0, 0.0]));
+        let number = |value| integers(&[], &[value]);
+        assert_eq!(run("Range", &[&number(3), &number(10), &number(3)]), integers(&[3], &[3, 6, 9]));
         assert_eq!(run("Unsqueeze", &[&floats(&[1.0]), &integers(&[1], &[0])]).shape, [1, 1]);
     }
 }

@@ -9,10 +9,9 @@ use super::{
     error::OnnxError,
     names::{FEATURES, LOGITS, STAGES},
     normalisation::Normalisation,
-    reshape::STRUNG,
     proto::{BFLOAT16, DOUBLE, FLOAT, FLOAT16, GraphProto, Model, NodeProto, ValueInfo},
     tensor::Constant,
-    values::{Flow, Values},
+    values::{Flow, STRUNG, Values},
 };
 use crate::{
     graph::{Graph, GraphBuilder, NodeId, Shape},

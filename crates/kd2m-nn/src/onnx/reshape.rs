@@ -6,13 +6,9 @@ use super::{
     import::Import,
     proto::NodeProto,
     sizes::Size,
-    values::{Flow, axis, positive},
+    values::{Flow, STRUNG, axis, positive},
 };
 use crate::{graph::Shape, layer::Layer};
-
-/// What is said of a network in channels_last that cannot be read.
-pub(super) const STRUNG: &str = "strings the numbers of all images together, as PyTorch writes a network in channels_last: export it for one \
-                                 image (without dynamic_shapes), or after model.to(memory_format=torch.contiguous_format)";
 
 impl Import {
     pub fn flatten(&mut self, node: &NodeProto, attributes: &mut Attributes) -> Result<(), String> {
@@ -105,7 +101,11 @@ impl Import {
         let in_order = indices.integers().is_some_and(|all| all.iter().copied().eq(0..width as i64 * images));
         match &indices.shape[..] {
             [first, channels, ones @ ..]
-                if in_order && along == 0 && *first as i64 == images && *channels == width && ones.iter().all(|one| *one == 1) =>
+                if in_order
+                    && along == 0
+                    && *first as i64 == images
+                    && *channels == width
+                    && ones.iter().all(|one| *one == 1) =>
             {
                 let flow = if ones.is_empty() { Flow::Node(of) } else { Flow::Pooled { of, ones: ones.len() } };
                 self.values.bind(node, 0, flow);

@@ -9,6 +9,10 @@ use super::{
 };
 use crate::{parameter::NodeId, shape::Shape};
 
+/// What is said of a network in channels_last that cannot be read.
+pub(crate) const STRUNG: &str = "strings the numbers of all images together, as PyTorch writes a network in channels_last: export it for one \
+                                 image (without dynamic_shapes), or after model.to(memory_format=torch.contiguous_format)";
+
 /// What a value of the model is in the graph.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Flow {
