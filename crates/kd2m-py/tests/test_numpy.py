@@ -296,6 +296,12 @@ class Input(unittest.TestCase):
 
 
 class Running(unittest.TestCase):
+    def test_the_import_brings_little_beyond_numpy(self):
+        code = "import sys, numpy; before = set(sys.modules); import kd2m; print(*sorted(set(sys.modules) - before))"
+        brought = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+        slow = {"concurrent.futures", "json", "logging", "pathlib", "pandas", "scipy", "torch"}
+        self.assertEqual(slow & set(brought), set())
+
     def test_other_threads_run_meanwhile(self):
         x, y = clouds(1500, 1400, 16)
         counted = 0

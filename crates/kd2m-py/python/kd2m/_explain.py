@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,6 +115,10 @@ def permutation_test(
     >>> permutation_test(rng.normal(size=(30, 2)), rng.normal(size=(30, 2)) + 2.0, permutations=99).p
     0.01
     """
+    # Where it is used: `import kd2m` is to cost little beyond NumPy.
+    import os
+    from concurrent.futures import ThreadPoolExecutor
+
     x, y = pair(x, y)
     pooled = np.concatenate([x, y])
     labels = None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     import pandas
 
 
@@ -21,6 +20,10 @@ def load_run(path: str | PathLike[str]) -> tuple[pandas.DataFrame, pandas.DataFr
     Traceback (most recent call last):
     ValueError: no/such/folder is no run folder: it has no config.toml of kd2m
     """
+    # Where it is used: `import kd2m` is to cost little beyond NumPy.
+    import json
+    from pathlib import Path
+
     folder = Path(path)
     if not (folder / "config.toml").is_file():
         raise ValueError(f"{folder} is no run folder: it has no config.toml of kd2m")
