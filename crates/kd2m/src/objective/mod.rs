@@ -142,6 +142,7 @@ impl Objective {
             let needs = Needs { teacher_maps: needs.teacher_maps.into_iter().chain(singles).collect(), ..needs };
             all.labels |= needs.labels;
             all.logits |= needs.logits;
+            all.features |= needs.features;
             all.unpaired &= needs.unpaired;
             for (to, from) in [(&mut all.student_maps, needs.student_maps), (&mut all.teacher_maps, needs.teacher_maps)]
             {
