@@ -155,6 +155,7 @@ impl MatchingConfig {
             student_maps: maps.clone(),
             teacher_maps: maps,
             labels: self.labels == LabelUse::Hard || self.remembered > 0,
+            features: self.on == On::Features,
             logits: matches!(self.on, On::Logits | On::Probabilities) || self.labels == LabelUse::Soft,
             // A memory keeps both sides of a sample under one class.
             unpaired: !self.paired && self.remembered == 0,

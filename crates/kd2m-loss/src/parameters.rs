@@ -175,6 +175,16 @@ impl ParameterSet {
         picked.map(|(p, tensor)| Ok((p.key.clone(), p.named(tensor)?))).collect()
     }
 
+    /// The same for an optimizer that lives elsewhere: they are cleared.
+    ///
+    /// # Errors
+    /// A gradient that cannot be copied from its device.
+    pub fn take_gradients(&mut self) -> Result<Weights, CopyError> {
+        let gradients = self.gradients();
+        self.kept.iter_mut().for_each(|kept| kept.gradient = None);
+        gradients
+    }
+
     /// Moments and step count, as [`kd2m_nn::optimizer`] has them.
     ///
     /// # Errors

@@ -13,11 +13,18 @@ pub struct Needs {
     pub labels: bool,
     /// The teacher's logits.
     pub logits: bool,
+    /// Penultimate activations, of both networks or of the teacher alone.
+    pub features: bool,
     /// It does without pairs: sample i of the student and sample i of the teacher may be different images.
     pub unpaired: bool,
 }
 
 impl Needs {
+    /// Features and no maps.
+    pub fn features() -> Self {
+        Self { features: true, ..Self::default() }
+    }
+
     /// The logits of both networks and no maps.
     pub fn logits() -> Self {
         Self { logits: true, ..Self::default() }

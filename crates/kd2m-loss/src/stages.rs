@@ -135,9 +135,7 @@ fn needs(pairs: &[Pair]) -> Needs {
     Needs {
         student_maps: pairs.iter().map(|p| p.student.clone()).collect(),
         teacher_maps: pairs.iter().map(|p| p.teacher.clone()).collect(),
-        labels: false,
-        logits: false,
-        unpaired: false,
+        ..Needs::default()
     }
 }
 

@@ -353,3 +353,30 @@ fn errors_say_what_and_what_to_do() {
     let on = refused(CriterionConfig::new("at").on("logits"), &shapes);
     assert!(on.contains("chooses its own outputs"), "{on}");
 }
+
+/// Other features or logits change the loss of a criterion that says that it reads them, and of no other.
+#[test]
+fn what_a_method_reads_it_says() {
+    let golden = golden();
+    let other = |x: &Tensor<2>, changed: bool| if changed { x.clone().square() + 0.5 } else { x.clone() };
+    for features in [true, false] {
+        let value = |criterion: &mut dyn Criterion, changed: bool| {
+            let outputs = |tensors: &Tensors| {
+                let given = outputs(tensors);
+                Outputs {
+                    features: other(&given.features, changed && features),
+                    logits: other(&given.logits, changed && !features),
+                    ..given
+                }
+            };
+            let (student, teacher) = (outputs(&golden.student).leaves(), outputs(&golden.teacher));
+            scalar(&criterion.evaluate(&golden.batch(&student, &teacher, Mode::Train)).unwrap().loss).unwrap()
+        };
+        for ((name, mut one), (_, mut same)) in golden.every_method().into_iter().zip(golden.every_method()) {
+            let needs = one.needs();
+            let read = if features { needs.features } else { needs.logits };
+            let changed = value(one.as_mut(), true) != value(same.as_mut(), false);
+            assert_eq!(changed, read, "{name}, {}", if features { "features" } else { "logits" });
+        }
+    }
+}

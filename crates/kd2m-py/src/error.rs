@@ -7,7 +7,17 @@ create_exception!(
     kd2m,
     Kd2mError,
     PyValueError,
-    "Input that no distance can be computed of; the message says what, where and what to do."
+    "Input that no distance can be computed of; the message says what, where and what to do.
+
+A `ValueError`.
+
+>>> import kd2m
+>>> try:
+...     kd2m.distance([[0.0]], [[1.0]], \"sinkhorm\")
+... except kd2m.Kd2mError as error:
+...     print(error)
+unknown metric `sinkhorm`; did you mean sinkhorn?
+"
 );
 
 /// The same sentence as an exception.

@@ -2,6 +2,7 @@
 
 mod array;
 mod batch;
+mod criterion;
 mod divergence;
 mod error;
 mod interrupt;
@@ -14,6 +15,8 @@ use pyo3::prelude::*;
 mod _kd2m {
     #[pymodule_export]
     use super::batch::{assignment_batch, w2_batch};
+    #[pymodule_export]
+    use super::criterion::{Criterion, criteria};
     #[pymodule_export]
     use super::divergence::{evaluate, metrics};
     #[pymodule_export]

@@ -13,6 +13,7 @@ const PAIRED: &str = r#"
     name = "side-by-side"
     [data]
     dataset = "digits"
+    val_fraction = 0.05
     train_limit = 120
     [teacher]
     model = "digits-cnn-teacher"
@@ -34,7 +35,7 @@ const PAIRED: &str = r#"
     [[arm]]
     name = "crd"
     schedule = "constant"
-    loss = [{ criterion = "crd" }]
+    loss = [{ criterion = "crd", negatives = 64 }]
     [[arm]]
     name = "hinton"
     balance = "gradient-norm"
@@ -46,9 +47,11 @@ const UNPAIRED: &str = r#"
     name = "side-by-side"
     [data]
     dataset = "digits"
+    val_fraction = 0.05
     portion = "1/2"
     train_limit = 40
     unlabelled = "rest"
+    epoch_images = 256
     [teacher]
     model = "digits-cnn-teacher"
     portion = "2/2"

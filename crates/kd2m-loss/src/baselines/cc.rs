@@ -55,7 +55,7 @@ struct CcConfig {
 
 impl Recipe for CcConfig {
     fn needs(&self) -> Needs {
-        Needs::default()
+        Needs::features()
     }
 
     fn init(&self, shapes: &Shapes, device: &Device, seed: u64) -> Result<Box<dyn Criterion>, CriterionError> {
@@ -89,7 +89,7 @@ fn kernel(embedded: Tensor<2>) -> Tensor<2> {
 
 impl Criterion for Cc {
     fn needs(&self) -> Needs {
-        Needs::default()
+        Needs::features()
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {

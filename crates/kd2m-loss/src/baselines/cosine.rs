@@ -33,7 +33,7 @@ pub struct CosineOptions;
 
 impl Recipe for CosineOptions {
     fn needs(&self) -> Needs {
-        Needs::default()
+        Needs::features()
     }
 
     fn init(&self, shapes: &Shapes, device: &Device, seed: u64) -> Result<Box<dyn Criterion>, CriterionError> {
@@ -50,7 +50,7 @@ struct Cosine {
 
 impl Criterion for Cosine {
     fn needs(&self) -> Needs {
-        Needs::default()
+        Needs::features()
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {

@@ -93,7 +93,7 @@ impl CrdOptions {
 
 impl Recipe for CrdOptions {
     fn needs(&self) -> Needs {
-        Needs::default()
+        Needs::features()
     }
 
     fn init(&self, shapes: &Shapes, device: &Device, seed: u64) -> Result<Box<dyn Criterion>, CriterionError> {
@@ -176,7 +176,7 @@ impl Scores {
 
 impl Criterion for Crd {
     fn needs(&self) -> Needs {
-        Needs::default()
+        Needs::features()
     }
 
     /// In evaluation a sample's positive is the other network's embedding of it: held-out samples have no entry in the
@@ -186,6 +186,11 @@ impl Criterion for Crd {
         let drawn = options.negatives(self.seed, batch.step, &self.train);
         let (samples, memory) = (self.train.len(), self.memories[0].dims()[0]);
         let train = batch.mode == Mode::Train;
+        let (n, given) = (batch.student.features.dims()[0], batch.indices.len());
+        if train && given != n {
+            let why = format!("reads the place of each sample in the data set, and there are {given} of {n} samples");
+            return Err(CriterionError::Batch { criterion: "crd".to_owned(), why });
+        }
         if let Some(index) = batch.indices.iter().find(|i| train && **i as usize >= memory) {
             let why = format!("sample {index} is outside of its memory of {memory} samples");
             return Err(CriterionError::Batch { criterion: "crd".to_owned(), why });

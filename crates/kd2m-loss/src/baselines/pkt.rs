@@ -41,7 +41,7 @@ fn neighbours(features: Tensor<2>) -> Tensor<2> {
 
 impl Criterion for Pkt {
     fn needs(&self) -> Needs {
-        Needs::default()
+        Needs::features()
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {

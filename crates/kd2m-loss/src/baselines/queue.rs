@@ -50,7 +50,7 @@ pub struct QueueOptions {
 
 impl Recipe for QueueOptions {
     fn needs(&self) -> Needs {
-        Needs::default()
+        Needs::features()
     }
 
     fn init(&self, shapes: &Shapes, device: &Device, seed: u64) -> Result<Box<dyn Criterion>, CriterionError> {
@@ -83,7 +83,7 @@ struct Queue {
 
 impl Criterion for Queue {
     fn needs(&self) -> Needs {
-        Needs::default()
+        Needs::features()
     }
 
     /// In evaluation the queue stays as it is.

@@ -47,7 +47,7 @@ struct ReviewOptions {
 
 impl Recipe for ReviewOptions {
     fn needs(&self) -> Needs {
-        self.stages.needs()
+        Needs { features: true, ..self.stages.needs() }
     }
 
     fn init(&self, shapes: &Shapes, device: &Device, seed: u64) -> Result<Box<dyn Criterion>, CriterionError> {
@@ -76,7 +76,7 @@ struct Review {
 
 impl Criterion for Review {
     fn needs(&self) -> Needs {
-        self.stages.needs()
+        Needs { features: true, ..self.stages.needs() }
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {

@@ -94,7 +94,7 @@ fn huber<const D: usize>(x: Tensor<D>) -> Tensor<1> {
 
 impl Criterion for Rkd {
     fn needs(&self) -> Needs {
-        Needs::default()
+        Needs::features()
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {

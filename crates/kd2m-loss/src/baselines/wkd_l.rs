@@ -66,9 +66,14 @@ struct WkdLConfig {
     images: usize,
 }
 
+/// The teacher's features give the cost, the labels its rows.
+fn reads() -> Needs {
+    Needs { features: true, ..Needs::logits_and_labels() }
+}
+
 impl Recipe for WkdLConfig {
     fn needs(&self) -> Needs {
-        Needs::logits_and_labels()
+        reads()
     }
 
     fn init(&self, shapes: &Shapes, _: &Device, _: u64) -> Result<Box<dyn Criterion>, CriterionError> {
@@ -111,7 +116,7 @@ impl WkdL {
 
 impl Criterion for WkdL {
     fn needs(&self) -> Needs {
-        Needs::logits_and_labels()
+        reads()
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {

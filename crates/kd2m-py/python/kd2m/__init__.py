@@ -15,9 +15,10 @@ squared. Every function releases the interpreter's lock, and Ctrl-C ends a long 
 from __future__ import annotations
 
 from . import batch
-from ._divergence import bounds, distance, frechet, kid, metrics, w1, w2
+from ._divergence import bounds, distance, frechet, kid, w1, w2
 from ._explain import Barycentric, Explanation, PermutationTest, explain, permutation_test
 from ._kd2m import Kd2mError
+from ._lists import criteria, metrics
 from ._result import Plan, Result
 from ._run import load_run
 from ._transport import emd, emd2, linear_sum_assignment, solve, solve_sample
@@ -33,6 +34,7 @@ __all__ = [
     "Result",
     "batch",
     "bounds",
+    "criteria",
     "distance",
     "emd",
     "emd2",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
@@ -41,6 +43,23 @@ def labels(y: ArrayLike | None, dtype: DTypeLike, name: str) -> np.ndarray | Non
     y = np.asarray(y)
     if y.ndim == 2:
         return y.astype(dtype, copy=False)
-    if y.size and (y.min() < 0 or np.any(y != np.floor(y))):
-        raise ValueError(f"{name} are classes: whole numbers from 0")
+    return whole(y, f"{name} are classes")
+
+
+def whole(y: ArrayLike, what: str) -> np.ndarray:
+    """n whole numbers from 0; `what` begins the sentence about others."""
+    y = np.asarray(y)
+    if y.ndim != 1 or y.size and (y.min() < 0 or np.any(y != np.floor(y))):
+        raise ValueError(f"{what}: one whole number from 0 a sample")
     return y.astype(np.uint32)
+
+
+def words(options: dict[str, Any]) -> list[tuple[str, str]]:
+    """Options as a configuration has them: true and false, lists joined by commas."""
+
+    def word(value: Any) -> str:
+        if isinstance(value, (list, tuple)):
+            return ",".join(map(word, value))
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    return [(name, word(value)) for name, value in options.items()]

@@ -7,7 +7,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from . import _kd2m
-from ._arrays import labels, pair, weights
+from ._arrays import labels, pair, weights, words
 from ._result import Potentials, Result, result
 
 
@@ -28,10 +28,14 @@ def distance(
     """Any divergence of `kd2m.metrics()` between x (n × d) and y (m × d).
 
     `labels_*`: n classes, or n × C distributions over them, for `class-NAME`, `joint-NAME`, `cw2` and `jw2`. `weights_*`: n numbers
-    from 0, taken as shares of their sum; uniform when left out. `gradient`: also that of the value with respect to x. `plan`: also the
-    coupling. `start`: potentials of a problem nearby, which change the time and never the answer. `options`: the metric's own.
+    from 0, taken as shares of their sum; uniform when left out. `gradient`: also that of the value with respect to x, n × d. `plan`:
+    also the coupling. `start`: potentials of a problem nearby, which change the time and never the answer. `options`: the metric's own.
 
-    Raises `Kd2mError` for an unknown metric or option (the nearest names are given) and for input that the metric is not defined on.
+    The value is in squared units of the features for the W₂ family, `gaussian-w2`, `fid` and `mse`, in units of the features for `w1`
+    and `energy`, and a number without units for kernels and Gaussian divergences; `kd2m.metrics()` has the formulas.
+
+    Raises `Kd2mError` for an unknown metric or option (the nearest names are given) and for input that the metric is not defined on,
+    `ValueError` for an x or y that is not n × d.
 
     >>> import numpy as np
     >>> x, y = np.zeros((4, 2)), np.ones((4, 2))
@@ -41,10 +45,9 @@ def distance(
     (4, 2)
     """
     x, y = pair(x, y)
-    words = [(name, str(value).lower() if isinstance(value, bool) else str(value)) for name, value in options.items()]
     found = _kd2m.evaluate(
         metric,
-        words,
+        words(options),
         x,
         y,
         labels(labels_x, x.dtype, "labels_x"),
@@ -68,10 +71,21 @@ def w2(
     plan: bool = False,
     start: Potentials | None = None,
 ) -> Result:
-    """Exact W₂², the least mean of ‖x − y‖² over couplings, from coordinates: no n × m matrix is asked for.
+    """Exact W₂² of two sets of samples: the least mean of ‖x_i − y_j‖² over all couplings of x and y.
+
+    x is n × d, y is m × d, float32 or float64 (other numbers are taken as float64); no n × m matrix is asked for, at any size. The
+    value is in squared units of the features. `weights_x` (n) and `weights_y` (m) are numbers from 0, taken as shares of their sum;
+    uniform when left out. `gradient`: also that of the value with respect to x, n × d, of x's precision. `plan`: also the coupling.
+    `start`: potentials of a problem nearby (`Result.potentials`), which change the time and never the answer.
+
+    Gives a `Result`; `gap` says by how much its value can be above the least one. Raises `Kd2mError` where widths differ, a number is
+    NaN or infinite, or weights are negative or all 0, and `ValueError` for an x or y that is not n × d.
 
     >>> w2([[0.0], [2.0]], [[1.0], [3.0]]).value
     1.0
+    >>> found = w2([[0.0], [2.0]], [[1.0], [3.0]], gradient=True, plan=True)
+    >>> found.gradient.tolist(), found.plan.to_dense().tolist()
+    ([[-1.0], [-1.0]], [[0.5, 0.0], [0.0, 0.5]])
     """
     return distance(x, y, "w2", weights_x=weights_x, weights_y=weights_y, gradient=gradient, plan=plan, start=start)
 
@@ -86,7 +100,9 @@ def w1(
     plan: bool = False,
     start: Potentials | None = None,
 ) -> Result:
-    """Exact W₁, the least mean of ‖x − y‖ over couplings.
+    """Exact W₁ of two sets of samples: the least mean of ‖x_i − y_j‖ over all couplings of x (n × d) and y (m × d).
+
+    The value is in units of the features. Arguments, answer and errors are those of `w2`.
 
     >>> w1([[0.0], [2.0]], [[1.0], [4.0]]).value
     1.5
@@ -95,7 +111,10 @@ def w1(
 
 
 def bounds(x: ArrayLike, y: ArrayLike, *, block: int = 4096) -> tuple[float, float]:
-    """A certified lower and upper bound of W₂², for sets too large for an exact plan.
+    """A certified lower and upper bound of W₂² of x (n × d) and y (m × d), for sets too large for an exact plan.
+
+    Both are in squared units of the features. `block` samples are matched exactly at a time: larger blocks are tighter and take longer.
+    Raises `Kd2mError` where `w2` does.
 
     >>> import numpy as np
     >>> low, high = bounds(np.zeros((10, 2)), np.ones((10, 2)))
@@ -107,7 +126,9 @@ def bounds(x: ArrayLike, y: ArrayLike, *, block: int = 4096) -> tuple[float, flo
 
 
 def frechet(x: ArrayLike, y: ArrayLike) -> float:
-    """The Fréchet distance of two Gaussians with the means and covariances of x and y, as FID packages compute it from features.
+    """The Fréchet distance of two Gaussians with the means and covariances (n − 1) of x (n × d) and y (m × d), as FID packages have it.
+
+    In squared units of the features. Raises `Kd2mError` where widths differ, a number is not finite, or a set has one sample.
 
     >>> import numpy as np
     >>> frechet(np.eye(3), np.eye(3))
@@ -119,7 +140,10 @@ def frechet(x: ArrayLike, y: ArrayLike) -> float:
 def kid(
     x: ArrayLike, y: ArrayLike, *, subsets: int = 100, size: int | None = None, seed: int = 0
 ) -> tuple[float, float]:
-    """Kernel inception distance of features: mean and deviation over random subsets; with one subset of all samples, the unbiased MMD².
+    """Kernel inception distance of x (n × d) and y (m × d): mean and deviation over random subsets of the unbiased MMD² with (xᵀy/d + 1)³.
+
+    `size` samples a subset, min(1000, n, m) when left out; with one subset of all samples it is the MMD² itself. It can be negative.
+    Raises `Kd2mError` where widths differ, a number is not finite, or a subset is larger than a set.
 
     >>> import numpy as np
     >>> mean, deviation = kid(np.eye(4), np.eye(4), subsets=1, size=4)
@@ -130,16 +154,3 @@ def kid(
     size = min(1000, len(x), len(y)) if size is None else size
     found = distance(x, y, "kid", subsets=subsets, size=size, seed=seed)
     return found.value, found.diagnostics.get("deviation", 0.0)
-
-
-def metrics() -> dict[str, dict[str, Any]]:
-    """What there is to choose from: formula, source, cost, when to choose it, options with their defaults.
-
-    >>> metrics()["sinkhorn"]["options"]["tolerance"][0]
-    '1e-4'
-    """
-    keys = ("aliases", "formula", "source", "cost", "when")
-    return {
-        name: dict(zip(keys, facts), options={option: (default, text) for option, default, text in options})
-        for name, *facts, options in _kd2m.metrics()
-    }

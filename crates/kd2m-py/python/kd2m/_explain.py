@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +21,10 @@ class Explanation:
     """Shares of a transport distance; each kind sums to `value`.
 
     `pairs[k]`: of the coupled pair `plan.rows[k]`, `plan.cols[k]`. `features`: of each of the d features. `classes[i, j]`: of what goes
-    from class i of x to class j of y, where labels were given.
+    from class i of x to class j of y, where labels were given. `explain` makes it.
+
+    >>> explain([[0.0], [4.0]], [[1.0], [4.0]]).pairs.tolist()
+    [0.5, 0.0]
     """
 
     value: float
@@ -45,8 +46,9 @@ def explain(
 ) -> Explanation:
     """W₂² (or W₁) of x (n × d) and y (m × d) as shares by pair of samples, by feature and by class; each sums to the value.
 
-    A feature's share of W₁ is δ²/‖δ‖ of each coupled difference δ, of W₂² it is δ². Raises `ValueError` for other metrics: they have no
-    plan whose costs their value is.
+    Labels are n and m whole numbers from 0. A feature's share of W₁ is δ²/‖δ‖ of each coupled difference δ, of W₂² it is δ²; shares are
+    in the units of the value. Raises `ValueError` for other metrics, which have no plan whose costs their value is, and `Kd2mError` where
+    `distance` does.
 
     >>> found = explain([[0.0, 0.0], [4.0, 0.0]], [[0.0, 1.0], [5.0, 0.0]], labels_x=[0, 1], labels_y=[0, 1])
     >>> found.value, found.features.tolist(), found.classes.tolist()
@@ -79,7 +81,13 @@ def explain(
 
 @dataclass(frozen=True)
 class PermutationTest:
-    """`p`: the share of permutations (the data's own order among them) whose distance is at least `value`. `null`: their distances."""
+    """`p`: the share of permutations (the data's own order among them) whose distance is at least `value`. `null`: their distances.
+
+    `permutation_test` makes it.
+
+    >>> permutation_test([[0.0], [1.0]], [[5.0], [6.0]], permutations=9).null.shape
+    (9,)
+    """
 
     value: float
     p: float
@@ -97,16 +105,20 @@ def permutation_test(
     labels_y: ArrayLike | None = None,
     **options: Any,
 ) -> PermutationTest:
-    """Whether x and y may be samples of one distribution: the distance of all samples dealt anew into two sets of these sizes.
+    """Whether x (n × d) and y (m × d) may be samples of one distribution: the distance of all samples dealt anew into two such sets.
 
     p is at least 1/(permutations + 1), and exact whatever the distributions: under equality it is below α in at most a share α of
-    samples. Labels go with their samples. Threads are shared over permutations.
+    samples. Labels go with their samples. Threads are shared over permutations. Raises `Kd2mError` where `distance` does.
 
     >>> import numpy as np
     >>> rng = np.random.default_rng(0)
     >>> permutation_test(rng.normal(size=(30, 2)), rng.normal(size=(30, 2)) + 2.0, permutations=99).p
     0.01
     """
+    # Where it is used: `import kd2m` is to cost little beyond NumPy.
+    import os
+    from concurrent.futures import ThreadPoolExecutor
+
     x, y = pair(x, y)
     pooled = np.concatenate([x, y])
     labels = None
@@ -132,6 +144,7 @@ class Barycentric:
     """The map of an exact plan, as an estimator: `fit(x, y)` couples, `transform(new)` moves samples that were not there.
 
     A sample of x goes to the mean of what it is coupled with; any other moves as its nearest sample of x does (Ferradans et al. 2014).
+    x is n × d, y is m × d, `new` is k × d. Raises `Kd2mError` where `w2` does, from `fit`.
 
     >>> move = Barycentric().fit([[0.0], [1.0]], [[10.0], [11.0]])
     >>> move.transform([[0.0], [1.25]]).tolist()

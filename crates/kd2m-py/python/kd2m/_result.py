@@ -14,7 +14,17 @@ Potentials = tuple[np.ndarray, np.ndarray]
 
 @dataclass(frozen=True)
 class Plan:
-    """A coupling: `mass[k]` goes from sample `rows[k]` of x to sample `cols[k]` of y."""
+    """A coupling: `mass[k]` goes from sample `rows[k]` of x to sample `cols[k]` of y; `shape` is (n, m).
+
+    Masses are shares: they sum to 1, by rows to the weights of x, by columns to those of y.
+
+    >>> plan = Plan(rows=np.array([0, 1]), cols=np.array([1, 0]), mass=np.array([0.5, 0.5]), shape=(2, 2))
+    >>> plan.to_dense()
+    array([[0. , 0.5],
+           [0.5, 0. ]])
+    >>> plan.barycentric([[1.0], [2.0]]).tolist()
+    [[2.0], [1.0]]
+    """
 
     rows: np.ndarray
     cols: np.ndarray
@@ -48,7 +58,10 @@ class Result:
 
     `value`: squared for the W₂ family. `status`: `closed` (a formula), `optimal` (an exact plan, at most `gap` above the least value),
     `converged` or `stopped`. `gradient`: of the value with respect to x, n × d. `plan` and `potentials` (u over x, v over y) where there
-    are such. `diagnostics`: named numbers, as the bandwidth or ε that was used.
+    are such. `diagnostics`: named numbers, as the bandwidth or ε that was used. `float(result)` is its value; it can be pickled.
+
+    >>> float(Result(value=2.0, status="closed"))
+    2.0
     """
 
     value: float

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     import pandas
 
 
@@ -15,13 +14,21 @@ def load_run(path: str | PathLike[str]) -> tuple[pandas.DataFrame, pandas.DataFr
     """A run folder as two `pandas.DataFrame`s: students (one row an arm and seed) and epochs (one row an arm, seed and epoch).
 
     Columns of epochs are the fields of `metrics.jsonl`, nested ones joined by dots (`train.loss`, `train.terms.w2.raw`); the teacher's
-    have the arm `teacher`. Raises `ValueError` for a folder that is no run folder.
+    have the arm `teacher`. Needs pandas. Raises `ValueError` for a folder that is no run folder.
+
+    >>> load_run("no/such/folder")
+    Traceback (most recent call last):
+    ValueError: no/such/folder is no run folder: it has no config.toml of kd2m
     """
-    import pandas
+    # Where it is used: `import kd2m` is to cost little beyond NumPy.
+    import json
+    from pathlib import Path
 
     folder = Path(path)
     if not (folder / "config.toml").is_file():
         raise ValueError(f"{folder} is no run folder: it has no config.toml of kd2m")
+    import pandas
+
     students, epochs = [], []
     places = [(folder / "teacher", "teacher", 0)]
     for seed_folder in sorted(folder.glob("students/*/seed-*")):

@@ -23,11 +23,13 @@ def linear_sum_assignment(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of a cheapest (or dearest) assignment, as `scipy.optimize.linear_sum_assignment` gives them.
 
-    `cost_matrix` is n × m; where n ≠ m, min(n, m) pairs are matched. Differences to SciPy: infinite costs are refused, ties may be broken
-    otherwise (the total is the same).
+    `cost_matrix` is n × m, float32 or float64 (other numbers are taken as float64); where n ≠ m, min(n, m) pairs are matched. Rows come
+    in order, as int64. Differences to SciPy: infinite costs are refused, ties may be broken otherwise (the total is the same).
 
     With `cost_limit` a row and a column may stay unmatched at that price, so that no pair is dearer (as `cost_limit` of lapx); fewer
     than min(n, m) pairs may come back. Trackers use it to let objects come and go.
+
+    Raises `Kd2mError` for a cost that is NaN or infinite and for anything but a matrix, `ValueError` for `cost_limit` with `maximize`.
 
     >>> linear_sum_assignment([[1.0, 9.0], [9.0, 8.0]], cost_limit=5.0)
     (array([0]), array([0]))
@@ -50,7 +52,10 @@ def linear_sum_assignment(
 def solve(
     M: ArrayLike, a: ArrayLike | None = None, b: ArrayLike | None = None, *, start: Potentials | None = None
 ) -> Result:
-    """The exact plan at the costs M (n × m) with masses a and b (uniform when left out): value, plan, potentials, status, gap.
+    """The exact plan at the costs M (n × m) with masses a (n) and b (m), uniform when left out and taken as shares of their sums.
+
+    Gives a `Result` with value (in units of the costs), plan, potentials, status and gap; `start` are potentials of a problem nearby.
+    Raises `Kd2mError` for costs that are not finite, masses that are negative or all 0, and lengths that differ.
 
     >>> solve([[0.0, 1.0], [1.0, 0.0]]).plan.to_dense()
     array([[0.5, 0. ],
@@ -69,7 +74,10 @@ def solve_sample(
     reg: float | None = None,
     start: Potentials | None = None,
 ) -> Result:
-    """The plan between samples, as `ot.solve_sample` has it: exact, or entropic of strength `reg` (then debiased, see `distance`).
+    """The plan between X_a (n × d) and X_b (m × d), as `ot.solve_sample` has it: exact, or entropic of strength `reg` (then debiased).
+
+    `metric`: "sqeuclidean" (the value is then in squared units of the features) or "euclidean". `reg` is in units of the cost. Masses a
+    (n), b (m) and `start` as in `solve`. Raises `Kd2mError` where `distance` does, `ValueError` for another metric.
 
     >>> solve_sample([[0.0], [2.0]], [[1.0], [3.0]]).value
     1.0
@@ -91,8 +99,10 @@ def emd(a: ArrayLike, b: ArrayLike, M: ArrayLike, log: Literal[True]) -> tuple[n
 def emd(
     a: ArrayLike, b: ArrayLike, M: ArrayLike, log: bool = False
 ) -> np.ndarray | tuple[np.ndarray, dict[str, Any]]:
-    """The optimal plan as a dense n × m array, as `ot.emd(a, b, M)` gives it; empty a or b: uniform. With `log` also a dictionary of
-    `cost`, `u`, `v`, `warning` and `gap`.
+    """The optimal plan as a dense n × m array, as `ot.emd(a, b, M)` gives it, of masses a (n) and b (m) at costs M (n × m).
+
+    Empty a or b: uniform. With `log` also a dictionary of `cost`, `u` (n), `v` (m), `warning` and `gap`. Raises `Kd2mError` where `solve`
+    does.
 
     >>> emd([], [], [[0.0, 1.0], [1.0, 0.0]])
     array([[0.5, 0. ],
@@ -109,7 +119,9 @@ def emd(
 
 
 def emd2(a: ArrayLike, b: ArrayLike, M: ArrayLike) -> float:
-    """The least cost, as `ot.emd2(a, b, M)` gives it.
+    """The least cost of masses a (n) and b (m) at costs M (n × m), in units of the costs, as `ot.emd2(a, b, M)` gives it.
+
+    Empty a or b: uniform. Raises `Kd2mError` where `solve` does.
 
     >>> emd2([], [], [[0.0, 1.0], [1.0, 0.5]])
     0.25

@@ -13,6 +13,8 @@ from ._transport import _costs
 def linear_sum_assignment(C: Any, maximize: bool = False) -> tuple[Any, Any]:
     """Assignments of C[b] (B × n × m): rows and columns, B × min(n, m) each. A list of matrices of any sizes gives two lists.
 
+    Raises `Kd2mError` for a cost that is NaN or infinite and for anything but B × n × m.
+
     >>> import numpy as np
     >>> rows, columns = linear_sum_assignment(np.array([[[1.0, 2.0], [3.0, 5.0]], [[1.0, 2.0], [3.0, 3.0]]]))
     >>> columns
@@ -35,7 +37,8 @@ def w2(X: Any, Y: Any, *, gradient: Literal[True]) -> tuple[np.ndarray, Any]: ..
 def w2(X: Any, Y: Any, *, gradient: bool = False) -> np.ndarray | tuple[np.ndarray, Any]:
     """W₂² of X[b] and Y[b] for every b: B values; with `gradient` also those with respect to X, B × n × d.
 
-    Lists of n_b × d and m_b × d arrays of any sizes are taken too; their gradients are a list.
+    X is B × n × d, Y is B × m × d; values are in squared units of the features. Lists of n_b × d and m_b × d arrays of any sizes are
+    taken too; their gradients are a list. Raises `Kd2mError` where B or d differ or a number is not finite.
 
     >>> import numpy as np
     >>> w2(np.zeros((3, 4, 2)), np.ones((3, 5, 2)))

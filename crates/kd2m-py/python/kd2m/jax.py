@@ -17,7 +17,10 @@ from ._divergence import distance
 
 
 def divergence(metric: str = "w2", **options: Any) -> Callable[[jax.Array, jax.Array], jax.Array]:
-    """Any divergence of `kd2m.metrics()` as `f(x, y)` → a scalar of x's precision, differentiable in x (n × d); y is a constant.
+    """Any divergence of `kd2m.metrics()` as `f(x, y)` → a scalar of x's precision, differentiable in x (n × d); y (m × d) is a constant.
+
+    Options and units are those of `kd2m.distance`. What that raises comes out of the host's call, inside of JAX's own error; a second
+    derivative is a `ValueError` of JAX's about forward mode.
 
     >>> f = divergence("w2")
     >>> value, gradient = jax.value_and_grad(f)(jnp.zeros((4, 2)), jnp.ones((4, 2)))

@@ -1,4 +1,4 @@
-"""Divergences as losses of PyTorch: values with gradients to x, on the CPU; tensors on other devices go over the host.
+"""Divergences and criteria as losses of PyTorch, on the CPU; tensors on other devices go over the host.
 
 The coupling, bandwidth or ε is held constant, so that the gradient is exact where the divergence has one (envelope theorem). A second
 backward pass is refused. Under `torch.compile` a call is a break of the graph.
@@ -8,20 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import torch
 
+from ._autograd import back, host
+from ._criterion import Criterion
 from ._divergence import distance
+from ._gather import gather
 from ._result import Result
+
+__all__ = ["Criterion", "Divergence", "SamplesLoss", "gather"]
 
 
 class _Distance(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, *arguments: Any) -> torch.Tensor:
         x, y, labels_x, labels_y, call = arguments
-
-        def host(t: torch.Tensor | None) -> Any:
-            return None if t is None else t.detach().cpu().numpy()
 
         soft = labels_x is not None and labels_x.ndim == 2
         found = call(host(x), host(y), host(labels_x), host(labels_y), ctx.needs_input_grad[0] or (soft and ctx.needs_input_grad[2]))
@@ -34,34 +35,14 @@ class _Distance(torch.autograd.Function):
         x, labels_x = ctx.like
         (grad,) = grads
 
-        def back(gradient: np.ndarray | None, like: torch.Tensor | None) -> torch.Tensor | None:
-            if gradient is None or like is None:
-                return None
-            found = torch.from_numpy(np.ascontiguousarray(gradient)).to(like) * grad.to(like)
-            # `create_graph`: what depends on this gradient would go on without its derivative, and without a word.
-            return _Once.apply(found, like) if torch.is_grad_enabled() else found
-
-        return back(ctx.found.gradient, x), None, back(ctx.found.gradient_labels, labels_x), None, None
-
-
-class _Once(torch.autograd.Function):
-    """A gradient that has no derivative of its own."""
-
-    @staticmethod
-    def forward(ctx: Any, *arguments: Any) -> torch.Tensor:
-        gradient, _ = arguments
-        return gradient.clone()
-
-    @staticmethod
-    def backward(ctx: Any, *grads: torch.Tensor) -> Any:
-        raise RuntimeError("a divergence of kd2m cannot be differentiated twice: its coupling is held constant; detach its gradient")
+        return back(ctx.found.gradient, x, grad), None, back(ctx.found.gradient_labels, labels_x, grad), None, None
 
 
 class Divergence(torch.nn.Module):
     """Any divergence of `kd2m.metrics()` as a module: `Divergence("w2")(x, y)` is a scalar with a gradient to x.
 
     x is n × d, y is m × d and a constant; `labels_x`, `labels_y` are classes (n) or distributions over them (n × C; a gradient goes to
-    those of x where the divergence has one). Options as in `kd2m.distance`.
+    those of x where the divergence has one). Options, units and errors as in `kd2m.distance`; a second derivative is a `RuntimeError`.
 
     >>> x = torch.zeros(4, 2, requires_grad=True)
     >>> loss = Divergence("w2")(x, torch.ones(4, 2))
@@ -92,7 +73,9 @@ class Divergence(torch.nn.Module):
 
 
 class SamplesLoss(torch.nn.Module):
-    """geomloss's `SamplesLoss`, by its value: `sinkhorn` (p = 2, `blur`, `reach`), `energy`, `gaussian` (`blur`).
+    """geomloss's `SamplesLoss` of x (n × d) and y (m × d), by its value: `sinkhorn` (p = 2, `blur`, `reach`), `energy`, `gaussian` (`blur`).
+
+    `blur` and `reach` are in units of the features. Raises `ValueError` for another loss or p, `Kd2mError` where `kd2m.distance` does.
 
     >>> x, y = torch.zeros(4, 2), torch.ones(4, 2)
     >>> round(float(SamplesLoss("energy")(x, y)), 5)

@@ -127,6 +127,7 @@ impl Objective {
         for needs in self.terms.iter().map(|t| t.criterion.needs()) {
             all.labels |= needs.labels;
             all.logits |= needs.logits;
+            all.features |= needs.features;
             all.unpaired &= needs.unpaired;
             for (to, from) in [(&mut all.student_maps, needs.student_maps), (&mut all.teacher_maps, needs.teacher_maps)]
             {

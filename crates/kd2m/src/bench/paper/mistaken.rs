@@ -46,7 +46,7 @@ struct Switches(Jw2Mistaken);
 
 impl Recipe for Switches {
     fn needs(&self) -> Needs {
-        Needs::default()
+        Needs::features()
     }
 
     fn init(&self, shapes: &Shapes, _: &Device, _: u64) -> Result<Box<dyn Criterion>, CriterionError> {
@@ -61,7 +61,7 @@ impl Recipe for Switches {
 
 impl Criterion for Jw2Mistaken {
     fn needs(&self) -> Needs {
-        Needs::default()
+        Needs::features()
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {
