@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use kd2m::train::{finding, statistics::ENOUGH, summary::Summary};
+use kd2m::{
+    shell::quoted,
+    train::{finding, statistics::ENOUGH, summary::Summary},
+};
 
 use crate::arguments::RunArguments;
 
@@ -38,16 +41,6 @@ pub fn with_enough_seeds(arguments: &RunArguments, summary: &Summary, spent: Opt
     Some(format!("{ENOUGH} seeds: {}{}", words.join(" "), time.unwrap_or_default()))
 }
 
-/// As a shell takes it for one word.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_.,:/=+@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
 fn about(time: Duration) -> String {
     let of = |n: u64, unit: &str| format!("{n} {unit}{}", if n == 1 { "" } else { "s" });
     match time.as_secs() {
@@ -62,11 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_quoted_and_times_rounded() {
-        assert_eq!(
-            ["w2", "", "a b", "it's", "arm.0.loss=[]"].map(quoted),
-            ["w2", "''", "'a b'", r"'it'\''s'", "'arm.0.loss=[]'"]
-        );
+    fn times_are_rounded() {
         let of = |seconds| about(Duration::from_secs(seconds));
         assert_eq!(
             [0, 1, 89, 90, 5399, 7300].map(of),

@@ -26,6 +26,7 @@ pub mod preprocess;
 #[cfg(feature = "report")]
 pub mod report;
 pub mod saved;
+pub mod shell;
 pub mod sums;
 pub mod teacher;
 #[cfg(feature = "theory")]

@@ -7,7 +7,10 @@ use super::{
     figure::{self, differences::Difference},
     networks::{bytes, count},
 };
-use crate::train::{finding, statistics::ENOUGH, summary::ArmSummary};
+use crate::{
+    shell::quoted,
+    train::{finding, statistics::ENOUGH, summary::ArmSummary},
+};
 
 /// The paragraph: what was found, which arm to take, where its weights lie.
 pub fn finding(run: &Collected) -> Value {
@@ -40,13 +43,14 @@ fn best_seed(run: &Collected, arm: &ArmSummary) -> Option<u64> {
 /// Commands that follow.
 pub fn next(run: &Collected) -> Vec<Value> {
     let mut all = Vec::new();
-    let root = run.root.display();
+    let root = run.root.display().to_string();
+    let (config, root) = (quoted(&format!("{root}/config.toml")), quoted(&root));
     let mut add = |what: &str, command: String| all.push(context! { what => what, command => command });
     if let Some(seeds) = finding::enough_seeds(&run.summary) {
         let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
         let out = format!("runs/{}-{ENOUGH}-seeds", run.summary.name);
         let what = "Next, seeds enough for a claim";
-        add(what, format!("kd2m distill --config {root}/config.toml --seeds {} --out {out}", seeds.join(",")));
+        add(what, format!("kd2m distill --config {config} --seeds {} --out {out}", seeds.join(",")));
     }
     let take = finding::to_take(&run.summary);
     if let Some((arm, seed)) = take.and_then(|arm| Some((&arm.arm, best_seed(run, arm)?))) {
@@ -95,7 +99,7 @@ pub fn about(run: &Collected) -> Option<Value> {
     let about = run.about.as_ref()?;
     Some(context! {
         version => about.version.clone(),
-        command => about.command.join(" "),
+        command => about.command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
         begun => about.begun.replace('T', " ").replace('Z', " UTC"),
         system => about.system.clone(),
         processor => about.processor.clone().unwrap_or_else(|| about.system.clone()),
