@@ -2,6 +2,7 @@
 //! leave on disk ([`folder`], [`checkpoint`], [`summary`]). What happens goes to [`observer`]s, who write the metrics among other things.
 
 pub mod checkpoint;
+pub mod compare;
 pub mod distill;
 pub(crate) mod drawn;
 pub(crate) mod evaluate;
