@@ -20,7 +20,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Feature knowledge distillation by distribution matching.
 #[derive(Parser)]
-#[command(name = "kd2m", version, about, arg_required_else_help = true)]
+#[command(name = "kd2m", version, long_version = crate::version::long(), about, arg_required_else_help = true)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
@@ -156,6 +156,10 @@ pub struct RunArguments {
     /// Compute the teacher's outputs in every step, even where they could be remembered.
     #[arg(long)]
     pub no_teacher_cache: bool,
+    /// Arms of a seed trained at once on one pass of data and teacher; 1: one after another. By default as many as memory allows where the
+    /// teacher runs in every step. The results are the same.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub side_by_side: usize,
     /// Write no event files for TensorBoard.
     #[arg(long)]
     pub no_tensorboard: bool,
@@ -282,6 +286,9 @@ pub struct DistanceArguments {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+    /// With `--metric all`, only this metric's row: what a process with little memory asks others for.
+    #[arg(long, hide = true)]
+    pub only: Option<String>,
     /// Threads; all cores by default.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     pub threads: usize,
@@ -300,6 +307,10 @@ pub struct BenchArguments {
     /// Threads of one run; the grid's by default, or else all cores over the runs at once.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     pub threads: usize,
+    /// Arms of a seed trained at once on one pass of data and teacher; 1: one after another. By default as many as memory allows where the
+    /// teacher runs in every step. The results are the same.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub side_by_side: usize,
     /// Do the k-th of n parts (k from 1); parts share OUT, on one machine or several.
     #[arg(long, value_name = "k/n")]
     pub shard: Option<String>,
@@ -384,6 +395,10 @@ pub struct ReproduceArguments {
     /// Threads of one run.
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     pub threads: usize,
+    /// Arms of a seed trained at once on one pass of data and teacher; 1: one after another. By default as many as memory allows where the
+    /// teacher runs in every step. The results are the same.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub side_by_side: usize,
     /// Where networks run: cpu, flex, wgpu[:i], vulkan[:i], cuda[:i] or metal.
     #[arg(long, default_value = "cpu")]
     pub device: String,

@@ -1,19 +1,17 @@
-//! Progress of a grid on stderr: one redrawn line on a terminal, a line every few seconds elsewhere; failures always.
+//! Progress of a grid on stderr: one redrawn line on a terminal, elsewhere, as in a log, a line with the
+//! time at most once a minute; failures always.
 
 use std::{
     collections::HashSet,
     io::IsTerminal,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kd2m::bench::{Progress, estimate::clock};
 
-use crate::say::say;
-
-/// How often a line is printed where nothing can be redrawn.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+use crate::say::{LINE_EVERY, say, timed};
 
 /// Hears all workers.
 pub struct BenchProgress {
@@ -120,8 +118,10 @@ impl BenchProgress {
     }
 
     fn say(&self, text: &str) {
-        if !self.quiet {
-            self.bar.suspend(|| say!("{text}"));
+        match (self.quiet, self.terminal) {
+            (true, _) => {}
+            (false, true) => self.bar.suspend(|| say!("{text}")),
+            (false, false) => timed(text),
         }
     }
 }

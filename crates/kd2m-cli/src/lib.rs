@@ -17,6 +17,7 @@ mod say;
 mod signals;
 mod table;
 mod threads;
+mod version;
 
 use std::{
     ffi::OsString,

@@ -2,18 +2,14 @@
 
 use std::time::Duration;
 
-use kd2m::train::{statistics::ENOUGH, summary::Summary};
+use kd2m::train::{finding, statistics::ENOUGH, summary::Summary};
 
 use crate::arguments::RunArguments;
 
 /// The same run over seeds that allow a claim, in a folder of its own, and how long where this one was begun and ended here; nothing where there are enough.
 pub fn with_enough_seeds(arguments: &RunArguments, summary: &Summary, spent: Option<Duration>) -> Option<String> {
     let have = summary.seeds.len();
-    if have >= ENOUGH || summary.students.len() < 2 {
-        return None;
-    }
-    let others = (1..).filter(|seed| !summary.seeds.contains(seed));
-    let seeds: Vec<String> = summary.seeds.iter().copied().chain(others).take(ENOUGH).map(|s| s.to_string()).collect();
+    let seeds: Vec<String> = finding::enough_seeds(summary)?.iter().map(u64::to_string).collect();
     let mut words = vec!["kd2m".to_owned(), "distill".to_owned()];
     let mut flag = |name: &str, value: &str| words.extend([name.to_owned(), quoted(value)]);
     if let Some(path) = &arguments.config {

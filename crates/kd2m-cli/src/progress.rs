@@ -1,9 +1,7 @@
-//! Progress on stderr: one redrawn line on a terminal, a line every few seconds elsewhere.
+//! Progress on stderr: one redrawn line on a terminal; elsewhere, as in a log, a line with the time at most once a minute, and one for every
+//! network that is done.
 
-use std::{
-    io::IsTerminal,
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, io::IsTerminal, time::Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use kd2m::{
@@ -11,10 +9,7 @@ use kd2m::{
     train::{EpochRecord, Event, Observer, TermRecord},
 };
 
-use crate::say::say;
-
-/// How often a line is printed where nothing can be redrawn.
-const LINE_EVERY: Duration = Duration::from_secs(5);
+use crate::say::{LINE_EVERY, say, timed};
 
 /// Follows a run of several networks.
 pub struct Progress {
@@ -23,6 +18,11 @@ pub struct Progress {
     terminal: bool,
     what: String,
     last: String,
+    /// Of each network that is being trained, its last epoch.
+    epochs: HashMap<String, String>,
+    /// Networks side by side, and whether the first of them have ended.
+    together: usize,
+    ending: bool,
     started: Instant,
     printed: Instant,
     done: usize,
@@ -58,6 +58,9 @@ impl Progress {
             terminal,
             what: String::new(),
             last: String::new(),
+            epochs: HashMap::new(),
+            together: 0,
+            ending: true,
             started: Instant::now(),
             printed: Instant::now(),
             done: 0,
@@ -67,9 +70,34 @@ impl Progress {
         }
     }
 
+    /// A network begins, alone or beside others that have begun.
+    fn begin(&mut self, what: &str, images: usize) {
+        self.network = if what.starts_with("teacher") { 0 } else { self.network + 1 };
+        if std::mem::take(&mut self.ending) {
+            (self.started, self.done, self.ahead, self.together) = (Instant::now(), 0, 0, 0);
+            // What follows is of other networks.
+            self.epochs.clear();
+            self.last = "no epoch is done yet".to_owned();
+            self.bar.set_message("");
+            self.bar.reset();
+        }
+        self.together += 1;
+        self.ahead += images;
+        self.what = match (self.network, self.together) {
+            (0, _) => what.to_owned(),
+            (k, 1) => format!("[{k}/{}] {what}", self.networks),
+            (k, n) => format!("[{}-{k}/{}] {n} arms side by side", (k + 1).saturating_sub(n), self.networks),
+        };
+        self.bar.set_length(self.ahead as u64);
+        self.bar.set_prefix(self.what.clone());
+    }
+
+    /// A line; with the time where it goes to a log.
     fn say(&mut self, text: &str) {
-        if !self.quiet {
-            self.bar.suspend(|| say!("{text}"));
+        match (self.quiet, self.terminal) {
+            (true, _) => {}
+            (false, true) => self.bar.suspend(|| say!("{text}")),
+            (false, false) => timed(text),
         }
     }
 }
@@ -88,21 +116,7 @@ fn shares(record: &EpochRecord) -> String {
 impl Observer for Progress {
     fn event(&mut self, event: &mut Event) -> Result<(), Error> {
         match event {
-            Event::Started { what, images, .. } => {
-                if what.starts_with("teacher") {
-                    self.network = 0
-                } else {
-                    self.network += 1
-                };
-                self.what = match self.network {
-                    0 => (*what).to_owned(),
-                    k => format!("[{k}/{}] {what}", self.networks),
-                };
-                (self.started, self.done, self.ahead) = (Instant::now(), 0, *images);
-                self.bar.reset();
-                self.bar.set_length(*images as u64);
-                self.bar.set_prefix(self.what.clone());
-            }
+            Event::Started { what, images, .. } => self.begin(what, *images),
             Event::Progress { images } => {
                 self.done += *images;
                 self.bar.inc(*images as u64);
@@ -114,19 +128,26 @@ impl Observer for Progress {
                     self.say(&line);
                 }
             }
-            Event::Epoch { record, .. } => {
-                self.last = format!(
+            Event::Epoch { what, record, .. } => {
+                let text = format!(
                     "epoch {}: validation {:.2} %, loss {:.4}{}",
                     record.epoch,
                     record.val.accuracy,
                     record.val.loss,
                     shares(record)
                 );
+                self.last = if self.together > 1 { format!("{what}, {text}") } else { text.clone() };
+                self.epochs.insert((*what).to_owned(), text);
                 self.bar.set_message(self.last.clone());
             }
-            Event::Finished { .. } => {
-                let seconds = self.started.elapsed().as_secs_f64();
-                let line = format!("{}: {} ({seconds:.1} s)", self.what, self.last);
+            Event::Finished { what } => {
+                self.ending = true;
+                let (seconds, last) = (self.started.elapsed().as_secs_f64(), self.epochs.remove(*what));
+                let (last, whose) = (
+                    last.unwrap_or_else(|| self.last.clone()),
+                    if self.together > 1 { *what } else { self.what.as_str() },
+                );
+                let line = format!("{whose}: {last} ({seconds:.1} s)");
                 self.say(&line);
                 self.bar.set_message("");
             }

@@ -150,7 +150,8 @@ fn a_killed_grid_goes_on_and_two_shards_are_one() {
     assert!(eval.status.success() && String::from_utf8_lossy(&eval.stdout).lines().count() == 1 + 6);
     assert!(cell.join("report.html").is_file() && cell.join("summary.json").is_file());
     let page = text(&place.out("whole").join("report.html"));
-    let holds = ["<table>", "cost against gain", "UMAP", "Class by class", "The transport plan of one batch"];
+    let holds =
+        ["<table>", "cost against gain", "UMAP", "Distances between classes", "The transport plan of one batch"];
     assert!(holds.iter().all(|part| page.contains(part)));
 
     // Summaries alone give the same tables, without data and without training.
@@ -174,6 +175,27 @@ fn a_killed_grid_goes_on_and_two_shards_are_one() {
         assert_eq!(other.status.code(), Some(2));
         assert!(String::from_utf8_lossy(&other.stderr).contains("trained with another configuration"));
     }
+}
+
+/// The digits are moved and turned, so that by default all arms of a seed are trained side by side here.
+#[test]
+fn arms_side_by_side_give_the_tables_of_one_by_one() {
+    let place = Place::new();
+    place.finish("alone", &["--quiet", "--side-by-side", "1"]);
+    let reference = tables(&place.out("alone"));
+    for (out, more) in [("most", &["--jobs", "1"][..]), ("two", &["--jobs", "2", "--side-by-side", "2"])] {
+        place.finish(out, &[more, &["--quiet"]].concat());
+        assert_eq!(tables(&place.out(out)), reference, "{more:?}");
+    }
+    // An arm of one worker alone, the others by another, which finds it done or claimed.
+    let shards = ["1/2", "2/2"].map(|k| {
+        let more = ["--shard", k, "--quiet", "--side-by-side", if k == "1/2" { "1" } else { "9" }];
+        place.command("shards", &more).spawn().unwrap()
+    });
+    for shard in shards {
+        assert!(wait(shard, Duration::from_secs(300)));
+    }
+    assert_eq!(tables(&place.out("shards")), reference);
 }
 
 /// Another weight, another data set, seeds of the choice among those reported, weights that are not there.

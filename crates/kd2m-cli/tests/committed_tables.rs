@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 /// Grid and folder of its results.
-const GRIDS: [(&str, &str); 10] = [
+const GRIDS: [(&str, &str); 11] = [
     ("bench-cifar10", "cifar10"),
     ("bench-cifar10-small", "cifar10/small"),
     ("bench-cifar10-small-chosen", "cifar10/small/chosen"),
@@ -13,6 +13,7 @@ const GRIDS: [(&str, &str); 10] = [
     ("bench-digits-mistakes", "digits/mistakes"),
     ("bench-digits-unpaired", "unpaired"),
     ("bench-mnist", "mnist"),
+    ("bench-mnist-auto", "auto/mnist"),
     ("bench-mnist-others", "mnist/others"),
 ];
 

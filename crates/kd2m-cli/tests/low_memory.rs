@@ -70,10 +70,20 @@ fn little_memory_is_a_sentence_and_an_exit_code() {
 fn one_metric_that_needs_more_memory_ends_no_other() {
     let folder = tempfile::tempdir().unwrap();
     let place = folder.path();
-    write_npy(&place.join("a.npy"), 2900, 2);
-    write_npy(&place.join("b.npy"), 2800, 2);
-    let arguments =
-        ["distance", "a.npy", "b.npy", "--metric", "w2", "--metric", "gw", "--metric", "mean", "--threads", "1"];
-    let (code, said) = limited(least(place) + 140_000, place, &arguments);
-    assert!(code == Some(0) || said.contains("error: "), "{code:?} {said}");
+    write_npy(&place.join("a.npy"), 1500, 256);
+    write_npy(&place.join("b.npy"), 1400, 256);
+    let all = ["distance", "a.npy", "b.npy", "--metric", "all", "--threads", "1", "--json"];
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -v $0 && exec \"$@\""]).arg((least(place) + 40_000).to_string());
+    let output = command.arg(env!("CARGO_BIN_EXE_kd2m")).args(all).current_dir(place).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{:?} {said}", output.status);
+    let rows: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
+    let value = |name: &str| rows.iter().find(|row| row["metric"] == name).unwrap()["value"].as_f64();
+    // As with enough: what has its memory has its value, and every other its reason.
+    assert!(value("w2").is_some() && value("mmd-linear").is_some(), "{rows:#?}");
+    let refused: Vec<&str> =
+        rows.iter().filter(|row| row["value"].is_null()).filter_map(|row| row["reason"].as_str()).collect();
+    assert!(refused.iter().any(|why| why.contains("cannot be had")), "{refused:#?}");
+    assert_eq!(refused.len() + rows.iter().filter(|row| row["value"].is_number()).count(), rows.len());
 }

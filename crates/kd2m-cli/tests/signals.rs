@@ -74,12 +74,17 @@ fn each_signal_leaves_a_checkpoint_and_its_own_exit_code() {
         ("-HUP", 129, "students/cw2/seed-1/metrics.jsonl"),
     ];
     for (signal, code, place) in stops {
+        // It comes back when this network begins again.
+        let _ = fs::remove_file(broken.join(place));
         let mut child = distill(&broken, LONG, &["--resume"]).spawn().unwrap();
         begun(&broken.join(place), &mut child);
         send(&child, signal);
         let (found, said, took) = ended(child);
         assert_eq!(found, Some(code), "{signal}: {said}");
         let expected = "a checkpoint is written; the same command with --resume";
+        // The students are side by side.
+        let whose = if place.starts_with("teacher") { "(teacher, seed " } else { "(none, cw2, seed 1)" };
+        assert!(said.contains(whose), "{signal}: {said}");
         assert!(said.contains("stopped in epoch ") && said.contains(expected), "{signal}: {said}");
         assert!(took < SLACK, "{signal}: {took:?}");
         let checkpoint = broken.join(place).with_file_name("checkpoint");
@@ -188,6 +193,7 @@ fn a_grid_that_a_signal_stops_is_gone_on_with_by_the_same_command() {
     assert!(grid("whole").status().unwrap().success());
     let run = folder.path().join("stopped/runs/digits-digits-cnn-teacher-digits-cnn-student/students");
     for (signal, code, place) in [("-TERM", 143, "none/seed-1"), ("-INT", 130, "w2/seed-2")] {
+        let _ = fs::remove_file(run.join(place).join("metrics.jsonl"));
         let mut child = grid("stopped").spawn().unwrap();
         begun(&run.join(place).join("metrics.jsonl"), &mut child);
         send(&child, signal);

@@ -176,3 +176,19 @@ fn help_names_the_presets_and_the_key_of_a_state_dict() {
         assert!(printed.contains(line), "{printed}");
     }
 }
+
+/// The networks that lie in the repository, as their page has it.
+#[test]
+fn the_networks_of_the_repository_answer_as_their_page_says() {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights/digits");
+    let page = fs::read_to_string(place.join("README.md")).unwrap();
+    for (name, accuracy) in [("teacher", 99.72), ("student", 86.63)] {
+        let file = place.join(format!("{name}.safetensors"));
+        assert!(page.contains(&format!("{accuracy:.2} % on test")), "{page}");
+        let ran = kd2m(&["eval", file.to_str().unwrap(), "--data", "digits", "--json"]);
+        let found: Value = serde_json::from_slice(&ran.stdout).unwrap_or_else(|_| panic!("{}", stderr(&ran)));
+        let found = found["accuracy"].as_f64().unwrap();
+        // Another processor's kernels may round an image to the other side.
+        assert!((found - accuracy).abs() < 0.6, "{name}: {found}");
+    }
+}

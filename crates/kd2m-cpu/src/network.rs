@@ -319,6 +319,13 @@ impl Network {
         }
     }
 
+    /// About as many bytes as it will hold once batches of n were gone through: what [`bytes`](Self::bytes) says then, but for what
+    /// kernels keep aside.
+    pub fn bytes_for(&self, n: usize) -> usize {
+        let programs = self.training.iter().chain([&self.evaluation]);
+        self.parameters.bytes_for_steps() + programs.map(|program| program.bytes_for(n)).sum::<usize>()
+    }
+
     /// Bytes of weights, gradients, moments and buffers that the network holds now.
     pub fn bytes(&self) -> usize {
         self.parameters.bytes() + self.evaluation.bytes() + self.training.as_ref().map_or(0, Program::bytes)

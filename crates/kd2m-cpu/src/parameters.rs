@@ -305,6 +305,12 @@ impl Parameters {
         (0..self.list.len()).for_each(|id| self.step(id, update));
     }
 
+    /// Memory in bytes once steps are taken: each trained tensor has a gradient and up to two moments.
+    pub fn bytes_for_steps(&self) -> usize {
+        let each = |p: &Parameter| p.value.len() + 3 * p.gradient.len();
+        size_of::<f32>() * self.list.iter().map(each).sum::<usize>()
+    }
+
     /// Memory in bytes.
     pub fn bytes(&self) -> usize {
         let each = |p: &Parameter| p.value.len() + p.gradient.len() + p.first.len() + p.second.len();

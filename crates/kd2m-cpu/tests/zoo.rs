@@ -147,6 +147,29 @@ fn the_zoo_evaluates_single_images_and_short_batches_in_the_memory_of_a_whole_on
     }
 }
 
+/// By which a run decides how many students it trains at once.
+#[test]
+fn the_memory_of_training_is_known_before() {
+    for model in ["wrn_16_1", "resnet8x4", "mobilenet_v2"] {
+        let graph = graph(model, 32);
+        let options = Options { threads: 1, ..Options::default() };
+        let mut network = Network::new(&graph, &initialise(&graph, 1), options).unwrap();
+        let foretold = network.bytes_for(24) as f64;
+        let update = Update {
+            lr: 0.1,
+            weight_decay: 0.0,
+            gradient_scale: 1.0,
+            rule: Rule::AdamW { beta1: 0.9, beta2: 0.999, eps: 1e-8 },
+        };
+        network.forward(&images(&graph, 24, 1), 24, Mode::Train).unwrap();
+        let gradient = vec![0.01; 24 * graph.classes()];
+        network.backward(None, Some(&gradient), &[], Then::Step(update)).unwrap();
+        network.forward(&images(&graph, 24, 2), 24, Mode::Evaluate).unwrap();
+        let held = network.bytes() as f64;
+        assert!((0.95 * foretold..1.75 * foretold).contains(&held), "{model}: {held} bytes, {foretold} foretold");
+    }
+}
+
 fn train(network: &mut Network, graph: &Graph, steps: std::ops::Range<u64>, update: Update) {
     for step in steps {
         // The last batch of four is short.

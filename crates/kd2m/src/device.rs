@@ -87,6 +87,17 @@ const NAMES: &[(&str, Option<&str>)] = &[
     ("metal", Some("metal")),
 ];
 
+/// As `--device` takes it.
+impl std::fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Flex => f.write_str("flex"),
+            Self::Gpu { kind, index } => write!(f, "{kind}:{index}"),
+        }
+    }
+}
+
 impl DeviceChoice {
     /// Reads `cpu | flex | wgpu[:i] | vulkan[:i] | cuda[:i] | metal`.
     ///

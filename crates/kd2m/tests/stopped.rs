@@ -69,7 +69,7 @@ fn config() -> Config {
 }
 
 /// What ended the run, and what was said.
-fn run(out: &Path, batches: usize, interval: Duration) -> (Result<(), Error>, Vec<String>) {
+fn run(out: &Path, batches: usize, interval: Duration, side_by_side: usize) -> (Result<(), Error>, Vec<String>) {
     let halt = Halt::default();
     let options = RunOptions {
         out: Some(out.to_owned()),
@@ -77,6 +77,7 @@ fn run(out: &Path, batches: usize, interval: Duration) -> (Result<(), Error>, Ve
         existing: Existing::Resume,
         allow_weak_teacher: true,
         checkpoint_interval: interval,
+        side_by_side,
         tensorboard: false,
         halt: halt.clone(),
         ..RunOptions::default()
@@ -106,17 +107,29 @@ fn tensors(root: &Path) -> Vec<(String, Vec<u8>)> {
     found
 }
 
-/// Fault 7 of the reliability notes.
+/// Fault 7 of the reliability notes, one arm after another.
 #[test]
 fn a_run_stopped_within_epochs_ends_with_the_same_bytes() {
+    stopped_and_resumed(&[1]);
+}
+
+/// Arms side by side, some ahead of others where the run went on alone in between.
+#[test]
+fn arms_stopped_side_by_side_end_with_the_bytes_of_one_by_one() {
+    stopped_and_resumed(&[9, 2, 1, 9]);
+}
+
+/// Stopped again and again, each time with the next number of arms side by side, against one by one without a stop.
+fn stopped_and_resumed(side_by_side: &[usize]) {
     let folder = tempfile::tempdir().unwrap();
     let (whole, stopped) = (folder.path().join("whole"), folder.path().join("stopped"));
-    run(&whole, usize::MAX, Duration::MAX).0.unwrap();
+    run(&whole, usize::MAX, Duration::MAX, 1).0.unwrap();
+    let mut together = side_by_side.iter().copied().cycle();
     let mut said = Vec::new();
     let mut stops = 0;
     // The first batches of an epoch, its middle, its last step and the validation behind it, in every network.
     for batches in [3, 2, 5, 1, 7, 4, 6].into_iter().cycle() {
-        let (ended, notes) = run(&stopped, batches, Duration::MAX);
+        let (ended, notes) = run(&stopped, batches, Duration::MAX, together.next().unwrap());
         said.extend(notes);
         match ended {
             Ok(()) => break,

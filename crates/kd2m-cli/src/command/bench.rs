@@ -31,6 +31,7 @@ pub fn bench(arguments: &BenchArguments) -> Result<ExitCode, Error> {
         out: arguments.out.clone().unwrap_or_else(|| Path::new("runs").join(&grid.name)),
         jobs: arguments.jobs,
         threads: arguments.threads,
+        side_by_side: arguments.side_by_side,
         device: DeviceChoice::parse(&arguments.device)?,
         shard: arguments.shard.as_deref().map_or(Ok(Shard::WHOLE), Shard::parse)?,
         reuse: arguments.reuse.clone(),

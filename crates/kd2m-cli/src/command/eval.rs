@@ -95,23 +95,18 @@ fn table(scores: &Scores) -> String {
 fn confusions(scores: &Scores, widest: usize) -> String {
     let names: Vec<&str> = scores.classes.iter().map(|c| c.class.as_str()).collect();
     if names.len() <= MATRIX {
-        let most = scores.confusion.iter().flatten().max().map_or(1, |n| n.to_string().len());
+        let most = scores.confusion.rows().iter().flatten().max().map_or(1, |n| n.to_string().len());
         let width = names.iter().map(|n| n.chars().count()).max().unwrap_or(1).clamp(most, 8);
         let head = names.iter().map(|name| format!("  {:>width$}", name.chars().take(width).collect::<String>()));
         let mut text =
             format!("\nrows: the image's class, columns: the answer\n{:<widest$}{}\n", "", head.collect::<String>());
-        for (name, row) in names.iter().zip(&scores.confusion) {
+        for (name, row) in names.iter().zip(scores.confusion.rows()) {
             let cells: String = row.iter().map(|n| format!("  {n:>width$}")).collect();
             text += &format!("{name:<widest$}{cells}\n");
         }
         return text;
     }
-    let mut wrong: Vec<(u64, usize, usize)> = Vec::new();
-    for (of, row) in scores.confusion.iter().enumerate() {
-        wrong.extend(row.iter().enumerate().filter(|(to, n)| *to != of && **n > 0).map(|(to, n)| (*n, of, to)));
-    }
-    wrong.sort_by_key(|(n, ..)| std::cmp::Reverse(*n));
-    wrong.truncate(NAMED);
+    let wrong = scores.confusion.most_frequent(NAMED);
     let lines = wrong.iter().map(|(n, of, to)| format!("{n:>6}  {} taken for {}\n", names[*of], names[*to]));
     format!("\nthe most frequent confusions (--json has the whole matrix)\n{}", lines.collect::<String>())
 }

@@ -29,6 +29,7 @@ pub fn reproduce(arguments: &ReproduceArguments) -> Result<ExitCode, Error> {
         out: arguments.out.clone(),
         jobs: arguments.jobs,
         threads: arguments.threads,
+        side_by_side: arguments.side_by_side,
         device: DeviceChoice::parse(&arguments.device)?,
         shard: Shard::WHOLE,
         reuse: Vec::new(),

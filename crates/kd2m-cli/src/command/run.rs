@@ -120,6 +120,7 @@ fn options(arguments: &RunArguments) -> Result<RunOptions, Error> {
         no_baseline: arguments.no_baseline,
         no_teacher_cache: arguments.no_teacher_cache,
         teacher_cache: None,
+        side_by_side: arguments.side_by_side,
         tensorboard: !arguments.no_tensorboard,
         checkpoint_interval: Duration::from_secs(arguments.checkpoint_seconds),
         halt: halt_on_signals(GoOn::Resume)?,

@@ -72,6 +72,11 @@ impl Program {
         &self.buffers[self.slots[id]][..self.n * self.plan.values[id].len()]
     }
 
+    /// Memory of activations and gradients of n samples in bytes.
+    pub fn bytes_for(&self, n: usize) -> usize {
+        size_of::<f32>() * n * self.sizes.iter().chain(&self.gradient_sizes).sum::<usize>()
+    }
+
     /// Memory of activations, gradients and folded weights in bytes.
     pub fn bytes(&self) -> usize {
         let held = self.plan.steps.iter().map(|step| step.op.held());

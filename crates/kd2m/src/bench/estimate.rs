@@ -1,7 +1,5 @@
 //! How long a grid would take: steps of each arm are timed on random weights, or read from runs that are finished.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use super::{
@@ -10,25 +8,17 @@ use super::{
     plan::{Plan, Shard, Stage, Task},
     record::Found,
     results::{self, Chosen, chosen},
-    select::scaled,
     store::Store,
+    timing::Timing,
 };
 use crate::{
     Error,
     config::ArmConfig,
-    objective::Objective,
-    teacher::{Cache, Limits, NetworkTeacher, Teacher},
-    train::{Halt, Silent, checkpoint::Checkpoints, distill::check_weights, fit::Fit, setup::Setup},
+    train::{Silent, distill::check_weights, setup::Setup, together},
 };
-use kd2m_data::training_batches;
-use kd2m_nn::{Weights, init};
 
 /// A validation batch takes about half as long as a training step: forward passes and criteria, no backward.
 const VALIDATION: f64 = 0.5;
-/// What makes any weight harmless.
-const VANISHING: f64 = 1e-30;
-/// Epochs of two batches by which a step is timed.
-const TIMED_EPOCHS: usize = 4;
 
 /// The plan of a grid with its time.
 #[derive(Debug, Serialize)]
@@ -95,7 +85,7 @@ pub fn estimate(grid: &Grid, options: &BenchOptions) -> Result<Estimate, Error> 
             candidates: count(Stage::Select),
             students: count(Stage::Runs),
             finished: own.iter().filter(|u| finished[**u]).count(),
-            seconds: if open.is_empty() { 0.0 } else { seconds(cell, &store, &open, options, threads)? },
+            seconds: if open.is_empty() { 0.0 } else { seconds(cell, &store, &open, options, [jobs, threads])? },
         });
     }
     let parallel = jobs.min(needed.len().max(1)) as f64;
@@ -164,87 +154,49 @@ fn is_finished(grid: &Grid, store: &Store, task: &Task) -> bool {
 }
 
 /// Time of the open units of a cell, one at a time.
-fn seconds(cell: &Cell, store: &Store, open: &[&Task], options: &BenchOptions, threads: usize) -> Result<f64, Error> {
+fn seconds(
+    cell: &Cell,
+    store: &Store,
+    open: &[&Task],
+    options: &BenchOptions,
+    [jobs, threads]: [usize; 2],
+) -> Result<f64, Error> {
     let config = &cell.config;
     let setup = Setup::new(config, options.device, threads)?;
     check_weights(config, &setup, &mut Silent)?;
     let batches = |n: usize| n.div_ceil(config.train.batch_size) as f64;
     let epoch = |train: usize, step: f64| step * (batches(train) + VALIDATION * batches(setup.val.len()));
     let test = |step: f64| 2.0 * VALIDATION * step * batches(setup.dataset.test.len());
+    let drawn = setup.drawn(config, 0)?;
+    let timing = Timing::new(config, &setup, &drawn)?;
     let mut all = 0.0;
     if open.iter().any(|task| matches!(task, Task::Teacher { .. })) {
         let epochs = config.teacher.epochs.unwrap_or(config.train.epochs) as f64;
-        let step = step_seconds(cell, &setup, None)?;
+        let step = timing.of_teacher()?;
         all += epochs * epoch(setup.teacher_train.len(), step) + test(step);
     }
-    for (index, arm) in config.arms.iter().enumerate() {
-        let runs = open.iter().filter(|t| matches!(t, Task::Student { arm, .. } if *arm == index)).count();
-        if runs > 0 {
-            let known = config.train.seeds.iter().find_map(|seed| match store.student(Stage::Runs, cell, arm, *seed) {
-                Some(Found::Finished(summary)) if summary.step_ms > 0.0 => Some(summary.step_ms / 1e3),
-                _ => None,
-            });
-            let timed = || match step_seconds(cell, &setup, Some(arm)) {
-                // A weight that is too large with random networks costs as much as one that is not.
-                Err(Error::NotFinite { .. }) => step_seconds(cell, &setup, Some(&scaled(arm, VANISHING))),
-                timed => timed,
-            };
-            let step = known.map_or_else(timed, Ok)?;
-            let validation = VALIDATION * batches(setup.val.len());
-            let epoch = step * (setup.drawn(config, 0)?.batches(config.train.batch_size) as f64 + validation);
-            let run = config.train.epochs as f64 * epoch + test(step);
-            all += runs as f64 * run;
+    let runs = |index: usize| open.iter().filter(|t| matches!(t, Task::Student { arm, .. } if *arm == index)).count();
+    let known = |arm: &ArmConfig| {
+        config.train.seeds.iter().find_map(|seed| match store.student(Stage::Runs, cell, arm, *seed) {
+            Some(Found::Finished(summary)) if summary.step_ms > 0.0 => Some(summary.step_ms / 1e3),
+            _ => None,
+        })
+    };
+    let arms = config.arms.iter().enumerate().map(|(index, arm)| (arm, runs(index))).filter(|(_, runs)| *runs > 0);
+    let (mut steps, mut unknown) = (Vec::new(), Vec::new());
+    for (arm, runs) in arms {
+        match known(arm) {
+            Some(step) => steps.push((step, runs)),
+            None => unknown.push((arm, runs)),
         }
     }
-    Ok(all)
-}
-
-/// The quickest of a few epochs of two batches but the first, which warms caches, with random weights; of the teacher when no arm
-/// is given. The quickest because other processes can only make a step longer.
-fn step_seconds(cell: &Cell, setup: &Setup, arm: Option<&ArmConfig>) -> Result<f64, Error> {
-    let scratch = tempfile::tempdir().map_err(|e| Error::io("create", &std::env::temp_dir(), e))?;
-    let config = &cell.config;
-    let size = config.train.batch_size;
-    let few = |indices: &[u32], n: usize| indices.iter().copied().take(n).collect::<Vec<u32>>();
-    let drawn = setup.drawn(config, 0)?;
-    let source = if arm.is_some() { &drawn.train } else { &setup.teacher_train };
-    let (train, val) = (few(source, 2 * size), few(&setup.val, size));
-    let teacher_weights = setup.teacher.graph().map_or_else(|_| Weights::new(), |graph| init::initialise(graph, 0));
-    let mut teacher: Option<Box<dyn Teacher>> = None;
-    let (engine, objective) = match arm {
-        None => (
-            setup.engine_seeing(&setup.teacher_eyes, setup.teacher.graph()?, &teacher_weights, &[], true)?,
-            Objective::cross_entropy(0.0),
-        ),
-        Some(arm) => {
-            let objective = Objective::new(config, arm, &setup.shapes(&drawn), &setup.device.burn()?, 0)?;
-            let needs = objective.needs();
-            let frozen = setup.teacher_engine(&teacher_weights, &needs.teacher_maps)?;
-            let layout = setup.teacher.layout(&needs.teacher_maps).filter(|_| config.teacher.cache.is_on());
-            let cache = |layout| Cache::in_memory(layout, setup.dataset.train.len(), Limits::default());
-            teacher = Some(Box::new(NetworkTeacher::new(frozen, layout.map(cache))));
-            let start = init::initialise(&setup.student, 0);
-            (setup.engine_seeing(&setup.student_eyes, &setup.student, &start, &needs.student_maps, true)?, objective)
-        }
-    };
-    let fit = Fit {
-        config,
-        dataset: &setup.dataset,
-        train: &train,
-        mixture: None,
-        val: &val,
-        augment: setup.augment,
-        epochs: TIMED_EPOCHS,
-        seed: 0,
-        arm: arm.map_or("teacher", |arm| &arm.name),
-        engine,
-        head: Some(format!("{}.weight", setup.student.node(setup.student.logits()).name)).filter(|_| arm.is_some()),
-        teacher: teacher.as_deref_mut().map(|t| t as &mut dyn Teacher),
-        objective,
-        checkpoints: Checkpoints::new(scratch.path(), Duration::MAX),
-        halt: Halt::default(),
-    };
-    let history = fit.run(&mut Silent)?.history;
-    let steps = training_batches(&train, size).len() as f64;
-    Ok(history.iter().skip(1).map(|r| r.seconds / steps).fold(f64::INFINITY, f64::min))
+    if !unknown.is_empty() {
+        let at_once = together::at_once(config, &setup, &options.run_options(threads), jobs)?;
+        let arms: Vec<&ArmConfig> = unknown.iter().map(|(arm, _)| *arm).collect();
+        let timed = timing.of_arms(&arms, at_once)?;
+        steps.extend(timed.into_iter().zip(unknown).map(|(step, (_, runs))| (step, runs)));
+    }
+    let epoch_batches = drawn.batches(config.train.batch_size) as f64 + VALIDATION * batches(setup.val.len());
+    let run = |step: f64| config.train.epochs as f64 * step * epoch_batches + test(step);
+    Ok(all + steps.into_iter().map(|(step, runs)| runs as f64 * run(step)).sum::<f64>())
 }

@@ -1,10 +1,11 @@
 //! The benchmark: data sets × networks × arms × seeds, many workers on one folder, one table at the end.
-//! `grid` reads the file, `plan` lists the work, `work` does it under `claim`s, `results` counts, [`table`] and `page` show.
+//! `grid` reads the file, `plan` lists the work, `work` has `worker`s do it under `claim`s, `results` counts, [`table`] and `page` show.
 
 pub mod estimate;
 mod export;
 mod finish;
 pub(crate) mod grid;
+mod heard;
 mod litter;
 mod options;
 pub(crate) mod page;
@@ -19,7 +20,9 @@ mod status;
 pub(crate) mod store;
 mod summaries;
 pub mod table;
+mod timing;
 pub(crate) mod work;
+mod worker;
 
 pub use grid::Grid;
 pub use options::BenchOptions;

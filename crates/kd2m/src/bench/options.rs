@@ -19,6 +19,8 @@ pub struct BenchOptions {
     pub threads: usize,
     /// Where networks run.
     pub device: DeviceChoice,
+    /// Arms of a seed that a run trains side by side; 0: as many as memory allows where that saves anything.
+    pub side_by_side: usize,
     /// The part of the work that this process does.
     pub shard: Shard,
     /// Folders whose `summaries.json` counts as done.
@@ -52,6 +54,7 @@ impl BenchOptions {
             threads,
             existing: Existing::Resume,
             allow_weak_teacher: self.allow_weak_teacher,
+            side_by_side: self.side_by_side,
             tensorboard: self.tensorboard,
             halt: self.halt.clone(),
             ..RunOptions::default()

@@ -39,8 +39,11 @@ pub fn page(grid: &Grid, store: &Store, cells: &[CellResults]) -> Result<String,
     let both = grid.cells.iter().zip(cells).enumerate();
     let shown = both.map(|(i, (cell, found))| section(store, cell, found, i)).collect::<Result<Vec<_>, _>>();
     let shown = shown.map_err(broken)?;
+    let overview = (cells.len() > 1).then(|| table::overview(cells, Table::Grid));
     template
-        .render(context! { style => STYLE, script => SCRIPT, name => grid.name.clone(), cells => shown })
+        .render(context! {
+            style => STYLE, script => SCRIPT, name => grid.name.clone(), overview => overview, cells => shown,
+        })
         .map_err(broken)
 }
 
@@ -161,15 +164,15 @@ fn curves(folder: &RunFolder, found: &CellResults) -> Vec<(String, String)> {
         })
         .collect();
     let lines = |pick: fn(&EpochRecord) -> Option<f64>| -> Vec<Line> {
-        let line = |(name, seeds): &(String, Vec<Vec<EpochRecord>>)| {
+        let line = |(series, (name, seeds)): (usize, &(String, Vec<Vec<EpochRecord>>))| {
             let epochs = seeds.iter().map(Vec::len).min().unwrap_or(0);
             let point = |e: usize| {
                 let values: Option<Vec<f64>> = seeds.iter().map(|h| pick(&h[e])).collect();
                 values.map(|v| (e as f64 + 1.0, v.iter().sum::<f64>() / v.len() as f64))
             };
-            Line::new(name, (0..epochs).filter_map(point).collect())
+            Line::new(name, series, (0..epochs).filter_map(point).collect())
         };
-        histories.iter().map(line).filter(|l| !l.points.is_empty()).collect()
+        histories.iter().enumerate().map(line).filter(|l| !l.points.is_empty()).collect()
     };
     let quantities = [
         ("validation accuracy, %", lines(|r| Some(r.val.accuracy))),

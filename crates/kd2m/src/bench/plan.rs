@@ -110,6 +110,14 @@ impl Plan {
         plan
     }
 
+    /// What students have in common that may be trained side by side: cell, stage and seed. None of a teacher.
+    pub fn seed_of(&self, unit: usize) -> Option<(usize, Stage, u64)> {
+        match self.units[unit].task {
+            Task::Student { cell, stage, seed, .. } => Some((cell, stage, seed)),
+            Task::Teacher { .. } => None,
+        }
+    }
+
     fn push(&mut self, id: String, task: Task, needs: Vec<usize>) -> usize {
         self.units.push(Unit { id, task, needs });
         self.units.len() - 1

@@ -16,6 +16,7 @@ use crate::{Config, Error, claim::Claims};
 
 /// What a worker may do next.
 pub(super) enum Next {
+    /// It is claimed.
     Unit(usize),
     Wait,
     End,
@@ -39,6 +40,8 @@ pub(super) struct State {
     pub(super) failed: BTreeMap<usize, String>,
     /// Under way in this process.
     pub(super) here: HashSet<usize>,
+    /// Units beside which the program broke: each goes on alone, so that it can break no other.
+    pub(super) alone: HashSet<usize>,
     /// Trained by this process, by cell.
     pub(super) touched: HashSet<usize>,
     /// Configuration of the reported runs, once every λ of the cell is chosen.
@@ -142,19 +145,64 @@ impl<'a> Status<'a> {
             if state.here.contains(&unit) || !self.ready(unit, &mut state, listen)? {
                 continue;
             }
-            let id = &self.plan.units[unit].id;
-            if !self.claims.take(id)? {
-                continue;
+            if self.claim(unit, &mut state)? {
+                return Ok(Next::Unit(unit));
             }
-            // Another process may have ended it between the look and the claim.
-            if self.finished(unit, &mut state)? {
-                self.claims.release(id);
-                continue;
-            }
-            state.here.insert(unit);
-            return Ok(Next::Unit(unit));
         }
         Ok(if open { Next::Wait } else { Next::End })
+    }
+
+    /// Claims a unit for this process; false where another has it or ended it.
+    fn claim(&self, unit: usize, state: &mut State) -> Result<bool, Error> {
+        let id = &self.plan.units[unit].id;
+        if !self.claims.take(id)? {
+            return Ok(false);
+        }
+        // Another process may have ended it between the look and the claim.
+        if self.finished(unit, state)? {
+            self.claims.release(id);
+            return Ok(false);
+        }
+        state.here.insert(unit);
+        Ok(true)
+    }
+
+    /// A claimed unit with those that one of so many workers trains side by side with it: students of its seed, which are claimed too. No
+    /// more than the worker's part of all that is open, so that none is left without work while another has a whole seed to do.
+    pub(super) fn beside(
+        &self,
+        unit: usize,
+        most: usize,
+        workers: usize,
+        listen: Listener,
+    ) -> Result<Vec<usize>, Error> {
+        let mut units = vec![unit];
+        let mut state = self.lock();
+        if self.plan.seed_of(unit).is_none() || state.alone.contains(&unit) {
+            return Ok(units);
+        }
+        let mut open = Vec::new();
+        for &other in &self.needed {
+            let taken =
+                state.here.contains(&other) || state.alone.contains(&other) || state.failed.contains_key(&other);
+            let student = self.plan.seed_of(other).is_some();
+            if student && !taken && !self.finished(other, &mut state)? && self.ready(other, &mut state, listen)? {
+                open.push(other);
+            }
+        }
+        let part = (open.len() + 1).div_ceil(workers.max(1));
+        for other in open.into_iter().filter(|other| self.plan.seed_of(*other) == self.plan.seed_of(unit)) {
+            if units.len() < most.min(part) && self.claim(other, &mut state)? {
+                units.push(other);
+            }
+        }
+        Ok(units)
+    }
+
+    /// After the program broke on several: each of them is done alone.
+    pub(super) fn part(&self, units: &[usize]) {
+        self.lock().alone.extend(units);
+        units.iter().for_each(|unit| self.give_back(*unit));
     }
 
     /// Whether everything that a unit needs is there; a unit whose needs failed fails.

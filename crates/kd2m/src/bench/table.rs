@@ -4,14 +4,17 @@
 use std::fmt::Write;
 
 use super::results::CellResults;
-use crate::columns::{self, Row, TEST_ACCURACY, Table};
+use crate::{
+    columns::{self, Row, TEST_ACCURACY, Table, escape},
+    train::summary::TeacherSummary,
+};
 
 /// `table.md`.
 pub fn markdown(name: &str, cells: &[CellResults]) -> String {
     let mut out = format!("# {name}\n");
     if cells.len() > 1 {
         out += "\n## All cells\n\nTest accuracy, %, mean ± deviation over seeds.\n\n";
-        out += &grid(&overview(cells));
+        out += &grid(&overview(cells, Table::Markdown));
     }
     for cell in cells {
         let _ = writeln!(out, "\n## {}\n\n{}\n", cell.cell, facts(cell));
@@ -43,18 +46,20 @@ fn grid(rows: &[Vec<String>]) -> String {
     out
 }
 
-fn overview(cells: &[CellResults]) -> Vec<Vec<String>> {
-    let mut head = vec!["arm".to_owned()];
-    head.extend(cells.iter().map(|c| c.cell.clone()));
-    let mut rows = vec![head];
+/// Accuracy on test, arms × cells, teachers first, as a table writes it.
+pub(super) fn overview(cells: &[CellResults], table: Table) -> Vec<Vec<String>> {
+    let word = |text: &str| if table == Table::Latex { escape(text) } else { text.to_owned() };
+    let none = if table == Table::Latex { "--" } else { "–" };
+    let number = |row: Option<Row>| row.map_or(none.to_owned(), |row| columns::text(&TEST_ACCURACY, table, &row));
+    let line = |first: &str, of: &dyn Fn(&CellResults) -> String| {
+        std::iter::once(word(first)).chain(cells.iter().map(of)).collect::<Vec<String>>()
+    };
+    let head = if table == Table::Latex { "Arm" } else { "arm" };
+    let mut rows = vec![line(head, &|cell| word(&cell.cell))];
+    rows.push(line("teacher", &|cell| number(cell.teacher.as_ref().map(TeacherSummary::row))));
     for arm in cells.first().map_or(&[][..], |c| &c.arms) {
-        let of = |cell: &CellResults| {
-            let found = cell.arms.iter().find(|a| a.arm == arm.arm);
-            found.map_or("–".to_owned(), |a| columns::text(&TEST_ACCURACY, Table::Markdown, &a.row(cell)))
-        };
-        let mut row = vec![arm.arm.clone()];
-        row.extend(cells.iter().map(of));
-        rows.push(row);
+        let found = |cell: &CellResults| cell.arms.iter().find(|a| a.arm == arm.arm).map(|a| a.row(cell));
+        rows.push(line(&arm.arm, &|cell| number(found(cell))));
     }
     rows
 }
@@ -149,10 +154,7 @@ pub(super) mod tests {
             results::{ArmResults, Cost, Versus},
             select::{Candidate, Choice, Select},
         },
-        train::{
-            statistics::{deviation, mean},
-            summary::TeacherSummary,
-        },
+        train::statistics::{deviation, mean},
     };
 
     fn arm(name: &str, weight: Option<f64>, test: &[f64], versus: Option<(f64, f64, f64)>) -> ArmResults {
@@ -273,6 +275,7 @@ Means over seeds of the median epoch; measured while the grid ran, so other runs
         assert!(text.contains("- better than λ = 0: w2\n") && !text.contains("Few seeds"), "{text}");
         let one = CellResults { arms: vec![arm("none", None, &[90.0], None)], ..cell() };
         assert!(markdown("one", &[one]).contains("| none | 0 | 90.00 (2 missing) | – |"), "one seed has no deviation");
+        assert!(markdown("two", &[cell(), cell()]).contains("| teacher | 97.50 | 97.50 |\n| none |"));
         assert!(markdown("two", &[cell(), cell()]).contains("| w2 | 94.00 ± 1.00 | 94.00 ± 1.00 |"));
     }
 }

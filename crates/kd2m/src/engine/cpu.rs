@@ -137,6 +137,10 @@ impl Engine for CpuEngine {
         format!("kd2m-cpu {} {} threads", self.network.isa(), self.network.threads())
     }
 
+    fn bytes(&self, n: usize) -> Option<usize> {
+        Some(self.network.bytes_for(n))
+    }
+
     fn device(&self) -> Device {
         self.device.clone()
     }

@@ -46,6 +46,10 @@ macro_rules! left_to_inner {
             self.inner.gradients()
         }
 
+        fn bytes(&self, n: usize) -> Option<usize> {
+            self.inner.bytes(n)
+        }
+
         fn device(&self) -> Device {
             self.inner.device()
         }
@@ -94,6 +98,10 @@ macro_rules! only_forward {
 
         fn gradients(&self) -> Result<Weights, CopyError> {
             Ok(Weights::new())
+        }
+
+        fn bytes(&self, _: usize) -> Option<usize> {
+            None
         }
     };
 }

@@ -162,6 +162,9 @@ pub trait Engine: Send {
     /// Which arithmetic computes the outputs: engine, kernels, threads. A cache of outputs serves only engines that say the same.
     fn arithmetic(&self) -> String;
 
+    /// About how many bytes it takes to train on batches of n; none where that is not known.
+    fn bytes(&self, n: usize) -> Option<usize>;
+
     /// Where the outputs live.
     fn device(&self) -> ::burn::tensor::Device;
 }

@@ -42,9 +42,7 @@ impl Reliability {
     pub fn add(&mut self, logits: &[f32], labels: &[u32]) {
         let classes = (logits.len() / labels.len().max(1)).max(1);
         for (row, label) in logits.chunks_exact(classes).zip(labels) {
-            let best = row.iter().enumerate().fold(0, |b, (i, x)| if *x > row[b] { i } else { b });
-            let sum: f64 = row.iter().map(|x| f64::from(x - row[best]).exp()).sum();
-            let confidence = 1.0 / sum;
+            let (best, confidence) = super::logits::answer(row);
             let at = ((confidence * BINS as f64).ceil() as usize).clamp(1, BINS) - 1;
             let (count, confidences, correct) = &mut self.bins[at];
             *count += 1;

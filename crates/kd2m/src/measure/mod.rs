@@ -1,8 +1,12 @@
 //! What is measured once of a finished network, beside its accuracy: how far its confidence can be believed
-//! ([`calibration`]) and how alike its features are to the teacher's ([`cka`]). Both are kept in `summary.json`.
+//! ([`calibration`]) and how alike its features are to the teacher's ([`cka`]), both kept in `summary.json`; and what it answers to images of each
+//! class ([`answers`], [`confusion`]), kept in `answers.json`.
 
+pub mod answers;
 pub mod calibration;
 pub mod cka;
+pub mod confusion;
+pub(crate) mod logits;
 
 use kd2m_data::Loader;
 
@@ -13,7 +17,9 @@ use crate::{
     teacher::{Query, Teacher, View},
     train::evaluate::Split,
 };
+pub use answers::Answers;
 pub use calibration::Calibration;
+pub use confusion::Confusion;
 
 /// Linear CKA between a student's features and its teacher's over a split; `None` where the features of one never vary, or
 /// the teacher's are of other images.

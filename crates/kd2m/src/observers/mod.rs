@@ -40,6 +40,7 @@ impl Default for RunOptions {
             no_baseline: false,
             no_teacher_cache: false,
             teacher_cache: None,
+            side_by_side: 0,
             tensorboard: true,
             checkpoint_interval: checkpoint::INTERVAL,
             halt: Halt::default(),

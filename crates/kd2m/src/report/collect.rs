@@ -1,8 +1,17 @@
 //! Gathers what the page shows from a run folder: summary, histories and summaries of the students, pictures of features.
 
-use std::path::Path;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use super::picture::{Pictures, pictures};
+use kd2m_data::Dataset;
+
+use super::{
+    answers::{self, Answered},
+    networks::{Size, sizes},
+    picture::{Pictures, impossible, pictures},
+};
 use crate::{
     Error,
     device::DeviceChoice,
@@ -11,10 +20,11 @@ use crate::{
     observers::jsonl,
     train::{
         EpochRecord,
+        about::About,
         folder::{RunFolder, read_config},
         inputs,
         setup::Setup,
-        summary::{StudentSummary, Summary},
+        summary::{ArmSummary, StudentSummary, Summary},
     },
     warning::Spoken,
 };
@@ -27,6 +37,15 @@ pub struct Collected {
     /// Reliability of each arm over its seeds; none where a summary is of an older version.
     pub calibrations: Vec<(String, Calibration)>,
     pub pictures: Pictures,
+    /// Why there is none of features.
+    pub unpictured: Option<String>,
+    pub answered: Answered,
+    pub about: Option<About>,
+    pub networks: Vec<Size>,
+    /// Wall time of the training parts of all students, in seconds.
+    pub seconds: f64,
+    pub dataset: Arc<Dataset>,
+    pub root: PathBuf,
 }
 
 /// The epochs of an arm, one list a seed.
@@ -70,10 +89,18 @@ pub fn collect(
     inputs::verify(&folder, &config, &setup, &mut Spoken)?;
     inputs::check_all(&folder)?;
     let arms: Vec<&str> = summary.students.iter().map(|s| s.arm.as_str()).collect();
+    let students = students(&folder, &summary)?;
     Ok(Collected {
         histories: histories(&folder, &summary)?,
-        calibrations: calibrations(&folder, &summary)?,
+        calibrations: calibrations(&summary, &students),
         pictures: pictures(&folder, &config, &setup, &arms)?,
+        unpictured: impossible(&setup),
+        answered: answers::read(&folder, &summary)?,
+        about: About::of(&folder)?,
+        networks: sizes(&folder, &config, &setup, &summary),
+        seconds: students.iter().flatten().map(|student| student.seconds).sum(),
+        dataset: setup.dataset.clone(),
+        root: root.to_owned(),
         config: text,
         summary,
     })
@@ -97,14 +124,17 @@ fn histories(folder: &RunFolder, summary: &Summary) -> Result<Vec<ArmHistory>, E
         .collect()
 }
 
-fn calibrations(folder: &RunFolder, summary: &Summary) -> Result<Vec<(String, Calibration)>, Error> {
-    let mut all: Vec<(String, Calibration)> = Vec::new();
-    all.extend(summary.teacher.calibration.clone().map(|c| ("teacher".to_owned(), c)));
-    for arm in &summary.students {
-        let read = |seed: &u64| files::read_json(&folder.student(&arm.arm, *seed).join("summary.json"));
-        let seeds: Vec<StudentSummary> = summary.seeds.iter().map(read).collect::<Result<_, _>>()?;
+/// The summaries of all students, one list an arm.
+fn students(folder: &RunFolder, summary: &Summary) -> Result<Vec<Vec<StudentSummary>>, Error> {
+    let read = |arm: &str, seed: &u64| files::read_json(&folder.student(arm, *seed).join("summary.json"));
+    summary.students.iter().map(|arm| summary.seeds.iter().map(|seed| read(&arm.arm, seed)).collect()).collect()
+}
+
+fn calibrations(summary: &Summary, students: &[Vec<StudentSummary>]) -> Vec<(String, Calibration)> {
+    let teacher = summary.teacher.calibration.clone().map(|c| ("teacher".to_owned(), c));
+    let arm = |(arm, seeds): (&ArmSummary, &Vec<StudentSummary>)| {
         let found: Option<Vec<&Calibration>> = seeds.iter().map(|s| s.calibration.as_ref()).collect();
-        all.extend(found.and_then(Calibration::pooled).map(|c| (arm.arm.clone(), c)));
-    }
-    Ok(all)
+        found.and_then(Calibration::pooled).map(|c| (arm.arm.clone(), c))
+    };
+    teacher.into_iter().chain(summary.students.iter().zip(students).filter_map(arm)).collect()
 }

@@ -89,14 +89,24 @@ pub struct Heat {
     pub distances: Vec<Option<f64>>,
 }
 
-/// Draws nothing where feature widths differ, such clouds having no common space, or where the teacher cannot be run.
+/// Why nothing can be drawn of features, if so: such clouds have no common space, or the teacher cannot be run.
+pub fn impossible(setup: &Setup) -> Option<String> {
+    let (teacher, student) = (setup.teacher.feature_width(), setup.student.feature_width());
+    if setup.teacher.graph().is_err() {
+        return Some("the teacher cannot be run here".to_owned());
+    }
+    (teacher != student).then(|| {
+        format!("the student's are {student} wide, the teacher's {teacher}, and clouds of different widths lie in no common space")
+    })
+}
+
+/// Draws nothing where it is [`impossible`].
 ///
 /// # Errors
 /// Weights that cannot be read.
 pub fn pictures(folder: &RunFolder, config: &Config, setup: &Setup, arms: &[&str]) -> Result<Pictures, Error> {
     let d = setup.teacher.feature_width();
-    let comparable = d == setup.student.feature_width() && setup.teacher.graph().is_ok();
-    let (Some(seed), true) = (config.train.seeds.first(), comparable) else {
+    let (Some(seed), None) = (config.train.seeds.first(), impossible(setup)) else {
         return Ok(Pictures::default());
     };
     let label = |i: &u32| setup.dataset.train.labels[*i as usize];

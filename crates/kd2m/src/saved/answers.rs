@@ -10,7 +10,7 @@ use crate::{
     batch::host,
     device::DeviceChoice,
     engine::{self, Engine, Mode},
-    teacher::{Head, StoredOutputs},
+    teacher::{Head, Source, StoredOutputs, answers},
 };
 
 /// Images at once: enough for the kernels, small against the maps of a large network at 224².
@@ -64,6 +64,10 @@ impl Images {
         };
         Self { dataset, part, indices, split }
     }
+
+    fn loader(&self) -> Result<Loader, Error> {
+        Ok(Loader::evaluation(&self.dataset, self.part, &self.indices, BATCH)?)
+    }
 }
 
 impl Saved {
@@ -104,23 +108,10 @@ impl Saved {
         &self,
         images: &Images,
         engine: &mut dyn Engine,
-        mut take: impl FnMut(&[f32], &[f32], &[u32]),
+        take: impl FnMut(&[f32], &[f32], &[u32]),
     ) -> Result<(), Error> {
-        let data = &images.dataset;
-        let frame = self.reframe(data)?;
-        let mut framed = Vec::new();
-        let mut loader = Loader::evaluation(data, images.part, &images.indices, BATCH)?;
-        while let Some(batch) = loader.next() {
-            if let Some(frame) = &frame {
-                frame.floats(&batch.images, &mut framed);
-            }
-            let pixels = if frame.is_some() { &framed } else { &batch.images };
-            let seen = engine::Images { pixels, n: batch.len() };
-            let outputs = engine.forward(seen, Mode::Evaluate)?;
-            take(&host(&outputs.features)?, &host(&outputs.logits)?, &batch.labels);
-            loader.recycle(batch);
-        }
-        Ok(())
+        let frame = self.reframe(&images.dataset)?;
+        answers(engine, images.loader()?, frame.as_ref(), take)
     }
 
     /// All of them, as a file of `teacher.outputs` holds them.
@@ -128,21 +119,10 @@ impl Saved {
     /// # Errors
     /// As [`answer`](Self::answer).
     pub fn outputs(&self, images: &Images, engine: &mut dyn Engine) -> Result<StoredOutputs, Error> {
-        let (mut features, mut logits, mut labels) = (Vec::new(), Vec::new(), Vec::new());
-        self.answer(images, engine, |f, l, of| {
-            features.extend_from_slice(f);
-            logits.extend_from_slice(l);
-            labels.extend_from_slice(of);
-        })?;
-        Ok(StoredOutputs {
-            features,
-            width: self.network.feature_width(),
-            logits: Some(logits),
-            classes: self.network.classes(),
-            labels: Some(labels),
-            ids: Some(images.indices.clone()),
-            head: self.network.graph().ok().and_then(|(graph, weights)| Head::of(graph, weights)),
-        })
+        let head = self.network.graph().ok().and_then(|(graph, weights)| Head::of(graph, weights));
+        let whose = Source { width: self.network.feature_width(), classes: self.network.classes(), head };
+        let frame = self.reframe(&images.dataset)?;
+        StoredOutputs::gather(engine, whose, images.loader()?, frame.as_ref(), &images.indices)
     }
 }
 

@@ -6,7 +6,11 @@ use super::{
     answers::{Images, softmax},
     network::Saved,
 };
-use crate::{Error, engine::Engine, measure::calibration::Reliability};
+use crate::{
+    Error,
+    engine::Engine,
+    measure::{Confusion, calibration::Reliability, logits::best},
+};
 
 /// A network on a split.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -30,7 +34,7 @@ pub struct Scores {
     /// In the data set's order.
     pub classes: Vec<ClassScore>,
     /// Row: the image's class; column: the answer.
-    pub confusion: Vec<Vec<u64>>,
+    pub confusion: Confusion,
 }
 
 /// One class.
@@ -48,7 +52,7 @@ pub struct ClassScore {
 
 /// Counts from which scores are made.
 pub(super) struct Counts {
-    confusion: Vec<Vec<u64>>,
+    confusion: Confusion,
     among_five: u64,
     ce: f64,
     reliability: Reliability,
@@ -56,39 +60,34 @@ pub(super) struct Counts {
 
 impl Counts {
     pub(super) fn new(classes: usize) -> Self {
-        let confusion = vec![vec![0; classes]; classes];
-        Self { confusion, among_five: 0, ce: 0.0, reliability: Reliability::default() }
+        Self { confusion: Confusion::new(classes), among_five: 0, ce: 0.0, reliability: Reliability::default() }
     }
 
     /// Logits `[n, classes]` of images with these labels.
     pub(super) fn add(&mut self, logits: &[f32], labels: &[u32]) {
-        let classes = self.confusion.len();
+        let classes = self.confusion.classes();
         self.reliability.add(logits, labels);
         for (row, label) in logits.chunks_exact(classes.max(1)).zip(labels) {
             let label = *label as usize;
-            let best = row.iter().enumerate().fold(0, |best, (i, x)| if *x > row[best] { i } else { best });
-            self.confusion[label][best] += 1;
+            self.confusion.add(label, best(row));
             self.among_five += u64::from(row.iter().filter(|x| **x > row[label]).count() < 5);
             self.ce -= softmax(row)[label].max(f64::MIN_POSITIVE).ln();
         }
     }
 
     pub(super) fn scores(self, network: &str, images: &Images, class: impl Fn(usize) -> String) -> Scores {
-        let n: u64 = self.confusion.iter().flatten().sum();
-        let share = |part: u64, of: u64| (of > 0).then(|| 100.0 * part as f64 / of as f64);
-        let classes = self.confusion.iter().enumerate().map(|(label, row)| {
-            let (own, answered) = (row.iter().sum(), self.confusion.iter().map(|row| row[label]).sum());
-            let (accuracy, precision) = (share(row[label], own), share(row[label], answered));
-            ClassScore { class: class(label), images: own, accuracy, precision }
+        let n = self.confusion.images();
+        let classes = self.confusion.by_class().into_iter().enumerate().map(|(label, of)| {
+            let (accuracy, precision) = (of.accuracy(), of.precision());
+            ClassScore { class: class(label), images: of.images, accuracy, precision }
         });
-        let right = self.confusion.iter().enumerate().map(|(label, row)| row[label]).sum();
         Scores {
             network: network.to_owned(),
             dataset: images.dataset.name.clone(),
             split: images.split.name(),
             images: n,
-            accuracy: share(right, n).unwrap_or(0.0),
-            top5: share(self.among_five, n).filter(|_| self.confusion.len() >= 10),
+            accuracy: self.confusion.accuracy().unwrap_or(0.0),
+            top5: (n > 0 && self.confusion.classes() >= 10).then(|| 100.0 * self.among_five as f64 / n as f64),
             ce: self.ce / n.max(1) as f64,
             ece: self.reliability.calibration().map(|c| c.ece),
             classes: classes.collect(),
@@ -131,7 +130,7 @@ mod tests {
         let dataset = std::sync::Arc::new(kd2m_data::load("digits", None).unwrap());
         let images = Images { dataset, part: kd2m_data::Part::Test, indices: Vec::new(), split: Split::Test };
         let found = counts.scores("x", &images, |label| format!("c{label}"));
-        assert_eq!(found.confusion, [[1, 1, 0], [0, 2, 0], [0, 0, 0]]);
+        assert_eq!(found.confusion.rows(), [[1, 1, 0], [0, 2, 0], [0, 0, 0]]);
         assert_eq!((found.images, found.accuracy, found.top5), (4, 75.0, None));
         let of = |i: usize| (found.classes[i].images, found.classes[i].accuracy, found.classes[i].precision);
         assert_eq!(of(0), (2, Some(50.0), Some(100.0)));

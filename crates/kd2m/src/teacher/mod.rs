@@ -5,6 +5,7 @@
 mod bank;
 mod cache;
 mod features_as;
+mod gather;
 pub(crate) mod key;
 mod layout;
 mod listed;
@@ -15,6 +16,7 @@ pub use bank::Bank;
 use burn::tensor::{Tensor, TensorData};
 pub use cache::{Cache, Limits};
 pub use features_as::{Standardisation, Standardised};
+pub use gather::{Source, answers};
 use kd2m_data::Part;
 pub use key::Key;
 pub use layout::Layout;
@@ -49,6 +51,7 @@ pub struct Query<'a> {
 }
 
 /// What a teacher says to a batch.
+#[derive(Debug, Clone)]
 pub struct Answer {
     /// To all of its samples.
     pub all: Outputs,

@@ -1,16 +1,18 @@
 //! A whole run: the teacher is trained or loaded and evaluated, then every arm is trained over every seed from the same
 //! initial weights in the same order of data, and the summary compares them.
 
-use std::time::Duration;
+use std::{cell::RefCell, time::Duration};
 
 use super::{
+    about::About,
     folder::RunFolder,
     inputs,
-    observer::{Event, Observer},
+    observer::{Event, Observer, Shared},
     owner::Owner,
     run::{Run, RunOptions, arms},
     setup::Setup,
     summary::{ArmSummary, StudentSummary, Summary},
+    together,
 };
 use crate::{
     Config, Error,
@@ -73,9 +75,15 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
     let (weights, teacher) = run.teacher(observer)?;
     run.refuse_weak(&teacher, observer)?;
     let mut students: Vec<Vec<StudentSummary>> = vec![Vec::new(); arms.len()];
+    let at_once = together::at_once(config, &setup, options, 1)?;
+    let observer = RefCell::new(observer);
     for &seed in &config.train.seeds {
-        for (arm, found) in arms.iter().zip(&mut students) {
-            found.push(run.student(arm, seed, &weights, observer)?);
+        for (arms, found) in arms.chunks(at_once).zip(students.chunks_mut(at_once)) {
+            let mut heard: Vec<Shared> = arms.iter().map(|_| Shared(&observer)).collect();
+            let each = arms.iter().zip(heard.iter_mut().map(|heard| heard as &mut dyn Observer));
+            for (found, end) in found.iter_mut().zip(run.students(each.collect(), seed, &weights)?) {
+                found.push(end?);
+            }
         }
     }
     let parameters = setup.student.parameter_count();
@@ -130,6 +138,7 @@ fn open_folder(config: &Config, options: &RunOptions) -> Result<(RunFolder, Owne
     RunFolder::admit(&out, options.existing)?;
     let owner = Owner::take(&out)?;
     let folder = RunFolder::begin(&out, config, options.existing)?;
+    About::now(&options.device.to_string(), options.threads).keep(&folder)?;
     // Of a teacher's folder others may be the owners, in a grid; here nobody is.
     [out, folder.teacher()].iter().try_for_each(|place| files::sweep(place, Duration::ZERO))?;
     Ok((folder, owner))

@@ -19,7 +19,7 @@ use crate::{
     Error,
     batch::{Batch, Outputs, host},
     engine::{Engine, Images, Mode},
-    measure::{Calibration, calibration::Reliability},
+    measure::{Answers, Calibration, calibration::Reliability, logits},
     objective::{Evaluated, Objective},
     teacher::{Answer, Query, Teacher, View},
 };
@@ -126,8 +126,8 @@ impl Tally {
 /// How many samples have their largest logit at their label.
 pub fn correct(logits: &[f32], labels: &[u32]) -> usize {
     let classes = logits.len() / labels.len().max(1);
-    let best = |row: &[f32]| row.iter().enumerate().fold(0, |b, (i, x)| if *x > row[b] { i } else { b });
-    logits.chunks_exact(classes.max(1)).zip(labels).filter(|(row, label)| best(row) == **label as usize).count()
+    let right = |(row, label): &(&[f32], &u32)| logits::best(row) == **label as usize;
+    logits.chunks_exact(classes.max(1)).zip(labels).filter(right).count()
 }
 
 /// How many samples have fewer than `k` logits above that of their label.
@@ -156,6 +156,8 @@ pub struct Evaluation {
     pub top5: f64,
     /// Null of no samples.
     pub calibration: Option<Calibration>,
+    /// Class by class.
+    pub answers: Answers,
     pub w2_to_teacher: Option<f64>,
 }
 
@@ -175,7 +177,7 @@ pub fn evaluate(
 ) -> Result<Evaluation, Error> {
     let view = View { part: split.part, fixed: true };
     let (mut tally, mut number) = (Tally::default(), 0);
-    let mut reliability = Reliability::default();
+    let (mut reliability, mut answers) = (Reliability::default(), Answers::new(split.dataset.classes));
     let mut distance = MeanW2::new(split)?;
     let mut loader = Loader::evaluation(split.dataset, split.part, split.indices, split.batch_size)?;
     while let Some(data) = loader.next() {
@@ -197,14 +199,15 @@ pub fn evaluate(
         let logits = host(&student.logits)?;
         tally.add(&value, &logits, &data.labels);
         reliability.add(&logits, &data.labels);
+        answers.add(&logits, &data.labels, &data.indices);
         if teacher.is_some() {
             distance.add(objective, &student, sides.teacher())?;
         }
         loader.recycle(data);
     }
     let top5 = tally.top5();
-    let calibration = reliability.calibration();
-    Ok(Evaluation { top5, calibration, record: tally.record(0.0, objective.ce_weight), w2_to_teacher: distance.mean() })
+    let (calibration, record) = (reliability.calibration(), tally.record(0.0, objective.ce_weight));
+    Ok(Evaluation { record, top5, calibration, answers, w2_to_teacher: distance.mean() })
 }
 
 /// Mean W₂² over full batches, through a projector where there is one.

@@ -39,6 +39,9 @@ const REPLACED: &str = "# Being replaced: --overwrite or --resume begins anew.";
 /// The configuration's file.
 const CONFIG: &str = "config.toml";
 
+/// Counts of a network's answers.
+const ANSWERS: &str = "answers.json";
+
 /// Paths of one run.
 #[derive(Debug, Clone)]
 pub struct RunFolder {
@@ -186,6 +189,11 @@ impl RunFolder {
         self.root.join("summary.json")
     }
 
+    /// When, where and by which command it was begun.
+    pub fn about(&self) -> PathBuf {
+        self.root.join("about.json")
+    }
+
     /// What the run is made from and what it wrote, as checksums.
     pub fn inputs(&self) -> PathBuf {
         self.root.join("inputs.json")
@@ -221,6 +229,11 @@ impl RunFolder {
         self.teacher().join("bank.safetensors")
     }
 
+    /// What the teacher answers to test images of each class.
+    pub fn teacher_answers(&self) -> PathBuf {
+        self.teacher().join(ANSWERS)
+    }
+
     /// Where the teacher's outputs are remembered until the run ends.
     pub fn teacher_cache(&self) -> PathBuf {
         self.teacher().join("cache")
@@ -246,6 +259,11 @@ impl RunFolder {
     /// The folder of one student.
     pub fn student(&self, arm: &str, seed: u64) -> PathBuf {
         self.arm(arm).join(format!("seed-{seed}"))
+    }
+
+    /// What a student answers to test images of each class, after its last epoch.
+    pub fn student_answers(&self, arm: &str, seed: u64) -> PathBuf {
+        self.student(arm, seed).join(ANSWERS)
     }
 
     /// A student's weights after its last epoch.

@@ -1,11 +1,13 @@
 //! Training: one loop for teachers and students (`fit`), the run that compares arms over seeds ([`distill`](mod@distill)), and what both
 //! leave on disk ([`folder`], [`checkpoint`], [`summary`]). What happens goes to [`observer`]s, who write the metrics among other things.
 
+pub mod about;
 pub mod checkpoint;
 pub mod compare;
 pub mod distill;
 pub(crate) mod drawn;
 pub(crate) mod evaluate;
+pub mod finding;
 pub(crate) mod fit;
 pub mod folder;
 pub mod halt;
@@ -25,6 +27,7 @@ pub mod statistics;
 pub(crate) mod student;
 pub mod summary;
 pub(crate) mod teach;
+pub(crate) mod together;
 
 pub use distill::{distill, train_teacher};
 pub use halt::Halt;

@@ -1,7 +1,7 @@
 //! Who follows a run: a bar, a log, the files beside the weights, a test. All of them hear one [`Event`] type; which of them a
 //! network has says [`crate::observers`].
 
-use std::collections::BTreeMap;
+use std::{cell::RefCell, collections::BTreeMap};
 
 use kd2m_nn::Weights;
 
@@ -81,6 +81,15 @@ impl<O: Observer + ?Sized> Observer for &mut O {
 impl Observer for Vec<Box<dyn Observer + '_>> {
     fn event(&mut self, event: &mut Event) -> Result<(), Error> {
         self.iter_mut().try_for_each(|observer| observer.event(event))
+    }
+}
+
+/// One observer of several networks that are trained side by side: each has such a handle.
+pub(crate) struct Shared<'a, 'o>(pub &'a RefCell<&'o mut dyn Observer>);
+
+impl Observer for Shared<'_, '_> {
+    fn event(&mut self, event: &mut Event) -> Result<(), Error> {
+        self.0.borrow_mut().event(event)
     }
 }
 

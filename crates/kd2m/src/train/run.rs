@@ -43,6 +43,9 @@ pub struct RunOptions {
     pub no_teacher_cache: bool,
     /// Where they are remembered when the configuration names no folder; by default in the run folder, until the run ends.
     pub teacher_cache: Option<PathBuf>,
+    /// Arms of a seed that are trained at once on the batches and the teacher's outputs of one pass; 0: as many as memory allows where
+    /// that saves anything, 1: one after another. The results are the same.
+    pub side_by_side: usize,
     /// Event files for TensorBoard beside the metrics.
     pub tensorboard: bool,
     /// Least time between two checkpoints of a network.

@@ -8,10 +8,10 @@ use crate::{
     Error,
     batch::host,
     config::TeacherCache,
-    engine::{Images, Mode},
+    engine::Images,
     teacher::{
-        Bank, Cache, Key, Limits, Listed, NetworkTeacher, Query, Standardisation, Standardised, StoredOutputs, Teacher,
-        View,
+        Bank, Cache, Key, Limits, Listed, NetworkTeacher, Query, Source, Standardisation, Standardised, StoredOutputs,
+        Teacher, View,
         key::{self, Whose},
     },
 };
@@ -103,24 +103,10 @@ impl Run<'_> {
         }
         let ids = &setup.teacher_train;
         let mut engine = setup.teacher_engine(weights, &[])?;
-        let mut loader = Loader::evaluation(data, Part::Train, ids, config.train.batch_size)?;
-        let (mut features, mut logits, mut labels) = (Vec::new(), Vec::new(), Vec::new());
-        while let Some(batch) = loader.next() {
-            let outputs = engine.forward(Images { pixels: &batch.images, n: batch.len() }, Mode::Evaluate)?;
-            features.extend(host(&outputs.features)?);
-            logits.extend(host(&outputs.logits)?);
-            labels.extend_from_slice(&batch.labels);
-            loader.recycle(batch);
-        }
-        let bank = StoredOutputs {
-            features,
-            width: setup.teacher.feature_width(),
-            logits: Some(logits),
-            classes: data.classes,
-            labels: Some(labels),
-            ids: Some(ids.clone()),
-            head: setup.teacher.head(weights),
-        };
+        let loader = Loader::evaluation(data, Part::Train, ids, config.train.batch_size)?;
+        let head = setup.teacher.head(weights);
+        let whose = Source { width: setup.teacher.feature_width(), classes: data.classes, head };
+        let bank = StoredOutputs::gather(engine.as_mut(), whose, loader, None, ids)?;
         bank.write(&file)?;
         inputs::note(folder, std::slice::from_ref(&file))?;
         Ok(bank)

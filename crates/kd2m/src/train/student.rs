@@ -1,73 +1,116 @@
 //! One student of a run: an arm, a seed, a teacher. A finished student is read again, a half-trained one goes on.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use kd2m_data::Part;
 use kd2m_nn::{Weights, weights};
 
 use super::{
     checkpoint::Checkpoints,
+    drawn::Drawn,
     evaluate::{Evaluation, Split, evaluate},
-    fit::{Fit, Fitted},
+    fit::{Fitted, Learner},
     inputs,
-    observer::{Event, Observer},
+    observer::Observer,
     record::EpochRecord,
     run::{Run, Training},
     summary::{StudentSummary, mean_of_all},
 };
-use crate::{Error, config::ArmConfig, files, measure, objective::Objective};
+use crate::{
+    Config, Error, config::ArmConfig, criterion::Needs, files, measure, objective::Objective, teacher::Teacher,
+};
+
+/// A student that is about to be trained.
+pub struct Prepared<'a> {
+    arm: &'a ArmConfig,
+    seed: u64,
+    place: PathBuf,
+    /// The run's, as it is for this arm.
+    config: Config,
+    /// What its criteria read.
+    pub needs: Needs,
+}
 
 impl Run<'_> {
-    /// Trains one student and leaves its files in `students/ARM/seed-K`.
+    /// The summary of a student that was finished before.
     ///
     /// # Errors
-    /// A criterion that does not fit the networks, a loss that is no longer finite, or the disk.
-    pub fn student(
+    /// Files that are not what was written; the disk.
+    pub(super) fn finished(&self, arm: &ArmConfig, seed: u64) -> Result<Option<StudentSummary>, Error> {
+        let place = self.folder.student(&arm.name, seed);
+        let summary = summary_file(&place);
+        if !summary.is_file() {
+            return Ok(None);
+        }
+        // What a process left that was killed just then.
+        let checkpoints = self.checkpoints(&place);
+        checkpoints.clear()?;
+        checkpoints.sweep()?;
+        inputs::check_network(self.folder, &place)?;
+        files::read_json(&summary).map(Some)
+    }
+
+    /// Makes the folder and the objective of a student of these images.
+    ///
+    /// # Errors
+    /// A criterion that does not fit the networks; the disk.
+    pub(super) fn prepare<'a>(
         &self,
-        arm: &ArmConfig,
+        arm: &'a ArmConfig,
         seed: u64,
-        teacher: &Weights,
-        observer: &mut dyn Observer,
+        drawn: &Drawn,
+    ) -> Result<(Prepared<'a>, Objective), Error> {
+        let Run { config, setup, folder, .. } = self;
+        let place = folder.student(&arm.name, seed);
+        files::make_folder(&place)?;
+        let objective = Objective::new(config, arm, &setup.shapes(drawn), &setup.device.burn()?, seed)?;
+        let needs = objective.needs();
+        Ok((Prepared { arm, seed, place, config: arm.configured(config), needs }, objective))
+    }
+
+    /// What trains it, among so many that are trained side by side.
+    ///
+    /// # Errors
+    /// Weights that do not fit, a device that cannot be had, what observers need and do not get.
+    pub(super) fn learner<'a>(
+        &'a self,
+        prepared: &'a Prepared,
+        objective: Objective,
+        teacher: &'a Weights,
+        observer: &'a mut dyn Observer,
+        networks: usize,
+    ) -> Result<Learner<'a>, Error> {
+        let (setup, Prepared { arm, place, config, needs, .. }) = (self.setup, prepared);
+        let start = setup.student_start(config, prepared.seed, teacher)?;
+        let training = Training { run: *self, place, student: Some((*arm, teacher)) };
+        Ok(Learner {
+            config,
+            name: &arm.name,
+            engine: setup.student_engine(config, arm, &start, &needs.student_maps)?,
+            head: Some(format!("{}.weight", setup.student.node(setup.student.logits()).name)),
+            objective,
+            checkpoints: self.checkpoints(place).among(networks),
+            observer: Box::new(training.observers(observer)?),
+        })
+    }
+
+    /// Saves a trained student, tests it and leaves its summary in `students/ARM/seed-K`.
+    ///
+    /// # Errors
+    /// What engine, teacher or disk cannot do.
+    pub(super) fn conclude(
+        &self,
+        prepared: &Prepared,
+        mut fitted: Fitted,
+        teacher: &mut dyn Teacher,
+        drawn: &Drawn,
     ) -> Result<StudentSummary, Error> {
         let Run { config, setup, folder, options } = self;
-        let place = folder.student(&arm.name, seed);
-        let summary_file = place.join("summary.json");
-        let checkpoints = || Checkpoints::new(&place, options.checkpoint_interval);
-        if summary_file.is_file() {
-            // What a process left that was killed just then.
-            checkpoints().clear()?;
-            checkpoints().sweep()?;
-            inputs::check_network(folder, &place)?;
-            return files::read_json(&summary_file);
-        }
-        files::make_folder(&place)?;
-        let drawn = setup.drawn(config, seed)?;
-        let objective = Objective::new(config, arm, &setup.shapes(&drawn), &setup.device.burn()?, seed)?;
-        let needs = objective.needs();
-        let own = arm.configured(config);
-        let start = setup.student_start(&own, seed, teacher)?;
-        let training = Training { run: *self, place: &place, student: Some((arm, teacher)) };
-        let mut teacher = self.source(teacher, &needs.teacher_maps, &drawn)?;
-        let fit = Fit {
-            config: &own,
-            dataset: &setup.dataset,
-            train: &drawn.train,
-            mixture: drawn.mixture.as_ref(),
-            val: &setup.val,
-            augment: setup.augment,
-            epochs: config.train.epochs,
-            seed,
-            arm: &arm.name,
-            engine: setup.student_engine(&own, arm, &start, &needs.student_maps)?,
-            head: Some(format!("{}.weight", setup.student.node(setup.student.logits()).name)),
-            teacher: Some(teacher.as_mut()),
-            objective,
-            checkpoints: checkpoints(),
-            halt: options.halt.clone(),
-        };
-        let mut fitted = fit.run(&mut training.observers(observer)?)?;
-        teacher.notes().into_iter().try_for_each(|note| observer.event(&mut Event::Note(note)))?;
-        self.save_student(&place, &mut fitted)?;
+        let Prepared { arm, seed, place, .. } = prepared;
+        self.save_student(place, &mut fitted)?;
         let best = self.test(&mut fitted, true)?.record.accuracy;
         let last = self.test(&mut fitted, false)?;
         let val = Split {
@@ -77,12 +120,12 @@ impl Run<'_> {
             batch_size: config.train.batch_size,
             halt: &options.halt,
         };
-        let cka_to_teacher = measure::alignment(fitted.engine.as_mut(), teacher.as_mut(), val)?;
+        let cka_to_teacher = measure::alignment(fitted.engine.as_mut(), teacher, val)?;
         let steps = drawn.batches(config.train.batch_size) as f64;
         let (record, top) = (&fitted.history[fitted.history.len() - 1], &fitted.history[fitted.best_epoch - 1]);
         let summary = StudentSummary {
             arm: arm.name.clone(),
-            seed,
+            seed: *seed,
             test_accuracy: last.record.accuracy,
             test_top5: (setup.dataset.classes >= 10).then_some(last.top5),
             val_accuracy: record.val.accuracy,
@@ -100,9 +143,14 @@ impl Run<'_> {
             share_of_gradient: share_of_gradient(&fitted.history),
             normalisation: Some(setup.student_eyes.clone()),
         };
-        files::write_json(&summary_file, &summary)?;
-        checkpoints().clear()?;
+        files::write_json(&folder.student_answers(&arm.name, *seed), &last.answers)?;
+        files::write_json(&summary_file(place), &summary)?;
+        self.checkpoints(place).clear()?;
         Ok(summary)
+    }
+
+    fn checkpoints(&self, place: &Path) -> Checkpoints {
+        Checkpoints::new(place, self.options.checkpoint_interval)
     }
 
     fn save_student(&self, place: &Path, fitted: &mut Fitted) -> Result<(), Error> {
@@ -134,6 +182,11 @@ impl Run<'_> {
         };
         evaluate(fitted.engine.as_mut(), None, &mut Objective::cross_entropy(0.0), split, 0)
     }
+}
+
+/// Marks a student as finished.
+fn summary_file(place: &Path) -> PathBuf {
+    place.join("summary.json")
 }
 
 /// The middle over epochs: the first epoch also warms caches.

@@ -289,7 +289,8 @@ impl ArmSummary {
 }
 
 impl TeacherSummary {
-    fn row(&self) -> Row {
+    /// For a table.
+    pub fn row(&self) -> Row {
         Row {
             is_teacher: true,
             teacher: self.model.clone(),

@@ -6,7 +6,7 @@ use kd2m_nn::{Graph, Weights, weights, zoo::Stem};
 use super::{
     checkpoint::Checkpoints,
     evaluate::{Split, evaluate},
-    fit::Fit,
+    fit::{self, Learner, Views},
     inputs,
     observer::{Event, Observer},
     run::{Run, Training},
@@ -60,25 +60,29 @@ impl Run<'_> {
             Some(given) => given.weights,
             None => {
                 let start = setup.teacher_start(config)?.weights;
-                let fit = Fit {
-                    config,
+                let views = Views {
                     dataset: &setup.dataset,
                     train: &setup.teacher_train,
                     mixture: None,
                     val: &setup.val,
                     augment: setup.augment,
                     epochs: config.teacher.epochs.unwrap_or(config.train.epochs),
+                    batch_size: config.train.batch_size,
+                    accumulate: config.train.accumulate,
                     seed: config.teacher.seed,
-                    arm: "teacher",
-                    engine: setup.engine_seeing(&setup.teacher_eyes, setup.teacher.graph()?, &start, &[], true)?,
-                    head: None,
-                    teacher: None,
-                    objective: Objective::cross_entropy(config.optim.label_smoothing),
-                    checkpoints: checkpoints(),
                     halt: options.halt.clone(),
                 };
                 let training = Training { run: *self, place: &place, student: None };
-                let fitted = fit.run(&mut training.observers(observer)?)?;
+                let learner = Learner {
+                    config,
+                    name: "teacher",
+                    engine: setup.engine_seeing(&setup.teacher_eyes, setup.teacher.graph()?, &start, &[], true)?,
+                    head: None,
+                    objective: Objective::cross_entropy(config.optim.label_smoothing),
+                    checkpoints: checkpoints(),
+                    observer: Box::new(training.observers(observer)?),
+                };
+                let fitted = fit::one(&views, None, learner)?;
                 weights::write(
                     &saved,
                     &fitted.last,
@@ -114,6 +118,7 @@ impl Run<'_> {
         };
         let all: Vec<u32> = (0..setup.dataset.test.len() as u32).collect();
         let (val, test) = (on(Part::Train, &setup.val)?, on(Part::Test, &all)?);
+        files::write_json(&self.folder.teacher_answers(), &test.answers)?;
         Ok(TeacherSummary {
             model: config.teacher.name(),
             parameters: setup.teacher.parameters(),

@@ -3,6 +3,7 @@
 //! `inputs.rs` reads, `metrics.rs` builds, `outputs.rs` writes files, `show.rs` prints.
 
 mod answer;
+mod apart;
 mod inputs;
 mod metrics;
 mod outputs;
@@ -71,9 +72,30 @@ where
             let labelled = a.labels.is_some() && b.labels.is_some();
             let mut table = show::Table::new(metrics, labelled, &sizes, arguments.json);
             let mut first_doubt = None;
+            let one = |metric: &Metric| {
+                quick_enough(metric, a.n.max(b.n)).and_then(|()| evaluate(metric, &cloud_a, &cloud_b, request))
+            };
+            if let Some(only) = &arguments.only {
+                // One row of a process whose memory is short.
+                let metric = metrics.iter().find(|metric| metric.name == *only);
+                let metric = metric.ok_or_else(|| Error::Config(format!("--only {only}: no such metric")))?;
+                let answer = one(metric);
+                let doubt = answer.as_ref().ok().and_then(|answer| doubt(&answer.solution));
+                table.only(metric, answer)?;
+                return Ok(verdict(arguments, doubt));
+            }
+            let apart = apart::memory_is_short((a.n * a.d + b.n * b.d) * size_of::<T>());
             for metric in metrics.iter().filter(|metric| labelled || !metric.needs_labels()) {
-                let answer =
-                    quick_enough(metric, a.n.max(b.n)).and_then(|()| evaluate(metric, &cloud_a, &cloud_b, request));
+                if apart {
+                    let row = apart::ask(metric)?;
+                    request.stop.check().map_err(OtError::from)?;
+                    if let apart::Row::Printed(_, true) = &row {
+                        first_doubt = first_doubt.or(Some("not all of it can be trusted"));
+                    }
+                    table.add_row(metric, row)?;
+                    continue;
+                }
+                let answer = one(metric);
                 // The others would be interrupted, too.
                 request.stop.check().map_err(OtError::from)?;
                 first_doubt = first_doubt.or(answer.as_ref().ok().and_then(|answer| doubt(&answer.solution)));

@@ -6,7 +6,7 @@ use kd2m::Error;
 use kd2m_ot::{OtError, Solution, Status, divergence::registry::Form, precision};
 use serde_json::{Map, Value, json};
 
-use super::{answer::Answer, inputs::Sample, metrics::Metric};
+use super::{answer::Answer, apart::Row, inputs::Sample, metrics::Metric};
 use crate::output::show as print;
 use crate::say::say;
 
@@ -166,6 +166,10 @@ fn json_of<T>(metric: &Metric, Answer { solution, seconds }: &Answer<T>, sizes: 
     object
 }
 
+fn no_answer(metric: &Metric, why: &str) -> Value {
+    json!({ "metric": metric.name, "value": null, "status": "not applicable", "reason": why })
+}
+
 /// The answers of all metrics: lines as they come, or one JSON array at the end.
 pub struct Table<'s> {
     sizes: &'s Sizes,
@@ -194,16 +198,11 @@ impl<'s> Table<'s> {
         if let Some(rows) = &mut self.json {
             rows.push(match answer {
                 Ok(answer) => json_of(metric, &answer, self.sizes),
-                Err(error) => json!({ "metric": metric.name, "value": null, "status": "not applicable", "reason": error.to_string() }),
+                Err(error) => no_answer(metric, &error.to_string()),
             });
             return Ok(());
         }
-        if !self.begun {
-            self.begun = true;
-            let Sizes { n, m, d, precision } = self.sizes;
-            say!("A {n} × {}, B {m} × {}, {precision}", d[0], d[1]);
-            self.line("metric", ["value", "root", "gap", "time"].map(str::to_owned), "status")?;
-        }
+        self.begin()?;
         match answer {
             Ok(answer) => {
                 let Answer { solution, seconds } = &answer;
@@ -216,10 +215,55 @@ impl<'s> Table<'s> {
                 ];
                 self.line(&metric.name, cells, &status(&solution.status))
             }
-            Err(error) => {
-                let width = self.width;
-                print(&format!("{:<width$}  {:>16}  {error}\n", metric.name, "–"))
-            }
+            Err(error) => self.reason(metric, &error.to_string()),
+        }
+    }
+
+    /// The heading, once.
+    fn begin(&mut self) -> Result<(), Error> {
+        if std::mem::replace(&mut self.begun, true) {
+            return Ok(());
+        }
+        let Sizes { n, m, d, precision } = self.sizes;
+        say!("A {n} × {}, B {m} × {}, {precision}", d[0], d[1]);
+        self.line("metric", ["value", "root", "gap", "time"].map(str::to_owned), "status")
+    }
+
+    /// The line of a metric that has no answer.
+    fn reason(&self, metric: &Metric, why: &str) -> Result<(), Error> {
+        let width = self.width;
+        print(&format!("{:<width$}  {:>16}  {why}\n", metric.name, "–"))
+    }
+
+    /// One row alone, without heading and end, for the process that asked for it.
+    ///
+    /// # Errors
+    /// stdout is closed.
+    pub fn only<T>(mut self, metric: &Metric, answer: Result<Answer<T>, OtError>) -> Result<(), Error> {
+        self.begun = true;
+        self.add(metric, answer)?;
+        match self.json.as_deref() {
+            Some([row]) => print(&row.to_string()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds a row of another process.
+    ///
+    /// # Errors
+    /// stdout is closed.
+    pub fn add_row(&mut self, metric: &Metric, row: Row) -> Result<(), Error> {
+        if let Some(rows) = &mut self.json {
+            rows.push(match row {
+                Row::Printed(text, _) => serde_json::from_str(&text).map_err(Error::json("a row of --metric all"))?,
+                Row::Failed(why) => no_answer(metric, &why),
+            });
+            return Ok(());
+        }
+        self.begin()?;
+        match row {
+            Row::Printed(text, _) => print(&text),
+            Row::Failed(why) => self.reason(metric, &why),
         }
     }
 

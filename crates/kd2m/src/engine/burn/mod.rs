@@ -208,6 +208,10 @@ impl Engine for BurnEngine {
         format!("burn {:?} {cores} cores", self.device)
     }
 
+    fn bytes(&self, _: usize) -> Option<usize> {
+        None
+    }
+
     fn device(&self) -> Device {
         self.device.clone()
     }

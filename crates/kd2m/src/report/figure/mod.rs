@@ -1,7 +1,7 @@
 //! Figures as SVG text, one file each. Colours and fonts come from the page's style sheet, so that one drawing serves light and
 //! dark. Drawn about 340 units wide: a column of the page and a phone show it at its own size.
 
-#[cfg(feature = "bench")]
+pub mod confusion;
 pub mod differences;
 #[cfg(feature = "bench")]
 pub mod gain;
@@ -70,8 +70,27 @@ pub fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
     }
 }
 
-/// A number of a tick, without needless digits.
+/// How much further from the middle than the other end a value may lie and still stretch an axis.
+const REACH: f64 = 4.0;
+
+/// Least and largest value for an axis, each brought in where it lies [`REACH`] times as far from the median as the other: a spike does
+/// not flatten everything else.
+pub fn robust(mut values: Vec<f64>) -> (f64, f64) {
+    values.retain(|v| v.is_finite());
+    values.sort_by(f64::total_cmp);
+    let (low, high) = bounds(values.iter().copied());
+    let Some(&median) = values.get(values.len() / 2) else { return (low, high) };
+    let reach = |other: f64| REACH * (median - other).abs();
+    bounds([low.max(median - reach(high)), high.min(median + reach(low)), median].into_iter())
+}
+
+/// A number of a tick, without needless digits: what lies far from 1 in powers of ten.
 pub fn short(value: f64) -> String {
+    if value != 0.0 && value.is_finite() && !(1e-3..1e5).contains(&value.abs()) {
+        let text = format!("{value:.3e}");
+        let (digits, power) = text.split_once('e').unwrap_or((&text, "0"));
+        return format!("{}e{power}", digits.trim_end_matches('0').trim_end_matches('.'));
+    }
     let text = if value.abs() >= 1000.0 { format!("{value:.0}") } else { format!("{value:.4}") };
     let text = match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
@@ -79,6 +98,9 @@ pub fn short(value: f64) -> String {
     };
     if text == "-0" { "0".to_owned() } else { text }
 }
+
+/// How wide a character of a tick is.
+const DIGIT: f64 = 6.4;
 
 /// A plot's area with its two axes.
 pub struct Frame {
@@ -91,9 +113,11 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// Around these ranges, in the usual size.
+    /// Around these ranges, in the usual size, with room for the numbers of the vertical axis.
     pub fn new(x: (f64, f64), y: (f64, f64)) -> Self {
-        Self { x, y, width: 340.0, height: 230.0, margin: [46.0, 10.0, 10.0, 36.0] }
+        let longest = ticks(y.0, y.1, 5).into_iter().map(|t| short(t).chars().count()).max().unwrap_or(0);
+        let left = (longest as f64 * DIGIT + 12.0).max(46.0);
+        Self { x, y, width: 340.0, height: 230.0, margin: [left, 10.0, 10.0, 36.0] }
     }
 
     /// Place of a value along the page.
@@ -163,6 +187,21 @@ mod tests {
         let found = ticks(0.0, 97.0, 5);
         assert_eq!(found, vec![0.0, 20.0, 40.0, 60.0, 80.0]);
         assert_eq!(ticks(1.0, 1.0, 5), vec![1.0]);
+    }
+
+    #[test]
+    fn what_lies_far_beyond_does_not_stretch_the_axis() {
+        let (low, high) = robust(vec![64.0, 97.0, 97.5, 97.8, 98.0]);
+        assert!((low - (97.5 - 2.0)).abs() < 1e-9 && high == 98.0, "{low} {high}");
+        assert_eq!(robust(vec![1.0, f64::NAN, 2.0, 3.0]), (1.0, 3.0));
+        assert_eq!(robust(vec![5.0]), (4.5, 5.5));
+    }
+
+    #[test]
+    fn numbers_of_any_size_stay_short_and_fit_their_axis() {
+        let said = [0.0, 12.5, 99999.0, 322_330.0, 16_822_329.0, 0.05, 0.00025, -2e6].map(short);
+        assert_eq!(said, ["0", "12.5", "99999", "3.223e5", "1.682e7", "0.05", "2.5e-4", "-2e6"]);
+        assert!(Frame::new((0.0, 1.0), (0.0, 1.7e7)).margin[0] >= 46.0);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use super::{Frame, bounds, escape, short};
+use super::{Frame, bounds, escape, robust, short};
 
 /// A criterion's plot.
 pub struct Panel {
@@ -21,29 +21,18 @@ pub struct Mark {
     pub chosen: bool,
 }
 
-/// How much further from the middle than the other end a value may lie and still stretch the axis.
-const REACH: f64 = 4.0;
-
 /// Draws them side by side; `level` is λ = 0.
 pub fn panels(what: &str, all: &[Panel], level: Option<f64>) -> String {
     let values = all.iter().flat_map(|p| &p.points).filter_map(|m| m.value);
-    let y = axis(values.chain(level).filter(|v| v.is_finite()).collect());
+    let y = robust(values.chain(level).collect());
     let drawn: String = all.iter().map(|p| panel(what, p, y, level)).collect();
     format!(r#"<div class="panels">{drawn}</div>"#)
 }
 
-/// Least and largest value, each brought in where it lies [`REACH`] times as far from the median as the other.
-fn axis(mut values: Vec<f64>) -> (f64, f64) {
-    values.sort_by(f64::total_cmp);
-    let (low, high) = bounds(values.iter().copied());
-    let Some(&median) = values.get(values.len() / 2) else { return (low, high) };
-    let reach = |other: f64| REACH * (median - other).abs();
-    bounds([low.max(median - reach(high)), high.min(median + reach(low)), median].into_iter())
-}
-
 fn panel(what: &str, panel: &Panel, y: (f64, f64), level: Option<f64>) -> String {
     let logs = || panel.points.iter().map(|m| m.weight.log10());
-    let frame = Frame { width: 178.0, height: 124.0, margin: [36.0, 8.0, 8.0, 20.0], ..Frame::new(bounds(logs()), y) };
+    let frame = Frame { width: 178.0, height: 124.0, ..Frame::new(bounds(logs()), y) };
+    let frame = Frame { margin: [frame.margin[0] - 10.0, 8.0, 8.0, 20.0], ..frame };
     let mut svg = frame.open(&format!("{what}: {}", panel.name), "", |_| None);
     let below = frame.height - frame.margin[3] + 14.0;
     for (at, anchor, pick) in
@@ -119,14 +108,6 @@ fn power(weight: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_lies_far_beyond_does_not_stretch_the_axis() {
-        let (low, high) = axis(vec![64.0, 97.0, 97.5, 97.8, 98.0]);
-        assert!((low - (97.5 - 2.0)).abs() < 1e-9 && high == 98.0, "{low} {high}");
-        assert_eq!(axis(vec![1.0, 2.0, 3.0]), (1.0, 3.0));
-        assert_eq!(axis(vec![5.0]), (4.5, 5.5));
-    }
 
     #[test]
     fn chosen_lost_and_clipped_weights_are_marked() {

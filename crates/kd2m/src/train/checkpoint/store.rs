@@ -63,6 +63,8 @@ pub struct Checkpoints {
     folder: PathBuf,
     places: Places,
     interval: Duration,
+    /// Networks that are trained side by side with this one, itself among them.
+    together: u32,
     last: std::cell::Cell<Instant>,
 }
 
@@ -70,23 +72,33 @@ impl Checkpoints {
     /// In the folder of one network, after every step or epoch that ends an interval. An interval of 0 is every epoch, and within a
     /// longer one [`INTERVAL`].
     pub fn new(folder: &Path, interval: Duration) -> Self {
-        Self { folder: folder.to_owned(), places: Places::new(folder), interval, last: Instant::now().into() }
+        let last = Instant::now().into();
+        Self { folder: folder.to_owned(), places: Places::new(folder), interval, together: 1, last }
+    }
+
+    /// Of one of so many networks that are trained side by side: each of them gets a share of the time, so intervals are that much longer and
+    /// what a kill costs a network stays the same.
+    pub fn among(self, networks: usize) -> Self {
+        Self { together: u32::try_from(networks).unwrap_or(u32::MAX), ..self }
+    }
+
+    fn has_passed(&self, interval: Duration) -> bool {
+        self.last.get().elapsed() >= interval.saturating_mul(self.together)
     }
 
     /// After an epoch: true when the last checkpoint is old enough.
     pub fn due(&self) -> bool {
-        self.last.get().elapsed() >= self.interval
+        self.has_passed(self.interval)
     }
 
     /// After a step within an epoch: the same.
     pub fn due_within(&self) -> bool {
-        let interval = if self.interval.is_zero() { INTERVAL } else { self.interval };
-        self.last.get().elapsed() >= interval
+        self.has_passed(if self.interval.is_zero() { INTERVAL } else { self.interval })
     }
 
     /// After the last epoch: true where more would be lost with the network than it takes to save it, before its results are written.
     pub fn due_at_end(&self) -> bool {
-        self.last.get().elapsed() >= self.interval.min(WORTH)
+        self.has_passed(self.interval.min(WORTH))
     }
 
     /// Writes everything that exact resume needs.

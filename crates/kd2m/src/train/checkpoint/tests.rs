@@ -23,6 +23,18 @@ fn save(folder: &Path, batches: usize) {
     checkpoints(folder).save(&state, weights(batches as f32), weights(1.0), learned, weights(4.0)).unwrap();
 }
 
+/// Side by side each network gets a share of the time, and its own is what counts.
+#[test]
+fn intervals_are_of_a_networks_own_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let interval = Duration::from_millis(20);
+    let [alone, shared] = [1, 1000].map(|networks| Checkpoints::new(folder.path(), interval).among(networks));
+    std::thread::sleep(interval);
+    assert!(alone.due() && alone.due_within() && alone.due_at_end());
+    assert!(!shared.due() && !shared.due_within() && !shared.due_at_end());
+    assert!(checkpoints(folder.path()).among(1000).due(), "an interval of 0 is every epoch");
+}
+
 /// At which batch the checkpoint stands that loads, and what is said of the newest.
 fn loaded(folder: &Path) -> Result<(usize, Option<String>), Error> {
     let saved = checkpoints(folder).load(&COURSE)?.expect("no checkpoint");

@@ -2,49 +2,43 @@
 
 use std::collections::BTreeMap;
 
-use kd2m_data::Part;
 use kd2m_nn::Weights;
 
-use super::Fit;
+use super::{learner::Asked, learning::Learning, views::Views};
 use crate::{
     Error,
     teacher::Teacher,
     train::{
-        evaluate::{Evaluation, Split, evaluate},
-        observer::{Event, Observer},
+        evaluate::{Evaluation, evaluate},
+        observer::Event,
     },
 };
 
-impl Fit<'_> {
+impl Learning<'_> {
     /// Evaluates `weights` after `epoch`, counted from 1, with what observers measure of them; leaves `network` in the engine.
     pub(super) fn validate(
         &mut self,
+        views: &Views,
+        teacher: &mut Asked,
         network: &Weights,
         weights: &Weights,
         epoch: usize,
-        observer: &mut dyn Observer,
     ) -> Result<(Evaluation, BTreeMap<String, f64>), Error> {
-        let averaged = self.config.train.ema > 0.0;
+        let averaged = self.it.config.train.ema > 0.0;
+        let (engine, objective) = (self.it.engine.as_mut(), &mut self.it.objective);
         if averaged {
-            self.engine.load_network(weights)?;
+            engine.load_network(weights)?;
         }
-        let split = Split {
-            dataset: self.dataset,
-            part: Part::Train,
-            indices: self.val,
-            batch_size: self.config.train.batch_size,
-            halt: &self.halt,
-        };
-        let teacher = self.teacher.as_deref_mut().map(|t| t as &mut dyn Teacher);
-        let found = evaluate(self.engine.as_mut(), teacher, &mut self.objective, split, self.seed);
+        let teacher = teacher.as_deref_mut().map(|teacher| teacher as &mut dyn Teacher);
+        let found = evaluate(engine, teacher, objective, views.validation(), views.seed);
         let found = found.and_then(|found| {
             let mut bounds = BTreeMap::new();
-            let (engine, objective) = (self.engine.as_mut(), &mut self.objective);
-            observer.event(&mut Event::Evaluated { epoch, engine, weights, objective, bounds: &mut bounds })?;
+            let event = &mut Event::Evaluated { epoch, engine, weights, objective, bounds: &mut bounds };
+            self.it.observer.event(event)?;
             Ok((found, bounds))
         });
         if averaged {
-            self.engine.load_network(network)?;
+            self.it.engine.load_network(network)?;
         }
         found
     }
