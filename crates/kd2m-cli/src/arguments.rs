@@ -1,11 +1,16 @@
 //! The command line. Every flag is documented where it is defined; help pages are made from here.
 
+mod compare;
+mod examples;
 mod network;
+mod shell;
 mod values;
 
 use std::path::PathBuf;
 
+pub use compare::CompareArguments;
 pub use network::{ExportArguments, ExportFormat, FeaturesArguments, NetworkArguments, PredictArguments};
+pub use shell::{CompletionsArguments, ManArguments};
 pub use values::AnySplit;
 use values::{every, threads};
 
@@ -24,10 +29,10 @@ pub struct Arguments {
 #[derive(Subcommand)]
 pub enum Command {
     /// Train a teacher.
-    #[command(after_help = kd2m::preprocess::help())]
+    #[command(after_help = with_presets(examples::TRAIN))]
     Train(RunArguments),
     /// Distil students from a teacher and compare them; without --config the digits demonstration, or with --set data.dataset=NAME general defaults.
-    #[command(after_help = distill_help())]
+    #[command(after_help = with_presets(examples::DISTILL))]
     Distill(RunArguments),
     /// Evaluate the saved students of a run again; or one network, class by class, on any data set.
     #[command(after_help = network::EVAL_HELP)]
@@ -42,37 +47,43 @@ pub enum Command {
     #[command(after_help = network::EXPORT_HELP)]
     Export(ExportArguments),
     /// Bound what saved students lose against their teacher, and show which inequality is tight.
+    #[command(after_help = examples::BOUND)]
     Bound(BoundArguments),
+    /// Show runs side by side, with paired differences where seeds and data agree.
+    #[command(after_help = examples::COMPARE)]
+    Compare(CompareArguments),
     /// Write report.html of a finished run again.
+    #[command(after_help = examples::REPORT)]
     Report(ReportArguments),
     /// Compare two sets of features by any metric: value, certificate, gradient, coupling.
+    #[command(after_help = examples::DISTANCE)]
     Distance(DistanceArguments),
     /// Run a grid: data sets × networks × arms × seeds; finished runs are skipped.
-    #[command(after_help = kd2m::preprocess::help())]
+    #[command(after_help = with_presets(examples::BENCH))]
     Bench(BenchArguments),
     /// Run the rows of the paper's table and say which published figures are within our interval.
+    #[command(after_help = examples::REPRODUCE)]
     Reproduce(ReproduceArguments),
     /// Show what there is to choose from.
+    #[command(after_help = examples::LIST)]
     List(ListArguments),
     /// Write a configuration to begin with, every key explained.
-    #[command(after_help = INIT_HELP)]
+    #[command(after_help = examples::INIT)]
     Init(InitArguments),
     /// Look at what a run needs: device, kernels, threads, memory, disk and data sets.
+    #[command(after_help = examples::DOCTOR)]
     Doctor(DoctorArguments),
+    /// Print what a shell needs to complete commands, flags and their values.
+    #[command(after_help = examples::COMPLETIONS)]
+    Completions(CompletionsArguments),
+    /// Print or write manual pages.
+    #[command(after_help = examples::MAN)]
+    Man(ManArguments),
 }
 
-fn distill_help() -> String {
-    format!(
-        "Examples:
-  kd2m distill                                                     # the digits demonstration
-  kd2m distill --criterion w2 --criterion hinton+cw2 --seeds 1,2,3,4,5,6,7,8,9,10
-  kd2m distill --criterion w2 --weight 'auto*3' --out runs/heavier
-  kd2m distill --set data.dataset=cifar10 --data-root data --set data.train_limit=5000 --epochs 5
-  kd2m init folder:photos@64 --out photos.toml && kd2m distill --config photos.toml
-
-{}",
-        kd2m::preprocess::help()
-    )
+/// Examples, and what a network may be told of its input.
+fn with_presets(examples: &str) -> String {
+    format!("{examples}\n\n{}", kd2m::preprocess::help())
 }
 
 impl Command {
@@ -90,6 +101,7 @@ impl Command {
             Command::Reproduce(reproduce) => Some(&mut reproduce.threads),
             Command::Doctor(doctor) => Some(&mut doctor.threads),
             Command::Report(_) | Command::List(_) | Command::Init(_) => None,
+            Command::Compare(_) | Command::Completions(_) | Command::Man(_) => None,
         }
     }
 }
@@ -431,10 +443,6 @@ pub struct DoctorArguments {
     #[arg(long)]
     pub json: bool,
 }
-
-const INIT_HELP: &str = "Examples:
-  kd2m init folder:photos@64 --out photos.toml      # then: kd2m distill --config photos.toml
-  kd2m init cifar10 --grid --out grid.toml          # then: kd2m bench grid.toml";
 
 #[derive(Args)]
 pub struct InitArguments {

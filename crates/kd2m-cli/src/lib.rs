@@ -74,7 +74,7 @@ fn call(command: Command) -> Result<ExitCode, Error> {
     match &command {
         Command::Distance(distance) => threads::use_threads(distance.threads)?,
         Command::Bound(bound) => threads::use_threads(bound.threads)?,
-        Command::List(_) => {}
+        Command::List(_) | Command::Compare(_) | Command::Completions(_) | Command::Man(_) => {}
         _ => threads::use_threads(0)?,
     }
     let quiet = match &command {
@@ -94,6 +94,7 @@ fn call(command: Command) -> Result<ExitCode, Error> {
         Command::Features(features) => command::features::features(&features),
         Command::Export(export) => command::export::export(&export),
         Command::Bound(bound) => command::bound::bound(&bound),
+        Command::Compare(compare) => command::compare::compare(&compare),
         Command::Report(report) => command::report::report(&report),
         Command::Distance(distance) => command::distance::distance(&distance),
         Command::Bench(bench) => command::bench::bench(&bench),
@@ -101,6 +102,8 @@ fn call(command: Command) -> Result<ExitCode, Error> {
         Command::List(list) => command::list::list(&list),
         Command::Init(init) => command::init::init(&init),
         Command::Doctor(doctor) => command::doctor::doctor(&doctor),
+        Command::Completions(completions) => command::shell::completions(&completions),
+        Command::Man(man) => command::shell::man(&man),
     }
 }
 

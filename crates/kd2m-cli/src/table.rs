@@ -19,7 +19,8 @@ pub fn summary(summary: &Summary) -> String {
     out
 }
 
-fn align(rows: &[Vec<String>]) -> String {
+/// Cells one below the other: the first column at the left, the others at the right.
+pub fn align(rows: &[Vec<String>]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: Vec<usize> = (0..rows.first().map_or(0, Vec::len)).map(width).collect();
     let mut out = String::new();

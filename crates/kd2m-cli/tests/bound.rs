@@ -60,7 +60,18 @@ fn a_run_folder_and_one_student_of_it() {
     let text = |arguments: &[&str]| String::from_utf8(kd2m(&[&["bound"], arguments].concat()).stdout).unwrap();
     let card = text(&[one.to_str().unwrap()]);
     assert!(card.contains("≤ cw2, priors") && card.contains("≤ Λ ‖g_S − g_T‖") && !card.contains("VIOLATED"), "{card}");
-    assert_eq!(text(&[out.to_str().unwrap()]).lines().count(), 7);
+    let whole = text(&[out.to_str().unwrap()]);
+    let (table, legend) = whole.split_once("\n\n").unwrap();
+    assert_eq!(table.lines().count(), 7);
+    assert!(
+        legend.starts_with("wrong: share of wrong answers") && legend.contains("vacuous: a guess is within"),
+        "{legend}"
+    );
+    // Ten classes: a bound of 0.9 or more holds a guess. Each student is judged by its own.
+    for (line, student) in table.lines().skip(1).zip(&all) {
+        let bound = student["terms"]["wrong_bound"].as_f64().unwrap();
+        assert_eq!(line.ends_with("vacuous"), bound >= 0.9, "{line}");
+    }
     // Certified bounds in place of exact couplings hold the exact value.
     let wide = &json(&one, &["--exact-limit", "50"])[0];
     assert!(wide["terms"]["w2"].as_f64() >= all[3]["terms"]["w2"].as_f64());

@@ -53,6 +53,9 @@ pub fn bound(arguments: &BoundArguments) -> Result<ExitCode, Error> {
         let text = serde_json::to_string_pretty(&all).map_err(Error::json("the bounds"))?;
         show(&format!("{text}\n"))?;
     }
+    if shown > 0 && !arguments.json && all.len() > 1 && !arguments.chains {
+        show(LEGEND)?;
+    }
     let mut code = ExitCode::SUCCESS;
     for found in &all {
         for link in found.analysis.violations() {
@@ -139,7 +142,7 @@ fn conclusion(found: &Bounded) -> String {
     }
     let answers = analysis.best_for_answers();
     let worth = match analysis.is_vacuous() {
-        true => "a guess is within it, so it says nothing",
+        true => "vacuous, a guess is within it",
         false => "a guess is not within it",
     };
     out += &format!("wrong answers ≤ {} by {}: {worth}\n", number(answers.wrong), answers.by);
@@ -168,6 +171,14 @@ const COLUMNS: [(&str, &str); 10] = [
     ("wrong ≤", "wrong_bound"),
 ];
 
+/// What they are; docs/theory.md has the rest.
+const LEGEND: &str = "
+wrong: share of wrong answers on this split; R: cross entropy; w2, cw2, mse: squared distances of student's and teacher's features, of
+all, within classes and of each sample; Λ: how much R can change for each unit that a feature moves; R ≤, wrong ≤: the best bounds
+that follow from the teacher and the distances. vacuous: a guess is within the bound of wrong answers, so it says nothing. violated:
+proved inequalities that do not hold, 0 but for a bug. One student: kd2m bound RUN/students/ARM/seed-K; all about it: docs/theory.md
+";
+
 fn heading(first: bool) -> String {
     let titles = COLUMNS.iter().map(|(title, _)| format!(" {title:>10}")).collect::<String>();
     if first { format!("{:<24} {:>5}{titles}  violated\n", "arm", "seed") } else { String::new() }
@@ -176,7 +187,10 @@ fn heading(first: bool) -> String {
 fn line(found: &Bounded) -> String {
     let cell = |name: &str| found.analysis.terms.get(name).map_or("–".to_owned(), |x| number(*x));
     let cells = COLUMNS.iter().map(|(_, name)| format!(" {:>10}", cell(name))).collect::<String>();
-    format!("{:<24} {:>5}{cells}  {}\n", found.arm, found.seed, found.analysis.violations().len())
+    let vacuous = if found.analysis.is_vacuous() { "vacuous" } else { "" };
+    let line =
+        format!("{:<24} {:>5}{cells}  {:>8}  {vacuous}", found.arm, found.seed, found.analysis.violations().len());
+    format!("{}\n", line.trim_end())
 }
 
 /// Five digits that count.

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod bound;
+pub mod compare;
 pub mod distance;
 pub mod doctor;
 pub mod eval;
@@ -14,3 +15,4 @@ pub mod predict;
 pub mod report;
 pub mod reproduce;
 pub mod run;
+pub mod shell;

@@ -3,7 +3,7 @@
 use super::{
     column::{Column, Place},
     row::Row,
-    table::Table::{self, Cost, Csv, Grid, Latex, Markdown, Run, Terminal},
+    table::Table::{self, Compare, Cost, Csv, Grid, Latex, Markdown, Run, Terminal},
     value::Value,
 };
 
@@ -21,16 +21,27 @@ pub const TEST_ACCURACY: Column = Column {
     title: "test",
     unit: "%",
     of: |row| spread(row.test_mean, row.test_std, row.missing),
-    places: &[place(Markdown, 30), place(Latex, 30), place(Run, 30), place(Terminal, 30)],
+    places: &[place(Markdown, 30), place(Latex, 30), place(Run, 30), place(Terminal, 30), place(Compare, 30)],
     ..PLAIN
 };
 
 /// In no order: each table has its own.
 pub const COLUMNS: &[Column] = &[
-    Column { key: "cell", of: |row| text(&row.cell), places: &[place(Csv, 10)], ..PLAIN },
+    Column {
+        key: "cell",
+        of: |row| text(&row.cell),
+        places: &[place(Csv, 10), place(Compare, 5).titled("run")],
+        ..PLAIN
+    },
     Column { key: "dataset", of: |row| text(&row.dataset), places: &[place(Csv, 20)], ..PLAIN },
     Column { key: "teacher", of: |row| text(&row.teacher), places: &[place(Csv, 30)], ..PLAIN },
-    Column { key: "student", of: |row| text(&row.student), places: &[place(Csv, 40)], ..PLAIN },
+    Column {
+        key: "student",
+        title: "student",
+        of: |row| text(&row.student),
+        places: &[place(Csv, 40), place(Compare, 12)],
+        ..PLAIN
+    },
     Column { key: "teacher_test", of: |row| Value::number(row.teacher_test), places: &[place(Csv, 50)], ..PLAIN },
     Column {
         key: "arm",
@@ -43,6 +54,7 @@ pub const COLUMNS: &[Column] = &[
             place(Latex, 10),
             place(Grid, 10),
             place(Run, 10),
+            place(Compare, 10),
         ],
         words: true,
         ..PLAIN
@@ -68,6 +80,7 @@ pub const COLUMNS: &[Column] = &[
             place(Latex, 20).titled("$\\lambda$"),
             place(Grid, 20),
             place(Run, 20).titled("weight λ"),
+            place(Compare, 15),
         ],
         ..PLAIN
     },
@@ -83,7 +96,7 @@ pub const COLUMNS: &[Column] = &[
         key: "parameters",
         title: "parameters",
         of: |row| row.parameters.map_or(Value::Nothing, Value::Count),
-        places: &[place(Terminal, 20)],
+        places: &[place(Terminal, 20), place(Compare, 20)],
         ..PLAIN
     },
     TEST_ACCURACY,
@@ -136,6 +149,7 @@ pub const COLUMNS: &[Column] = &[
             place(Latex, 40).titled("$\\Delta$ to $\\lambda = 0$"),
             place(Run, 50),
             place(Terminal, 40),
+            place(Compare, 40).titled("difference"),
         ],
         ..PLAIN
     },
@@ -163,7 +177,13 @@ pub const COLUMNS: &[Column] = &[
         key: "p_holm",
         title: "p (Holm)",
         of: |row| row.versus_none.map_or(Value::Nothing, |v| Value::P(v.p_holm)),
-        places: &[place(Csv, 200), place(Markdown, 50), place(Latex, 50).titled("$p$ (Holm)"), place(Grid, 70)],
+        places: &[
+            place(Csv, 200),
+            place(Markdown, 50),
+            place(Latex, 50).titled("$p$ (Holm)"),
+            place(Grid, 70),
+            place(Compare, 50),
+        ],
         ..PLAIN
     },
     Column {
@@ -173,7 +193,14 @@ pub const COLUMNS: &[Column] = &[
             true => Value::Nothing,
             false => Value::Verdict(row.versus_none.map(|v| v.verdict)),
         },
-        places: &[place(Csv, 210), place(Markdown, 60), place(Latex, 70), place(Grid, 80), place(Run, 60)],
+        places: &[
+            place(Csv, 210),
+            place(Markdown, 60),
+            place(Latex, 70),
+            place(Grid, 80),
+            place(Run, 60),
+            place(Compare, 60),
+        ],
         words: true,
         ..PLAIN
     },

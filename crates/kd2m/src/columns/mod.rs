@@ -57,7 +57,7 @@ pub fn shown(table: Table, rows: &[Row]) -> Vec<Shown> {
     let any = all.iter().any(|s| s.column.newer && measured(s));
     all.retain(|s| match table {
         Table::Grid | Table::Run => !s.column.newer || any,
-        Table::Markdown | Table::Cost | Table::Terminal => !s.column.newer || measured(s),
+        Table::Markdown | Table::Cost | Table::Terminal | Table::Compare => !s.column.newer || measured(s),
         Table::Latex | Table::Csv => true,
     });
     all

@@ -17,4 +17,6 @@ pub enum Table {
     Run,
     /// The end of a run, on the terminal.
     Terminal,
+    /// Several runs side by side, on the terminal.
+    Compare,
 }

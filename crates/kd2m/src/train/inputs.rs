@@ -122,6 +122,14 @@ pub fn check_all(folder: &RunFolder) -> Result<(), Error> {
     all.filter(|(path, _)| finished(path)).try_for_each(|(path, sum)| compare(folder, &path, sum))
 }
 
+/// The SHA-256 of a run's data, where it is known.
+///
+/// # Errors
+/// `inputs.json` cannot be read.
+pub fn sum_of_data(folder: &RunFolder) -> Result<Option<String>, Error> {
+    Ok(read(folder)?.and_then(|inputs| inputs.data).map(|data| data.sha256))
+}
+
 /// Takes over what another folder knows of a file that is linked or copied from there.
 ///
 /// # Errors

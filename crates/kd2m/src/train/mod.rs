@@ -3,6 +3,7 @@
 
 pub mod about;
 pub mod checkpoint;
+pub mod compare;
 pub mod distill;
 pub(crate) mod drawn;
 pub(crate) mod evaluate;

@@ -307,7 +307,7 @@ impl TeacherSummary {
 }
 
 impl ArmSummary {
-    fn row(&self) -> Row {
+    pub(super) fn row(&self) -> Row {
         Row {
             arm: self.arm.clone(),
             criterion: self.criterion.clone(),
