@@ -175,7 +175,7 @@ pub enum Error {
     },
     /// Data or weights that were replaced since the run began.
     #[error(
-        "{what} is not what this run was made with (its SHA-256 is another): put back what was there, or begin anew with --overwrite or another --out"
+        "{what} is not what this run was made with (its SHA-256 is not that in inputs.json): put back what was there, or begin anew with --overwrite or another --out"
     )]
     Changed {
         /// The file or data set.
