@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 /// Grid and folder of its results.
-const GRIDS: [(&str, &str); 11] = [
+const GRIDS: [(&str, &str); 12] = [
     ("bench-cifar10", "cifar10"),
     ("bench-cifar10-small", "cifar10/small"),
     ("bench-cifar10-small-chosen", "cifar10/small/chosen"),
@@ -15,6 +15,7 @@ const GRIDS: [(&str, &str); 11] = [
     ("bench-mnist", "mnist"),
     ("bench-mnist-auto", "auto/mnist"),
     ("bench-mnist-others", "mnist/others"),
+    ("bench-mnist-unpaired", "unpaired/mnist"),
 ];
 
 #[test]

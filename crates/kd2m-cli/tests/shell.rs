@@ -16,7 +16,9 @@ fn text(arguments: &[&str]) -> String {
 fn commands() -> Vec<String> {
     let help = text(&["--help"]);
     let list = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
-    let names = list.lines().filter_map(|line| line.split_whitespace().next().map(str::to_owned));
+    // Long descriptions go on in further lines, which stand further in.
+    let first = list.lines().filter_map(|line| line.strip_prefix("  ").filter(|rest| !rest.starts_with(' ')));
+    let names = first.filter_map(|line| line.split_whitespace().next().map(str::to_owned));
     let names: Vec<String> = names.filter(|name| name != "help").collect();
     assert!(names.len() >= 16 && names.iter().any(|n| n == "compare"), "{names:?}");
     names
