@@ -17,7 +17,7 @@ pub fn finding(run: &Collected) -> Value {
     let take = finding::to_take(&run.summary);
     let teacher = run.summary.teacher.test_accuracy;
     context! {
-        said => finding::conclusion(&run.summary),
+        said => finding::conclusion(&run.summary).map(|said| sentence(&said)),
         verdicts => finding::verdicts(&run.summary),
         take => take.map(|arm| arm.arm.clone()),
         unsure => take.is_some_and(|arm| arm.versus_none.as_ref().is_some_and(|d| d.verdict(run.summary.seeds.len()) != "better")),
@@ -25,6 +25,12 @@ pub fn finding(run: &Collected) -> Value {
         teacher => teacher.is_finite().then(|| format!("{teacher:.2} %")),
         file => take.and_then(|arm| Some(format!("students/{}/seed-{}/student.safetensors", arm.arm, best_seed(run, arm)?))),
     }
+}
+
+/// With a capital letter.
+fn sentence(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 fn accuracy(arm: &ArmSummary) -> String {
