@@ -50,7 +50,7 @@ fn row(output: Output) -> Row {
     Row::Failed(reason.map_or_else(|| format!("its process ended with {}", output.status), str::to_owned))
 }
 
-#[cfg(test)]
+#[cfg(all(test, unix))]
 mod tests {
     use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus};
 
