@@ -83,6 +83,11 @@ impl Registry {
         self.entry(name).map(|e| e.weight)
     }
 
+    /// Whether the criterion reads outputs of its own choice, so that `on` says nothing of it.
+    pub fn chooses_outputs(&self, name: &str) -> bool {
+        self.entry(name).is_some()
+    }
+
     /// All criteria: divergences first, then the others.
     pub fn cards(&self) -> Vec<Card> {
         let matching = metrics::ENTRIES.iter().filter(|e| e.traits.trains).map(|e| Card {
