@@ -11,6 +11,7 @@ use super::{
     store::Store,
     timing::Timing,
 };
+pub use crate::amount::clock;
 use crate::{
     Error,
     config::ArmConfig,
@@ -124,15 +125,6 @@ impl Estimate {
             self.jobs,
             self.threads
         )
-    }
-}
-
-/// Seconds as a person says them.
-pub fn clock(seconds: f64) -> String {
-    match seconds {
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
     }
 }
 

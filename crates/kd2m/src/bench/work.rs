@@ -27,6 +27,7 @@ use crate::{
     device::DeviceChoice,
     train::{
         distill::{check_arms, check_weights},
+        outlook::{self, Ahead},
         setup::Setup,
     },
 };
@@ -106,6 +107,10 @@ fn check_criteria(status: &Status, device: DeviceChoice, listen: Listener) -> Re
         let config = &status.grid.cells[cell].config;
         let setup = Setup::new(config, device, 1)?;
         check_weights(config, &setup, &mut told)?;
+        let ahead = Ahead { arms: config.arms.len(), at_once: 1, remembered: false };
+        for line in outlook::networks(config, &setup, ahead)? {
+            listen(Progress::Note(format!("{}: {line}", status.grid.cells[cell].name)));
+        }
         check_arms(config, &setup, &config.arms)?;
     }
     Ok(())

@@ -145,7 +145,7 @@ pub struct TrainConfig {
     pub ce_weight: f64,
     /// Precision of the products in a network.
     pub precision: Precision,
-    /// Batches whose gradients are averaged before a step.
+    /// Batches whose gradients are averaged before a step: where memory is short, four of 32 images are a step of 128.
     pub accumulate: usize,
     /// Decay of a moving average of the weights, which is then what is validated and saved; 0: none.
     pub ema: f64,

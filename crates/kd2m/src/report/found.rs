@@ -5,9 +5,9 @@ use minijinja::{Value, context};
 use super::{
     collect::Collected,
     figure::{self, differences::Difference},
-    networks::{bytes, count},
 };
 use crate::{
+    amount::{bytes, count},
     shell::quoted,
     train::{finding, statistics::ENOUGH, summary::ArmSummary},
 };

@@ -20,6 +20,7 @@ use minijinja::{Environment, Value, context};
 
 use crate::{
     Error,
+    amount::duration,
     columns::Table,
     device::DeviceChoice,
     files,
@@ -88,7 +89,7 @@ fn page(run: &Collected) -> Result<String, Error> {
             differences => found::differences(run),
             networks => run.networks.iter().map(|n| context! { role => n.role }).collect::<Vec<_>>(),
             sizes => found::sizes(run),
-            time => (run.seconds > 0.0).then(|| networks::duration(run.seconds)),
+            time => (run.seconds > 0.0).then(|| duration(run.seconds)),
             measured => run.summary.students.iter().any(|s| s.ece.is_some() || s.cka_to_teacher.is_some()),
             table => table,
             few_seeds => run.summary.seeds.len() < ENOUGH,
