@@ -133,9 +133,9 @@ fn is_finished(grid: &Grid, store: &Store, task: &Task) -> bool {
         Task::Teacher { cell } => store.has_teacher(&grid.cells[cell]),
         Task::Student { cell, arm, stage, candidate, seed } => {
             let at = &grid.cells[cell];
-            let config = match (stage, &grid.select) {
-                (Stage::Select, Some(select)) => Some(select.candidates(&at.config.arms[arm]).swap_remove(candidate)),
-                _ => match chosen(store, grid.select.as_ref(), at, &at.config.arms[arm]) {
+            let config = match stage {
+                Stage::Select => Some(at.trials[arm][candidate].arm.clone()),
+                Stage::Runs => match chosen(store, grid.select.as_ref(), at, arm) {
                     Chosen::Weights(arm, _) => Some(arm),
                     Chosen::Open | Chosen::Impossible => None,
                 },

@@ -7,7 +7,7 @@ use kd2m_data::training_batches;
 use kd2m_nn::{Weights, init};
 use tempfile::TempDir;
 
-use super::select::scaled;
+use super::setting::scaled;
 use crate::{
     Config, Error,
     config::ArmConfig,

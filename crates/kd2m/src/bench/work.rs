@@ -111,7 +111,8 @@ fn check_criteria(status: &Status, device: DeviceChoice, listen: Listener) -> Re
         for line in outlook::networks(config, &setup, ahead)? {
             listen(Progress::Note(format!("{}: {line}", status.grid.cells[cell].name)));
         }
-        check_arms(config, &setup, &config.arms)?;
+        let trials = status.grid.cells[cell].trials.iter().flatten().map(|trial| trial.arm.clone());
+        check_arms(config, &setup, &config.arms.iter().cloned().chain(trials).collect::<Vec<_>>())?;
     }
     Ok(())
 }

@@ -81,7 +81,7 @@ fn page(run: &Collected) -> Result<String, Error> {
             seeds => run.summary.seeds.iter().map(u64::to_string).collect::<Vec<_>>(),
             teacher => context! { model => run.summary.teacher.model.clone() },
             student => run.networks.iter().find(|n| n.role == "student").map(|n| n.model.clone()),
-            about => found::about(run),
+            about => run.about.as_ref().map(found::about),
             parts => parts.iter().filter(|(there, ..)| *there).map(|(_, id, title)| context! { id => *id, title => *title })
                 .collect::<Vec<_>>(),
             finding => found::finding(run),
