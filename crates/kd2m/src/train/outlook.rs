@@ -11,7 +11,7 @@ use super::{
     observer::{Event, Observer},
     setup::Setup,
     side::TeacherSide,
-    together::{self, held},
+    together::{self, copies},
 };
 use crate::{
     Config, Error,
@@ -171,42 +171,47 @@ struct Cost<'a> {
     setup: &'a Setup,
     ahead: Ahead,
     student: Option<Box<dyn Engine>>,
+    /// As it answers.
     teacher: Option<Box<dyn Engine>>,
-    trained: bool,
+    /// As it is trained, where it is.
+    learning: Option<Box<dyn Engine>>,
 }
 
 impl<'a> Cost<'a> {
     /// None where the engine does not say what it takes.
     fn new(config: &'a Config, setup: &'a Setup, ahead: Ahead) -> Result<Option<Self>, Error> {
-        let trained = is_trained(config, setup);
         let student = match ahead.arms {
             0 => None,
             _ => Some(together::student(setup)?),
         };
-        let teacher = match &setup.teacher {
+        let engine = |graph, trainable| {
+            let start = init::initialise(graph, 0);
+            setup.engine_seeing(&setup.teacher_eyes, graph, &start, &[], trainable)
+        };
+        let (teacher, learning) = match &setup.teacher {
             TeacherSide::Network(graph) => {
-                let start = init::initialise(graph, 0);
-                Some(setup.engine_seeing(&setup.teacher_eyes, graph, &start, &[], trained)?)
+                let learning = is_trained(config, setup).then(|| engine(graph, true)).transpose()?;
+                (Some(engine(graph, false)?), learning)
             }
             // Its runtime says nothing, and what is stored takes none.
-            TeacherSide::Frozen(_) | TeacherSide::Outputs(_) => None,
+            TeacherSide::Frozen(_) | TeacherSide::Outputs(_) => (None, None),
         };
-        let known = student.iter().chain(&teacher).all(|engine| engine.bytes(FEW).is_some());
-        let some = student.is_some() || teacher.is_some();
-        Ok((known && some).then_some(Self { config, setup, ahead, student, teacher, trained }))
+        let mut all = student.iter().chain(&teacher).chain(&learning).peekable();
+        let known = all.peek().is_some() && all.all(|engine| engine.bytes(FEW).is_some());
+        Ok(known.then_some(Self { config, setup, ahead, student, teacher, learning }))
     }
 
     /// About how many bytes are held at the most in steps of so many images.
     fn memory(&self, batch: usize) -> f64 {
         let of = |engine: &Option<Box<dyn Engine>>, graph: Option<&Graph>| {
             let both = engine.as_ref().and_then(|engine| engine.bytes(batch)).zip(graph);
-            both.map_or(0.0, |(bytes, graph)| held(bytes, graph))
+            both.map_or(0.0, |(bytes, graph)| (bytes + copies(graph)) as f64)
         };
-        let data = &self.setup.dataset;
+        let (data, graph) = (&self.setup.dataset, self.setup.teacher.graph().ok());
         let pixels = (data.train.pixels.len() + data.test.pixels.len()) as f64;
         let students = self.ahead.at_once as f64 * of(&self.student, Some(&self.setup.student));
-        // One that was trained here leaves before students come, and stays as one that answers: no more than that.
-        pixels + students + of(&self.teacher, self.setup.teacher.graph().ok())
+        // A teacher that was trained is done before students come.
+        pixels + of(&self.learning, graph).max(students + of(&self.teacher, graph))
     }
 
     /// Seconds of training the teacher, and of all students.
@@ -219,7 +224,7 @@ impl<'a> Cost<'a> {
         };
         let fit = |images: f64, epochs: usize, each: f64| epochs as f64 * each * (STEP * images + val);
         let mut of_teacher = teacher * (val + test);
-        if self.trained {
+        if self.learning.is_some() {
             let epochs = config.teacher.epochs.unwrap_or(config.train.epochs);
             of_teacher += fit(setup.teacher_train.len() as f64, epochs, teacher);
         }

@@ -142,10 +142,9 @@ pub fn student(setup: &Setup) -> Result<Box<dyn Engine>, Error> {
     setup.engine_seeing(&setup.student_eyes, &setup.student, &start, &[], true)
 }
 
-/// Bytes that a network holds which is trained, of an engine that says it takes so many.
-pub fn held(bytes: usize, graph: &Graph) -> f64 {
-    let copies = COPIES * size_of::<f32>() * graph.parameter_count();
-    BESIDE * bytes as f64 + copies as f64
+/// Bytes of the copies that the loop keeps of a network's weights.
+pub fn copies(graph: &Graph) -> usize {
+    COPIES * size_of::<f32>() * graph.parameter_count()
 }
 
 /// How many arms of a seed each of so many workers trains side by side: what the options say, or as many as memory allows where the
@@ -162,7 +161,7 @@ pub fn at_once(config: &Config, setup: &Setup, options: &RunOptions, workers: us
         return Ok(1);
     }
     let Some(bytes) = student(setup)?.bytes(config.train.batch_size) else { return Ok(1) };
-    let each = held(bytes, &setup.student);
+    let each = BESIDE * bytes as f64 + copies(&setup.student) as f64;
     let room = SHARE * memory::available().unwrap_or(UNKNOWN) as f64 / workers.max(1) as f64;
     Ok(((room / each) as usize).max(1))
 }
