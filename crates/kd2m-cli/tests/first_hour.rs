@@ -13,12 +13,12 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn the_base_of_a_run_without_a_file_is_said() {
     let demo = kd2m(&["distill", "--print-config"]);
-    assert!(text(&demo.stderr).contains("no --config: the built-in digits demonstration is what the run begins with"));
+    assert!(text(&demo.stderr).contains("no --config: the run begins with the built-in digits demonstration"));
     assert!(text(&demo.stdout).contains("train_limit = 200"));
     let other =
         kd2m(&["distill", "--print-config", "--set", "data.dataset=cifar100", "--set", "data.train_limit=2000"]);
     let (said, config) = (text(&other.stderr), text(&other.stdout));
-    assert!(said.contains("no --config: general defaults"), "{said}");
+    assert!(said.contains("no --config: the run begins with general defaults"), "{said}");
     assert!(config.contains("name = \"cifar100\"") && config.contains("weight = \"auto\""), "{config}");
     assert!(!config.contains("train_limit = 0") && config.contains("epochs = 15"), "{config}");
     assert!(text(&kd2m(&["distill", "--print-config", "--quiet"]).stderr).is_empty());

@@ -26,7 +26,8 @@ pub fn gain(all: &[Gain]) -> Option<String> {
     let (low, high) = bounds(shown.iter().map(|g| g.cost.log10()));
     let reach = bounds(shown.iter().flat_map(|g| [g.gain - g.half_width, g.gain + g.half_width, 0.0]));
     let mut frame = Frame::new((low - 0.1, high + 0.25), reach);
-    (frame.width, frame.height) = (660.0, 330.0);
+    // A few arms need no room for many names.
+    (frame.width, frame.height) = (660.0, (110.0 + 22.0 * shown.len() as f64).min(330.0));
     let mut svg = frame.open("cost against gain", "criterion's time in a step, ms", |_| None);
     for (value, at) in marks(frame.x, (low, high)).into_iter().map(|v| (v, frame.across(v.log10()))) {
         let below = frame.height - frame.margin[3] + 15.0;
