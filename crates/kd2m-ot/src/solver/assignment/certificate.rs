@@ -84,6 +84,10 @@ struct Check<'a, R> {
 /// Entries of a row that are computed again; with more, the rounding bound is taken instead.
 const MOST_CANDIDATES: usize = 64;
 
+/// Room for what fixed point left out, as shares of a row's own cost: the first in which no more than those entries lie. What 27 bits
+/// leave out adds up along paths of the search, so that the least room is too little for many problems in `f64`.
+const ROOM: [f64; 2] = [1.0 / 65_536.0, 1.0 / 8_388_608.0];
+
 impl<R: Rows> Kernel for Check<'_, R> {
     type Output = Seen;
 
@@ -108,16 +112,20 @@ impl<R: Rows> Kernel for Check<'_, R> {
                 continue;
             };
             let rounding = self.rows.rounding(i, row);
-            // Twice the rounding decides which is least; as much again is room for potentials to settle in, and where there is no
-            // rounding, what fixed point left out.
-            let width = 4.0 * rounding + 2f64.powi(-23) * cost;
-            up_to(simd, row, self.v, least + width, &mut candidates);
+            // Twice the rounding decides which is least; as much again is room for potentials to settle in.
+            let width = |room: f64| 4.0 * rounding + room * cost.abs();
+            let mut wide = width(ROOM[0]);
+            up_to(simd, row, self.v, least + wide, &mut candidates);
+            if candidates.len() > MOST_CANDIDATES {
+                wide = width(ROOM[1]);
+                candidates.retain(|&j| row[j].wide() - self.v[j] <= least + wide);
+            }
             seen.near.push(matched, cost);
             if candidates.len() <= MOST_CANDIDATES {
                 for &j in candidates.iter().filter(|&&j| j != matched) {
                     seen.near.push(j, self.rows.exact(i, j).unwrap_or(f64::NEG_INFINITY));
                 }
-                seen.others.push(least + width - rounding);
+                seen.others.push(least + wide - rounding);
             } else {
                 seen.others.push(least - rounding);
             }
