@@ -13,7 +13,7 @@ fn grids_of_unpaired_teachers_are_planned() {
         features: uniform(1, "features", 200 * 64, 1.0),
         width: 64,
         logits: None,
-        classes: 0,
+        classes: 10,
         labels: Some((0..200).map(|i| i % 10).collect()),
         ids: None,
         head: Some(Head { weight: uniform(1, "weight", 640, 0.1), bias: vec![0.0; 10] }),
@@ -21,9 +21,9 @@ fn grids_of_unpaired_teachers_are_planned() {
     outputs.write(&bank).unwrap();
     let given = format!("teacher.outputs={}", bank.display());
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
-    // `none` and the file's arms at ten seeds, candidates of those that have a weight, a teacher where one is trained.
+    // `none` and the file's arms at ten seeds, candidates of those that have a weight, and a teacher.
     for (grid, sets, units) in [
-        ("bench-digits-from-mnist", &[given.as_str()][..], 11 * 10 + 9 * 5 * 3),
+        ("bench-digits-from-mnist", &[given.as_str()][..], 11 * 10 + 9 * 5 * 3 + 1),
         ("bench-digits-cloud", &["train.batch_size=32"], 5 * 10 + 3 * 4 * 2 + 1),
         ("bench-digits-shares", &[], 6 * 10 + 4 * 5 * 3 + 1),
     ] {

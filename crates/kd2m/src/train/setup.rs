@@ -168,8 +168,11 @@ impl Setup {
         let teacher_limit = config.teacher.train_limit.unwrap_or(data.train_limit);
         let teacher_train = limited(&portion(config.teacher_portion())?, teacher_limit);
         if train.len() < 2 || teacher_train.len() < 2 || split.val.is_empty() {
+            // Without limits there is none to raise.
+            let limited = data.train_limit > 0 || teacher_limit > 0;
+            let more = if limited { "raise data.train_limit" } else { "give more images" };
             return Err(Error::Config(format!(
-                "{} training and {} validation images are left: raise data.train_limit or change data.val_fraction",
+                "{} training and {} validation images are left: {more} or change data.val_fraction",
                 train.len(),
                 split.val.len()
             )));
