@@ -231,6 +231,7 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             split_seed: data.split_seed,
             augment: data.augment.clone(),
             portion: crate::config::whole(),
+            class_shares: Vec::new(),
             limit_by_seed: false,
             unlabelled: None,
             labelled_share: crate::config::half(),

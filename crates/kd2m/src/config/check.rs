@@ -2,7 +2,11 @@
 
 use std::collections::HashSet;
 
-use kd2m_nn::zoo::{self, ZooOptions};
+use kd2m_loss::class_map;
+use kd2m_nn::{
+    CLASS_MAP,
+    zoo::{self, ZooOptions},
+};
 
 use super::{ArmConfig, Config, Head, OptimConfig, ScheduleKind};
 use crate::{
@@ -117,13 +121,23 @@ impl Config {
 impl Config {
     fn check_head(&self, arm: &ArmConfig) -> Result<(), Error> {
         let (penalty, name) = (arm.head_lipschitz, &arm.name);
+        let own = arm.head.unwrap_or(self.student.head).is_own();
+        for loss in arm.losses.iter().filter(|_| !own) {
+            if registry::check(&loss.criterion)?.needs().student_maps.iter().any(|stage| stage == CLASS_MAP) {
+                let why = format!(
+                    "{} trains the classifier on parts of the last map, and head = \"teacher\" keeps it as it is: drop one of them",
+                    loss.criterion.name()
+                );
+                return Err(Error::ArmKey { arm: name.clone(), why });
+            }
+        }
         if arm.head == Some(Head::Lift) {
             let why = "head = \"lift\" is another network than the other arms': set student.head, which holds for all of them".to_owned();
             return Err(Error::ArmKey { arm: arm.name.clone(), why });
         }
         let wrong = match penalty {
             _ if !moderate(penalty) => format!("is {penalty}: from 0 to {LARGE}"),
-            _ if penalty > 0.0 && !arm.head.unwrap_or(self.student.head).is_own() => {
+            _ if penalty > 0.0 && !own => {
                 let key = if arm.head.is_some() { "head" } else { "student.head" };
                 format!("penalises the classifier, which {key} = \"teacher\" does not train: drop one of them")
             }
@@ -186,6 +200,9 @@ fn check_criterion(
     let needs = registry::check(criterion)?.needs();
     for ((who, network), read) in networks.iter().zip([needs.student_maps, needs.teacher_maps]) {
         let Some(network) = network else { continue };
+        if read.iter().any(|stage| stage == CLASS_MAP) {
+            class_map::shape(network, who, criterion.name())?;
+        }
         if let Some(stage) = read.iter().find(|stage| network.map(stage).is_none()) {
             let unknown = Box::new(UnknownOutput::new(stage, who, network, always).without_sizes());
             return Err(CriterionError::UnknownOutput { criterion: criterion.name().to_owned(), unknown });

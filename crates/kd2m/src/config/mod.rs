@@ -79,6 +79,10 @@ pub struct DataConfig {
     /// `NUMBER/OF`: only this portion of what is left after the split is the student's, by class; `teacher.portion` may name another.
     #[serde(default = "whole", skip_serializing_if = "is_whole")]
     pub portion: String,
+    /// Of each class, in their order, this share (0 to 1) of the student's training images is kept: proportions that differ from the teacher's,
+    /// whose images stay, as do those for validation and test. By default all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub class_shares: Vec<f64>,
     /// Each seed has labels for `data.train_limit` images of its own; false: all seeds for the same.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub limit_by_seed: bool,
