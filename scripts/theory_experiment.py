@@ -6,7 +6,8 @@
 Every student of the run folders is measured by `kd2m bound --json`. For each distance or bound the script prints Spearman's rank
 correlation with the student's loss against its teacher (wrong answers, cross entropy): over all students, and within criteria,
 where only the weight and the seed differ. Intervals are 95 % bootstrap intervals over criteria, whose students are not independent.
-Needs numpy alone. With --csv FILE the measured terms are written too; with --from FILE they are read instead of measured.
+Needs numpy alone. With --csv FILE the measured terms are written too; with --from FILE they are read instead of measured. With --means the
+means over seeds of each arm are printed in place of correlations: what the way through the teacher's head proves, and what it is made of.
 """
 
 import argparse
@@ -28,6 +29,9 @@ TERMS = {
     "bound": "bound on R(student)",
 }
 LOSSES = {"wrong": "wrong answers", "ce": "cross entropy"}
+# Of the way through the teacher's head, and of the student itself.
+WAY = {"transfer": "transfer", "mismatch": "mismatch", "bound": "R(student) ≤"}
+MEANS = {"wrong_student": "wrong %", "ce_student": "R(student)", "w2": "w2", "crossed": "ε", "cw2": "cw2, priors"} | {f"head_{key}": name for key, name in WAY.items()}
 
 
 def measure(kd2m, folder, split, extra):
@@ -44,6 +48,9 @@ def measure(kd2m, folder, split, extra):
         row["wrong"] = 100 * (answer["student"]["zero_one"] - answer["teacher"]["zero_one"])
         row["ce"] = answer["student"]["cross_entropy"] - answer["teacher"]["cross_entropy"]
         row |= {key: terms.get(key) for key in TERMS}
+        row |= {"wrong_student": 100 * answer["student"]["zero_one"], "ce_student": answer["student"]["cross_entropy"]}
+        way = next((way for way in answer["ways"] if way["by"] == "teacher's head"), {})
+        row |= {f"head_{key}": way.get(key) for key in WAY} | {"crossed": terms.get("crossed")}
         rows.append(row)
     return rows
 
@@ -102,6 +109,18 @@ def table(rows):
     print(f"\nBound on R(student), least / median: {vacuous.min():.1f} / {np.median(vacuous):.1f}")
 
 
+def means(rows):
+    arms = {}
+    for row in rows:
+        arms.setdefault(row["arm"], []).append(row)
+    print("| arm | " + " | ".join(MEANS.values()) + " |")
+    print("|---|" + "--:|" * len(MEANS))
+    for arm, own in arms.items():
+        known = lambda key: [row[key] for row in own if row.get(key) is not None]
+        cells = [f"{sum(known(key)) / len(known(key)):.2f}" if known(key) else "–" for key in MEANS]
+        print(f"| {arm} | " + " | ".join(cells) + " |")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="*", help="run folders, e.g. OUT/select/CELL of a grid")
@@ -109,12 +128,14 @@ def main():
     parser.add_argument("--split", default="test", choices=["val", "test"])
     parser.add_argument("--data-root")
     parser.add_argument("--worst", type=float, default=50.0, help="students that lose more points than this are left out: they diverged")
+    parser.add_argument("--means", action="store_true", help="means of each arm in place of correlations")
     parser.add_argument("--csv")
     parser.add_argument("--from", dest="source")
     given = parser.parse_args()
-    # After --help, which needs none of them.
-    global np
-    import numpy as np
+    if not given.means:
+        # After --help, which needs none of them.
+        global np
+        import numpy as np
 
     extra = ["--data-root", given.data_root] if given.data_root else []
     rows = []
@@ -130,6 +151,8 @@ def main():
             writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
             writer.writeheader()
             writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in rows)
+    if given.means:
+        return means(rows)
     kept = [row for row in rows if row["wrong"] <= given.worst]
     if len(kept) < len(rows):
         print(f"{len(rows) - len(kept)} students that lose more than {given.worst:.0f} points left out: they diverged.\n")

@@ -53,6 +53,12 @@ def network(sizes):
 
 INPUTS = {"student": network(STUDENT), "teacher": network(TEACHER)}
 T = INPUTS["teacher"]
+# Logits of every place, from a generator of their own: what came before keeps its numbers.
+shared, random = random, torch.Generator().manual_seed(34)
+for sizes, whose, side in [(STUDENT, "student", 4), (TEACHER, "teacher", 8)]:
+    sizes["maps"]["class-map"] = (CLASSES, side, side)
+    INPUTS[whose]["maps.class-map"] = draw(N, CLASSES, side, side, scale=3.0)
+random = shared
 
 
 def tensor(t):
@@ -447,6 +453,57 @@ def review(s, p):
     return loss
 
 
+def each(name, t, a=1.0, b=8.0, gamma=1.5):
+    """The loss of each sample, of logits and labels: KL, DKD's two parts, NKD's two parts."""
+
+    def kl(x, y, _):
+        return F.kl_div(F.log_softmax(x / t, 1), F.softmax(y / t, 1), reduction="none").sum(1) * t ** 2
+
+    def parts(x, target):
+        return x[target], x[~target].reshape(len(x), -1)
+
+    def of_dkd(x, y, target):
+        (q, _), (p, _) = (parts(F.softmax(z / t, 1), target) for z in (x, y))
+        two = p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()
+        rest = F.kl_div(F.log_softmax(parts(x / t, target)[1], 1), F.softmax(parts(y / t, target)[1], 1), reduction="none").sum(1)
+        return (a * two + b * rest) * t ** 2
+
+    def of_nkd(x, y, target):
+        sure = F.softmax(y, 1)[target] * F.log_softmax(x, 1)[target]
+        rest = F.softmax(parts(y / t, target)[1], 1) * F.log_softmax(parts(x / t, target)[1], 1)
+        return -sure - gamma * t ** 2 * rest.sum(1)
+
+    return {"hinton": kl, "dkd": of_dkd, "nkd": of_nkd}[name]
+
+
+def nkd(t=1.0, gamma=1.5):
+    target = F.one_hot(torch.tensor(LABELS), CLASSES).bool()
+    return lambda s, _: each("nkd", t, gamma=gamma)(s["logits"], T["logits"], target).mean()
+
+
+def sdd(loss, scales=(1, 2, 4), complementary=2.0):
+    """Cell by cell, as the authors' masks have it: global right and local wrong, global wrong and local right count more."""
+    labels = torch.tensor(LABELS)
+    target = F.one_hot(labels, CLASSES).bool()
+
+    def of(s, _):
+        whole = T["maps.class-map"].mean((2, 3)).argmax(1) == labels
+        total, cells = 0.0, 0
+        for k in scales:
+            x, y = (F.adaptive_avg_pool2d(outputs["maps.class-map"], k) for outputs in (s, T))
+            for row in range(k):
+                for column in range(k):
+                    right = y[:, :, row, column].argmax(1) == labels
+                    weight = torch.ones(N, dtype=torch.float64)
+                    weight[whole & ~right] = complementary
+                    weight[~whole & right] = complementary
+                    total = total + (weight * loss(x[:, :, row, column], y[:, :, row, column], target)).sum()
+                    cells += 1
+        return total / (cells * N)
+
+    return of
+
+
 case("review", "review", review, learned=review_parameters())
 case("skd", "skd", skd())
 case("skd, another ridge", "skd", skd(2.0, 0.5, 3.0), {"temperature": 2, "ridge": 0.5, "relation": 3})
@@ -454,6 +511,12 @@ case("mlkd", "mlkd", mlkd())
 case("mlkd, plain", "mlkd", mlkd((1.0, 4.0), False), {"temperatures": "1,4", "standardise": False})
 case("cosine", "cosine", cosine, learned=projector())
 queue(8, 0.2)
+case("nkd", "nkd", nkd())
+case("nkd, softened", "nkd", nkd(2.0, 3.0), {"temperature": 2, "gamma": 3})
+case("sdd", "sdd", sdd(each("hinton", 4.0)))
+case("sdd of dkd, other scales", "sdd", sdd(each("dkd", 3.0, 1.5, 2.0), (1, 3), 4.0),
+     {"loss": "dkd", "scales": "1,3", "complementary": 4, "temperature": 3, "alpha": 1.5, "beta": 2})
+case("sdd of nkd", "sdd", sdd(each("nkd", 1.0), (2,)), {"loss": "nkd", "scales": "2"})
 
 
 def sizes(n):

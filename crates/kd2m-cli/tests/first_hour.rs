@@ -13,12 +13,12 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn the_base_of_a_run_without_a_file_is_said() {
     let demo = kd2m(&["distill", "--print-config"]);
-    assert!(text(&demo.stderr).contains("no --config: the built-in digits demonstration is what the run begins with"));
+    assert!(text(&demo.stderr).contains("no --config: the run begins with the built-in digits demonstration"));
     assert!(text(&demo.stdout).contains("train_limit = 200"));
     let other =
         kd2m(&["distill", "--print-config", "--set", "data.dataset=cifar100", "--set", "data.train_limit=2000"]);
     let (said, config) = (text(&other.stderr), text(&other.stdout));
-    assert!(said.contains("no --config: general defaults"), "{said}");
+    assert!(said.contains("no --config: the run begins with general defaults"), "{said}");
     assert!(config.contains("name = \"cifar100\"") && config.contains("weight = \"auto\""), "{config}");
     assert!(!config.contains("train_limit = 0") && config.contains("epochs = 15"), "{config}");
     assert!(text(&kd2m(&["distill", "--print-config", "--quiet"]).stderr).is_empty());
@@ -63,4 +63,48 @@ fn a_configuration_to_begin_with_is_written_once() {
     assert!(again.status.code() == Some(2) && text(&again.stderr).contains("is there already"), "{again:?}");
     let shown = kd2m(&["distill", "--print-config", "--config", file.to_str().unwrap()]);
     assert!(text(&shown.stdout).contains("dataset = \"folder:photos@64\""), "{shown:?}");
+}
+
+/// A small run of the demonstration.
+fn small(out: &std::path::Path, more: &[&str]) -> Output {
+    let asked = ["distill", "--epochs", "1", "--seeds", "1", "--criterion", "mse", "--set", "teacher.epochs=1"];
+    let more =
+        [&asked[..], &["--no-tensorboard", "--allow-weak-teacher", "--out", out.to_str().unwrap()], more].concat();
+    kd2m(&more)
+}
+
+#[test]
+fn data_networks_memory_and_time_are_said_before_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    let said = text(&small(&out, &[]).stderr);
+    let at = |part: &str| said.find(part).unwrap_or_else(|| panic!("{part} is not in {said}"));
+    let places = [
+        at("data: digits, 10 classes (0, 1, 2, … 9), images of 1 × 8 × 8; 200 to train on (the teacher on "),
+        at("teacher: digits-cnn-teacher, 65.8 k parameters (263.3 kB), "),
+        at("student: digits-cnn-student, 1369 parameters (5.5 kB), "),
+        at("2 arms × 1 seed × 1 epoch, batches of "),
+        at("memory: about "),
+        at("; time: about "),
+        at("teacher, seed 0: epoch 1"),
+    ];
+    assert!(places.is_sorted(), "{said}");
+    let quiet = text(&small(&out, &["--overwrite", "--quiet"]).stderr);
+    assert!(!quiet.contains("data: ") && !quiet.contains("memory: "), "{quiet}");
+}
+
+#[test]
+fn a_run_that_learned_nothing_is_in_nobody_s_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("run");
+    assert!(small(&out, &[]).status.success());
+    let refused = text(&small(&out, &[]).stderr);
+    assert!(refused.contains("exists: go on with --resume"), "{refused}");
+    // As a run leaves its folder that ends in its first epoch.
+    for gone in ["teacher", "students"] {
+        std::fs::remove_dir_all(out.join(gone)).unwrap();
+    }
+    std::fs::remove_file(out.join("summary.json")).unwrap();
+    let again = small(&out, &["--set", "optim.lr=0.03"]);
+    assert!(again.status.success(), "{}", text(&again.stderr));
 }

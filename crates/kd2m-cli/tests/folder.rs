@@ -97,6 +97,7 @@ fn a_picture_that_is_cut_ends_the_command_by_name() {
         }
     }
     put(&data.join("train/b/1.png"), &png(9)[..60]);
+    put(&data.join("train/b/2.png"), &png(9)[..50]);
     let refused = train(folder.path(), &[]);
     let said = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert_eq!(refused.status.code(), Some(2));
@@ -104,4 +105,20 @@ fn a_picture_that_is_cut_ends_the_command_by_name() {
         said.contains("/train/b/1.png: cannot be decoded (") && said.contains("remove it or get it again"),
         "{said}"
     );
+    assert!(said.contains("; 1 more cannot be read either: ") && said.contains("/train/b/2.png"), "{said}");
+}
+
+#[test]
+fn one_class_is_nothing_to_learn() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    for part in ["train", "test"] {
+        for i in 0..6 {
+            put(&data.join(part).join("only").join(format!("{i}.png")), &png(40 * i));
+        }
+    }
+    let refused = train(folder.path(), &[]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(said.contains("data.dataset has one class, only: there is nothing to tell apart"), "{said}");
 }

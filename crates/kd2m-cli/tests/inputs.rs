@@ -180,7 +180,10 @@ fn a_flipped_bit_or_a_missing_file_of_a_finished_network_is_refused_by_name() {
     fs::remove_dir_all(out.join("students/crd/seed-1")).unwrap();
     assert_silent(&resume());
     assert!(fs::read(out.join(student)).unwrap() == bytes);
-    // A run of an older version is taken, with one warning; a damaged list is not.
+    // A run of an older version is taken, with one warning; a damaged list is not, and blames no file that it names.
+    let list = fs::read_to_string(out.join("inputs.json")).unwrap();
+    fs::write(out.join("inputs.json"), list.replacen("safetensors", "safetenskrs", 1)).unwrap();
+    assert_refused(&resume(), &["inputs.json is not what was written", "remove it to go on unchecked"]);
     fs::write(out.join("inputs.json"), "{\"files\": {").unwrap();
     assert_refused(&resume(), &["inputs.json is damaged", "remove it to go on unchecked"]);
     fs::remove_file(out.join("inputs.json")).unwrap();

@@ -355,6 +355,32 @@ assert growth['milliseconds'](lambda: None, 1) < 1e3
     assert_eq!(printed.matches("<polyline").count(), 20, "{printed}");
 }
 
+/// What the release packs for each system is packed here, and tried.
+#[cfg(unix)]
+#[test]
+fn the_program_is_tried_and_packed_as_a_release_has_it() {
+    if Command::new("bash").arg("--version").output().is_err() || Command::new("rustc").arg("-vV").output().is_err() {
+        return eprintln!("passed over: there is no bash or no rustc");
+    }
+    let workflow = fs::read_to_string(root().join(".github/workflows/release.yml")).unwrap();
+    assert!(workflow.contains("scripts/build-binary --target"), "the release builds otherwise");
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(root().join("scripts/build-binary"));
+    command.args(["--version", "v0/test", "--binary", env!("CARGO_BIN_EXE_kd2m"), "--out"]).arg(folder.path());
+    let output = command.output().unwrap();
+    let printed = text(&output);
+    assert!(output.status.success() && printed.contains("kernels "), "{printed}");
+    let archive = String::from_utf8(output.stdout).unwrap().lines().last().unwrap().to_owned();
+    assert!(archive.contains("kd2m-v0-test-") && archive.ends_with(".tar.gz"), "{archive}");
+    let listed = text(&Command::new("tar").args(["tzf", &archive]).output().unwrap());
+    for file in ["/kd2m", "/README.md", "/LICENSE-MIT"] {
+        assert!(listed.lines().any(|line| line.ends_with(file)), "{file} is not in {listed}");
+    }
+    assert!(fs::read_to_string(format!("{archive}.sha256")).unwrap().contains("kd2m-v0-test-"));
+    let other = Command::new(root().join("scripts/build-binary")).arg("--nonsense").arg("x").output().unwrap();
+    assert_eq!(other.status.code(), Some(2));
+}
+
 /// The examples that scripts call.
 #[test]
 fn the_programs_that_scripts_call_run_small() {

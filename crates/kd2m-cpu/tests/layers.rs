@@ -291,6 +291,23 @@ fn pooling_and_moving() {
     }
 }
 
+/// The classifier at every place of the last map, whose gradients meet those of the features and of the logits.
+#[test]
+fn linear_layers_at_each_place() {
+    for (channels, h, w) in [(5, 4, 3), (17, 1, 6), (33, 5, 5)] {
+        let graph = around("places", channels, h, w, |b, x| {
+            let y = b.linear("up", x, Linear::new(channels, 19));
+            let y = b.relu("relu", y);
+            b.linear("down", y, Linear { bias: false, ..Linear::new(19, channels) })
+        });
+        everywhere(&graph, &[2, 5]);
+        let mapped = graph.with_class_map().unwrap();
+        everywhere(&mapped, &[2, 5]);
+        let lifted = around("lifted", channels, h, w, |b, x| b.relu("relu", x)).lifted(11).unwrap();
+        everywhere(&lifted.with_class_map().unwrap(), &[3]);
+    }
+}
+
 #[test]
 fn concatenation_and_dense_reuse() {
     let graph = around("dense", 3, 4, 5, |b, x| {

@@ -116,9 +116,26 @@ pub enum DataError {
     },
 }
 
+/// Files of which a sentence says the names.
+const NAMED: usize = 20;
+
 impl DataError {
     pub(crate) fn format(place: &str, problem: impl Into<String>) -> Self {
         Self::Format { place: place.to_owned(), problem: problem.into() }
+    }
+
+    /// The same of a file with which others cannot be used either: whoever mends one would meet the next.
+    pub(crate) fn with_others(self, others: &[PathBuf]) -> Self {
+        match self {
+            Self::Format { place, problem } if !others.is_empty() => {
+                let more = others.len().saturating_sub(NAMED);
+                let beyond = if more > 0 { format!(" and {more} more") } else { String::new() };
+                let shown = list(&others[..others.len() - more]);
+                let problem = format!("{problem}; {} more cannot be read either: {shown}{beyond}", others.len());
+                Self::Format { place, problem }
+            }
+            other => other,
+        }
     }
 }
 

@@ -36,4 +36,4 @@ pub use order::{epoch_order, evaluation_batches, training_batches};
 pub use picture::{read_image, read_images};
 pub use random::draw;
 pub use registry::{TEST_FRACTION, load, load_parted, registry};
-pub use split::{Portion, Split, limit, split};
+pub use split::{Portion, Split, limit, split, thin};

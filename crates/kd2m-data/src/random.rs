@@ -15,6 +15,7 @@ pub(crate) enum Purpose {
     Portion = 5,
     Mixture = 6,
     Draw = 7,
+    Thin = 8,
 }
 
 /// A stream of random draws.

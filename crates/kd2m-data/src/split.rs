@@ -36,6 +36,21 @@ pub fn limit(indices: &[u32], labels: &[u32], classes: usize, limit: usize, seed
     draw(indices, labels, classes, limit, Purpose::Limit, seed).0
 }
 
+/// What is left of the `indices`, ascending, where of each class this share is kept (0…1, to the nearest whole number; all of classes that
+/// `shares` does not reach). Who is kept depends on (seed, class) alone.
+pub fn thin(indices: &[u32], labels: &[u32], shares: &[f64], seed: u64) -> Vec<u32> {
+    let mut by_class = by_class(indices, labels, shares.len());
+    let keep = |(class, members): (usize, &mut Vec<u32>)| {
+        let share = shares.get(class).map_or(1.0, |share| share.clamp(0.0, 1.0));
+        Draws::new(Purpose::Thin, seed, class as u64, 0).shuffle(members);
+        members.truncate((share * members.len() as f64).round() as usize);
+        members.clone()
+    };
+    let mut kept: Vec<u32> = by_class.iter_mut().enumerate().flat_map(keep).collect();
+    kept.sort_unstable();
+    kept
+}
+
 /// One of several equal portions of a training part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Portion {
@@ -152,6 +167,22 @@ mod tests {
         for wanted in [0, 3, 100] {
             assert_eq!(limit(&[3, 0, 2], &labels, 2, wanted, 1), [3, 0, 2]);
         }
+    }
+
+    #[test]
+    fn a_thinned_set_has_these_shares_of_each_class() {
+        let labels: Vec<u32> = (0..300).map(|i| i % 3).collect();
+        let all: Vec<u32> = (0..300).collect();
+        let kept = thin(&all, &labels, &[0.25, 1.0], 4);
+        let count = |class| kept.iter().filter(|i| labels[**i as usize] == class).count();
+        assert_eq!([count(0), count(1), count(2)], [25, 100, 100]);
+        assert!(kept.is_sorted() && kept == thin(&all, &labels, &[0.25, 1.0], 4));
+        assert_ne!(kept, thin(&all, &labels, &[0.25, 1.0], 5));
+        assert_eq!(thin(&all, &labels, &[1.0; 3], 4), all);
+        assert!(thin(&all, &labels, &[0.0; 3], 4).is_empty());
+        // A larger share keeps who was kept by a smaller one.
+        let more = thin(&all, &labels, &[0.5, 1.0], 4);
+        assert!(kept.iter().all(|i| more.contains(i)));
     }
 
     #[test]

@@ -7,8 +7,10 @@
 pub mod baselines;
 pub mod batch;
 mod class_cost;
+pub mod class_map;
 pub mod config;
 pub mod criterion;
+mod each_sample;
 mod embedding;
 pub mod entry;
 pub mod error;

@@ -78,9 +78,18 @@ enum LabelUse {
     None,
     /// Ground-truth classes (`class-…`).
     Hard,
+    /// What each network answers, of its own samples (`class-…` with `classes = "answers"`).
+    Answers,
     /// Softmax outputs of both networks (joint forms).
     Soft,
 }
+
+/// The option of class-conditional forms that says where classes are from, its default first.
+const CLASSES: (&str, [&str; 2]) = ("classes", ["labels", "answers"]);
+/// The option of all other forms for a memory that asks for no class.
+const QUEUE: &str = "queue";
+/// Samples that it holds at most.
+const LONGEST_QUEUE: usize = 1_000_000;
 
 /// A divergence with its options, and what of two networks it compares.
 #[derive(Clone)]
@@ -94,6 +103,8 @@ pub struct MatchingConfig {
     paired: bool,
     /// Samples a class to remember; 0: none.
     remembered: usize,
+    /// Samples to remember whatever their class; 0: none.
+    queue: usize,
 }
 
 impl fmt::Debug for MatchingConfig {
@@ -114,20 +125,37 @@ impl MatchingConfig {
     /// An unknown metric or option; the nearest names are given.
     pub fn new(options: &Options, on: On) -> Result<Self, CriterionError> {
         let (entry, form) = registry::resolve(options.metric())?;
+        let mut options = options.clone();
+        let mut queue = 0;
+        if form != Form::WithinClasses {
+            let expected = format!("a whole number from 0 to {LONGEST_QUEUE}");
+            queue = options.parsed(QUEUE, 0, &expected, |n| *n <= LONGEST_QUEUE)?;
+            options.take(QUEUE);
+        }
         let labels = match form {
-            Form::WithinClasses => LabelUse::Hard,
+            Form::WithinClasses => {
+                let (option, [labels, answers]) = CLASSES;
+                let said = options.choice(option, &[labels, answers])? == answers;
+                options.take(option);
+                if said { LabelUse::Answers } else { LabelUse::Hard }
+            }
             Form::Joint => LabelUse::Soft,
             Form::Plain if entry.traits.labels => LabelUse::Soft,
             Form::Plain => LabelUse::None,
         };
+        let paired = entry.traits.paired;
+        if queue > 0 && paired {
+            return Err(constant(options.metric(), QUEUE));
+        }
         Ok(Self {
             name: options.metric().to_owned(),
-            divergence: Arc::from(registry::build(options)?),
+            divergence: Arc::from(registry::build(&options)?),
             on,
             labels,
             any_widths: entry.traits.any_widths && form != Form::Joint,
-            paired: entry.traits.paired,
+            paired,
             remembered: 0,
+            queue,
         })
     }
 
@@ -138,9 +166,15 @@ impl MatchingConfig {
     /// A divergence that compares sample by sample: a memory would add a constant.
     pub fn with_memory(mut self, per_class: usize) -> Result<Self, CriterionError> {
         if per_class > 0 && self.paired {
-            let why =
-                "compares sample by sample, so a memory would only add a constant: leave `memory` at 0".to_owned();
-            return Err(CriterionError::Unused { criterion: self.name, why });
+            return Err(constant(&self.name, "memory"));
+        }
+        if per_class > 0 && self.queue > 0 {
+            let why = "remembers samples by class (memory) or whatever their class (queue): leave one of them at 0";
+            return Err(CriterionError::Unused { criterion: self.name, why: why.to_owned() });
+        }
+        if per_class > 0 && self.labels == LabelUse::Answers {
+            let why = "remembers samples by their labels, and classes = \"answers\" reads none: leave `memory` at 0";
+            return Err(CriterionError::Unused { criterion: self.name, why: why.to_owned() });
         }
         self.remembered = per_class;
         Ok(self)
@@ -156,11 +190,18 @@ impl MatchingConfig {
             teacher_maps: maps,
             labels: self.labels == LabelUse::Hard || self.remembered > 0,
             features: self.on == On::Features,
-            logits: matches!(self.on, On::Logits | On::Probabilities) || self.labels == LabelUse::Soft,
+            logits: matches!(self.on, On::Logits | On::Probabilities)
+                || matches!(self.labels, LabelUse::Soft | LabelUse::Answers),
             // A memory keeps both sides of a sample under one class.
             unpaired: !self.paired && self.remembered == 0,
         }
     }
+}
+
+/// That a comparison sample by sample has no use for a memory.
+fn constant(criterion: &str, key: &str) -> CriterionError {
+    let why = format!("compares sample by sample, so a memory would only add a constant: leave `{key}` at 0");
+    CriterionError::Unused { criterion: criterion.to_owned(), why }
 }
 
 impl Recipe for MatchingConfig {
@@ -181,7 +222,12 @@ impl Recipe for MatchingConfig {
         let projected = student != teacher && !self.any_widths;
         Ok(Box::new(Matching {
             projector: projected.then(|| Projector::new(student, teacher, device, seed)),
-            memory: (self.remembered > 0).then(|| ClassMemory::new(self.remembered, shapes.classes)),
+            memory: match (self.remembered, self.queue) {
+                (0, 0) => None,
+                // A queue is a memory of one class.
+                (0, queue) => Some(ClassMemory::new(queue, 1)),
+                (per_class, _) => Some(ClassMemory::new(per_class, shapes.classes)),
+            },
             start: None,
             config: self.clone(),
         }))
@@ -203,6 +249,7 @@ impl Matching {
         match self.config.labels {
             LabelUse::None => {}
             LabelUse::Hard => cloud.labels = labels.to_vec(),
+            LabelUse::Answers => cloud.labels = host(soft)?.chunks(soft.dims()[1]).map(first_best).collect(),
             LabelUse::Soft => (cloud.soft, cloud.classes) = (host(soft)?, soft.dims()[1]),
         }
         Ok(cloud)
@@ -215,6 +262,11 @@ impl Matching {
             _ => x,
         })
     }
+}
+
+/// The first of the largest values.
+pub(crate) fn first_best(row: &[f32]) -> u32 {
+    row.iter().enumerate().fold(0, |best, (at, value)| if *value > row[best] { at } else { best }) as u32
 }
 
 /// A scalar of value 0 whose gradient with respect to `x` is `gradient`; rows of the gradient beyond those of `x` belong to a
@@ -237,7 +289,7 @@ impl Criterion for Matching {
         let y = self.compared(batch.teacher, false)?;
         let soft = |outputs: &Outputs| match self.config.labels {
             LabelUse::Soft => softmax(outputs.logits.clone(), 1),
-            LabelUse::None | LabelUse::Hard => outputs.logits.clone(),
+            LabelUse::None | LabelUse::Hard | LabelUse::Answers => outputs.logits.clone(),
         };
         let (soft, soft_teacher) = (soft(batch.student), soft(batch.teacher));
         let mut a = self.on_host(&x, &soft, batch.labels)?;
@@ -246,7 +298,9 @@ impl Criterion for Matching {
         if let Some(memory) = self.memory.as_mut().filter(|_| train) {
             let alone = [a.clone(), b.clone()];
             memory.enlarge([&mut a, &mut b], self.config.labels == LabelUse::Hard);
-            memory.remember(batch.labels, &alone[0], &alone[1])?;
+            let one_class = vec![0; x.dims()[0].min(y.dims()[0])];
+            let classes = if self.config.queue > 0 { &one_class[..] } else { batch.labels };
+            memory.remember(classes, &alone[0], &alone[1])?;
         }
         let request = Request { start: self.start.as_ref(), ..Request::GRADIENT };
         let (cloud_a, cloud_b) = (a.cloud(Side::A)?, b.cloud(Side::B)?);
@@ -299,6 +353,43 @@ impl Criterion for Matching {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Unlabelled samples within the classes that the networks answer: as with labels that say the same.
+    #[test]
+    fn answers_stand_in_for_labels() {
+        let device = Device::flex();
+        let matrix = |values: &[f32], width: usize| {
+            Tensor::<2>::from_data(TensorData::new(values.to_vec(), [values.len() / width, width]), &device)
+        };
+        let student = Outputs::new(
+            matrix(&[0.0, 1.0, 2.0, 0.5, -1.0, 0.0, 3.0, 3.0], 2),
+            matrix(&[1.0, 0.0, 0.0, 2.0, 0.5, -1.0, 0.0, 0.1], 2),
+        );
+        let teacher =
+            Outputs::new(matrix(&[1.0, 1.0, 0.0, 2.0, 5.0, -1.0], 2), matrix(&[3.0, 1.0, 0.0, 4.0, 0.0, 0.0], 2));
+        let found = |options: Options, labels: &[u32], others: &[u32]| {
+            let student = student.leaves();
+            let batch = Batch::new(&student, &teacher).labels(labels).teacher_labels(others);
+            let config = MatchingConfig::new(&options, On::Features).unwrap();
+            let needs = config.needs();
+            let mut criterion = config.init(&Shapes::vectors([2, 2], 2), &device, 0).unwrap();
+            let loss = criterion.evaluate(&batch).unwrap().loss;
+            let mut gradients = loss.backward();
+            let gradient = host(&student.features.grad_remove(&mut gradients).unwrap()).unwrap();
+            (needs, host(&loss).unwrap(), gradient)
+        };
+        let (needs, value, gradient) = found(Options::new("cw2").set("classes", "answers"), &[], &[]);
+        assert!(!needs.labels && needs.logits && needs.unpaired);
+        // By hand: the largest logit of each row, of two the first.
+        let (labelled, expected, slope) = found(Options::new("cw2"), &[0, 1, 0, 1], &[0, 1, 0]);
+        assert!(labelled.labels && !labelled.logits);
+        assert!(value[0] > 0.1 && value == expected && gradient == slope, "{value:?} {expected:?}");
+        let wrong = |options: Options| MatchingConfig::new(&options, On::Features).unwrap_err().to_string();
+        assert!(wrong(Options::new("cw2").set("classes", "guesses")).contains("labels | answers"));
+        assert!(wrong(Options::new("w2").set("classes", "answers")).contains("classes"));
+        let memory = MatchingConfig::new(&Options::new("cw2").set("classes", "answers"), On::Features).unwrap();
+        assert!(memory.with_memory(3).unwrap_err().to_string().contains("leave `memory` at 0"));
+    }
 
     /// mse on probabilities: (1/n) Σ ‖p − q‖², and ∂/∂u_k = (2/n) p_k ((p − q)_k − Σ_c p_c (p − q)_c).
     #[test]

@@ -83,6 +83,17 @@ impl Registry {
         self.entry(name).map(|e| e.weight)
     }
 
+    /// Whether the criterion reads outputs of its own choice, so that `on` says nothing of it.
+    pub fn chooses_outputs(&self, name: &str) -> bool {
+        self.entry(name).is_some()
+    }
+
+    /// The options that the criterion of any name reads; none of a name that nothing has.
+    pub fn options(&self, name: &str) -> Vec<OptionSpec> {
+        let matching = || metrics::resolve(name).map(|(entry, form)| form.options_with(entry));
+        self.entry(name).map_or_else(|| matching().unwrap_or_default(), |found| found.options.to_vec())
+    }
+
     /// All criteria: divergences first, then the others.
     pub fn cards(&self) -> Vec<Card> {
         let matching = metrics::ENTRIES.iter().filter(|e| e.traits.trains).map(|e| Card {

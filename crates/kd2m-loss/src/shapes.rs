@@ -1,6 +1,6 @@
 //! What a criterion reads of two networks, and the sizes that it is made for.
 
-use kd2m_nn::{Graph, Shape};
+use kd2m_nn::{CLASS_MAP, Graph, Shape};
 
 /// What a criterion reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Shapes {
 pub struct NetworkShapes {
     /// Feature width d.
     pub features: usize,
-    /// Stages as (name, `[channels, height, width]`).
+    /// Stages as (name, `[channels, height, width]`); among them, where the network can give it, [`CLASS_MAP`].
     pub maps: Vec<(String, [usize; 3])>,
 }
 
@@ -73,7 +73,8 @@ impl NetworkShapes {
             Shape::Map { channels, height, width } => Some((name.clone(), [channels, height, width])),
             Shape::Vector(_) | Shape::Tokens { .. } => None,
         });
-        Self { features: graph.feature_width(), maps: maps.collect() }
+        let class_map = graph.class_map().map(|shape| (CLASS_MAP.to_owned(), shape));
+        Self { features: graph.feature_width(), maps: maps.chain(class_map).collect() }
     }
 
     /// The `[channels, height, width]` of a stage.

@@ -2,6 +2,7 @@
 //! Maps of unequal height × width are averaged to the smaller of each (adaptive average pooling), as RepDistiller does.
 
 use burn::tensor::{Tensor, module::adaptive_avg_pool2d};
+use kd2m_nn::CLASS_MAP;
 use kd2m_ot::{Options, options::OptionSpec};
 
 use crate::{
@@ -194,10 +195,11 @@ fn same_size(student: Tensor<4>, teacher: Tensor<4>) -> [Tensor<4>; 2] {
     [pool(student), pool(teacher)]
 }
 
-/// Blocks that both networks name alike, in the student's order. The stem is before the first block and left out.
+/// Blocks that both networks name alike, in the student's order. The stem is before the first block and left out, and so are the logits of
+/// each place behind the last.
 fn common(criterion: &str, shapes: &Shapes, choice: Choice) -> Result<Vec<Pair>, CriterionError> {
     let shared = shapes.student.maps.iter().map(|(name, _)| name).filter(|name| shapes.teacher.map(name).is_some());
-    let blocks: Vec<&String> = shared.filter(|name| *name != "stem").collect();
+    let blocks: Vec<&String> = shared.filter(|name| !["stem", CLASS_MAP].contains(&name.as_str())).collect();
     let chosen = match (choice, blocks.as_slice()) {
         (_, []) => {
             let why = format!(
@@ -238,8 +240,15 @@ mod tests {
                 ("layer1", [3, 8, 8]),
                 ("layer2", [4, 4, 4]),
                 ("layer3", [5, 2, 2]),
+                (CLASS_MAP, [2, 2, 2]),
             ]),
-            teacher: network(&[("stem", [4, 8, 8]), ("layer1", [6, 4, 8]), ("layer2", [7, 4, 4]), ("last", [8, 1, 1])]),
+            teacher: network(&[
+                ("stem", [4, 8, 8]),
+                ("layer1", [6, 4, 8]),
+                ("layer2", [7, 4, 4]),
+                ("last", [8, 1, 1]),
+                (CLASS_MAP, [2, 1, 1]),
+            ]),
             classes: 2,
             train: (0..8).collect(),
         }
@@ -277,7 +286,10 @@ mod tests {
     fn errors_name_what_there_is() {
         let missing = chosen("layer3", Choice::Last).unwrap_err();
         assert!(missing.contains("the teacher has no stage `layer3`; did you mean layer1 or layer2?"), "{missing}");
-        assert!(missing.ends_with("It has stem 4×8×8, layer1 6×4×8, layer2 7×4×4, last 8×1×1"), "{missing}");
+        assert!(
+            missing.ends_with("It has stem 4×8×8, layer1 6×4×8, layer2 7×4×4, last 8×1×1, class-map 2×1×1"),
+            "{missing}"
+        );
         let empty = chosen("layer1,,layer2", Choice::Last).unwrap_err();
         assert!(empty.contains("student:teacher"), "{empty}");
         let vectors = Shapes { student: network(&[]), ..shapes() };

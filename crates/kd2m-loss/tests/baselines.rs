@@ -203,6 +203,8 @@ fn every_method_of_the_contract_is_there_and_tested() {
         "mlkd",
         "cosine",
         "queue",
+        "nkd",
+        "sdd",
     ];
     assert_eq!(BASELINES.iter().map(|b| b.name).collect::<Vec<_>>(), names);
     let golden = golden();
@@ -352,6 +354,13 @@ fn errors_say_what_and_what_to_do() {
     assert!(two.contains("at least 3") && two.contains("hinton"), "{two}");
     let on = refused(CriterionConfig::new("at").on("logits"), &shapes);
     assert!(on.contains("chooses its own outputs"), "{on}");
+    let without = Shapes { teacher: NetworkShapes { maps: Vec::new(), ..shapes.teacher.clone() }, ..golden.shapes() };
+    let map = refused(CriterionConfig::new("sdd"), &without);
+    assert!(map.contains("the teacher gives no map") && map.contains("choose hinton"), "{map}");
+    let unused = refused(CriterionConfig::new("sdd").set("beta", 2.0), &shapes);
+    assert_eq!(unused, "criterion sdd has no use for beta with loss = \"hinton\": it is of dkd");
+    let scales = refused(CriterionConfig::new("sdd").set("scales", "1,0"), &shapes);
+    assert!(scales.contains("scales = 1,0") && scales.contains("as in 1,2,4"), "{scales}");
 }
 
 /// Other features or logits change the loss of a criterion that says that it reads them, and of no other.

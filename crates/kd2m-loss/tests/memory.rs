@@ -106,6 +106,42 @@ fn the_second_step_compares_the_enlarged_clouds() {
     }
 }
 
+/// Without labels: the newest samples of whatever class, on both sides, oldest first.
+#[test]
+fn a_queue_asks_for_no_class() {
+    let (first, second) = (Step::new(&[0; 4], 1), Step::new(&[0; 2], 2));
+    for (name, queue, kept) in [("w2", 3, &[1, 2, 3][..]), ("energy", 2, &[2, 3]), ("mmd-rbf", 9, &[0, 1, 2, 3])] {
+        let config = CriterionConfig::new(name).set("queue", queue);
+        let needs = config.check(&Registry::default()).unwrap().needs();
+        assert!(!needs.labels && needs.unpaired, "{name}");
+        let made = || config.init(&Shapes::vectors([WIDTH; 2], CLASSES), &Device::flex(), 0).unwrap();
+        let mut criterion = made();
+        let unlabelled = |criterion: &mut dyn Criterion, step: &Step| {
+            let batch = Batch::new(&step.student, &step.teacher);
+            let loss = criterion.evaluate(&batch).unwrap().loss;
+            let gradients = loss.backward();
+            (host(&loss).unwrap()[0], host(&step.student.features.grad(&gradients).unwrap()).unwrap())
+        };
+        unlabelled(criterion.as_mut(), &first);
+        let mut resumed = made();
+        resumed.load_state(&criterion.state().unwrap()).unwrap();
+        let (value, gradient) = unlabelled(criterion.as_mut(), &second);
+        let enlarged = |pick: fn(&Step) -> &Tensor<2>| {
+            let (now, before) = (host(pick(&second)).unwrap(), host(pick(&first)).unwrap());
+            let kept = kept.iter().flat_map(|i| before[i * WIDTH..(i + 1) * WIDTH].to_vec());
+            now.into_iter().chain(kept).collect::<Vec<f32>>()
+        };
+        let (x, y) = (enlarged(|s| &s.student.features), enlarged(|s| &s.teacher.features));
+        let cloud = |side, features| Cloud::<f32>::new(side, features, 2 + kept.len(), WIDTH).unwrap();
+        let metric = registry::build(&Options::new(name)).unwrap();
+        let (a, b) = (cloud(Side::A, &x), cloud(Side::B, &y));
+        let expected = Divergence::<f32>::evaluate(metric.as_ref(), &a, &b, Request::GRADIENT).unwrap();
+        assert!(close(&[value], &[expected.value as f32]), "{name}: {value} {}", expected.value);
+        assert!(close(&gradient, &expected.gradient.unwrap().features[..2 * WIDTH]), "{name}");
+        assert!(close(&[value], &[unlabelled(resumed.as_mut(), &second).0]), "{name}, resumed");
+    }
+}
+
 #[test]
 fn evaluation_compares_the_batch_alone_and_a_saved_memory_goes_on_alike() {
     let (first, second) = (Step::new(&[0, 1, 1], 3), Step::new(&[1, 0, 0], 4));
@@ -127,6 +163,15 @@ fn criteria_without_use_for_a_memory_refuse_it() {
     for (name, why) in [("mse", "sample by sample"), ("hinton", "takes no class-wise memory")] {
         let refused = CriterionConfig::new(name).memory(4);
         let refused = refused.check(&Registry::default()).err().unwrap().to_string();
+        assert!(refused.contains(why), "{refused}");
+    }
+    for (config, why) in [
+        (CriterionConfig::new("mse").set("queue", 4), "sample by sample"),
+        (CriterionConfig::new("cw2").set("queue", 4), "queue"),
+        (CriterionConfig::new("w2").set("queue", 4).memory(2), "leave one of them at 0"),
+        (CriterionConfig::new("w2").set("queue", -1), "from 0 to 1000000"),
+    ] {
+        let refused = config.check(&Registry::default()).err().unwrap().to_string();
         assert!(refused.contains(why), "{refused}");
     }
 }

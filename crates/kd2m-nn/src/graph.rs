@@ -1,5 +1,7 @@
 //! A network as a list of named nodes in execution order, shapes known, outputs marked.
 
+mod class_map;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -9,6 +11,7 @@ use crate::{
 };
 
 pub use crate::{parameter::NodeId, shape::Shape};
+pub use class_map::CLASS_MAP;
 
 /// One layer at its place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -248,7 +251,7 @@ impl GraphBuilder {
         self.push(name, Layer::LayerNorm(LayerNorm::new(width)), &[x])
     }
 
-    /// Adds a linear layer of a vector or of each token.
+    /// Adds a linear layer of a vector, of each token, or of the channels at each place of a map.
     pub fn linear(&mut self, name: &str, x: NodeId, linear: Linear) -> NodeId {
         self.push(name, Layer::Linear(linear), &[x])
     }

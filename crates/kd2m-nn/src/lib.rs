@@ -17,6 +17,6 @@ pub mod step;
 pub mod weights;
 pub mod zoo;
 
-pub use graph::{Graph, GraphBuilder, GraphError, Node, NodeId, Shape};
+pub use graph::{CLASS_MAP, Graph, GraphBuilder, GraphError, Node, NodeId, Shape};
 pub use layer::*;
 pub use weights::{NamedTensor, ParameterSpec, Role, Weights};

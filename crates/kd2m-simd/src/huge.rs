@@ -1,7 +1,8 @@
 //! Pages of 2 MiB for large memory: its first writing and every pass over it meet 512 times fewer pages.
 
 /// Asks Linux to back the whole pages of some memory with large ones. No content changes, and a refusal changes nothing.
-#[cfg(target_os = "linux")]
+// Miri knows no `madvise`, and has no pages.
+#[cfg(all(target_os = "linux", not(miri)))]
 pub(crate) fn advise<T>(memory: *const T, bytes: usize) {
     const PAGE: usize = 4096;
     let skipped = (memory as usize).next_multiple_of(PAGE) - memory as usize;
@@ -11,5 +12,5 @@ pub(crate) fn advise<T>(memory: *const T, bytes: usize) {
     unsafe { libc::madvise(start.cast_mut().cast(), rest, libc::MADV_HUGEPAGE) };
 }
 
-#[cfg(not(target_os = "linux"))]
+#[cfg(not(all(target_os = "linux", not(miri))))]
 pub(crate) fn advise<T>(_: *const T, _: usize) {}

@@ -11,11 +11,13 @@ use kd2m::{
     criterion::{CriterionConfig, NetworkShapes, Shapes, registry},
     objective::scalar,
 };
+use kd2m_nn::CLASS_MAP;
 
 const BATCH: usize = 128;
 const CLASSES: usize = 10;
 const REPEATS: usize = 5;
-const MAPS: [(&str, [usize; 3]); 3] = [("layer2", [128, 16, 16]), ("layer3", [256, 8, 8]), ("layer4", [512, 4, 4])];
+const MAPS: [(&str, [usize; 3]); 4] =
+    [("layer2", [128, 16, 16]), ("layer3", [256, 8, 8]), ("layer4", [512, 4, 4]), (CLASS_MAP, [CLASSES, 4, 4])];
 
 fn outputs(device: &Device) -> Outputs {
     // As after a ReLU.

@@ -4,6 +4,7 @@
 
 #![deny(missing_docs)]
 
+pub(crate) mod amount;
 #[cfg(feature = "bench")]
 pub mod bench;
 pub(crate) mod claim;

@@ -209,6 +209,22 @@ fn group_norms() {
     agree_on("groups", &b.finish(features, logits).unwrap(), 6, true);
 }
 
+/// Linear layers of maps, and a network whose classifier is read at every place.
+#[test]
+fn logits_of_every_place() {
+    let (mut b, x) = GraphBuilder::new("places", 3, 8, 7, &[0.1, 0.2, 0.3], &[0.4, 0.5, 0.6]);
+    let x = b.conv("embed", x, Conv::square(3, 12, 3).with_bias());
+    let x = b.linear("mix", x, Linear { bias: false, ..Linear::new(12, 10) });
+    let x = b.push("silu", Layer::Silu, &[x]);
+    b.stage("mixed", x);
+    let features = b.global_avg_pool("mean", x);
+    let logits = b.linear("fc", features, Linear::new(10, 7));
+    let graph = b.finish(features, logits).unwrap().lifted(9).unwrap();
+    agree_on("places", &graph.with_class_map().unwrap(), 6, true);
+    let graph = zoo::build("wrn_16_1", &zoo::ZooOptions::new(7, 3, 32, 32)).unwrap();
+    agree_on("wrn_16_1", &graph.with_class_map().unwrap(), 8, false);
+}
+
 fn both_engines(graph: &Graph, weights: &Weights) -> [Box<dyn Engine>; 2] {
     let cpu = CpuEngine::new(graph, weights, &[], true, 1).unwrap();
     [Box::new(cpu), Box::new(BurnEngine::new(graph, weights, &[], &Device::flex()).unwrap())]

@@ -31,7 +31,7 @@ const PAIRED: &str = r#"
     loss = [{ criterion = "class-w2", memory = 4 }]
     [[arm]]
     name = "at"
-    loss = [{ criterion = "at" }, { criterion = "sw2" }]
+    loss = [{ criterion = "at" }, { criterion = "sw2" }, { criterion = "sdd" }]
     [[arm]]
     name = "crd"
     schedule = "constant"

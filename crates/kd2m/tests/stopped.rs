@@ -62,6 +62,8 @@ const ARMS: &str = r#"
     criterion = "crd"
     [[arm.loss]]
     criterion = "wkd-l"
+    [[arm.loss]]
+    criterion = "sdd"
 "#;
 
 fn config() -> Config {

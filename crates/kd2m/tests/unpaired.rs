@@ -112,6 +112,8 @@ fn what_needs_pairs_or_does_not_exist_is_refused_by_name() {
         ("data.portion=3/2", "data.portion is wrong: \"3/2\" is no portion: write NUMBER/OF"),
         ("data.labelled_share=1", "data.labelled_share is 1: above 0 and below 1"),
         ("data.unlabelled=others", "data.unlabelled is unknown: write \"rest\""),
+        ("data.class_shares=[1, 2]", "data.class_shares has 2: each is a share from 0 to 1"),
+        ("arm.1.loss.0.classes=guesses", "labels | answers"),
     ] {
         let error = config(&[set]).unwrap_err().to_string();
         assert!(error.contains(expected), "{set}: {error}");
@@ -120,6 +122,35 @@ fn what_needs_pairs_or_does_not_exist_is_refused_by_name() {
     let options = RunOptions { out: Some(tempfile::tempdir().unwrap().path().join("run")), ..RunOptions::default() };
     let error = distill(&all, &options, &mut Silent).err().unwrap().to_string();
     assert!(error.contains("every training image has a label"), "{error}");
+    let two = config(&["data.class_shares=[1, 0.5]"]).unwrap();
+    let error = distill(&two, &options, &mut Silent).err().unwrap().to_string();
+    assert!(error.contains("data.class_shares has 2 shares, digits has 10 classes"), "{error}");
+}
+
+/// Classes of the student's images are thinned, the bank's are not; pseudo labels and a queue need no labels, and everything repeats.
+#[test]
+fn a_student_of_other_class_proportions_learns_from_the_whole_bank() {
+    let folder = tempfile::tempdir().unwrap();
+    let shares = "data.class_shares=[1, 1, 1, 1, 1, 0.2, 0.2, 0.2, 0.2, 0]";
+    let sets = [shares, "arm.0.loss.0.queue=100", "arm.1.loss.0.classes=answers", "train.epochs=1", "teacher.epochs=2"];
+    let config = config(&sets).unwrap();
+    let [first, second] = ["first", "second"].map(|name| folder.path().join(name));
+    run(&first, &config);
+    let setup = kd2m::train::setup::Setup::new(&config, kd2m::device::DeviceChoice::Cpu, 1).unwrap();
+    let count = |ids: &mut dyn Iterator<Item = u32>| {
+        let mut counts = [0usize; 10];
+        ids.for_each(|id| counts[setup.dataset.train.labels[id as usize] as usize] += 1);
+        counts
+    };
+    let own = count(&mut setup.drawn(&config, 1).unwrap().all());
+    let bank = StoredOutputs::read(&first.join("teacher/bank.safetensors"), 10).unwrap();
+    let theirs = count(&mut bank.ids.unwrap().into_iter());
+    assert!(own[..5].iter().all(|n| (48..=60).contains(n)) && own[9] == 0, "{own:?}");
+    assert!(own[5..9].iter().all(|n| (9..=12).contains(n)) && theirs.iter().all(|n| *n > 45), "{own:?} {theirs:?}");
+    run(&second, &config);
+    for arm in ["none", "w2", "cw2"] {
+        assert!(weights(&first, arm) == weights(&second, arm), "{arm}");
+    }
 }
 
 /// The bank of one run as the teacher of another, which has no network on that side: the same students to the bit.
@@ -157,6 +188,15 @@ fn a_file_of_outputs_is_a_teacher() {
     logits.arms = vec![of("joint-w2")];
     let error = distill(&logits, &options("logits"), &mut Silent).err().unwrap().to_string();
     assert!(error.contains("joint-w2 reads the teacher's logits, which teacher.outputs does not hold"), "{error}");
+    // Students that see their images at another size than the network behind the bank saw its own.
+    let mut larger = with(&file, "paired = false").unwrap();
+    (larger.student.size, larger.train.epochs) = (Some(12), 1);
+    run(&place("larger"), &larger);
+    let tensor = |bytes: &[u8], key: &str| {
+        safetensors::SafeTensors::deserialize(bytes).unwrap().tensor(key).unwrap().data().to_vec()
+    };
+    let head = tensor(&fs::read(&file).unwrap(), "head.weight");
+    assert!(tensor(&weights(&place("larger"), "w2"), "fc.weight") == head);
     for (more, expected) in [
         ("model = \"resnet18\"", "teacher.model goes with a network"),
         ("paired = false\nweights = \"a.pth\"", "teacher.weights goes with a network"),

@@ -23,6 +23,7 @@ const GRID: &str = "
 [select]
 factors = [0.1, 0.3, 1, 3]
 seeds = [101, 102]
+# grid = { \"optim.lr\" = [0.01, 0.05] }  # other keys of an arm (docs/choosing.md)
 
 # Every data set with every pair of networks is a cell.
 # [grid]

@@ -79,7 +79,7 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Error> {
         None => {
             let base = Source::without_file(&arguments.sets)?;
             if !arguments.quiet {
-                say!("no --config: {} is what the run begins with (--print-config shows it whole)", base.label());
+                say!("no --config: the run begins with {} (--print-config shows it whole)", base.label());
             }
             base
         }

@@ -1,4 +1,4 @@
-//! Linear layers: convolutions of maps of one position, or of tokens.
+//! Linear layers: convolutions of maps, of one position or of many, or of tokens.
 
 use kd2m_nn::Linear;
 

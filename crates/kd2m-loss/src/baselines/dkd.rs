@@ -6,10 +6,12 @@ use burn::tensor::{
     Device, Tensor, TensorData,
     activation::{log_softmax, softmax},
 };
+use kd2m_ot::{Options, OtError};
 
 use crate::{
     batch::Batch,
     criterion::{Criterion, Term},
+    each_sample::EachSample,
     entry::{Entry, Number, PART, number, temperature},
     error::CriterionError,
     shapes::Needs,
@@ -21,8 +23,8 @@ pub(super) const MASKED: f64 = 1000.0;
 /// Keeps log finite where a softmax underflows.
 const TINY: f64 = 1e-30;
 
-const ALPHA: Number = number!(alpha = 1 in PART, "weight of the target's part; at least 0");
-const BETA: Number = number!(beta = 8 in PART, "weight of the other classes; tuned by pair, at least 0");
+pub(super) const ALPHA: Number = number!(alpha = 1 in PART, "weight of the target's part; at least 0");
+pub(super) const BETA: Number = number!(beta = 8 in PART, "weight of the other classes; tuned by pair, at least 0");
 const TEMPERATURE: Number = temperature!(4);
 
 /// How it is found.
@@ -35,7 +37,7 @@ pub const ENTRY: Entry = Entry {
     when: "a teacher so sure of its training samples that hinton hardly sees the other classes",
     weight: 1.0,
     options: &[ALPHA.spec(), BETA.spec(), TEMPERATURE.spec()],
-    build: |o| Ok(Box::new(Dkd { alpha: ALPHA.read(o)?, beta: BETA.read(o)?, temperature: TEMPERATURE.read(o)? })),
+    build: |o| Ok(Box::new(Dkd::read(o)?)),
 };
 
 /// Cost O(n · classes). Choose it where the teacher is sure of its training samples, so that Hinton's loss hardly sees
@@ -56,16 +58,40 @@ impl Criterion for Dkd {
     }
 
     fn evaluate(&mut self, batch: &Batch) -> Result<Term, CriterionError> {
-        let [n, classes] = batch.student.logits.dims();
-        let hot = one_hot(batch.labels, classes, &batch.student.logits.device());
-        let student = batch.student.logits.clone() / self.temperature;
-        let teacher = batch.teacher.logits.clone() / self.temperature;
+        let n = batch.student.logits.dims()[0] as f64;
+        let [target, other] = self.parts(batch.student.logits.clone(), batch.teacher.logits.clone(), batch.labels);
+        let loss = target.sum() * self.alpha + other.sum() * self.beta;
+        Ok(Term::new(loss * (self.temperature.powi(2) / n)))
+    }
+}
+
+impl Dkd {
+    /// Its options.
+    ///
+    /// # Errors
+    /// A number out of its range.
+    pub(super) fn read(options: &Options) -> Result<Self, OtError> {
+        let (alpha, beta) = (ALPHA.read(options)?, BETA.read(options)?);
+        Ok(Self { alpha, beta, temperature: TEMPERATURE.read(options)? })
+    }
+
+    /// The target's part of each sample `[n, 1]`, and what each of the other classes adds to theirs `[n, classes]`.
+    fn parts(&self, student: Tensor<2>, teacher: Tensor<2>, labels: &[u32]) -> [Tensor<2>; 2] {
+        let [_, classes] = student.dims();
+        let hot = one_hot(labels, classes, &student.device());
+        let (student, teacher) = (student / self.temperature, teacher / self.temperature);
         let target = binary_kl(softmax(teacher.clone(), 1), softmax(student.clone(), 1), &hot);
         let mask = hot * MASKED;
         let (student, teacher) = (student - mask.clone(), teacher - mask);
         let other = softmax(teacher.clone(), 1) * (log_softmax(teacher, 1) - log_softmax(student, 1));
-        let loss = target.sum() * self.alpha + other.sum() * self.beta;
-        Ok(Term::new(loss * (self.temperature.powi(2) / n as f64)))
+        [target, other]
+    }
+}
+
+impl EachSample for Dkd {
+    fn of_samples(&self, student: Tensor<2>, teacher: Tensor<2>, labels: &[u32]) -> Tensor<2> {
+        let [target, other] = self.parts(student, teacher, labels);
+        (target * self.alpha + other.sum_dim(1) * self.beta) * self.temperature.powi(2)
     }
 }
 

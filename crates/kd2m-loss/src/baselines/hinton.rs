@@ -7,12 +7,13 @@ use burn::tensor::{Tensor, activation::log_softmax};
 use crate::{
     batch::Batch,
     criterion::{Criterion, Term},
+    each_sample::EachSample,
     entry::{Entry, Number, option, temperature},
     error::CriterionError,
     shapes::Needs,
 };
 
-const TEMPERATURE: Number = temperature!(4);
+pub(super) const TEMPERATURE: Number = temperature!(4);
 
 /// How it is found.
 pub const ENTRY: Entry = Entry {
@@ -55,13 +56,26 @@ impl Criterion for Hinton {
             false => (batch.student.logits.clone(), batch.teacher.logits.clone()),
         };
         let n = student.dims()[0] as f64;
+        let kl = self.terms(student, teacher).sum() / n;
+        Ok(Term::new(kl * self.temperature.powi(2)))
+    }
+}
+
+impl Hinton {
+    /// What each class adds to the KL divergence of each sample `[n, classes]`.
+    fn terms(&self, student: Tensor<2>, teacher: Tensor<2>) -> Tensor<2> {
         let log_q = log_softmax(student / self.temperature, 1);
         let log_p = log_softmax(teacher / self.temperature, 1);
-        let kl = match self.reverse {
-            false => (log_p.clone().exp() * (log_p - log_q)).sum() / n,
-            true => (log_q.clone().exp() * (log_q - log_p)).sum() / n,
-        };
-        Ok(Term::new(kl * self.temperature.powi(2)))
+        match self.reverse {
+            false => log_p.clone().exp() * (log_p - log_q),
+            true => log_q.clone().exp() * (log_q - log_p),
+        }
+    }
+}
+
+impl EachSample for Hinton {
+    fn of_samples(&self, student: Tensor<2>, teacher: Tensor<2>, _: &[u32]) -> Tensor<2> {
+        self.terms(student, teacher).sum_dim(1) * self.temperature.powi(2)
     }
 }
 

@@ -34,4 +34,6 @@ baselines! {
     mlkd,
     cosine,
     queue,
+    nkd,
+    sdd,
 }

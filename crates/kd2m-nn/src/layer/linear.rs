@@ -19,10 +19,10 @@ use crate::{
     shape::Shape,
 };
 
-/// y = W x + b of each vector or token; weight `[outputs, inputs]`.
+/// y = W x + b of each vector, of each token, or of the channels at each place of a map; weight `[outputs, inputs]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Linear {
-    /// Length of the vectors, width of the tokens that it reads.
+    /// Length of the vectors, width of the tokens, channels of the maps that it reads.
     pub inputs: usize,
     /// The same of what it gives.
     pub outputs: usize,
@@ -45,6 +45,9 @@ impl Kind for Linear {
             Shape::Vector(d) if d == self.inputs => Ok(Shape::Vector(self.outputs)),
             Shape::Tokens { tokens, width } if width == self.inputs => {
                 Ok(Shape::Tokens { tokens, width: self.outputs })
+            }
+            Shape::Map { channels, height, width } if channels == self.inputs => {
+                Ok(Shape::Map { channels: self.outputs, height, width })
             }
             shape => Err(format!("expects a vector of {}, got {shape}", self.inputs)),
         }
@@ -72,6 +75,14 @@ impl Kind for Linear {
             let inputs = onnx.input_and(self.tensors().iter().map(|tensor| tensor.0));
             return onnx.last("Gemm", inputs, vec![int("transB", 1)]);
         }
+        if onnx.sizes.len() == 3 {
+            // At each place of a map it is a convolution.
+            let shape = onnx.integers("shape", &[self.outputs as i64, self.inputs as i64, 1, 1]);
+            let kernel = onnx.part("kernel", "Reshape", vec![onnx.key("weight"), shape], vec![]);
+            let bias = self.bias.then(|| onnx.key("bias"));
+            let inputs = [onnx.input(), kernel].into_iter().chain(bias).collect();
+            return onnx.last("Conv", inputs, vec![ints("kernel_shape", &[1, 1])]);
+        }
         // Gemm is of matrices only; tokens are multiplied as PyTorch exports them.
         let turned = onnx.part("turned", "Transpose", vec![onnx.key("weight")], vec![ints("perm", &[1, 0])]);
         let inputs = vec![onnx.input(), turned];
@@ -84,10 +95,23 @@ impl Kind for Linear {
     }
 }
 
-pub(super) const OPERATORS: &Operators<Linear> =
-    &[("Gemm", gemm), ("MatMul", |operator| mat_mul(operator).map(Some)), ("Conv", conv)];
+pub(super) const OPERATORS: &Operators<Linear> = &[("Gemm", gemm), ("MatMul", product), ("Conv", conv)];
+
+fn product(operator: &mut Operator) -> Result<Option<Linear>, String> {
+    no_map(operator)?;
+    mat_mul(operator).map(Some)
+}
+
+/// ONNX multiplies along the last axis, which in a map is its columns, and the layer along the channels.
+fn no_map(operator: &Operator) -> Result<(), String> {
+    match operator.shape(0) {
+        Ok(map @ Shape::Map { .. }) => Err(format!("of a map of {map} is over its columns, which is no layer")),
+        _ => Ok(()),
+    }
+}
 
 fn gemm(operator: &mut Operator) -> Result<Option<Linear>, String> {
+    no_map(operator)?;
     operator.attributes.only("transA", 0, 0)?;
     operator.attributes.only_one("alpha")?;
     operator.attributes.only_one("beta")?;

@@ -381,6 +381,28 @@ fn gates_zeros_and_windows_beyond_the_map_come_back() {
     assert!(found_weights == weights);
 }
 
+/// A linear layer of maps is written as the convolution that it is, and comes back as one.
+#[test]
+fn linear_layers_of_maps_come_back_as_convolutions() {
+    let (mut b, x) = GraphBuilder::new("places", 3, 4, 5, &[0.1, 0.2, 0.3], &[0.4, 0.5, 0.6]);
+    let x = b.linear("mix", x, Linear::new(3, 6));
+    let x = b.linear("plain", x, Linear { bias: false, ..Linear::new(6, 4) });
+    let features = b.global_avg_pool("mean", x);
+    let logits = b.linear("fc", features, Linear { init: Init::TorchDefault, ..Linear::new(4, 5) });
+    let graph = b.finish(features, logits).unwrap();
+    let weights = initialise(&graph, 3);
+    let (found, found_weights) = decode(&encode(&graph, &weights).unwrap()).unwrap();
+    for (name, inputs, outputs, bias) in [("mix", 3, 6, true), ("plain", 6, 4, false)] {
+        let node = found.nodes().iter().find(|node| node.name == name).unwrap();
+        let expected = Conv { bias, init: Init::TorchDefault, ..Conv::square(inputs, outputs, 1) };
+        assert_eq!(without_init(&node.layer), Layer::Conv(expected), "{name}");
+        for part in ["weight", "bias"].iter().take(1 + usize::from(bias)) {
+            let key = format!("{name}.{part}");
+            assert_eq!(found_weights[&key].values, weights[&key].values, "{key}");
+        }
+    }
+}
+
 /// Group norms of several channels a group, of one and of all.
 fn of_groups() -> Graph {
     let (mut b, x) = GraphBuilder::new("groups", 3, 8, 7, &[0.1, 0.2, 0.3], &[0.4, 0.5, 0.6]);

@@ -34,7 +34,12 @@ pub(super) fn likely(graph: &Graph, slots: &Slots) -> Option<String> {
             let found = alike(&network, slots);
             let name = if one { entry.name.to_owned() } else { format!("{} (stem = \"{stem}\")", entry.name) };
             let classes = found.classes.map_or_else(String::new, |n| format!(" of {n} classes"));
-            let said = if found.whole { format!("it is {name}{classes}") } else { format!("it is most like {name}") };
+            let said = match () {
+                () if found.whole => format!("it is {name}{classes}"),
+                // The very network that was asked for.
+                () if one && entry.name == graph.name => "it is one of other sizes".to_owned(),
+                () => format!("it is most like {name}"),
+            };
             if found.share >= ENOUGH && best.as_ref().is_none_or(|(most, _)| found.share > *most) {
                 best = Some((found.share, said));
             }
@@ -98,6 +103,13 @@ mod tests {
             assert_eq!(likely(&graph, slots).unwrap(), right);
         }
         assert_eq!(Needs::new(&graph("resnet20_a", 10), |_| false).fits(&without)[0].mismatch, None);
+    }
+
+    #[test]
+    fn a_network_is_not_said_to_be_like_itself() {
+        let grey = zoo::build("digits-cnn-teacher", &ZooOptions::new(10, 1, 8, 8)).unwrap();
+        let of_colours = graph("digits-cnn-teacher", 2);
+        assert_eq!(likely(&of_colours, &file(&grey, str::to_owned)).unwrap(), "it is one of other sizes");
     }
 
     /// The same tensors under another padding give other logits: their names say which.

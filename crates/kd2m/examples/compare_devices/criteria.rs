@@ -12,6 +12,7 @@ use kd2m::{
     engine::{Rule, Update},
     objective::scalar,
 };
+use kd2m_nn::CLASS_MAP;
 
 use crate::{
     Case,
@@ -26,12 +27,14 @@ const BATCH: usize = 24;
 const CLASSES: usize = 6;
 const SAMPLES: usize = 64;
 
-type Stages = [(&'static str, [usize; 3]); 3];
+type Stages = [(&'static str, [usize; 3]); 4];
 const FEATURES: usize = 12;
-const STAGES: Stages = [("layer1", [6, 8, 8]), ("layer2", [10, 4, 4]), ("layer3", [12, 3, 3])];
+const STAGES: Stages =
+    [("layer1", [6, 8, 8]), ("layer2", [10, 4, 4]), ("layer3", [12, 3, 3]), (CLASS_MAP, [CLASSES, 3, 3])];
 /// The teacher's when widths differ.
 const OTHER_FEATURES: usize = 20;
-const OTHER_STAGES: Stages = [("layer1", [8, 8, 8]), ("layer2", [14, 6, 6]), ("layer3", [20, 3, 3])];
+const OTHER_STAGES: Stages =
+    [("layer1", [8, 8, 8]), ("layer2", [14, 6, 6]), ("layer3", [20, 3, 3]), (CLASS_MAP, [CLASSES, 6, 6])];
 
 /// A criterion, the outputs it compares, samples a class that it remembers.
 type Named = (String, &'static str, usize);

@@ -11,6 +11,7 @@ use super::{
     store::Store,
     timing::Timing,
 };
+pub use crate::amount::clock;
 use crate::{
     Error,
     config::ArmConfig,
@@ -127,23 +128,14 @@ impl Estimate {
     }
 }
 
-/// Seconds as a person says them.
-pub fn clock(seconds: f64) -> String {
-    match seconds {
-        s if s < 90.0 => format!("{s:.0} s"),
-        s if s < 5400.0 => format!("{:.0} min", s / 60.0),
-        s => format!("{:.1} h", s / 3600.0),
-    }
-}
-
 fn is_finished(grid: &Grid, store: &Store, task: &Task) -> bool {
     match *task {
         Task::Teacher { cell } => store.has_teacher(&grid.cells[cell]),
         Task::Student { cell, arm, stage, candidate, seed } => {
             let at = &grid.cells[cell];
-            let config = match (stage, &grid.select) {
-                (Stage::Select, Some(select)) => Some(select.candidates(&at.config.arms[arm]).swap_remove(candidate)),
-                _ => match chosen(store, grid.select.as_ref(), at, &at.config.arms[arm]) {
+            let config = match stage {
+                Stage::Select => Some(at.trials[arm][candidate].arm.clone()),
+                Stage::Runs => match chosen(store, grid.select.as_ref(), at, arm) {
                     Chosen::Weights(arm, _) => Some(arm),
                     Chosen::Open | Chosen::Impossible => None,
                 },

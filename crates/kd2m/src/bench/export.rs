@@ -63,7 +63,7 @@ pub fn csv(cells: &[CellResults]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bench::table::tests::cell;
+    use crate::bench::table::tests::{cell, of_grid};
 
     #[test]
     fn latex_and_csv_have_a_line_for_every_arm() {
@@ -82,6 +82,12 @@ mod tests {
         assert!(lines.len() == 4 && lines.iter().all(|line| columns(line) == columns(lines[0])));
         assert!(
             lines[2].starts_with("digits-big-small,digits,big,small,97.500000,w2,w2,0.1,1,3,0,94.000000,1.000000,")
+        );
+        assert!(!lines[0].contains("chosen"), "only where a grid is asked for");
+        let of_grid = super::csv(&[of_grid()]);
+        assert!(
+            of_grid.contains(",factor,chosen,seeds,") && of_grid.contains(",w2,w2,0.1,,optim.lr=0.05,3,"),
+            "{of_grid}"
         );
         assert!(lines[0].ends_with("time_step_ms,time_criterion_ms,time_criterion_percent,time_images_per_second"));
     }

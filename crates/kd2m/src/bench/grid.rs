@@ -10,7 +10,8 @@ use toml::{Table, Value};
 
 use super::{
     protocol::{Mistake, Protocol},
-    select::Select,
+    select::{Select, Trial},
+    varied,
 };
 use crate::{
     Config, Error,
@@ -30,7 +31,7 @@ pub struct Grid {
     pub name: String,
     /// Data sets × pairs of networks.
     pub cells: Vec<Cell>,
-    /// How each arm's λ is chosen; none: the weights are as they stand in the file.
+    /// How each arm's λ and other keys are chosen; none: all are as they stand in the file.
     pub select: Option<Select>,
     /// Threads of one run; 0: all cores over the runs at work.
     pub threads: usize,
@@ -42,6 +43,8 @@ pub struct Cell {
     pub name: String,
     /// All arms, `none` first, weights written out.
     pub config: Config,
+    /// The candidates of each arm; none of one of which nothing is chosen.
+    pub trials: Vec<Vec<Trial>>,
     /// Checksum of everything that decides the teacher's weights: cells with the same one share a teacher.
     pub teacher: String,
 }
@@ -70,7 +73,7 @@ impl Grid {
             source.merge(protocol.keys()?, true);
         }
         let mistakes = Protocol::mistakes(protocol, section(&mut source, "mistakes")?)?;
-        let select: Option<Select> = section(&mut source, "select")?;
+        let select = section(&mut source, "select")?.map(Select::of_arms).transpose()?;
         let threads = section(&mut source, "threads")?.unwrap_or(0);
         let varied = section(&mut source, "grid")?.unwrap_or(Varied { datasets: Vec::new(), pairs: Vec::new() });
         let mut cells = Vec::new();
@@ -86,9 +89,13 @@ impl Grid {
                 hub::provide_all(&config)?;
                 config.arms = written_out(&config, &mistakes);
                 config.check()?;
-                select.as_ref().map_or(Ok(()), |select| select.check(&config.train.seeds))?;
-                cells.push(Cell { name: config.name.clone(), teacher: teacher_key(&config)?, config });
+                let trials = trials(select.as_ref(), &config)?;
+                cells.push(Cell { name: config.name.clone(), teacher: teacher_key(&config)?, config, trials });
             }
+        }
+        if let Some(select) = &select {
+            let arms: Vec<&ArmConfig> = cells.iter().flat_map(|cell| &cell.config.arms).collect();
+            varied::check(select.grid.keys(), &arms)?;
         }
         let mut names = HashSet::new();
         if let Some(twice) = cells.iter().find(|c| !names.insert(c.name.as_str())) {
@@ -99,6 +106,19 @@ impl Grid {
         }
         Ok(Self { name: name.unwrap_or_default(), cells, select, threads })
     }
+}
+
+/// The candidates of each arm of a cell.
+///
+/// # Errors
+/// What cannot be chosen from, or a value that its key cannot have.
+fn trials(select: Option<&Select>, config: &Config) -> Result<Vec<Vec<Trial>>, Error> {
+    let Some(select) = select else { return Ok(vec![Vec::new(); config.arms.len()]) };
+    select.check(&config.train.seeds)?;
+    let trials = config.arms.iter().map(|arm| select.trials(arm)).collect::<Result<Vec<_>, Error>>()?;
+    let arms = trials.iter().flatten().map(|trial| trial.arm.clone()).collect();
+    Config { arms, ..config.clone() }.check()?;
+    Ok(trials)
 }
 
 /// Takes a section out of the source and types it.
@@ -211,6 +231,7 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             split_seed: data.split_seed,
             augment: data.augment.clone(),
             portion: crate::config::whole(),
+            class_shares: Vec::new(),
             limit_by_seed: false,
             unlabelled: None,
             labelled_share: crate::config::half(),

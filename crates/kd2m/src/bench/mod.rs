@@ -1,6 +1,7 @@
 //! The benchmark: data sets × networks × arms × seeds, many workers on one folder, one table at the end.
 //! `grid` reads the file, `plan` lists the work, `work` has `worker`s do it under `claim`s, `results` counts, [`table`] and `page` show.
 
+mod choice;
 pub mod estimate;
 mod export;
 mod finish;
@@ -16,11 +17,13 @@ pub(crate) mod protocol;
 mod record;
 pub(crate) mod results;
 pub(crate) mod select;
+mod setting;
 mod status;
 pub(crate) mod store;
 mod summaries;
 pub mod table;
 mod timing;
+mod varied;
 pub(crate) mod work;
 mod worker;
 

@@ -4,9 +4,11 @@
 use minijinja::{Environment, Value, context};
 
 use super::{
+    choice::Candidate,
     grid::{Cell, Grid},
     plan::Stage,
     results::{ArmResults, CellResults},
+    setting::FACTOR,
     store::Store,
     table,
 };
@@ -18,13 +20,14 @@ use crate::{
     observers::jsonl,
     report::{
         SCRIPT, STYLE, features,
-        figure::{self, Line, differences::Difference, gain::Gain},
+        figure::{self, Line, differences::Difference, gain::Gain, tried::Tried},
+        found::about,
         picture::Pictures,
         sweep,
         table::table as results_table,
         titled,
     },
-    train::{EpochRecord, folder::RunFolder, summary::StudentSummary},
+    train::{EpochRecord, about::About, folder::RunFolder, summary::StudentSummary},
 };
 
 /// The page.
@@ -50,6 +53,7 @@ pub fn page(grid: &Grid, store: &Store, cells: &[CellResults]) -> Result<String,
 fn section(store: &Store, cell: &Cell, found: &CellResults, id: usize) -> Result<Value, minijinja::Error> {
     let folder = RunFolder::open(&store.place(Stage::Runs, cell)).ok();
     let report = folder.as_ref().is_some_and(|f| f.report().is_file());
+    let begun = folder.as_ref().and_then(|f| About::of(f).ok().flatten());
     Ok(context! {
         name => found.cell.clone(),
         teacher => found.teacher.as_ref().map(|t| format!("{}: {:.2} %", t.model, t.test_accuracy)),
@@ -64,9 +68,11 @@ fn section(store: &Store, cell: &Cell, found: &CellResults, id: usize) -> Result
         differences => differences(found),
         gain => gain(found),
         sweeps => titled(sweeps(found)),
+        tried => titled(tried(found)),
         curves => folder.as_ref().map(|f| titled(curves(f, found))).unwrap_or_default(),
         features => folder.as_ref().and_then(|f| drawn(f, id)),
         calibrations => folder.map(|f| calibrations(&f, found)).unwrap_or_default(),
+        about => begun.as_ref().map(about),
         report => report.then(|| format!("runs/{}/report.html", found.cell)),
     })
 }
@@ -118,20 +124,45 @@ fn sweeps(found: &CellResults) -> Vec<(String, String)> {
             chosen: false,
         })
     });
-    let candidates = found.arms.iter().filter_map(|arm| Some((arm, single(arm)?, arm.choice.as_ref()?)));
-    let candidates = candidates.flat_map(|(arm, weight, choice)| {
-        choice.candidates.iter().map(move |c| sweep::Point {
-            criterion: arm.arm.clone(),
-            // The file's weight is the chosen one over the chosen multiple.
-            weight: weight / choice.factor * c.factor,
-            accuracy: c.val_accuracy.map(|accuracy| (accuracy, None)),
-            w2_to_teacher: c.w2_to_teacher,
-            chosen: c.factor == choice.factor,
+    let candidates = found.arms.iter().filter_map(|arm| {
+        let choice = arm.choice.as_ref().filter(|choice| choice.setting.is_factor_alone())?;
+        Some((arm, single(arm), choice, choice.setting.factor()?))
+    });
+    let candidates = candidates.flat_map(|(arm, weight, choice, factor)| {
+        choice.candidates.iter().filter_map(move |c| {
+            let multiple = c.setting.factor()?;
+            Some(sweep::Point {
+                // A sum has no one λ.
+                criterion: weight.map_or_else(|| format!("{}: × its λ", arm.arm), |_| arm.arm.clone()),
+                // The file's weight is the chosen one over the chosen multiple.
+                weight: weight.map_or(multiple, |weight| weight / factor * multiple),
+                accuracy: c.val_accuracy.map(|accuracy| (accuracy, None)),
+                w2_to_teacher: c.w2_to_teacher,
+                chosen: c.setting == choice.setting,
+            })
         })
     });
     let on_validation = sweep::figures(&candidates.collect::<Vec<_>>(), "choice of λ: validation accuracy, %");
     let on_test = sweep::figures(&reported.collect::<Vec<_>>(), "test accuracy, %");
     on_validation.into_iter().chain(on_test).collect()
+}
+
+/// What was tried of each arm where more than its weights is varied.
+fn tried(found: &CellResults) -> Vec<(String, String)> {
+    let of = |arm: &ArmResults| {
+        let choice = arm.choice.as_ref().filter(|choice| !choice.setting.is_factor_alone())?;
+        let keys: Vec<String> =
+            choice.setting.keys().map(|key| if key == FACTOR { "λ ×" } else { key }.to_owned()).collect();
+        let value = |c: &Candidate, key: &str| c.setting.get(key).map(ToString::to_string).unwrap_or_default();
+        let candidate = |c: &Candidate| Tried {
+            at: choice.setting.keys().map(|key| value(c, key)).collect(),
+            value: c.val_accuracy,
+            chosen: c.setting == choice.setting,
+        };
+        let all: Vec<Tried> = choice.candidates.iter().map(candidate).collect();
+        Some((format!("choice of {}: validation accuracy, %", arm.arm), figure::tried::tried(&keys, &all)?))
+    };
+    found.arms.iter().filter_map(of).collect()
 }
 
 /// Reliability of each arm whose files are here, all seeds together.

@@ -91,12 +91,11 @@ impl Plan {
         for (cell, at) in grid.cells.iter().enumerate() {
             let teacher = teachers[at.teacher.as_str()];
             let mut candidates = vec![teacher];
-            let select = grid.select.iter();
-            for (select, seed) in select.flat_map(|s| s.seeds.iter().map(move |seed| (s, *seed))) {
-                for (arm, config) in at.config.arms.iter().enumerate() {
-                    for (candidate, found) in select.candidates(config).iter().enumerate() {
+            for seed in grid.select.iter().flat_map(|select| select.seeds.iter().copied()) {
+                for (arm, trials) in at.trials.iter().enumerate() {
+                    for (candidate, trial) in trials.iter().enumerate() {
                         let task = Task::Student { cell, arm, stage: Stage::Select, candidate, seed };
-                        candidates.push(plan.push(id(Stage::Select, &at.name, found, seed), task, vec![teacher]));
+                        candidates.push(plan.push(id(Stage::Select, &at.name, &trial.arm, seed), task, vec![teacher]));
                     }
                 }
             }

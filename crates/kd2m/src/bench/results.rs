@@ -4,10 +4,11 @@
 use serde::Serialize;
 
 use super::{
+    choice::{Choice, choose, score},
     grid::{Cell, Grid},
     plan::Stage,
     record::{Found, Record},
-    select::{Choice, Select, choose, scaled, score},
+    select::Select,
     store::Store,
 };
 use crate::{
@@ -35,7 +36,7 @@ pub struct CellResults {
     pub student: String,
     /// Of the grid's file.
     pub seeds: Vec<u64>,
-    /// How each λ was chosen; null: as it stands in the file.
+    /// How each λ and what else is varied was chosen; null: as it stands in the file.
     pub select: Option<Select>,
     /// In the grid's order, `none` first.
     pub arms: Vec<ArmResults>,
@@ -117,7 +118,8 @@ impl ArmResults {
             arm: self.arm.clone(),
             criterion: self.criterion.clone(),
             weights: Some(self.weights.clone()),
-            factor: self.choice.as_ref().map(|c| c.factor),
+            factor: self.choice.as_ref().and_then(|c| c.setting.factor()),
+            chosen: self.choice.as_ref().map(|c| c.setting.text()).filter(|text| !text.is_empty()),
             parameters: None,
             seeds: self.seeds.len(),
             missing: self.missing.len(),
@@ -167,22 +169,25 @@ pub enum Chosen {
     Weights(ArmConfig, Option<Choice>),
 }
 
-/// Looks up or makes the choice of an arm's weights.
-pub fn chosen(store: &Store, select: Option<&Select>, cell: &Cell, arm: &ArmConfig) -> Chosen {
-    let Some(select) = select.filter(|_| !arm.losses.is_empty()) else { return Chosen::Weights(arm.clone(), None) };
+/// Looks up or makes the choice of an arm, which is known by its place in the cell.
+pub fn chosen(store: &Store, select: Option<&Select>, cell: &Cell, arm: usize) -> Chosen {
+    let (written, trials) = (&cell.config.arms[arm], &cell.trials[arm]);
+    let Some(select) = select.filter(|_| !trials.is_empty()) else { return Chosen::Weights(written.clone(), None) };
     let mut candidates = Vec::new();
-    for (factor, candidate) in select.factors.iter().zip(select.candidates(arm)) {
+    for trial in trials {
         let found: Option<Vec<Found>> =
-            select.seeds.iter().map(|seed| store.student(Stage::Select, cell, &candidate, *seed)).collect();
+            select.seeds.iter().map(|seed| store.student(Stage::Select, cell, &trial.arm, *seed)).collect();
         let Some(found) = found else { return Chosen::Open };
         let runs = found.iter().map(|f| match f {
             Found::Finished(s) => Some((s.val_accuracy, s.w2_to_teacher)),
             Found::Diverged(_) => None,
         });
-        candidates.push(score(*factor, &runs.collect::<Vec<_>>()));
+        candidates.push(score(&trial.setting, &runs.collect::<Vec<_>>()));
     }
-    match choose(candidates) {
-        Some(choice) => Chosen::Weights(scaled(arm, choice.factor), Some(choice)),
+    let choice = choose(candidates);
+    let won = choice.as_ref().and_then(|choice| trials.iter().find(|trial| trial.setting == choice.setting));
+    match won {
+        Some(trial) => Chosen::Weights(ArmConfig { name: written.name.clone(), ..trial.arm.clone() }, choice),
         None => Chosen::Impossible,
     }
 }
@@ -191,8 +196,8 @@ pub fn chosen(store: &Store, select: Option<&Select>, cell: &Cell, arm: &ArmConf
 pub fn reported(store: &Store, grid: &Grid, cell: &Cell, wait_for: impl Fn(usize) -> bool) -> Option<Config> {
     let mut config = cell.config.clone();
     config.arms.clear();
-    for (index, arm) in cell.config.arms.iter().enumerate() {
-        match chosen(store, grid.select.as_ref(), cell, arm) {
+    for index in 0..cell.config.arms.len() {
+        match chosen(store, grid.select.as_ref(), cell, index) {
             Chosen::Weights(arm, _) => config.arms.push(arm),
             Chosen::Open if wait_for(index) => return None,
             Chosen::Open | Chosen::Impossible => {}
@@ -205,7 +210,7 @@ pub fn reported(store: &Store, grid: &Grid, cell: &Cell, wait_for: impl Fn(usize
 pub fn candidates(select: &Select, cell: &Cell) -> Config {
     let mut config = cell.config.clone();
     config.train.seeds.clone_from(&select.seeds);
-    config.arms = cell.config.arms.iter().flat_map(|arm| select.candidates(arm)).collect();
+    config.arms = cell.trials.iter().flatten().map(|trial| trial.arm.clone()).collect();
     config
 }
 
@@ -234,8 +239,8 @@ pub fn collect(grid: &Grid, store: &Store) -> Vec<CellResults> {
 fn cell_results(grid: &Grid, store: &Store, cell: &Cell) -> CellResults {
     let seeds = &cell.config.train.seeds;
     let mut found = Vec::new();
-    for arm in &cell.config.arms {
-        let (config, choice) = match chosen(store, grid.select.as_ref(), cell, arm) {
+    for (index, arm) in cell.config.arms.iter().enumerate() {
+        let (config, choice) = match chosen(store, grid.select.as_ref(), cell, index) {
             Chosen::Weights(config, choice) => (config, choice),
             Chosen::Open | Chosen::Impossible => {
                 found.push((arm.clone(), None, Vec::new()));
@@ -249,12 +254,15 @@ fn cell_results(grid: &Grid, store: &Store, cell: &Cell) -> CellResults {
         let students: Vec<StudentSummary> = seeds.iter().filter_map(student).collect();
         found.push((config, choice, students));
     }
-    let none: Vec<StudentSummary> =
-        found.iter().find(|(arm, ..)| arm.is_none()).map(|f| f.2.clone()).unwrap_or_default();
-    let mut arms: Vec<ArmResults> = found
+    // As it is written: its rate, too, may have been chosen.
+    let all = cell.config.arms.iter().map(ArmConfig::is_none).zip(found);
+    let all: Vec<(bool, _)> = all.collect();
+    let none = all.iter().find(|(is_none, _)| *is_none).map(|(_, (_, _, students))| students.clone());
+    let none: Vec<StudentSummary> = none.unwrap_or_default();
+    let mut arms: Vec<ArmResults> = all
         .into_iter()
-        .map(|(arm, choice, students)| {
-            let versus = if arm.is_none() { None } else { versus(&students, &none) };
+        .map(|(is_none, (arm, choice, students))| {
+            let versus = if is_none { None } else { versus(&students, &none) };
             arm_results(arm, choice, &students, seeds, versus)
         })
         .collect();

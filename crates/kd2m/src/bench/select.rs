@@ -1,49 +1,79 @@
-//! The choice of λ: every arm gets the same number of candidates, trained on seeds that are not reported and judged on
-//! validation alone. Rule: highest mean accuracy after the last epoch; of equal ones the smallest weight.
+//! The choice of λ and of any other key of an arm: every arm gets the same candidates, trained on seeds that are not reported and judged
+//! on validation alone ([`choice`](super::choice)).
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, config::ArmConfig, train::statistics::mean};
+use super::{
+    setting::{FACTOR, Setting},
+    varied,
+};
+use crate::{Error, config::ArmConfig, criterion::config::Value};
 
 /// The section `[select]` of a grid.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Select {
     /// Multiples of the weights that stand in the file: criteria differ in scale, budgets do not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub factors: Vec<f64>,
+    /// Keys of an arm, each with its values; every combination is a candidate of the arms that have the keys.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub grid: BTreeMap<String, Vec<Value>>,
     /// Seeds of the candidates.
     pub seeds: Vec<u64>,
 }
 
-/// What was found for one candidate.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Candidate {
-    #[serde(deserialize_with = "crate::number::or_nan")]
-    pub factor: f64,
-    /// Mean validation accuracy over the selection seeds; null when one of its runs diverged.
-    pub val_accuracy: Option<f64>,
-    pub w2_to_teacher: Option<f64>,
-}
-
-/// A choice with what it was made from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Choice {
-    #[serde(deserialize_with = "crate::number::or_nan")]
-    pub factor: f64,
-    /// The smallest or largest candidate won: a wider grid might give more.
-    pub at_edge: bool,
-    pub candidates: Vec<Candidate>,
+/// A candidate of an arm.
+#[derive(Debug, Clone)]
+pub struct Trial {
+    /// What is varied.
+    pub setting: Setting,
+    /// The arm with it, under the candidate's name.
+    pub arm: ArmConfig,
 }
 
 impl Select {
+    /// The same with the keys as an arm has them: `arm.loss.0.weight` is `loss.0.weight`.
+    ///
+    /// # Errors
+    /// A key that is there in both forms.
+    pub fn of_arms(mut self) -> Result<Self, Error> {
+        for (key, values) in std::mem::take(&mut self.grid) {
+            let own = key.strip_prefix("arm.").unwrap_or(&key).to_owned();
+            if self.grid.insert(own, values).is_some() {
+                return Err(Error::Config(format!("select.grid: {key} is there twice")));
+            }
+        }
+        Ok(self)
+    }
+
     /// Checks ranges and sorts nothing: the order in the file is the order in tables.
     ///
     /// # Errors
-    /// Empty lists, factors that are not above 0, or seeds that are reported too.
+    /// Empty lists, values twice, factors that are not above 0, or seeds that are reported too.
     pub fn check(&self, reported: &[u64]) -> Result<(), Error> {
         let bad = |why: &str| Err(Error::Config(format!("select.{why}")));
-        if self.factors.is_empty() || self.factors.iter().any(|f| !(*f > 0.0 && f.is_finite())) {
-            return bad("factors: at least one number, each above 0");
+        if self.factors.iter().any(|f| !(*f > 0.0 && f.is_finite())) {
+            return bad("factors: each a number above 0");
+        }
+        if self.factors.is_empty() && self.grid.is_empty() {
+            return bad("factors: at least one number, or a key with its values under select.grid");
+        }
+        for (key, values) in &self.grid {
+            let twice = values.iter().enumerate().find(|(at, value)| values[..*at].contains(value));
+            match twice {
+                _ if values.is_empty() => return bad(&format!("grid: {key} has no value: at least one")),
+                Some((_, value)) => return bad(&format!("grid: {key} has {value} twice")),
+                None => {}
+            }
+        }
+        let weighed = |key: &&String| key.starts_with("loss.") && key.ends_with(".weight");
+        if let Some(key) = self.grid.keys().find(weighed).filter(|_| !self.factors.is_empty()) {
+            return bad(&format!(
+                "factors: multiply all weights, among them {key} of select.grid: leave one of them out"
+            ));
         }
         if self.seeds.is_empty() {
             return bad("seeds: at least one seed");
@@ -61,50 +91,34 @@ impl Select {
         Ok(())
     }
 
-    /// The candidates of an arm, named `ARM-xFACTOR`; none for an arm without losses.
-    pub fn candidates(&self, arm: &ArmConfig) -> Vec<ArmConfig> {
-        if arm.losses.is_empty() {
-            return Vec::new();
-        }
-        let candidate = |factor: &f64| ArmConfig { name: format!("{}-x{factor}", arm.name), ..scaled(arm, *factor) };
-        self.factors.iter().map(candidate).collect()
+    /// What is varied, the multiple of the weights first.
+    fn axes(&self) -> impl Iterator<Item = (&str, Vec<Value>)> {
+        let factors: Vec<Value> = self.factors.iter().copied().map(Value::Number).collect();
+        let factor = (!factors.is_empty()).then_some((FACTOR, factors));
+        factor.into_iter().chain(self.grid.iter().map(|(key, values)| (key.as_str(), values.clone())))
     }
-}
 
-/// The arm with all its weights multiplied.
-pub fn scaled(arm: &ArmConfig, factor: f64) -> ArmConfig {
-    let mut arm = arm.clone();
-    for loss in &mut arm.losses {
-        loss.weight = Some(loss.resolved_weight().times(factor));
-    }
-    arm
-}
-
-/// Applies the rule; `None` when every candidate diverged.
-pub fn choose(candidates: Vec<Candidate>) -> Option<Choice> {
-    let better = |best: Option<(f64, f64)>, c: &Candidate| match (best, c.val_accuracy.filter(|score| !score.is_nan()))
-    {
-        (best, None) => best,
-        (None, Some(score)) => Some((c.factor, score)),
-        (Some((factor, score)), Some(own)) => {
-            let wins = own > score || (own == score && c.factor < factor);
-            Some(if wins { (c.factor, own) } else { (factor, score) })
+    /// The candidates of an arm: every combination of what is varied of it; none of an arm that has none of the keys.
+    ///
+    /// # Errors
+    /// A value that its key cannot have.
+    pub fn trials(&self, arm: &ArmConfig) -> Result<Vec<Trial>, Error> {
+        let keys = varied::keys_of(arm);
+        let concerns = |key: &str| match key {
+            FACTOR => !arm.losses.is_empty(),
+            key => keys.iter().any(|own| own == key),
+        };
+        let mut settings = Vec::new();
+        for (key, values) in self.axes().filter(|(key, _)| concerns(key)) {
+            let before = if settings.is_empty() { vec![Setting::default()] } else { settings };
+            settings = before.iter().flat_map(|one| values.iter().map(|value| one.with(key, value))).collect();
         }
-    };
-    let (factor, _) = candidates.iter().fold(None, better)?;
-    let edge = |pick: fn(f64, f64) -> f64| candidates.iter().map(|c| c.factor).reduce(pick) == Some(factor);
-    let at_edge = candidates.len() > 1 && (edge(f64::min) || edge(f64::max));
-    Some(Choice { factor, at_edge, candidates })
-}
+        settings.into_iter().map(|setting| Ok(Trial { arm: setting.of(arm)?, setting })).collect()
+    }
 
-/// The mean score of a candidate's runs; a diverged run (`None`) rules it out.
-pub fn score(factor: f64, runs: &[Option<(f64, Option<f64>)>]) -> Candidate {
-    let accuracies: Option<Vec<f64>> = runs.iter().map(|run| run.map(|(accuracy, _)| accuracy)).collect();
-    let distances: Option<Vec<f64>> = runs.iter().map(|run| run.and_then(|(_, w2)| w2)).collect();
-    Candidate {
-        factor,
-        val_accuracy: accuracies.map(|a| mean(&a)),
-        w2_to_teacher: distances.filter(|d| !d.is_empty()).map(|d| mean(&d)),
+    /// The multiple of the weights is all that is varied.
+    pub fn is_of_weights_alone(&self) -> bool {
+        self.grid.is_empty()
     }
 }
 
@@ -112,39 +126,59 @@ pub fn score(factor: f64, runs: &[Option<(f64, Option<f64>)>]) -> Candidate {
 mod tests {
     use super::*;
 
-    fn candidate(factor: f64, val_accuracy: Option<f64>) -> Candidate {
-        Candidate { factor, val_accuracy, w2_to_teacher: None }
+    fn select(text: &str) -> Select {
+        toml::from_str::<Select>(text).unwrap().of_arms().unwrap()
+    }
+
+    fn names(select: &Select, arm: &ArmConfig) -> Vec<String> {
+        select.trials(arm).unwrap().into_iter().map(|trial| trial.arm.name).collect()
     }
 
     #[test]
-    fn the_highest_wins_and_ties_go_to_the_smaller_weight() {
-        let all = [(1.0, Some(90.0)), (0.1, Some(92.0)), (0.01, Some(92.0)), (10.0, None)];
-        let choice = choose(all.iter().map(|(f, a)| candidate(*f, *a)).collect()).unwrap();
-        assert_eq!((choice.factor, choice.at_edge), (0.01, true));
-        assert!(choose(vec![candidate(1.0, None)]).is_none());
-        let unknown = choose(vec![candidate(0.1, Some(f64::NAN)), candidate(1.0, Some(50.0))]).unwrap();
-        assert_eq!(unknown.factor, 1.0);
+    fn every_combination_of_an_arm_s_keys_is_a_candidate() {
+        let select = select(
+            "seeds = [101]\n[grid]\n\"arm.loss.1.weight\" = [0.1, 1]\n\"optim.lr\" = [0.01, 0.05]\n\"loss.0.temperature\" = [4]",
+        );
+        assert!(select.check(&[1]).is_ok());
+        let sum = names(&select, &ArmConfig::single("hinton+w2", Some(1.0.into())));
+        assert_eq!(sum.len(), 4);
+        assert_eq!(sum[1], "hinton+w2-loss.0.temperature_4-loss.1.weight_0.1-optim.lr_0.05");
+        // w2 has neither a temperature nor a second loss, λ = 0 a rate alone.
+        assert_eq!(names(&select, &ArmConfig::single("w2", None)), ["w2-optim.lr_0.01", "w2-optim.lr_0.05"]);
+        assert_eq!(names(&select, &ArmConfig::none()), ["none-optim.lr_0.01", "none-optim.lr_0.05"]);
     }
 
     #[test]
-    fn any_number_of_a_choice_may_be_null() {
-        let one = Candidate { factor: 0.5, val_accuracy: Some(90.5), w2_to_teacher: Some(0.25) };
-        crate::number::tests::every_float_may_be_null(&Choice { factor: 0.5, at_edge: true, candidates: vec![one] });
+    fn factors_are_such_a_key() {
+        let plain = select("factors = [0.1, 1]\nseeds = [1]");
+        assert_eq!(names(&plain, &ArmConfig::single("w2", None)), ["w2-x0.1", "w2-x1"]);
+        assert!(plain.trials(&ArmConfig::none()).unwrap().is_empty());
+        let both = select("factors = [0.1, 1]\nseeds = [1]\ngrid = { \"optim.momentum\" = [0, 0.9] }");
+        let found = both.trials(&ArmConfig::single("w2", Some(2.0.into()))).unwrap();
+        assert_eq!(found[1].arm.name, "w2-x0.1-optim.momentum_0.9");
+        assert_eq!(found[1].arm.losses[0].weight, Some(0.2.into()));
     }
 
     #[test]
-    fn a_diverged_run_rules_its_candidate_out() {
-        assert_eq!(score(1.0, &[Some((80.0, None)), None]).val_accuracy, None);
-        assert_eq!(score(1.0, &[Some((80.0, Some(1.0))), Some((90.0, Some(2.0)))]).w2_to_teacher, Some(1.5));
-    }
-
-    #[test]
-    fn weights_read_as_they_were_meant() {
-        assert_eq!(scaled(&ArmConfig::single("w2", Some(0.1.into())), 3.0).losses[0].weight, Some(0.3.into()));
-        let select = Select { factors: vec![0.1, 1.0], seeds: vec![1] };
-        let names: Vec<String> =
-            select.candidates(&ArmConfig::single("w2", None)).into_iter().map(|a| a.name).collect();
-        assert_eq!(names, ["w2-x0.1", "w2-x1"]);
-        assert!(select.candidates(&ArmConfig::none()).is_empty());
+    fn what_cannot_be_chosen_from_is_refused() {
+        let fails = |text: &str| select(text).check(&[1]).unwrap_err().to_string();
+        assert!(fails("seeds = [2]").contains("select.factors: at least one number"));
+        assert!(fails("seeds = [2]\ngrid = { \"optim.lr\" = [] }").contains("optim.lr has no value"));
+        assert!(fails("seeds = [2]\ngrid = { \"optim.lr\" = [0.1, 0.1] }").contains("optim.lr has 0.1 twice"));
+        assert!(
+            fails("seeds = [2]\nfactors = [1]\ngrid = { \"loss.0.weight\" = [1] }").contains("leave one of them out")
+        );
+        let twice = toml::from_str::<Select>("seeds = [1]\ngrid = { \"arm.ce_weight\" = [1], ce_weight = [2] }");
+        assert!(twice.unwrap().of_arms().unwrap_err().to_string().contains("ce_weight is there twice"));
+        let arms = [&ArmConfig::none(), &ArmConfig::single("hinton", None)];
+        let unknown = |key: &str| varied::check([key.to_owned()].iter(), &arms).unwrap_err().to_string();
+        assert!(
+            unknown("loss.0.temprature").contains("did you mean loss.0.temperature"),
+            "{}",
+            unknown("loss.0.temprature")
+        );
+        let batches = unknown("train.batch_size");
+        assert!(batches.starts_with("select.grid varies train.batch_size, which no arm of the grid has"), "{batches}");
+        assert!(unknown("zzz").contains("the keys of its arms are balance, ce_weight"), "{}", unknown("zzz"));
     }
 }

@@ -93,9 +93,8 @@ impl<'a> Status<'a> {
         let there = match &self.plan.units[unit].task {
             Task::Teacher { cell } => self.store.has_teacher(&self.grid.cells[*cell]),
             Task::Student { cell, arm, stage: Stage::Select, candidate, seed } => {
-                let (cell, Some(select)) = (&self.grid.cells[*cell], &self.grid.select) else { return Ok(false) };
-                let candidates = select.candidates(&cell.config.arms[*arm]);
-                self.store.student(Stage::Select, cell, &candidates[*candidate], *seed).is_some()
+                let cell = &self.grid.cells[*cell];
+                self.store.student(Stage::Select, cell, &cell.trials[*arm][*candidate].arm, *seed).is_some()
             }
             Task::Student { cell, arm, stage: Stage::Runs, seed, .. } => {
                 let Some(config) = self.reported(*cell, state)? else { return Ok(false) };

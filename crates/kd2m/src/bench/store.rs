@@ -250,7 +250,7 @@ fn base(config: &Config) -> Config {
 
 /// Equal, default weights written out.
 fn same_arm(a: &ArmConfig, b: &ArmConfig) -> bool {
-    let explicit = |arm: &ArmConfig| super::select::scaled(arm, 1.0);
+    let explicit = |arm: &ArmConfig| super::setting::scaled(arm, 1.0);
     explicit(a) == explicit(b)
 }
 

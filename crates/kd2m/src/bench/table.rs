@@ -1,9 +1,14 @@
 //! The results as Markdown, by the columns of [`crate::columns`]. Times stand apart, in tables of their own at the end: everything else is the same however often a
 //! grid was killed or split.
 
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
-use super::results::CellResults;
+use super::{
+    choice::{Candidate, Choice},
+    results::{ArmResults, CellResults},
+    select::Select,
+    setting::FACTOR,
+};
 use crate::{
     columns::{self, Row, TEST_ACCURACY, Table, escape},
     train::summary::TeacherSummary,
@@ -20,9 +25,14 @@ pub fn markdown(name: &str, cells: &[CellResults]) -> String {
         let _ = writeln!(out, "\n## {}\n\n{}\n", cell.cell, facts(cell));
         out += &grid(&columns::lines(Table::Markdown, &cell.rows()));
         let _ = write!(out, "\n{}", verdict(cell));
-        if cell.select.is_some() {
-            out += "\n### Choice of λ\n\nMean validation accuracy, %, by multiple of the weight in the file; chosen in bold.\n\n";
-            out += &grid(&choices(cell));
+        if let Some(select) = &cell.select {
+            if select.is_of_weights_alone() {
+                out += "\n### Choice of λ\n\nMean validation accuracy, %, by multiple of the weight in the file; chosen in bold.\n\n";
+                out += &grid(&multiples(select, cell));
+            } else {
+                out += "\n### Choice\n\nMean validation accuracy, %, of each combination; chosen in bold.\n\n";
+                out += &grid(&combinations(cell));
+            }
             out += &edges(cell).map_or_else(String::new, |text| format!("\n{text}\n"));
         }
     }
@@ -78,14 +88,26 @@ fn facts(cell: &CellResults) -> String {
     format!("{teacher}{other} Student {}, {} seed(s). {}", cell.student, cell.seeds.len(), choice(cell))
 }
 
-/// How each λ came about.
+/// How each λ, and what else was varied, came about.
 pub(super) fn choice(cell: &CellResults) -> String {
     match &cell.select {
-        Some(select) => format!(
+        Some(select) if select.is_of_weights_alone() => format!(
             "λ chosen on validation among {} candidates for each arm over {} other seed(s).",
             select.factors.len(),
             select.seeds.len()
         ),
+        Some(select) => {
+            let factor = (!select.factors.is_empty()).then_some("λ");
+            let keys: Vec<&str> = factor.into_iter().chain(select.grid.keys().map(String::as_str)).collect();
+            let tried = |arm: &ArmResults| Some(format!("{} {}", arm.arm, arm.choice.as_ref()?.candidates.len()));
+            let tried: Vec<String> = cell.arms.iter().filter_map(tried).collect();
+            format!(
+                "{} chosen on validation over {} other seed(s); candidates: {}.",
+                keys.join(", "),
+                select.seeds.len(),
+                tried.join(", ")
+            )
+        }
         None => "λ as in the grid file.".to_owned(),
     }
 }
@@ -119,52 +141,86 @@ fn verdict(cell: &CellResults) -> String {
     out
 }
 
-fn choices(cell: &CellResults) -> Vec<Vec<String>> {
-    let Some(select) = &cell.select else { return Vec::new() };
+/// A line an arm, a column a multiple of its weights.
+fn multiples(select: &Select, cell: &CellResults) -> Vec<Vec<String>> {
     let mut head = vec!["arm".to_owned()];
     head.extend(select.factors.iter().map(|f| format!("× {f}")));
     let mut rows = vec![head];
-    for (arm, choice) in cell.arms.iter().filter_map(|a| Some((a, a.choice.as_ref()?))) {
-        let cell = |c: &super::select::Candidate| match c.val_accuracy {
-            None => "diverged".to_owned(),
-            Some(score) if c.factor == choice.factor => format!("**{score:.2}**"),
-            Some(score) => format!("{score:.2}"),
-        };
-        let mut row = vec![arm.arm.clone()];
-        row.extend(choice.candidates.iter().map(cell));
-        rows.push(row);
+    for (arm, choice) in chosen(cell) {
+        let scores = choice.candidates.iter().map(|candidate| score(choice, candidate));
+        rows.push(std::iter::once(arm.to_owned()).chain(scores).collect());
     }
     rows
 }
 
+/// A line a combination, a column a key.
+fn combinations(cell: &CellResults) -> Vec<Vec<String>> {
+    let keys: BTreeSet<&str> = chosen(cell).flat_map(|(_, choice)| choice.setting.keys()).collect();
+    let words = |first: &str, last: &str, of: &dyn Fn(&str) -> String| {
+        let middle = keys.iter().map(|key| of(key));
+        std::iter::once(first.to_owned()).chain(middle).chain([last.to_owned()]).collect::<Vec<String>>()
+    };
+    let mut rows = vec![words("arm", "validation %", &|key| (if key == FACTOR { "λ ×" } else { key }).to_owned())];
+    for (arm, choice) in chosen(cell) {
+        for candidate in &choice.candidates {
+            let value = |key: &str| candidate.setting.get(key).map_or("–".to_owned(), ToString::to_string);
+            rows.push(words(arm, &score(choice, candidate), &value));
+        }
+    }
+    rows
+}
+
+/// The arms of which something was chosen.
+fn chosen(cell: &CellResults) -> impl Iterator<Item = (&str, &Choice)> {
+    cell.arms.iter().filter_map(|arm| Some((arm.arm.as_str(), arm.choice.as_ref()?)))
+}
+
+fn score(choice: &Choice, candidate: &Candidate) -> String {
+    match candidate.val_accuracy {
+        None => "diverged".to_owned(),
+        Some(score) if candidate.setting == choice.setting => format!("**{score:.2}**"),
+        Some(score) => format!("{score:.2}"),
+    }
+}
+
 /// Arms whose choice another candidate beyond might have bettered.
 pub(super) fn edges(cell: &CellResults) -> Option<String> {
-    let at_edge = cell.arms.iter().filter(|a| a.choice.as_ref().is_some_and(|c| c.at_edge));
-    let names: Vec<&str> = at_edge.map(|a| a.arm.as_str()).collect();
+    let at_edge: Vec<(&str, Vec<&str>)> =
+        chosen(cell).map(|(arm, choice)| (arm, choice.edges())).filter(|(_, keys)| !keys.is_empty()).collect();
+    let weights_alone = at_edge.iter().flat_map(|(_, keys)| keys).all(|key| *key == FACTOR);
+    let name = |(arm, keys): &(&str, Vec<&str>)| match weights_alone {
+        true => (*arm).to_owned(),
+        false => format!("{arm} ({})", keys.join(", ").replace(FACTOR, "λ")),
+    };
+    let names: Vec<String> = at_edge.iter().map(name).collect();
+    let what = if weights_alone { "weight" } else { "value" };
     (!names.is_empty()).then(|| {
-        format!("Chosen at the edge of the candidates, so another weight may serve better: {}", names.join(", "))
+        format!("Chosen at the edge of the candidates, so another {what} may serve better: {}", names.join(", "))
     })
 }
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::{
         bench::{
-            results::{ArmResults, Cost, Versus},
-            select::{Candidate, Choice, Select},
+            results::{Cost, Versus},
+            setting::Setting,
         },
         train::statistics::{deviation, mean},
     };
 
     fn arm(name: &str, weight: Option<f64>, test: &[f64], versus: Option<(f64, f64, f64)>) -> ArmResults {
-        let candidate = |factor, score| Candidate { factor, val_accuracy: score, w2_to_teacher: None };
+        let at = |factor: f64| Setting::default().with(FACTOR, &factor.into());
+        let candidate = |factor, score| Candidate { setting: at(factor), val_accuracy: score, w2_to_teacher: None };
         let candidates = vec![candidate(0.1, Some(90.0)), candidate(1.0, Some(91.5)), candidate(10.0, None)];
         ArmResults {
             arm: name.to_owned(),
             criterion: name.to_owned(),
             weights: weight.into_iter().collect(),
-            choice: weight.map(|_| Choice { factor: 1.0, at_edge: false, candidates }),
+            choice: weight.map(|_| Choice { setting: at(1.0), at_edge: false, candidates }),
             seeds: (1..=test.len() as u64).collect(),
             missing: (test.len() as u64 + 1..=3).collect(),
             test_accuracy: test.to_vec(),
@@ -212,13 +268,26 @@ pub(super) mod tests {
             other_teacher: None,
             student: "small".to_owned(),
             seeds: vec![1, 2, 3],
-            select: Some(Select { factors: vec![0.1, 1.0, 10.0], seeds: vec![101] }),
+            select: Some(Select { factors: vec![0.1, 1.0, 10.0], grid: BTreeMap::new(), seeds: vec![101] }),
             arms: vec![
                 arm("none", None, &[90.0, 91.0, 92.0], None),
                 arm("w2", Some(0.1), &[93.0, 94.0, 95.0], Some((3.0, 0.5, 0.00002))),
                 arm("a_b", Some(0.03), &[90.0, 90.0], Some((-0.5, 6.35, 0.5))),
             ],
         }
+    }
+
+    /// A made-up cell of which the rate was chosen, the larger of two.
+    pub fn of_grid() -> CellResults {
+        let at = |rate: f64| Setting::default().with("optim.lr", &rate.into());
+        let candidate = |rate, score| Candidate { setting: at(rate), val_accuracy: Some(score), w2_to_teacher: None };
+        let candidates = vec![candidate(0.01, 90.0), candidate(0.05, 91.5)];
+        let mut cell = cell();
+        cell.arms.truncate(2);
+        let choice = Choice { setting: at(0.05), at_edge: true, candidates };
+        cell.arms.iter_mut().for_each(|arm| arm.choice = Some(choice.clone()));
+        let grid = [("optim.lr".to_owned(), vec![0.01.into(), 0.05.into()])].into();
+        CellResults { select: Some(Select { factors: Vec::new(), grid, seeds: vec![101] }), ..cell }
     }
 
     #[test]
@@ -273,6 +342,17 @@ Means over seeds of the median epoch; measured while the grid ran, so other runs
         ten.arms.iter_mut().filter_map(|a| a.versus_none.as_mut()).for_each(|v| v.pairs = 10);
         let text = markdown("ten", &[ten]);
         assert!(text.contains("- better than λ = 0: w2\n") && !text.contains("Few seeds"), "{text}");
+        let text = markdown("grid", &[of_grid()]);
+        for part in [
+            "optim.lr chosen on validation over 1 other seed(s); candidates: none 2, w2 2.",
+            "| arm | λ | chosen | test % |",
+            "| w2 | 0.1 | optim.lr=0.05 | 94.00 ± 1.00 |",
+            "### Choice\n\nMean validation accuracy, %, of each combination; chosen in bold.\n\n| arm | optim.lr | validation % |",
+            "| w2 | 0.01 | 90.00 |\n| w2 | 0.05 | **91.50** |\n",
+            "another value may serve better: none (optim.lr), w2 (optim.lr)",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
         let one = CellResults { arms: vec![arm("none", None, &[90.0], None)], ..cell() };
         assert!(markdown("one", &[one]).contains("| none | 0 | 90.00 (2 missing) | – |"), "one seed has no deviation");
         assert!(markdown("two", &[cell(), cell()]).contains("| teacher | 97.50 | 97.50 |\n| none |"));

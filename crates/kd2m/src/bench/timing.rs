@@ -1,20 +1,16 @@
 //! How long a step takes here: a few epochs of two batches with random weights, arms side by side as the grid trains them. The quickest epoch counts
 //! but the first, which warms caches: other processes can only make a step longer.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Duration};
 
-use kd2m_data::{Loader, Part, training_batches};
+use kd2m_data::training_batches;
 use kd2m_nn::{Weights, init};
 use tempfile::TempDir;
 
-use super::select::scaled;
+use super::setting::scaled;
 use crate::{
     Config, Error,
     config::ArmConfig,
-    engine::{Images, Mode},
     files,
     objective::Objective,
     teacher::{Cache, Limits, NetworkTeacher, Teacher},
@@ -23,6 +19,7 @@ use crate::{
         checkpoint::Checkpoints,
         drawn::Drawn,
         fit::{self, Learner, Views},
+        outlook,
         setup::Setup,
         side::TeacherSide,
     },
@@ -81,16 +78,7 @@ impl<'a> Timing<'a> {
     pub fn of_answer(&self) -> Result<f64, Error> {
         let mut engine = self.setup.teacher_engine(&self.teacher, &[])?;
         let (_, few) = self.few(&[]);
-        let mut batch = f64::INFINITY;
-        for _ in 0..2 {
-            let mut loader = Loader::evaluation(&self.setup.dataset, Part::Train, &few, few.len())?;
-            if let Some(data) = loader.next() {
-                let begun = Instant::now();
-                engine.forward(Images { pixels: &data.images, n: data.len() }, Mode::Evaluate)?;
-                batch = batch.min(begun.elapsed().as_secs_f64());
-            }
-        }
-        Ok(batch / few.len().max(1) as f64)
+        outlook::seconds_an_image(self.setup, engine.as_mut(), &few)
     }
 
     /// Seconds of a step of each arm, so many of them side by side.

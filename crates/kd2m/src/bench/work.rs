@@ -27,6 +27,7 @@ use crate::{
     device::DeviceChoice,
     train::{
         distill::{check_arms, check_weights},
+        outlook::{self, Ahead},
         setup::Setup,
     },
 };
@@ -106,7 +107,12 @@ fn check_criteria(status: &Status, device: DeviceChoice, listen: Listener) -> Re
         let config = &status.grid.cells[cell].config;
         let setup = Setup::new(config, device, 1)?;
         check_weights(config, &setup, &mut told)?;
-        check_arms(config, &setup, &config.arms)?;
+        let ahead = Ahead { arms: config.arms.len(), at_once: 1, remembered: false };
+        for line in outlook::networks(config, &setup, ahead)? {
+            listen(Progress::Note(format!("{}: {line}", status.grid.cells[cell].name)));
+        }
+        let trials = status.grid.cells[cell].trials.iter().flatten().map(|trial| trial.arm.clone());
+        check_arms(config, &setup, &config.arms.iter().cloned().chain(trials).collect::<Vec<_>>())?;
     }
     Ok(())
 }

@@ -20,6 +20,7 @@ use crate::{
     config::ArmConfig,
     train::{
         Event, Observer, Run, RunOptions, Silent,
+        about::About,
         folder::{Existing, RunFolder},
         inputs,
         setup::Setup,
@@ -144,20 +145,26 @@ impl Worker<'_, '_> {
     fn arms(&self, cell: usize, stage: Stage, units: &[usize]) -> Result<(Config, Vec<ArmConfig>), Error> {
         let at = &self.status.grid.cells[cell];
         let meant = units.iter().filter_map(|unit| match self.status.plan.units[*unit].task {
-            Task::Student { arm, candidate, .. } => Some((&at.config.arms[arm], candidate)),
+            Task::Student { arm, candidate, .. } => Some((arm, candidate)),
             Task::Teacher { .. } => None,
         });
         if let (Stage::Select, Some(select)) = (stage, &self.status.grid.select) {
-            let of = |(arm, candidate): (&ArmConfig, usize)| select.candidates(arm).swap_remove(candidate);
+            let of = |(arm, candidate): (usize, usize)| at.trials[arm][candidate].arm.clone();
             return Ok((results::candidates(select, at), meant.map(of).collect()));
         }
         let config = self.status.reported(cell, &mut self.status.lock())?;
         let config = config.map_or_else(|| at.config.clone(), |config| (*config).clone());
-        let chosen = |(written, _): (&ArmConfig, usize)| {
+        let chosen = |(arm, _): (usize, usize)| {
+            let written = &at.config.arms[arm];
             config.arms.iter().find(|arm| arm.name == written.name).unwrap_or(written).clone()
         };
         let arms = meant.map(chosen).collect();
         Ok((config, arms))
+    }
+
+    /// Says in a run folder, once, when and by what it was begun.
+    fn note_beginning(&self, folder: &RunFolder) -> Result<(), Error> {
+        About::now(&self.options.device.to_string(), self.options.threads).keep(folder)
     }
 
     fn place(&mut self, cell: usize) -> Result<Place, Error> {
@@ -181,6 +188,7 @@ impl Worker<'_, '_> {
         config.train.seeds = vec![config.teacher.seed];
         let place = self.status.store.teacher_place(at);
         let folder = RunFolder::open(&place).or_else(|_| RunFolder::create(&place, &config, Existing::Resume))?;
+        self.note_beginning(&folder)?;
         inputs::settle(&folder, &config, &setup, heard)?;
         let run = Run { config: &config, setup: &setup, folder: &folder, options: &self.options };
         let (_, teacher) = run.teacher(heard)?;
@@ -206,6 +214,7 @@ impl Worker<'_, '_> {
         let Place { setup, .. } = self.place(cell)?;
         let (store, at) = (self.status.store, &self.status.grid.cells[cell]);
         let folder = store.run_folder(stage, at, config)?;
+        self.note_beginning(&folder)?;
         if let [first, ..] = heard {
             inputs::settle(&folder, config, &setup, first)?;
         }

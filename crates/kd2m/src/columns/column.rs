@@ -19,6 +19,8 @@ pub struct Column {
     pub words: bool,
     /// Summaries of an older version lack it: the column is there only where an arm has a value.
     pub newer: bool,
+    /// Of grids that ask for it: no table has it where no arm has a value.
+    pub asked: bool,
 }
 
 /// Where a table shows a column, and how.

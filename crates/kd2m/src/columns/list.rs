@@ -12,8 +12,16 @@ const fn place(table: Table, at: u16) -> Place {
 }
 
 /// What most columns have in common.
-const PLAIN: Column =
-    Column { key: "", title: "", unit: "", of: |_| Value::Nothing, places: &[], words: false, newer: false };
+const PLAIN: Column = Column {
+    key: "",
+    title: "",
+    unit: "",
+    of: |_| Value::Nothing,
+    places: &[],
+    words: false,
+    newer: false,
+    asked: false,
+};
 
 /// The result itself.
 pub const TEST_ACCURACY: Column = Column {
@@ -88,6 +96,15 @@ pub const COLUMNS: &[Column] = &[
         key: "factor",
         of: |row| row.factor.map_or(Value::Nothing, |f| Value::Text(f.to_string())),
         places: &[place(Csv, 90)],
+        ..PLAIN
+    },
+    Column {
+        key: "chosen",
+        title: "chosen",
+        of: |row| row.chosen.clone().map_or(Value::Nothing, Value::Text),
+        places: &[place(Csv, 95), place(Markdown, 22), place(Latex, 22), place(Grid, 22)],
+        words: true,
+        asked: true,
         ..PLAIN
     },
     Column { key: "seeds", of: |row| Value::Count(row.seeds), places: &[place(Csv, 100)], ..PLAIN },

@@ -53,6 +53,7 @@ pub fn shown(table: Table, rows: &[Row]) -> Vec<Shown> {
         COLUMNS.iter().filter_map(|column| Some(Shown { column, place: place(column)? })).collect();
     all.sort_by_key(|s| s.place.at);
     let measured = |s: &Shown| rows.iter().any(|row| !row.is_teacher && (s.column.of)(row).is_there());
+    all.retain(|s| !s.column.asked || measured(s));
     // On a page they stand together, as its text speaks of them.
     let any = all.iter().any(|s| s.column.newer && measured(s));
     all.retain(|s| match table {

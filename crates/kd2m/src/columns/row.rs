@@ -23,6 +23,8 @@ pub struct Row {
     pub weights: Option<Vec<f64>>,
     /// λ over that of the file, where it was chosen.
     pub factor: Option<f64>,
+    /// What else was chosen of a grid, as `optim.lr=0.05`.
+    pub chosen: Option<String>,
     /// Trained numbers of the network.
     pub parameters: Option<usize>,
     /// How many were asked for.

@@ -2,9 +2,13 @@
 
 use std::collections::HashSet;
 
-use kd2m_nn::zoo::{self, ZooOptions};
+use kd2m_loss::class_map;
+use kd2m_nn::{
+    CLASS_MAP,
+    zoo::{self, ZooOptions},
+};
 
-use super::{ArmConfig, Config, Head, ScheduleKind};
+use super::{ArmConfig, Config, Head, OptimConfig, ScheduleKind};
 use crate::{
     Error,
     criterion::{
@@ -30,7 +34,7 @@ impl Config {
     /// # Errors
     /// The first key that is out of range, with what would be accepted.
     pub fn check(&self) -> Result<(), Error> {
-        let Config { train, optim, data, teacher, .. } = self;
+        let Config { train, data, teacher, .. } = self;
         let rules: &[(bool, &str, String)] = &[
             (valid_name(&self.name), "name", format!("{:?}: letters, digits, `-`, `_`, `.`", self.name)),
             (
@@ -48,25 +52,6 @@ impl Config {
             (train.accumulate <= MOST, "train.accumulate", format!("{}: at most {MOST}", train.accumulate)),
             ((0.0..1.0).contains(&train.ema), "train.ema", format!("{}: from 0 to below 1", train.ema)),
             (moderate(train.ce_weight), "train.ce_weight", format!("{}: from 0 to {LARGE}", train.ce_weight)),
-            (optim.lr > 0.0 && moderate(optim.lr), "optim.lr", format!("{}: above 0, at most {LARGE}", optim.lr)),
-            ((0.0..1.0).contains(&optim.momentum), "optim.momentum", format!("{}: from 0 to below 1", optim.momentum)),
-            (moderate(optim.weight_decay), "optim.weight_decay", format!("{}: from 0 to {LARGE}", optim.weight_decay)),
-            (
-                not_negative(optim.min_lr) && optim.min_lr <= optim.lr,
-                "optim.min_lr",
-                format!("{}: from 0 to optim.lr", optim.min_lr),
-            ),
-            (
-                moderate(optim.warmup_epochs),
-                "optim.warmup_epochs",
-                format!("{}: from 0 to {LARGE}", optim.warmup_epochs),
-            ),
-            (moderate(optim.clip_norm), "optim.clip_norm", format!("{}: from 0 to {LARGE}", optim.clip_norm)),
-            (
-                optim.milestones.iter().all(|epoch| *epoch <= MOST),
-                "optim.milestones",
-                format!("{:?}: at most {MOST} each", optim.milestones),
-            ),
             (train.track_bounds <= MOST, "train.track_bounds", format!("{}: at most {MOST}", train.track_bounds)),
             (
                 data.train_limit <= MOST_IMAGES,
@@ -82,16 +67,6 @@ impl Config {
                 teacher.train_limit.is_none_or(|n| n <= MOST_IMAGES),
                 "teacher.train_limit",
                 format!("{}: at most {MOST_IMAGES}", teacher.train_limit.unwrap_or_default()),
-            ),
-            (
-                (0.0..1.0).contains(&optim.label_smoothing),
-                "optim.label_smoothing",
-                format!("{}: from 0 to below 1", optim.label_smoothing),
-            ),
-            (
-                optim.schedule != ScheduleKind::MultiStep || !optim.milestones.is_empty(),
-                "optim.milestones",
-                "empty: multistep needs the epochs after which the rate falls".to_owned(),
             ),
             (
                 train.track_bounds == 0 || cfg!(feature = "theory"),
@@ -122,6 +97,7 @@ impl Config {
         if let Some((_, key, why)) = rules.iter().find(|(ok, ..)| !ok) {
             return Err(Error::Key { key: (*key).to_owned(), why: format!("is {why}") });
         }
+        check_optim(&self.optim).map_err(|(key, why)| Error::Key { key: key.to_owned(), why })?;
         self.teacher.preprocessing().check()?;
         self.student.preprocessing().check()?;
         self.check_source()?;
@@ -132,6 +108,8 @@ impl Config {
         for arm in &self.arms {
             check_arm(arm, &zoo)?;
             self.check_head(arm)?;
+            check_optim(&arm.configured(self)?.optim)
+                .map_err(|(key, why)| Error::ArmKey { arm: arm.name.clone(), why: format!("{key} {why}") })?;
             if !names.insert(arm.name.as_str()) {
                 return Err(Error::Config(format!("two arms are called `{}`: give each a name of its own", arm.name)));
             }
@@ -143,19 +121,64 @@ impl Config {
 impl Config {
     fn check_head(&self, arm: &ArmConfig) -> Result<(), Error> {
         let (penalty, name) = (arm.head_lipschitz, &arm.name);
+        let own = arm.head.unwrap_or(self.student.head).is_own();
+        for loss in arm.losses.iter().filter(|_| !own) {
+            if registry::check(&loss.criterion)?.needs().student_maps.iter().any(|stage| stage == CLASS_MAP) {
+                let why = format!(
+                    "{} trains the classifier on parts of the last map, and head = \"teacher\" keeps it as it is: drop one of them",
+                    loss.criterion.name()
+                );
+                return Err(Error::ArmKey { arm: name.clone(), why });
+            }
+        }
         if arm.head == Some(Head::Lift) {
             let why = "head = \"lift\" is another network than the other arms': set student.head, which holds for all of them".to_owned();
             return Err(Error::ArmKey { arm: arm.name.clone(), why });
         }
         let wrong = match penalty {
             _ if !moderate(penalty) => format!("is {penalty}: from 0 to {LARGE}"),
-            _ if penalty > 0.0 && !arm.head.unwrap_or(self.student.head).is_own() => {
+            _ if penalty > 0.0 && !own => {
                 let key = if arm.head.is_some() { "head" } else { "student.head" };
                 format!("penalises the classifier, which {key} = \"teacher\" does not train: drop one of them")
             }
             _ => return Ok(()),
         };
         Err(Error::ArmKey { arm: name.clone(), why: format!("head_lipschitz {wrong}") })
+    }
+}
+
+/// The optimizer of a run or of an arm: the first key that is out of range, with what is wrong with it.
+fn check_optim(optim: &OptimConfig) -> Result<(), (&'static str, String)> {
+    let rules: &[(bool, &'static str, String)] = &[
+        (optim.lr > 0.0 && moderate(optim.lr), "optim.lr", format!("{}: above 0, at most {LARGE}", optim.lr)),
+        ((0.0..1.0).contains(&optim.momentum), "optim.momentum", format!("{}: from 0 to below 1", optim.momentum)),
+        (moderate(optim.weight_decay), "optim.weight_decay", format!("{}: from 0 to {LARGE}", optim.weight_decay)),
+        (
+            not_negative(optim.min_lr) && optim.min_lr <= optim.lr,
+            "optim.min_lr",
+            format!("{}: from 0 to optim.lr", optim.min_lr),
+        ),
+        (moderate(optim.warmup_epochs), "optim.warmup_epochs", format!("{}: from 0 to {LARGE}", optim.warmup_epochs)),
+        (moderate(optim.clip_norm), "optim.clip_norm", format!("{}: from 0 to {LARGE}", optim.clip_norm)),
+        (
+            optim.milestones.iter().all(|epoch| *epoch <= MOST),
+            "optim.milestones",
+            format!("{:?}: at most {MOST} each", optim.milestones),
+        ),
+        (
+            (0.0..1.0).contains(&optim.label_smoothing),
+            "optim.label_smoothing",
+            format!("{}: from 0 to below 1", optim.label_smoothing),
+        ),
+        (
+            optim.schedule != ScheduleKind::MultiStep || !optim.milestones.is_empty(),
+            "optim.milestones",
+            "empty: multistep needs the epochs after which the rate falls".to_owned(),
+        ),
+    ];
+    match rules.iter().find(|(ok, ..)| !ok) {
+        Some((_, key, why)) => Err((key, format!("is {why}"))),
+        None => Ok(()),
     }
 }
 
@@ -177,6 +200,9 @@ fn check_criterion(
     let needs = registry::check(criterion)?.needs();
     for ((who, network), read) in networks.iter().zip([needs.student_maps, needs.teacher_maps]) {
         let Some(network) = network else { continue };
+        if read.iter().any(|stage| stage == CLASS_MAP) {
+            class_map::shape(network, who, criterion.name())?;
+        }
         if let Some(stage) = read.iter().find(|stage| network.map(stage).is_none()) {
             let unknown = Box::new(UnknownOutput::new(stage, who, network, always).without_sizes());
             return Err(CriterionError::UnknownOutput { criterion: criterion.name().to_owned(), unknown });

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{LossConfig, Weight, Which, weight::Written};
-use crate::criterion::{CriterionConfig, config::Value, matching::FEATURES};
+use crate::criterion::{CriterionConfig, config::Value, matching::FEATURES, registry};
 
 /// As a file has them.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -14,8 +14,8 @@ use crate::criterion::{CriterionConfig, config::Value, matching::FEATURES};
 pub struct Keys {
     /// A name of `kd2m list criteria`.
     criterion: String,
-    /// `features`, `logits`, `probabilities` (softmax of the logits), or a stage whose map is averaged over positions.
-    #[serde(default = "features")]
+    /// `features`, `logits`, `probabilities` (softmax of the logits), or a stage whose map is averaged over positions. A criterion that is no metric reads what its method reads, as `hinton` the logits, and takes none.
+    #[serde(default = "features", skip_serializing_if = "String::is_empty")]
     on: String,
     /// λ: a number, or `auto`, by which the criterion's gradient has a stated share of cross entropy's (`docs/loss-weights.md`), or a multiple as `auto*3`. When left out, that of the method's authors, and `auto` where there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -56,15 +56,31 @@ impl From<Keys> for LossConfig {
 impl From<LossConfig> for Keys {
     fn from(loss: LossConfig) -> Self {
         let LossConfig { criterion, weight, scale_free, warmup_epochs, teacher } = loss;
+        let says_nothing = criterion.is_on_features() && registry::chooses_outputs(criterion.name());
         Self {
             criterion: criterion.name().to_owned(),
-            on: criterion.output().to_owned(),
+            on: if says_nothing { String::new() } else { criterion.output().to_owned() },
             weight,
             scale_free,
             warmup_epochs,
             teacher,
             memory: criterion.remembered(),
             options: criterion.options().clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::config::ArmConfig;
+
+    #[test]
+    fn only_what_compares_outputs_of_one_s_choice_says_which() {
+        let text = |name: &str| toml::to_string(&ArmConfig::single(name, None)).unwrap();
+        assert!(text("w2").contains("\non = \"features\"") && text("class-sinkhorn").contains("\non = \"features\""));
+        for name in ["hinton", "fitnet"] {
+            assert!(!text(name).contains("\non = "), "{}", text(name));
+            assert_eq!(toml::from_str::<ArmConfig>(&text(name)).unwrap(), ArmConfig::single(name, None));
         }
     }
 }

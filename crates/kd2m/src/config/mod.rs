@@ -3,6 +3,7 @@
 
 mod anchor;
 mod check;
+mod configured;
 pub mod keys;
 mod loss;
 mod network;
@@ -11,18 +12,24 @@ mod source;
 mod teachers;
 mod weight;
 
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 pub use network::{FeaturesAs, Head, StudentConfig, TeacherCache, TeacherConfig};
 pub use overrides::Source;
 #[cfg(feature = "bench")]
-pub(crate) use overrides::explained;
+pub(crate) use overrides::{explained, put};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use teachers::{Teachers, Which};
 pub use weight::Weight;
 
-use crate::criterion::{CriterionConfig, registry};
+use crate::{
+    Error,
+    criterion::{CriterionConfig, config::Value, registry},
+};
 
 /// A run: one data set, one teacher, one student network, arms × seeds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -72,6 +79,10 @@ pub struct DataConfig {
     /// `NUMBER/OF`: only this portion of what is left after the split is the student's, by class; `teacher.portion` may name another.
     #[serde(default = "whole", skip_serializing_if = "is_whole")]
     pub portion: String,
+    /// Of each class, in their order, this share (0 to 1) of the student's training images is kept: proportions that differ from the teacher's,
+    /// whose images stay, as do those for validation and test. By default all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub class_shares: Vec<f64>,
     /// Each seed has labels for `data.train_limit` images of its own; false: all seeds for the same.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub limit_by_seed: bool,
@@ -145,7 +156,7 @@ pub struct TrainConfig {
     pub ce_weight: f64,
     /// Precision of the products in a network.
     pub precision: Precision,
-    /// Batches whose gradients are averaged before a step.
+    /// Batches whose gradients are averaged before a step: where memory is short, four of 32 images are a step of 128.
     pub accumulate: usize,
     /// Decay of a moving average of the weights, which is then what is validated and saved; 0: none.
     pub ema: f64,
@@ -268,6 +279,9 @@ impl Balance {
     }
 }
 
+/// The name of λ = 0.
+const NONE: &str = "none";
+
 /// One way of training the student; its losses are summed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -289,6 +303,10 @@ pub struct ArmConfig {
     /// How the gradients of its terms, cross entropy among them, become one step: `none` is their weighted sum; `gradient-norm` brings every criterion's to λ times the strength of cross entropy's in every step; `pareto` takes the shortest convex combination of the gradients of their logarithms, whatever λ is (DTO-KD). A weight left out is then 1. `docs/loss-weights.md`.
     #[serde(default, skip_serializing_if = "Balance::is_none")]
     pub balance: Balance,
+    /// Keys of `[optim]` with values in place of the run's, as `{ lr = 0.05 }`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub optim: BTreeMap<String, Value>,
     /// What it is asked beside the labels, one `[[arm.loss]]` each.
     #[serde(default, rename = "loss", skip_serializing_if = "Vec::is_empty")]
     pub losses: Vec<LossConfig>,
@@ -314,12 +332,13 @@ impl ArmConfig {
     /// The arm λ = 0.
     pub fn none() -> Self {
         Self {
-            name: "none".to_owned(),
+            name: NONE.to_owned(),
             ce_weight: None,
             head: None,
             schedule: None,
             head_lipschitz: 0.0,
             balance: Balance::None,
+            optim: BTreeMap::new(),
             losses: Vec::new(),
         }
     }
@@ -336,26 +355,19 @@ impl ArmConfig {
         Self { name: criterion.to_owned(), losses: criterion.split('+').map(loss).collect(), ..Self::none() }
     }
 
-    /// λ = 0 with everything else as in the other arms: what they are compared with.
+    /// λ = 0 with everything else as in the other arms: what they are compared with. The arm `none` is it with a rate of its own, too,
+    /// which a grid chooses for it as for the others.
     pub fn is_none(&self) -> bool {
-        let Self { name: _, ce_weight, head, schedule, head_lipschitz, balance, losses } = self;
+        let Self { name, ce_weight, head, schedule, head_lipschitz, balance, optim, losses } = self;
         let as_others = ce_weight.is_none() && head.is_none() && schedule.is_none() && balance.is_none();
-        losses.is_empty() && as_others && *head_lipschitz == 0.0
-    }
-
-    /// The configuration as this arm trains by it.
-    pub fn configured(&self, config: &Config) -> Config {
-        let mut own = config.clone();
-        own.optim.schedule = self.schedule.unwrap_or(own.optim.schedule);
-        own.student.head = self.head.unwrap_or(own.student.head);
-        own
+        losses.is_empty() && as_others && *head_lipschitz == 0.0 && (optim.is_empty() || name == NONE)
     }
 
     /// `none`, or the criteria and `head-lipschitz` joined by `+`.
     pub fn criterion(&self) -> String {
         let penalty = (self.head_lipschitz > 0.0).then_some("head-lipschitz");
         let all: Vec<&str> = self.losses.iter().map(|l| l.criterion.name()).chain(penalty).collect();
-        if all.is_empty() { "none".to_owned() } else { all.join("+") }
+        if all.is_empty() { NONE.to_owned() } else { all.join("+") }
     }
 }
 
@@ -377,7 +389,7 @@ impl Config {
     ///
     /// # Errors
     /// None in practice: every field can be written.
-    pub fn to_toml(&self) -> Result<String, crate::Error> {
+    pub fn to_toml(&self) -> Result<String, Error> {
         Ok(toml::to_string(self)?)
     }
 }

@@ -189,7 +189,11 @@ fn merge(table: &mut Table, keys: Table, keep: bool) {
     }
 }
 
-fn put(table: &mut Table, path: &[&str], value: Value) -> Result<(), String> {
+/// Sets the value at the end of a path of keys and indices; tables on the way are made.
+///
+/// # Errors
+/// An index beyond its list, or a key below something that is no table, in words.
+pub(crate) fn put(table: &mut Table, path: &[&str], value: Value) -> Result<(), String> {
     let (first, rest) = match path {
         [] | [""] => return Err("the key is empty".to_owned()),
         [first, rest @ ..] => (*first, rest),

@@ -15,6 +15,9 @@ impl Config {
         for (name, text) in [("data.portion", &self.data.portion[..]), ("teacher.portion", self.teacher_portion())] {
             text.parse::<Portion>().map_err(|error| key(name, format!("is wrong: {error}")))?;
         }
+        if let Some(share) = self.data.class_shares.iter().find(|share| !(0.0..=1.0).contains(*share)) {
+            return Err(key("data.class_shares", format!("has {share}: each is a share from 0 to 1")));
+        }
         let share = self.data.labelled_share;
         if !(share > 0.0 && share < 1.0) {
             return Err(key("data.labelled_share", format!("is {share}: above 0 and below 1")));

@@ -31,6 +31,16 @@ pub fn cards() -> Vec<Card> {
     known(Registry::cards)
 }
 
+/// Whether a criterion reads outputs of its own choice, so that `on` says nothing of it.
+pub fn chooses_outputs(name: &str) -> bool {
+    known(|all| all.chooses_outputs(name))
+}
+
+/// The names of the options that a criterion reads.
+pub fn options(name: &str) -> Vec<&'static str> {
+    known(|all| all.options(name)).into_iter().map(|option| option.name).collect()
+}
+
 /// The weight of a method's authors, used when a configuration gives none; a divergence has none.
 pub fn default_weight(name: &str) -> Option<f64> {
     known(|all| all.default_weight(name))

@@ -5,11 +5,11 @@ use minijinja::{Value, context};
 use super::{
     collect::Collected,
     figure::{self, differences::Difference},
-    networks::{bytes, count},
 };
 use crate::{
+    amount::{bytes, count},
     shell::quoted,
-    train::{finding, statistics::ENOUGH, summary::ArmSummary},
+    train::{about::About, finding, statistics::ENOUGH, summary::ArmSummary},
 };
 
 /// The paragraph: what was found, which arm to take, where its weights lie.
@@ -100,10 +100,9 @@ pub fn sizes(run: &Collected) -> Vec<Value> {
     ]
 }
 
-/// How the run was begun.
-pub fn about(run: &Collected) -> Option<Value> {
-    let about = run.about.as_ref()?;
-    Some(context! {
+/// How a run was begun.
+pub fn about(about: &About) -> Value {
+    context! {
         version => about.version.clone(),
         command => about.command.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "),
         begun => about.begun.replace('T', " ").replace('Z', " UTC"),
@@ -113,5 +112,5 @@ pub fn about(run: &Collected) -> Option<Value> {
         cores => about.cores,
         threads => about.threads,
         device => about.device.clone(),
-    })
+    }
 }

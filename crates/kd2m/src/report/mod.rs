@@ -20,6 +20,7 @@ use minijinja::{Environment, Value, context};
 
 use crate::{
     Error,
+    amount::duration,
     columns::Table,
     device::DeviceChoice,
     files,
@@ -80,7 +81,7 @@ fn page(run: &Collected) -> Result<String, Error> {
             seeds => run.summary.seeds.iter().map(u64::to_string).collect::<Vec<_>>(),
             teacher => context! { model => run.summary.teacher.model.clone() },
             student => run.networks.iter().find(|n| n.role == "student").map(|n| n.model.clone()),
-            about => found::about(run),
+            about => run.about.as_ref().map(found::about),
             parts => parts.iter().filter(|(there, ..)| *there).map(|(_, id, title)| context! { id => *id, title => *title })
                 .collect::<Vec<_>>(),
             finding => found::finding(run),
@@ -88,7 +89,7 @@ fn page(run: &Collected) -> Result<String, Error> {
             differences => found::differences(run),
             networks => run.networks.iter().map(|n| context! { role => n.role }).collect::<Vec<_>>(),
             sizes => found::sizes(run),
-            time => (run.seconds > 0.0).then(|| networks::duration(run.seconds)),
+            time => (run.seconds > 0.0).then(|| duration(run.seconds)),
             measured => run.summary.students.iter().any(|s| s.ece.is_some() || s.cka_to_teacher.is_some()),
             table => table,
             few_seeds => run.summary.seeds.len() < ENOUGH,

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use kd2m_nn::{Graph, Shape};
+use kd2m_nn::Graph;
+
+use crate::criterion::NetworkShapes;
 
 /// What a row holds, in this order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,12 +20,9 @@ pub struct Layout {
 impl Layout {
     /// Of a network that hands out the maps of these stages.
     pub fn of(graph: &Graph, stages: &[String]) -> Self {
-        let map = |name: &String| match graph.node(graph.stage(name)?).shape {
-            Shape::Map { channels, height, width } => Some((Arc::from(name.as_str()), [channels, height, width])),
-            _ => None,
-        };
-        let maps = stages.iter().filter_map(map).collect();
-        Self { features: graph.feature_width(), logits: graph.classes(), maps }
+        let all = NetworkShapes::of(graph);
+        let maps = stages.iter().filter_map(|name| Some((Arc::from(name.as_str()), all.map(name)?))).collect();
+        Self { features: all.features, logits: graph.classes(), maps }
     }
 
     /// Numbers of a row.

@@ -9,6 +9,7 @@ use super::{
     bounds::{Bound, Ends, Outputs},
     chain::{Chain, Link, Term, Verdict},
     concentration::Confidence,
+    crossing::Crossing,
     distance::{EXACT_LIMIT, Pair},
     head::Affine,
     lipschitz::Lipschitz,
@@ -205,6 +206,11 @@ impl Work<'_> {
         }
         let found = &mut self.found;
         found.chains.extend(distances.chains);
+        if let Some(plan) = &distances.plan {
+            let Crossing { mass, chain } = Crossing::of(plan, &pair, labels, distances.w2, cw2);
+            found.chains.push(chain);
+            found.terms.insert("crossed", mass);
+        }
         for (bound, chains) in bounds {
             found.bounds.push(bound);
             found.chains.extend(chains);

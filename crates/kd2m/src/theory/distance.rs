@@ -2,7 +2,7 @@
 //! certificate, or certified bounds where the clouds are too large for one. Next: `transfer`, `moments`.
 
 use kd2m_ot::{
-    Cloud, Options, Side,
+    Cloud, Options, Plan, Side,
     divergence::{AnyDivergence, Divergence, Request, registry},
 };
 
@@ -57,6 +57,21 @@ impl<'a> Pair<'a> {
         self.transport(if self.len() <= self.exact_limit { "w2" } else { "bounds" })
     }
 
+    /// The same with a coupling that has this cost, where one is computed.
+    ///
+    /// # Errors
+    /// Features that are not finite.
+    pub fn coupled(&self) -> Result<([f64; 2], Option<Plan>), Error> {
+        if self.len() > self.exact_limit {
+            return Ok((self.w2()?, None));
+        }
+        let (a, b) = self.clouds()?;
+        let metric = registry::build(&Options::new("w2"))?;
+        let request = Request { plan: true, ..Request::VALUE };
+        let found = Divergence::<f64>::evaluate(metric.as_ref(), &a, &b, request)?;
+        Ok((ends(&found), found.plan))
+    }
+
     /// [lower, upper] of W₁; for clouds that are too large, ‖difference of means‖ ≤ W₁ ≤ W₂.
     ///
     /// # Errors
@@ -71,8 +86,13 @@ impl<'a> Pair<'a> {
     fn transport(&self, metric: &str) -> Result<[f64; 2], Error> {
         let (a, b) = self.clouds()?;
         let found = evaluate(registry::build(&Options::new(metric))?.as_ref(), &a, &b)?;
-        Ok([(found.value - found.gap.unwrap_or(0.0)).max(0.0), found.value])
+        Ok(ends(&found))
     }
+}
+
+/// [lower, upper] of what was computed.
+fn ends(found: &kd2m_ot::Solution<f64>) -> [f64; 2] {
+    [(found.value - found.gap.unwrap_or(0.0)).max(0.0), found.value]
 }
 
 fn evaluate(

@@ -6,6 +6,7 @@ pub(crate) mod analysis;
 pub(crate) mod bounds;
 pub(crate) mod chain;
 pub(crate) mod concentration;
+pub(crate) mod crossing;
 pub mod distance;
 pub mod head;
 pub(crate) mod lipschitz;

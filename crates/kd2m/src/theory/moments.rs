@@ -1,7 +1,7 @@
 //! The chains of distances on one paired sample: squared distances from the means' to the paired error's, sliced and 1-Wasserstein
 //! below W₂, mini-batches above it. `docs/theory.md`, statements 5 to 7; the distances are `kd2m-ot`'s.
 
-use kd2m_ot::Options;
+use kd2m_ot::{Options, Plan};
 
 use super::{
     chain::{Chain, Term},
@@ -21,6 +21,8 @@ pub struct Distances {
     /// [lower, upper] of W₂² and W₁.
     pub w2: [f64; 2],
     pub w1: [f64; 2],
+    /// A coupling of the whole with cost W₂², where it is computed exactly.
+    pub plan: Option<Plan>,
     /// Mean W₂² over mini-batches, by their sizes.
     pub w2_in_batches: [f64; 2],
     pub chains: Vec<Chain>,
@@ -33,7 +35,7 @@ impl Distances {
     /// Features that are not finite.
     pub fn of(pair: &Pair, cw2: [f64; 2], batch: usize) -> Result<Self, Error> {
         let closed = |name: &str| pair.closed(&Options::new(name));
-        let (w1, w2, mse) = (pair.w1()?, pair.w2()?, closed("mse")?);
+        let ((w2, plan), w1, mse) = (pair.coupled()?, pair.w1()?, closed("mse")?);
         let w2_in_batches = in_batches(pair, batch)?;
         let rounding = CANCELLATION * second_moment(pair);
         let mut squared = vec![Term::new("mmd-linear", closed("mmd-linear")?, "distance of the means")];
@@ -76,7 +78,7 @@ impl Distances {
                 ],
             ),
         ];
-        Ok(Self { mse, w2, w1, w2_in_batches, chains })
+        Ok(Self { mse, w2, w1, plan, w2_in_batches, chains })
     }
 }
 

@@ -95,7 +95,7 @@ fn shapes() -> Vec<Shape> {
     all
 }
 
-/// Statements 1 to 8 of `docs/theory.md`, exact couplings and certified bounds.
+/// Statements 1 to 8 and 11 of `docs/theory.md`, exact couplings and certified bounds.
 #[test]
 fn every_inequality_holds_on_random_networks() {
     for (i, shape) in shapes().iter().enumerate() {

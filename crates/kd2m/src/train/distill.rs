@@ -5,9 +5,10 @@ use std::{cell::RefCell, time::Duration};
 
 use super::{
     about::About,
-    folder::RunFolder,
+    folder::{Existing, RunFolder},
     inputs,
     observer::{Event, Observer, Shared},
+    outlook::{self, Ahead},
     owner::Owner,
     run::{Run, RunOptions, arms},
     setup::Setup,
@@ -35,9 +36,11 @@ pub struct Finished {
 /// Bad input, or a loss that is no longer finite.
 pub fn train_teacher(config: &Config, options: &RunOptions, observer: &mut dyn Observer) -> Result<Finished, Error> {
     let setup = Setup::new(config, options.device, options.threads)?;
+    check_classes(&setup)?;
     setup.check_teacher(config, observer)?;
     let (folder, _owner) = open_folder(config, options)?;
     inputs::settle(&folder, config, &setup, observer)?;
+    outlook::tell(config, &setup, Ahead { arms: 0, at_once: 0, remembered: false }, observer)?;
     let run = Run { config, setup: &setup, folder: &folder, options };
     if config.train.track_bounds > 0 {
         let note = "train.track_bounds waits for kd2m distill: no student is bounded here";
@@ -63,6 +66,9 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
     let arms = arms(config, options.no_baseline);
     arms.iter().try_for_each(|arm| Objective::check(config, arm))?;
     let setup = Setup::new(config, options.device, options.threads)?;
+    if config.train.ce_weight > 0.0 {
+        check_classes(&setup)?;
+    }
     check_arms(config, &setup, &arms)?;
     check_weights(config, &setup, observer)?;
     for arm in arms.iter().filter(|arm| arm.balance != Balance::None && !Objective::balances(config, arm)) {
@@ -71,11 +77,13 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
     }
     let (folder, _owner) = open_folder(config, options)?;
     inputs::settle(&folder, config, &setup, observer)?;
+    let (at_once, remembered) =
+        (together::at_once(config, &setup, options, 1)?, together::remembers(config, &setup, options));
+    outlook::tell(config, &setup, Ahead { arms: arms.len(), at_once: at_once.min(arms.len()), remembered }, observer)?;
     let run = Run { config, setup: &setup, folder: &folder, options };
     let (weights, teacher) = run.teacher(observer)?;
     run.refuse_weak(&teacher, observer)?;
     let mut students: Vec<Vec<StudentSummary>> = vec![Vec::new(); arms.len()];
-    let at_once = together::at_once(config, &setup, options, 1)?;
     let observer = RefCell::new(observer);
     for &seed in &config.train.seeds {
         for (arms, found) in arms.chunks(at_once).zip(students.chunks_mut(at_once)) {
@@ -101,6 +109,20 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
     crate::report::write(folder.root(), None, options.device, options.threads)?;
     folder.remove_teacher_cache()?;
     Ok(Finished { folder, summary })
+}
+
+/// That labels say something.
+fn check_classes(setup: &Setup) -> Result<(), Error> {
+    match setup.dataset.class_names.as_slice() {
+        [only] => {
+            let why = format!(
+                "has one class, {only}: there is nothing to tell apart; name the folder above the classes, or, to match features alone, set \
+                 train.ce_weight=0"
+            );
+            Err(Error::Key { key: "data.dataset".to_owned(), why })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Makes every arm's criteria for the networks' sizes, so that what does not fit is known before anything is trained.
@@ -142,9 +164,14 @@ pub(crate) fn check_weights(config: &Config, setup: &Setup, observer: &mut dyn O
 /// The folder of the run, and that it is this process's.
 fn open_folder(config: &Config, options: &RunOptions) -> Result<(RunFolder, Owner), Error> {
     let out = options.out.clone().unwrap_or_else(|| config.default_out());
-    RunFolder::admit(&out, options.existing)?;
+    // A run that ended before anything was learned is in nobody's way.
+    let existing = match options.existing {
+        Existing::Refuse if RunFolder::open(&out).is_ok_and(|folder| !folder.holds_anything()) => Existing::Overwrite,
+        existing => existing,
+    };
+    RunFolder::admit(&out, existing)?;
     let owner = Owner::take(&out)?;
-    let folder = RunFolder::begin(&out, config, options.existing)?;
+    let folder = RunFolder::begin(&out, config, existing)?;
     About::now(&options.device.to_string(), options.threads).keep(&folder)?;
     // Of a teacher's folder others may be the owners, in a grid; here nobody is.
     [out, folder.teacher()].iter().try_for_each(|place| files::sweep(place, Duration::ZERO))?;

@@ -166,6 +166,20 @@ impl RunFolder {
         files::write(&self.config(), saved(config)?.as_bytes())
     }
 
+    /// Whether a network was trained in it, or is half trained: what a person would not want to lose.
+    pub fn holds_anything(&self) -> bool {
+        let is_kept = |place: PathBuf| {
+            let names = fs::read_dir(place).into_iter().flatten().flatten().map(|entry| entry.file_name());
+            names.into_iter().any(|name| {
+                let name = name.to_string_lossy();
+                name == "summary.json" || name.starts_with("checkpoint") || name.ends_with(".safetensors")
+            })
+        };
+        let below = |place: PathBuf| fs::read_dir(place).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut students = below(self.root.join("students")).flat_map(below);
+        is_kept(self.root.clone()) || is_kept(self.teacher()) || students.any(is_kept)
+    }
+
     fn is_being_replaced(&self) -> bool {
         fs::read_to_string(self.config()).is_ok_and(|text| text.lines().nth(1) == Some(REPLACED))
     }

@@ -44,6 +44,22 @@ struct Given {
     sha256: String,
 }
 
+/// `inputs.json`: what it holds, and the SHA-256 of that, so that damage to this very file blames no other.
+#[derive(Serialize, Deserialize)]
+struct Summed {
+    #[serde(flatten)]
+    inputs: Inputs,
+    /// None in runs of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sum: Option<String>,
+}
+
+impl Inputs {
+    fn sum(&self) -> String {
+        sums::of_bytes(&serde_json::to_vec(self).unwrap_or_default())
+    }
+}
+
 /// Compares what a run is made from with what it was made from when it began, and notes what is new.
 ///
 /// # Errors
@@ -228,16 +244,20 @@ fn read(folder: &RunFolder) -> Result<Option<Inputs>, Error> {
     if !path.is_file() {
         return Ok(None);
     }
-    let why = |why: Error| match why {
-        Error::Parse { path, source } => Error::Damaged {
-            path,
-            why: format!("is damaged ({source}): put it back from a copy, or remove it to go on unchecked"),
-        },
-        why => why,
+    let damaged = |path: PathBuf, how: String| Error::Damaged {
+        path,
+        why: format!("{how}: put it back from a copy, or remove it to go on unchecked"),
     };
-    files::read_json(&path).map(Some).map_err(why)
+    let Summed { inputs, sum } = match files::read_json(&path) {
+        Err(Error::Parse { path, source }) => return Err(damaged(path, format!("is damaged ({source})"))),
+        read => read?,
+    };
+    if sum.is_some_and(|sum| sum != inputs.sum()) {
+        return Err(damaged(path, "is not what was written (its SHA-256 is another)".to_owned()));
+    }
+    Ok(Some(inputs))
 }
 
 fn write(folder: &RunFolder, inputs: &Inputs) -> Result<(), Error> {
-    files::write_json(&folder.inputs(), inputs)
+    files::write_json(&folder.inputs(), &Summed { sum: Some(inputs.sum()), inputs: inputs.clone() })
 }

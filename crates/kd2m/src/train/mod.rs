@@ -15,6 +15,7 @@ pub(crate) mod inputs;
 pub mod inspect;
 pub(crate) mod networks;
 pub mod observer;
+pub(crate) mod outlook;
 pub(crate) mod owner;
 pub mod record;
 pub mod run;

@@ -153,13 +153,26 @@ impl Setup {
             Ok(text.parse::<Portion>()?.of(&split.train, labels, dataset.classes, data.split_seed))
         };
         let limited = |of: &[u32], limit| kd2m_data::limit(of, labels, dataset.classes, limit, data.split_seed);
-        let students = portion(&data.portion)?;
+        let shares = &data.class_shares;
+        if !shares.is_empty() && shares.len() != dataset.classes {
+            let why = format!(
+                "has {} shares, {} has {} classes: give one for each",
+                shares.len(),
+                dataset.name,
+                dataset.classes
+            );
+            return Err(Error::Key { key: "data.class_shares".to_owned(), why });
+        }
+        let students = kd2m_data::thin(&portion(&data.portion)?, labels, shares, data.split_seed);
         let train = Drawn::new(config, &dataset, &students, 0)?.train;
         let teacher_limit = config.teacher.train_limit.unwrap_or(data.train_limit);
         let teacher_train = limited(&portion(config.teacher_portion())?, teacher_limit);
         if train.len() < 2 || teacher_train.len() < 2 || split.val.is_empty() {
+            // Without limits there is none to raise.
+            let limited = data.train_limit > 0 || teacher_limit > 0;
+            let more = if limited { "raise data.train_limit" } else { "give more images" };
             return Err(Error::Config(format!(
-                "{} training and {} validation images are left: raise data.train_limit or change data.val_fraction",
+                "{} training and {} validation images are left: {more} or change data.val_fraction",
                 train.len(),
                 split.val.len()
             )));

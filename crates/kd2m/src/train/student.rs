@@ -66,9 +66,10 @@ impl Run<'_> {
         let Run { config, setup, folder, .. } = self;
         let place = folder.student(&arm.name, seed);
         files::make_folder(&place)?;
-        let objective = Objective::new(config, arm, &setup.shapes(drawn), &setup.device.burn()?, seed)?;
+        let config = arm.configured(config)?;
+        let objective = Objective::new(&config, arm, &setup.shapes(drawn), &setup.device.burn()?, seed)?;
         let needs = objective.needs();
-        Ok((Prepared { arm, seed, place, config: arm.configured(config), needs }, objective))
+        Ok((Prepared { arm, seed, place, config, needs }, objective))
     }
 
     /// What trains it, among so many that are trained side by side.

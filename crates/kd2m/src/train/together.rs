@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use kd2m_data::Augment;
-use kd2m_nn::{Weights, init};
+use kd2m_nn::{Graph, Weights, init};
 use kd2m_simd::memory;
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     student::Prepared,
     summary::StudentSummary,
 };
-use crate::{Config, Error, config::ArmConfig, objective::Objective};
+use crate::{Config, Error, config::ArmConfig, engine::Engine, objective::Objective};
 
 /// Share of the free memory that students may take: the rest is for data, teacher and criteria.
 const SHARE: f64 = 0.5;
@@ -25,7 +25,7 @@ const SHARE: f64 = 0.5;
 const UNKNOWN: u64 = 2 << 30;
 /// What an engine takes with what its kernels keep aside, over what it says before.
 const BESIDE: f64 = 1.75;
-/// Copies of its weights that the loop keeps of a student: best, last, average.
+/// Copies of its weights that the loop keeps of a network: best, last, average.
 const COPIES: usize = 3;
 
 /// How one arm of several ended.
@@ -126,6 +126,27 @@ impl Open<'_> {
     }
 }
 
+/// Whether what the teacher says is known after the first epoch.
+pub fn remembers(config: &Config, setup: &Setup, options: &RunOptions) -> bool {
+    let stored = matches!(setup.teacher, TeacherSide::Outputs(_)) || !config.teacher.paired;
+    let known = stored || (config.teacher.cache.is_on() && !options.no_teacher_cache);
+    known && setup.augment == Augment::None
+}
+
+/// An engine that trains the student of a run.
+///
+/// # Errors
+/// An engine that cannot be made.
+pub fn student(setup: &Setup) -> Result<Box<dyn Engine>, Error> {
+    let start = init::initialise(&setup.student, 0);
+    setup.engine_seeing(&setup.student_eyes, &setup.student, &start, &[], true)
+}
+
+/// Bytes of the copies that the loop keeps of a network's weights.
+pub fn copies(graph: &Graph) -> usize {
+    COPIES * size_of::<f32>() * graph.parameter_count()
+}
+
 /// How many arms of a seed each of so many workers trains side by side: what the options say, or as many as memory allows where the
 /// teacher would run in every step. Where its outputs are known after the first epoch there is nothing to gain, and where an engine
 /// does not say what it takes, too much to lose.
@@ -136,16 +157,11 @@ pub fn at_once(config: &Config, setup: &Setup, options: &RunOptions, workers: us
     if options.side_by_side > 0 {
         return Ok(options.side_by_side);
     }
-    let stored = matches!(setup.teacher, TeacherSide::Outputs(_)) || !config.teacher.paired;
-    let known = stored || (config.teacher.cache.is_on() && !options.no_teacher_cache);
-    if known && setup.augment == Augment::None {
+    if remembers(config, setup, options) {
         return Ok(1);
     }
-    let start = init::initialise(&setup.student, 0);
-    let engine = setup.engine_seeing(&setup.student_eyes, &setup.student, &start, &[], true)?;
-    let Some(bytes) = engine.bytes(config.train.batch_size) else { return Ok(1) };
-    let copies = COPIES * size_of::<f32>() * setup.student.parameter_count();
-    let each = BESIDE * bytes as f64 + copies as f64;
+    let Some(bytes) = student(setup)?.bytes(config.train.batch_size) else { return Ok(1) };
+    let each = BESIDE * bytes as f64 + copies(&setup.student) as f64;
     let room = SHARE * memory::available().unwrap_or(UNKNOWN) as f64 / workers.max(1) as f64;
     Ok(((room / each) as usize).max(1))
 }

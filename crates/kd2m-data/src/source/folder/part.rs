@@ -18,12 +18,23 @@ impl Part {
     /// Decodes what was listed.
     ///
     /// # Errors
-    /// The first file, in order, that is no image or is broken.
+    /// The first file, in order, that is no image or is broken, with the names of the others.
     pub fn read(listed: Listed, frame: Option<Frame>) -> Result<Self, DataError> {
         // All are decoded before the first error is looked at, so that the message does not depend on the threads.
         let decoded: Vec<Result<Picture, DataError>> =
             listed.paths.par_iter().map(|path| decode(path, frame.as_ref())).collect();
-        Ok(Self { pictures: decoded.into_iter().collect::<Result<_, _>>()?, listed })
+        let (mut pictures, mut first, mut others) = (Vec::with_capacity(decoded.len()), None, Vec::new());
+        for (path, decoded) in listed.paths.iter().zip(decoded) {
+            match decoded {
+                Ok(picture) => pictures.push(picture),
+                Err(error) if first.is_none() => first = Some(error),
+                Err(_) => others.push(path.clone()),
+            }
+        }
+        match first {
+            None => Ok(Self { pictures, listed }),
+            Some(error) => Err(error.with_others(&others)),
+        }
     }
 
     /// The sentence on files that are not read.

@@ -26,9 +26,10 @@ pub fn gain(all: &[Gain]) -> Option<String> {
     let (low, high) = bounds(shown.iter().map(|g| g.cost.log10()));
     let reach = bounds(shown.iter().flat_map(|g| [g.gain - g.half_width, g.gain + g.half_width, 0.0]));
     let mut frame = Frame::new((low - 0.1, high + 0.25), reach);
-    (frame.width, frame.height) = (660.0, 330.0);
+    // A few arms need no room for many names.
+    (frame.width, frame.height) = (660.0, (110.0 + 22.0 * shown.len() as f64).min(330.0));
     let mut svg = frame.open("cost against gain", "criterion's time in a step, ms", |_| None);
-    for (value, at) in marks(frame.x).map(|v| (v, frame.across(v.log10()))) {
+    for (value, at) in marks(frame.x, (low, high)).into_iter().map(|v| (v, frame.across(v.log10()))) {
         let below = frame.height - frame.margin[3] + 15.0;
         let _ =
             write!(svg, r#"<text class="tick" x="{at:.1}" y="{below}" text-anchor="middle">{}</text>"#, short(value));
@@ -60,11 +61,17 @@ pub fn gain(all: &[Gain]) -> Option<String> {
     Some(svg + "</svg>")
 }
 
-/// 1, 2 and 5 of each power of ten between two logarithms.
-fn marks((low, high): (f64, f64)) -> impl Iterator<Item = f64> {
+/// 1, 2 and 5 of each power of ten between two logarithms; where these are fewer than two, the ends of what is measured.
+fn marks((low, high): (f64, f64), measured: (f64, f64)) -> Vec<f64> {
     let powers = low.floor() as i32..=high.ceil() as i32;
     let all = powers.flat_map(|k| [1.0, 2.0, 5.0].map(|m| m * 10f64.powi(k)));
-    all.filter(move |v| (low..=high).contains(&v.log10()))
+    let found: Vec<f64> = all.filter(|v| (low..=high).contains(&v.log10())).collect();
+    if found.len() > 1 {
+        return found;
+    }
+    // Of two digits, as the others.
+    let round = |log: f64| format!("{:.1e}", 10f64.powf(log)).parse().unwrap_or_default();
+    vec![round(measured.0), round(measured.1)]
 }
 
 /// Where a name of this width may stand beside its dot: the nearest place that nothing takes, or else to the right.
@@ -86,7 +93,10 @@ mod tests {
 
     #[test]
     fn costs_are_marked_at_round_values() {
-        assert_eq!(marks((-1.1, 0.4)).collect::<Vec<f64>>(), [0.1, 0.2, 0.5, 1.0, 2.0]);
+        assert_eq!(marks((-1.1, 0.4), (-1.0, 0.15)), [0.1, 0.2, 0.5, 1.0, 2.0]);
+        let near = [0.11f64, 0.123].map(f64::log10);
+        assert_eq!(marks((near[0] - 0.1, near[1] + 0.25), (near[0], near[1])), [0.1, 0.2]);
+        assert_eq!(marks((near[0], near[1]), (near[0], near[1])), [0.11, 0.12]);
     }
 
     #[test]

@@ -11,6 +11,8 @@ pub mod panels;
 pub mod plan;
 pub mod reliability;
 pub mod scatter;
+#[cfg(feature = "bench")]
+pub mod tried;
 
 use std::fmt::Write;
 
@@ -73,13 +75,16 @@ pub fn bounds(values: impl Iterator<Item = f64>) -> (f64, f64) {
 /// How much further from the middle than the other end a value may lie and still stretch an axis.
 const REACH: f64 = 4.0;
 
+/// So few values are all worth seeing: which of them lies beyond the others?
+const FEW: usize = 4;
+
 /// Least and largest value for an axis, each brought in where it lies [`REACH`] times as far from the median as the other: a spike does
 /// not flatten everything else.
 pub fn robust(mut values: Vec<f64>) -> (f64, f64) {
     values.retain(|v| v.is_finite());
     values.sort_by(f64::total_cmp);
     let (low, high) = bounds(values.iter().copied());
-    let Some(&median) = values.get(values.len() / 2) else { return (low, high) };
+    let Some(&median) = values.get(values.len() / 2).filter(|_| values.len() > FEW) else { return (low, high) };
     let reach = |other: f64| REACH * (median - other).abs();
     bounds([low.max(median - reach(high)), high.min(median + reach(low)), median].into_iter())
 }
@@ -195,6 +200,7 @@ mod tests {
         assert!((low - (97.5 - 2.0)).abs() < 1e-9 && high == 98.0, "{low} {high}");
         assert_eq!(robust(vec![1.0, f64::NAN, 2.0, 3.0]), (1.0, 3.0));
         assert_eq!(robust(vec![5.0]), (4.5, 5.5));
+        assert_eq!(robust(vec![60.0, 97.4, 97.0]), (60.0, 97.4), "two candidates and a level");
     }
 
     #[test]
