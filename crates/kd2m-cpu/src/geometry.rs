@@ -87,6 +87,25 @@ impl Geometry {
         Self { taps: window.taps(), forward, backward, meetings, step: window.stride[1] }
     }
 
+    /// The same with forward runs as long as they can be: of a kernel of one tap and stride 1, all positions are one run.
+    pub fn with_joined_runs(mut self) -> Self {
+        let mut joined: Vec<Run> = Vec::new();
+        for run in self.forward {
+            let follows = |last: &&mut Run| {
+                let moved = last.length * self.step;
+                last.first + last.length == run.first
+                    && last.taps.len() == run.taps.len()
+                    && last.taps.iter().zip(&run.taps).all(|(a, b)| a.0 + moved == b.0 && a.1 == b.1)
+            };
+            match joined.last_mut().filter(follows) {
+                Some(last) => last.length += run.length,
+                None => joined.push(run),
+            }
+        }
+        self.forward = joined;
+        self
+    }
+
     /// Pairs of positions that meet: multiply–adds = pairs · n · inputs · outputs.
     pub fn pairs(&self) -> usize {
         self.forward.iter().map(|run| run.length * run.taps.len()).sum()
@@ -214,6 +233,7 @@ mod tests {
             ([3, 3], [1, 1], [1, 1], [1, 1]),
             ([3, 3], [2, 2], [1, 1], [1, 1]),
             ([1, 1], [2, 2], [0, 0], [1, 1]),
+            ([1, 1], [1, 1], [0, 0], [1, 1]),
             ([5, 3], [1, 2], [2, 0], [1, 1]),
             ([3, 3], [1, 1], [2, 2], [2, 2]),
             ([2, 2], [2, 2], [0, 0], [1, 1]),
@@ -242,6 +262,9 @@ mod tests {
                 assert_eq!(collect(forward), expected);
                 assert_eq!(collect(expand(&geometry.backward, 1)), expected);
                 assert!(stride[1] == 1 || geometry.backward.iter().all(|r| r.length == 1 || r.taps.is_empty()));
+                let joined = geometry.clone().with_joined_runs();
+                assert_eq!(expand(&joined.forward, step), expand(&geometry.forward, step));
+                assert!(kernel != [1, 1] || stride != [1, 1] || joined.forward.len() == 1);
                 let by_tap = geometry.meetings.iter().enumerate().flat_map(|(t, list)| {
                     list.iter().flat_map(move |m| (0..m.length).map(move |i| (m.input + i * step, m.output + i, t)))
                 });

@@ -8,7 +8,7 @@ use std::ops::Range;
 use crate::{
     aligned::Aligned,
     isa::{Isa, Kernel, Lanes},
-    threads::{Shared, for_each, for_each_piece},
+    threads::{Shared, for_each, for_each_piece, part},
 };
 
 /// Channels, height and width of one sample; a vector is a map of one position, tokens are a column of them.
@@ -79,6 +79,22 @@ pub fn to_nchw(from: &[f32], to: &mut [f32], n: usize, extent: Extent) {
     });
 }
 
+/// Lays one sample's `[h, w, c]` between those of a batch `[h, w, n, c]`.
+pub fn put_sample(from: &[f32], to: &mut [f32], sample: usize, n: usize, channels: usize) {
+    let positions = from.len() / channels.max(1);
+    // Whole pages for each task.
+    let parts = positions.div_ceil(64);
+    let shared = Shared::new(to);
+    for_each(parts, |i| {
+        for position in part(positions, i, parts) {
+            let at = (position * n + sample) * channels;
+            // SAFETY: each position is in one part.
+            let to = unsafe { shared.slice(at..at + channels) };
+            to.copy_from_slice(&from[position * channels..][..channels]);
+        }
+    });
+}
+
 /// Images `[n, c, h, w]` → `[n][h + 2·pad][w + 2·pad][c]` with borders of zeros: a row of a first layer's kernel is then one
 /// contiguous run of `kw·c` values instead of `kw` runs of three.
 pub fn from_nchw_padded(
@@ -89,17 +105,19 @@ pub fn from_nchw_padded(
     scale: impl Fn(usize) -> (f32, f32) + Sync,
 ) {
     let Extent { channels: c, height, width } = extent;
-    let padded_width = width + 2 * pad[1];
-    for_each_piece(to, (height + 2 * pad[0]) * padded_width * c, |i, image| {
-        image.fill(0.0);
+    let padded_height = height + 2 * pad[0];
+    for_each_piece(to, (width + 2 * pad[1]) * c, |index, row| {
+        let (i, y) = (index / padded_height, index % padded_height);
+        let Some(y) = y.checked_sub(pad[0]).filter(|y| *y < height) else { return row.fill(0.0) };
+        let (before, row) = row.split_at_mut(pad[1] * c);
+        let (row, behind) = row.split_at_mut(width * c);
+        before.fill(0.0);
+        behind.fill(0.0);
         for channel in 0..c {
             let (factor, summand) = scale(channel);
-            for y in 0..height {
-                let line = &from[((i * c + channel) * height + y) * width..][..width];
-                let start = ((y + pad[0]) * padded_width + pad[1]) * c + channel;
-                for (value, pixel) in image[start..].iter_mut().step_by(c).zip(line) {
-                    *value = pixel * factor + summand;
-                }
+            let line = &from[((i * c + channel) * height + y) * width..][..width];
+            for (value, pixel) in row[channel..].iter_mut().step_by(c).zip(line) {
+                *value = pixel * factor + summand;
             }
         }
     });

@@ -80,7 +80,7 @@ impl Network {
         };
         let threads = Threads::shared(options.threads)?;
         let pack_of = |node: usize| weight_pack(graph, node, isa);
-        let parameters = Parameters::new(graph, weights, options.trainable, isa, pack_of)?;
+        let parameters = threads.run(|| Parameters::new(graph, weights, options.trainable, isa, pack_of))?;
         let program = |purpose| {
             let plan = compile(graph, &options.stages, purpose, isa, options.winograd)?;
             Ok::<_, CpuError>(Program::new(plan, purpose, isa, !options.trainable))
@@ -253,7 +253,8 @@ impl Network {
     /// # Errors
     /// A missing tensor or one of another shape; nothing is changed then.
     pub fn load(&mut self, weights: &Weights) -> Result<(), CpuError> {
-        self.parameters.load(weights)
+        let parameters = &mut self.parameters;
+        self.threads.run(|| parameters.load(weights))
     }
 
     /// One tensor in PyTorch's layout, if there is one under this key.

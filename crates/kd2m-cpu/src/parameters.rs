@@ -7,6 +7,7 @@ use kd2m_nn::{
     optimizer::{Moment, OptimizerState},
     step::{Rule, Update},
 };
+use rayon::prelude::*;
 
 use crate::{
     aligned::Aligned,
@@ -117,6 +118,13 @@ impl Parameter {
     }
 }
 
+/// The value of each parameter in the engine's order. All are read before the first error is looked at, so that it does not depend on
+/// the threads.
+fn read_all(list: &[Parameter], weights: &Weights) -> Result<Vec<Aligned>, CpuError> {
+    let values: Vec<Result<Aligned, CpuError>> = list.par_iter().map(|p| p.read(weights, &p.key)).collect();
+    values.into_iter().collect()
+}
+
 /// All tensors of a network.
 pub struct Parameters {
     pub list: Vec<Parameter>,
@@ -140,7 +148,7 @@ impl Parameters {
         for spec in graph.parameters() {
             let pack = if spec.role == Role::Weight { pack_of(spec.node.0) } else { None };
             let empty = || Aligned::zeros(0);
-            let mut parameter = Parameter {
+            let parameter = Parameter {
                 key: spec.key,
                 role: spec.role,
                 shape: spec.shape,
@@ -152,11 +160,14 @@ impl Parameters {
                 has_gradient: false,
                 postponed: Default::default(),
             };
-            parameter.value = parameter.read(weights, &parameter.key)?;
+            list.push(parameter);
+        }
+        let values = read_all(&list, weights)?;
+        for (parameter, value) in list.iter_mut().zip(values) {
+            parameter.value = value;
             if trainable && parameter.is_trained() {
                 parameter.gradient = Aligned::zeros(parameter.value.len());
             }
-            list.push(parameter);
         }
         Ok(Self { list, isa, steps: 0, version: 0 })
     }
@@ -185,8 +196,7 @@ impl Parameters {
     }
 
     pub fn load(&mut self, weights: &Weights) -> Result<(), CpuError> {
-        let values: Result<Vec<_>, _> = self.list.iter().map(|p| p.read(weights, &p.key)).collect();
-        let values = values?;
+        let values = read_all(&self.list, weights)?;
         self.catch_up();
         for (parameter, value) in self.list.iter_mut().zip(values) {
             parameter.value = value;

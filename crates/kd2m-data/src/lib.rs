@@ -33,7 +33,7 @@ pub use frame::{Frame, Interpolation, Reframe, Resize};
 pub use loader::{Batch, Loader};
 pub use mixture::Mixture;
 pub use order::{epoch_order, evaluation_batches, training_batches};
-pub use picture::read_image;
+pub use picture::{read_image, read_images};
 pub use random::draw;
 pub use registry::{TEST_FRACTION, load, load_parted, registry};
 pub use split::{Portion, Split, limit, split, thin};

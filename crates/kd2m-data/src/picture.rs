@@ -1,6 +1,8 @@
-//! One image file as a network sees it.
+//! Image files as a network sees them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
 
 use crate::{DataError, Frame, Interpolation, source::folder::decode::decode};
 
@@ -30,6 +32,16 @@ pub fn read_image(
     }
 }
 
+/// The same of several files, on all threads.
+///
+/// # Errors
+/// Those of the first file, in order, that has one.
+pub fn read_images(paths: &[PathBuf], shape: [usize; 3], frame: Option<&Frame>) -> Result<Vec<Vec<u8>>, DataError> {
+    // All are decoded before the first error is looked at, so that it does not depend on the threads.
+    let images: Vec<Result<Vec<u8>, DataError>> = paths.par_iter().map(|path| read_image(path, shape, frame)).collect();
+    images.into_iter().collect()
+}
+
 /// Weights of 299/1000, 587/1000 and 114/1000 in 16 bits.
 fn luma([red, green, blue]: [u8; 3]) -> u8 {
     let sum = 19_595 * u32::from(red) + 38_470 * u32::from(green) + 7_471 * u32::from(blue);
@@ -53,5 +65,9 @@ mod tests {
         let why = read_image(&file, [4, 2, 2], None).unwrap_err().to_string();
         assert!(why.ends_with("images have one or three channels, the network sees 4"), "{why}");
         assert_eq!(read_image(&file, [3, 1, 1], None).unwrap().len(), 3);
+        let missing = folder.path().join("b.png");
+        assert_eq!(read_images(&[file.clone(), file.clone()], [3, 2, 2], None).unwrap(), [rgb.clone(), rgb]);
+        let why = read_images(&[file, missing.clone(), folder.path().join("c.png")], [3, 2, 2], None).unwrap_err();
+        assert!(why.to_string().contains(&missing.display().to_string()), "{why}");
     }
 }

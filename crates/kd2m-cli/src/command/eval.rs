@@ -1,6 +1,6 @@
 //! `kd2m eval`: saved students again, or one network class by class.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Instant};
 
 use kd2m::{
     Error,
@@ -9,6 +9,7 @@ use kd2m::{
     train::inspect::{On, evaluate_saved},
     warning,
 };
+use serde::Serialize;
 
 use super::network;
 use crate::{
@@ -52,14 +53,29 @@ pub fn eval(arguments: &EvalArguments) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Scores and what they took.
+#[derive(Serialize)]
+struct Timed {
+    #[serde(flatten)]
+    scores: Scores,
+    /// Images a second of the evaluation itself.
+    images_per_second: f64,
+    /// From the start of the command to the scores: weights and images are read in it.
+    seconds: f64,
+}
+
 /// One network: accuracy, each class, who is taken for whom.
 fn one(arguments: &EvalArguments, device: DeviceChoice) -> Result<ExitCode, Error> {
+    let start = Instant::now();
     let (saved, images) = network::open_with_images(&arguments.network, arguments.data.as_deref(), arguments.split)?;
     let mut engine = saved.engine(device, arguments.network.threads)?;
+    let begun = Instant::now();
     let scores = saved.scores(&images, engine.as_mut())?;
+    let images_per_second = scores.images as f64 / begun.elapsed().as_secs_f64();
+    let found = Timed { scores, images_per_second, seconds: start.elapsed().as_secs_f64() };
     let text = match arguments.json {
-        true => serde_json::to_string_pretty(&scores).map_err(Error::json("the evaluation"))? + "\n",
-        false => table(&scores),
+        true => serde_json::to_string_pretty(&found).map_err(Error::json("the evaluation"))? + "\n",
+        false => table(&found),
     };
     show(&text)?;
     Ok(ExitCode::SUCCESS)
@@ -70,10 +86,10 @@ const MATRIX: usize = 20;
 /// Confusions that are named where the matrix is not shown.
 const NAMED: usize = 10;
 
-fn table(scores: &Scores) -> String {
+fn table(Timed { scores, images_per_second, seconds }: &Timed) -> String {
     let number = |value: Option<f64>| value.map_or("–".to_owned(), |v| format!("{v:.2}"));
     let mut text = format!(
-        "{} on {} ({}), {} images\naccuracy {:.2} %, top-5 {}, cross-entropy {:.4}, calibration error {}\n\n",
+        "{} on {} ({}), {} images, {images_per_second:.1} a second ({seconds:.2} s with all that is read)\naccuracy {:.2} %, top-5 {}, cross-entropy {:.4}, calibration error {}\n\n",
         scores.network,
         scores.dataset,
         scores.split,

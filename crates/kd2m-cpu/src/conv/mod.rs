@@ -163,7 +163,12 @@ impl Convolution {
     pub fn new(shape: ConvShape, isa: Isa, winograd: bool) -> Self {
         let pack = shape.pack_on(isa);
         let (geometry, view) = match shape.source {
-            Source::Maps => (Geometry::new(&shape.window, shape.input, shape.output), pack),
+            Source::Maps => {
+                let geometry = Geometry::new(&shape.window, shape.input, shape.output);
+                // Rows are counted apart where the number of them may decide how the gemm crate rounds.
+                let has_tile = direct::register_tile(isa).is_some();
+                (if has_tile { geometry.with_joined_runs() } else { geometry }, pack)
+            }
             Source::PaddedImages { border } => {
                 let rows = Geometry::over_padded_rows(&shape.window, shape.input, shape.output, border);
                 let [height, width] = shape.window.kernel;
@@ -194,6 +199,14 @@ impl Convolution {
     pub fn rule(&self, n: usize, frozen: bool) -> &'static Rule {
         let winograd_from = self.winograd.as_ref().map(|winograd| winograd.fewest_rows(frozen));
         dispatch::choose(&Request { shape: &self.shape, isa: self.isa, winograd_from, n })
+    }
+
+    /// Whether a sample's outputs are the same to the bit in every batch, for weights that stay as they are.
+    pub fn each_by_itself(&self) -> bool {
+        const MANY: usize = 1 << 20;
+        let kernel = |n| self.rule(n, true).kernel;
+        // The gemm crate may take other ways for other numbers of rows.
+        direct::register_tile(self.isa).is_some() && kernel(1) == kernel(MANY)
     }
 
     /// Weights that stay as they are, transformed once; none where no kernel wants that.

@@ -123,6 +123,10 @@ impl Op for Convolve {
         true
     }
 
+    fn each_by_itself(&self) -> bool {
+        self.conv.each_by_itself()
+    }
+
     /// Batch norm in evaluation is a factor and a summand for each channel; both go into weights and bias.
     fn refresh(&mut self, parameters: &Parameters, frozen: bool) {
         let Some(norm) = &self.norm else {

@@ -64,6 +64,11 @@ impl Op for GroupNormalise {
         !residual
     }
 
+    /// Sums over places are cut by the number of samples.
+    fn each_by_itself(&self) -> bool {
+        false
+    }
+
     fn held(&self) -> usize {
         2 * self.statistics.len() + self.sums.len()
     }

@@ -110,6 +110,11 @@ pub trait Op: Any + Send + Sync {
         Ok(())
     }
 
+    /// Whether a sample's values are the same to the bit in every batch, where the parameters never change.
+    fn each_by_itself(&self) -> bool {
+        true
+    }
+
     /// Brings what evaluation derives from parameters up to date; `frozen`: they will never change again.
     fn refresh(&mut self, _parameters: &Parameters, _frozen: bool) {}
 

@@ -1,14 +1,18 @@
 //! A graph as a list of fused steps over values: what an engine runs.
 //!
-//! [`fuse`] makes the steps, [`slots`] says which buffer each value and each gradient lives in. Sizes are for one sample, so one
-//! plan serves every batch size.
+//! [`fuse`] makes the steps, [`slots`] says which buffer each value and each gradient lives in, [`mod@singly`] which steps of an
+//! evaluation run sample by sample. Sizes are for one sample, so one plan serves every batch size.
 
 mod backward;
 mod fuse;
+mod singly;
 mod slots;
 
 pub use backward::{BackwardStep, GradientTarget, backward};
 pub use fuse::{Compiler, Pending, Place, compile};
+#[cfg(test)]
+pub use singly::before;
+pub use singly::{Singly, singly};
 pub use slots::forward_slots;
 
 use crate::{epilogue::Activation, layout::Extent, op::Op};

@@ -34,10 +34,10 @@ impl Allocator {
     }
 }
 
-/// The buffer of each value, and the size of each buffer for one sample. With `keep`, every value has its own.
-pub fn forward_slots(plan: &Plan, keep: bool) -> (Vec<usize>, Vec<usize>) {
+/// The buffer of each value. With `keep`, every value has its own.
+pub fn forward_slots(plan: &Plan, keep: bool) -> Vec<usize> {
     if keep {
-        return ((0..plan.values.len()).collect(), plan.values.iter().map(super::Value::len).collect());
+        return (0..plan.values.len()).collect();
     }
     let mut last = vec![0; plan.values.len()];
     for (i, step) in plan.steps.iter().enumerate() {
@@ -55,5 +55,5 @@ pub fn forward_slots(plan: &Plan, keep: bool) -> (Vec<usize>, Vec<usize>) {
         done.dedup();
         done.into_iter().filter(|v| last[*v] == i).for_each(|v| allocator.give_back(slots[v]));
     }
-    (slots, allocator.sizes)
+    slots
 }

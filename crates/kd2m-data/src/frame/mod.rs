@@ -100,6 +100,7 @@ impl fmt::Display for Frame {
 pub struct Reframe {
     frame: Frame,
     from: [usize; 3],
+    /// Height and width before the cut, of what is made of a resized image.
     middle: [usize; 2],
     to: [usize; 2],
     columns: Option<Axis>,
@@ -114,10 +115,19 @@ impl Reframe {
     pub fn new(frame: &Frame, from: [usize; 3]) -> Result<Self, String> {
         let [_, height, width] = from;
         frame.check([height, width])?;
-        let middle = frame.resized([height, width]);
-        let axis = |from, to| (from != to).then(|| Axis::new(from, to, frame.interpolation));
-        let (columns, rows) = (axis(width, middle[1]), axis(height, middle[0]));
-        Ok(Self { frame: *frame, from, middle, to: frame.size([height, width]), columns, rows })
+        let (resized, to) = (frame.resized([height, width]), frame.size([height, width]));
+        let axis = |from: usize, resized: usize, to: usize| {
+            if from == resized {
+                return (None, resized);
+            }
+            // What is cut off is not made.
+            let (first, length) = (centre(resized, to).0, resized.min(to));
+            (Some(Axis::new(from, resized, frame.interpolation, first..first + length)), length)
+        };
+        let (columns, made_width) = axis(width, resized[1], to[1]);
+        let (rows, made_height) = axis(height, resized[0], to[0]);
+        let middle = [made_height, made_width];
+        Ok(Self { frame: *frame, from, middle, to, columns, rows })
     }
 
     /// What it does.
@@ -214,6 +224,23 @@ mod tests {
         assert_eq!(cut([1, 1]), [5.0]);
         assert_eq!(cut([1, 4]), [4.0, 5.0, 6.0, 0.0]);
         assert_eq!(cut([5, 3])[..6], [0.0, 0.0, 0.0, 1.0, 2.0, 3.0]);
+    }
+
+    #[test]
+    fn what_is_left_of_a_cut_is_what_the_whole_image_has_there() {
+        let image: Vec<u8> = (0..2 * 30 * 53_usize).map(|i| (i * i % 251) as u8).collect();
+        for interpolation in [Interpolation::Bilinear, Interpolation::Bicubic] {
+            let whole = Frame { resize: Resize::Shorter(16), crop: None, interpolation };
+            let whole = Reframe::new(&whole, [2, 30, 53]).unwrap();
+            let ([_, height, width], pixels) = (whole.to(), whole.bytes(&image));
+            assert_eq!([height, width], [16, 28]);
+            let cut = Reframe::new(&Frame::shorter(16, 12, interpolation), [2, 30, 53]).unwrap();
+            let (top, left) = (centre(height, 12).0, centre(width, 12).0);
+            let expected: Vec<u8> = (0..2 * 12 * 12)
+                .map(|i| pixels[(i / 144 * height + top + i / 12 % 12) * width + left + i % 12])
+                .collect();
+            assert_eq!(cut.bytes(&image), expected);
+        }
     }
 
     #[test]

@@ -2,6 +2,8 @@
 //! under a filter that widens where the image shrinks; weights of 22 bits, rounded to bytes after each axis. Columns come first; Pillow 13
 //! turns that round where rows shrink much more than columns: what is rounded between the two differs then.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 /// How pixels between others are found.
@@ -51,12 +53,15 @@ const BITS: u32 = 32 - 8 - 2;
 /// One axis from a length to another: for each place the first pixel that it sees and their weights.
 #[derive(Debug, Clone)]
 pub(super) struct Axis {
-    places: Vec<(usize, Vec<i32>)>,
+    firsts: Vec<usize>,
+    /// As many for each place, zeros among them where one sees fewer.
+    weights: Vec<i32>,
+    each: usize,
 }
 
 impl Axis {
-    /// From `from` pixels to `to`, both at least one.
-    pub fn new(from: usize, to: usize, interpolation: Interpolation) -> Self {
+    /// From `from` pixels to `to`, both at least one, of which these places are wanted.
+    pub fn new(from: usize, to: usize, interpolation: Interpolation, wanted: Range<usize>) -> Self {
         let scale = from as f64 / to as f64;
         let widening = scale.max(1.0);
         let narrowing = 1.0 / widening;
@@ -75,16 +80,51 @@ impl Axis {
             };
             (first, weights.iter().map(whole).collect())
         };
-        Self { places: (0..to).map(place).collect() }
+        let places: Vec<(usize, Vec<i32>)> = wanted.map(place).collect();
+        let each = places.iter().map(|(_, weights)| weights.len()).max().unwrap_or(0);
+        let (mut firsts, mut all) = (Vec::with_capacity(places.len()), Vec::with_capacity(places.len() * each));
+        for (first, weights) in places {
+            // So far to the left that all are pixels.
+            let begin = first.min(from - each);
+            firsts.push(begin);
+            all.resize(all.len() + first - begin, 0);
+            all.extend(&weights);
+            all.resize(firsts.len() * each, 0);
+        }
+        Self { firsts, weights: all, each }
     }
 
     /// Along rows: `[rows, from]` to `[rows, to]`.
     pub fn columns(&self, pixels: &[u8], from: usize) -> Vec<u8> {
-        let mut out = Vec::with_capacity(pixels.len() / from.max(1) * self.places.len());
+        // Loops of known length for what is common.
+        match self.each {
+            2 => self.columns_of::<2>(pixels, from),
+            3 => self.columns_of::<3>(pixels, from),
+            4 => self.columns_of::<4>(pixels, from),
+            5 => self.columns_of::<5>(pixels, from),
+            6 => self.columns_of::<6>(pixels, from),
+            7 => self.columns_of::<7>(pixels, from),
+            8 => self.columns_of::<8>(pixels, from),
+            each => {
+                let mut out = Vec::with_capacity(pixels.len() / from.max(1) * self.firsts.len());
+                for row in pixels.chunks_exact(from.max(1)) {
+                    out.extend(self.firsts.iter().zip(self.weights.chunks_exact(each.max(1))).map(
+                        |(first, weights)| {
+                            byte(row[*first..].iter().zip(weights).map(|(p, w)| i32::from(*p) * w).sum())
+                        },
+                    ));
+                }
+                out
+            }
+        }
+    }
+
+    fn columns_of<const EACH: usize>(&self, pixels: &[u8], from: usize) -> Vec<u8> {
+        let mut out = Vec::with_capacity(pixels.len() / from.max(1) * self.firsts.len());
         for row in pixels.chunks_exact(from.max(1)) {
-            out.extend(self.places.iter().map(|(first, weights)| {
-                let sum: i32 = row[*first..].iter().zip(weights).map(|(p, w)| i32::from(*p) * w).sum();
-                byte(sum)
+            out.extend(self.firsts.iter().zip(self.weights.as_chunks::<EACH>().0).map(|(first, weights)| {
+                let seen = row[*first..].first_chunk::<EACH>().unwrap_or(&[0; EACH]);
+                byte(std::array::from_fn::<i32, EACH, _>(|i| i32::from(seen[i]) * weights[i]).iter().sum())
             }));
         }
         out
@@ -92,13 +132,15 @@ impl Axis {
 
     /// Along columns of each plane: `[planes, from, width]` to `[planes, to, width]`.
     pub fn rows(&self, pixels: &[u8], from: usize, width: usize) -> Vec<u8> {
-        let mut out = Vec::with_capacity(pixels.len() / from.max(1) * self.places.len());
+        let mut out = Vec::with_capacity(pixels.len() / from.max(1) * self.firsts.len());
         let mut sums = vec![0_i32; width];
         for plane in pixels.chunks_exact((from * width).max(1)) {
-            for (first, weights) in &self.places {
+            for (first, weights) in self.firsts.iter().zip(self.weights.chunks_exact(self.each.max(1))) {
                 sums.fill(0);
                 for (row, weight) in plane.chunks_exact(width.max(1)).skip(*first).zip(weights) {
-                    sums.iter_mut().zip(row).for_each(|(sum, p)| *sum += i32::from(*p) * weight);
+                    if *weight != 0 {
+                        sums.iter_mut().zip(row).for_each(|(sum, p)| *sum += i32::from(*p) * weight);
+                    }
                 }
                 out.extend(sums.iter().map(|sum| byte(*sum)));
             }

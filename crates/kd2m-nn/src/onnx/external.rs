@@ -79,6 +79,6 @@ fn numbers(tensor: &mut Tensor, folder: &Path, files: &mut HashMap<String, File>
     file.seek(SeekFrom::Start(offset)).map_err(broken)?;
     let mut bytes = Vec::new();
     file.take(length).read_to_end(&mut bytes).map_err(broken)?;
-    (tensor.raw_data, tensor.data_location) = (bytes, 0);
+    (tensor.raw_data, tensor.data_location) = (bytes.into(), 0);
     Ok(())
 }

@@ -46,7 +46,7 @@ impl Interface {
         let bytes = std::fs::read(path).map_err(|source| OnnxError::Read { path: path.to_owned(), source })?;
         let folder = path.parent().unwrap_or(Path::new(""));
         let of = || {
-            let mut model = parse(&bytes)?;
+            let mut model = parse(&bytes[..])?;
             external::read(&mut model, folder)?;
             let graph = model.graph.ok_or_else(|| OnnxError::Malformed("it has no graph".to_owned()))?;
             Self::of(&graph, features)
@@ -199,7 +199,7 @@ mod tests {
             ("images", LOGITS, FEATURES)
         );
         // Without an output of that name, what the classifier reads.
-        let mut model = parse(&bytes).unwrap();
+        let mut model = parse(&bytes[..]).unwrap();
         let graph = model.graph.as_mut().unwrap();
         graph.output.retain(|output| output.name == LOGITS);
         assert_eq!(Interface::of(graph, None).unwrap().features, FEATURES);
@@ -211,8 +211,8 @@ mod tests {
     fn an_output_is_added_and_nothing_else_changes() {
         let graph = zoo::build("mlp-3", &ZooOptions::new(10, 1, 8, 8)).unwrap();
         let bytes = onnx::encode(&graph, &init::initialise(&graph, 1)).unwrap();
-        let (before, more) = (parse(&bytes).unwrap(), with_output(&bytes, "middle").unwrap());
-        let mut after = parse(&more).unwrap();
+        let (before, more) = (parse(&bytes[..]).unwrap(), with_output(&bytes, "middle").unwrap());
+        let mut after = parse(&more[..]).unwrap();
         let outputs = &mut after.graph.as_mut().unwrap().output;
         assert_eq!(outputs.pop().unwrap().name, "middle");
         assert_eq!(after, before);

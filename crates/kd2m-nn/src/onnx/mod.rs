@@ -36,6 +36,7 @@ use std::{
 pub use error::OnnxError;
 pub use interface::{Interface, with_output};
 pub use names::Metadata;
+use prost::bytes::{Buf, Bytes};
 
 use crate::{
     files::write_whole,
@@ -106,8 +107,8 @@ pub fn open_with_stages(
 ) -> Result<Model, OnnxError> {
     let bytes = std::fs::read(path).map_err(|source| OnnxError::Read { path: path.to_owned(), source })?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let opened = || {
-        let mut model = parse(&bytes)?;
+    let opened = move || {
+        let mut model = parse(Bytes::from(bytes))?;
         let metadata = model.metadata_props.clone();
         external::read(&mut model, folder)?;
         let import::Read { graph, weights, notes } = import::model(model, features, stages)?;
@@ -123,13 +124,14 @@ pub fn open_with_stages(
 /// A file that cannot be read or that is no ONNX model.
 pub fn files(path: &Path) -> Result<Vec<PathBuf>, OnnxError> {
     let bytes = std::fs::read(path).map_err(|source| OnnxError::Read { path: path.to_owned(), source })?;
-    let mut model =
-        parse(&bytes).map_err(|source| OnnxError::File { path: path.to_owned(), source: Box::new(source) })?;
+    let mut model = parse(Bytes::from(bytes))
+        .map_err(|source| OnnxError::File { path: path.to_owned(), source: Box::new(source) })?;
     let folder = path.parent().unwrap_or(Path::new(""));
     Ok([vec![path.to_owned()], external::files(&mut model, folder)].concat())
 }
 
-fn parse(bytes: &[u8]) -> Result<proto::Model, OnnxError> {
+/// Of [`Bytes`] nothing is copied but what is small.
+fn parse(bytes: impl Buf) -> Result<proto::Model, OnnxError> {
     prost::Message::decode(bytes).map_err(|e: prost::DecodeError| OnnxError::Malformed(e.to_string()))
 }
 

@@ -1,7 +1,7 @@
 //! The part of ONNX's protocol buffers that a convolutional network needs; numbers are those of `onnx.proto`, and so is which lists are
 //! packed: rten 0.27 refuses the others in that form, which protocol buffers would have every reader take.
 
-use prost::Message;
+use prost::{Message, bytes::Bytes};
 
 #[derive(Clone, PartialEq, Message)]
 pub(crate) struct Model {
@@ -111,8 +111,9 @@ pub(crate) struct Tensor {
     pub int64_data: Vec<i64>,
     #[prost(string, tag = "8")]
     pub name: String,
-    #[prost(bytes = "vec", tag = "9")]
-    pub raw_data: Vec<u8>,
+    /// A part of the file that it was read of, not a copy.
+    #[prost(bytes = "bytes", tag = "9")]
+    pub raw_data: Bytes,
     #[prost(double, repeated, tag = "10")]
     pub double_data: Vec<f64>,
     /// Of numbers in another file: `location`, `offset`, `length`.

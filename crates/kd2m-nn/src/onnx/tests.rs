@@ -309,7 +309,7 @@ fn damage_never_panics() {
 fn values_that_are_named_become_stages() {
     let graph = zoo::build("resnet8", &ZooOptions::new(10, 3, 32, 32)).unwrap();
     let bytes = encode(&graph, &initialise(&graph, 1)).unwrap();
-    let last = super::parse(&bytes).unwrap().graph.unwrap();
+    let last = super::parse(&bytes[..]).unwrap().graph.unwrap();
     let last = last.node.iter().rfind(|node| node.op_type == "Relu").unwrap().output[0].clone();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.onnx");

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use kd2m_data::{Dataset, Loader, Part, Reframe, read_image};
+use kd2m_data::{Dataset, Loader, Part, Reframe, read_images};
 
 use super::network::Saved;
 use crate::{
@@ -13,8 +13,20 @@ use crate::{
     teacher::{Head, Source, StoredOutputs, answers},
 };
 
-/// Images at once: enough for the kernels, small against the maps of a large network at 224².
-const BATCH: usize = 64;
+/// Images at once: as many as there are maps for in a last-level cache, at least so many that a product's weights serve several.
+const FEWEST: usize = 8;
+const MOST: usize = 64;
+
+/// Bytes of maps between layers beyond which images wait for memory.
+const MAPS: usize = 96 << 20;
+
+/// How many images an engine is asked about at once, a power of two.
+fn at_once(engine: &dyn Engine) -> usize {
+    let Some((none, most)) = engine.bytes(0).zip(engine.bytes(MOST)) else { return MOST };
+    let each = most.saturating_sub(none) / MOST;
+    let fitting = (MAPS / each.max(1)).clamp(FEWEST, MOST);
+    1 << fitting.ilog2()
+}
 
 /// Which images of a data set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +77,8 @@ impl Images {
         Self { dataset, part, indices, split }
     }
 
-    fn loader(&self) -> Result<Loader, Error> {
-        Ok(Loader::evaluation(&self.dataset, self.part, &self.indices, BATCH)?)
+    fn loader(&self, engine: &dyn Engine) -> Result<Loader, Error> {
+        Ok(Loader::evaluation(&self.dataset, self.part, &self.indices, at_once(engine))?)
     }
 }
 
@@ -111,7 +123,8 @@ impl Saved {
         take: impl FnMut(&[f32], &[f32], &[u32]),
     ) -> Result<(), Error> {
         let frame = self.reframe(&images.dataset)?;
-        answers(engine, images.loader()?, frame.as_ref(), take)
+        let loader = images.loader(engine)?;
+        answers(engine, loader, frame.as_ref(), take)
     }
 
     /// All of them, as a file of `teacher.outputs` holds them.
@@ -122,7 +135,8 @@ impl Saved {
         let head = self.network.graph().ok().and_then(|(graph, weights)| Head::of(graph, weights));
         let whose = Source { width: self.network.feature_width(), classes: self.network.classes(), head };
         let frame = self.reframe(&images.dataset)?;
-        StoredOutputs::gather(engine, whose, images.loader()?, frame.as_ref(), &images.indices)
+        let loader = images.loader(engine)?;
+        StoredOutputs::gather(engine, whose, loader, frame.as_ref(), &images.indices)
     }
 }
 
@@ -132,12 +146,9 @@ impl Saved {
 /// A file that is no image; what the engine cannot do.
 pub fn predict(saved: &Saved, files: &[PathBuf], engine: &mut dyn Engine) -> Result<Vec<Vec<f64>>, Error> {
     let mut found = Vec::new();
-    for some in files.chunks(BATCH) {
-        let mut pixels = Vec::new();
-        for file in some {
-            let image = read_image(file, saved.description.input, saved.description.frame.as_ref())?;
-            pixels.extend(image.into_iter().map(|byte| f32::from(byte) / 255.0));
-        }
+    for some in files.chunks(at_once(engine)) {
+        let images = read_images(some, saved.description.input, saved.description.frame.as_ref())?;
+        let pixels: Vec<f32> = images.iter().flatten().map(|byte| f32::from(*byte) / 255.0).collect();
         let outputs = engine.forward(engine::Images { pixels: &pixels, n: some.len() }, Mode::Evaluate)?;
         found.extend(host(&outputs.logits)?.chunks_exact(saved.network.classes().max(1)).map(softmax));
     }

@@ -96,9 +96,19 @@ fn pixels(reader: ImageReader<impl BufRead + Seek>) -> Result<(Picture, Share<'s
     let image = DynamicImage::from_decoder(decoder).map_err(|error| error.to_string())?;
     let grey = matches!(image.color(), ColorType::L8 | ColorType::La8 | ColorType::L16 | ColorType::La16);
     let size = (image.height(), image.width());
-    let rgb = image.into_rgb8().into_raw();
-    let planes = (0..3).flat_map(|channel| rgb.iter().skip(channel).step_by(3)).copied().collect();
-    Ok((Picture { size, grey, planes }, share))
+    Ok((Picture { size, grey, planes: planes(&image.into_rgb8()) }, share))
+}
+
+/// Red, green and blue of each pixel, one after another, to a plane each.
+fn planes(rgb: &[u8]) -> Vec<u8> {
+    let pixels = rgb.as_chunks::<3>().0;
+    let mut planes = vec![0; 3 * pixels.len()];
+    let (red, rest) = planes.split_at_mut(pixels.len());
+    let (green, blue) = rest.split_at_mut(pixels.len());
+    for (((pixel, red), green), blue) in pixels.iter().zip(red).zip(green).zip(blue) {
+        [*red, *green, *blue] = *pixel;
+    }
+    planes
 }
 
 /// Waits for room for so many bytes of each pixel.
