@@ -224,7 +224,7 @@ fn the_comparison_of_evaluation_prints_its_rows() {
         path
     };
     let ours = r#"case "$1" in
-        eval) echo '{"accuracy": 50.0}' ;;
+        eval) echo '{"accuracy": 50.0, "images_per_second": 5.0}' ;;
         list) echo '{"parameters": 2345678}' ;;
         export)
             for word in "$@"; do
@@ -263,7 +263,10 @@ fn the_comparison_of_evaluation_prints_its_rows() {
     for begin in ["| ResNet-50 at 224, 8 JPEGs ", "| ResNet-50 as ONNX, 8 images ", "| MobileNetV2 as ONNX, 8 images "]
     {
         let cells = row(begin);
-        assert!(cells[2].parse::<f64>().unwrap() > 0.0 && cells[3..7].iter().all(|cell| cell == "–"), "{cells:?}");
+        assert!(
+            cells[2].parse::<f64>().unwrap() > 0.0 && cells[3] == "5.0" && cells[4..8].iter().all(|cell| cell == "–"),
+            "{cells:?}"
+        );
     }
     assert_eq!(row("| ViT-tiny at 224, batch 2 ")[2..6], ["20.0", "10.0", "**2.00**", "1e-06"]);
     assert_eq!(row("| mobilenet_v2, 2.3 M parameters ")[2..6], ["0.250", "50.00 / –", "50.00 / –", "0.00"]);
@@ -274,7 +277,10 @@ fn the_comparison_of_evaluation_prints_its_rows() {
     let Some(mut python) = self::python() else { return };
     python.arg(root().join("scripts/peers/eval.py")).arg(&ours).args(["--rows", "none", "--results"]).arg(&results);
     let printed = text(&python.output().unwrap());
-    assert!(printed.contains("| both | 30.0 | 20.0 (b) | **1.50** (≥ 1.0) | 2e-06 | a: 12.0; b: 20.0 |"), "{printed}");
+    assert!(
+        printed.contains("| both | 30.0 | – | 20.0 (b) | **1.50** (≥ 1.0) | 2e-06 | a: 12.0; b: 20.0 |"),
+        "{printed}"
+    );
 }
 
 /// A few images, with all peers.
