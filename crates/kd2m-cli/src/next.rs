@@ -36,7 +36,8 @@ pub fn with_enough_seeds(arguments: &RunArguments, summary: &Summary, spent: Opt
         flag("--threads", &arguments.threads.to_string());
     }
     flag("--seeds", &seeds.join(","));
-    flag("--out", &format!("runs/{}-{ENOUGH}-seeds", summary.name));
+    let own = arguments.out.as_ref().map_or_else(|| format!("runs/{}", summary.name), |out| out.display().to_string());
+    flag("--out", &format!("{}-{ENOUGH}-seeds", own.trim_end_matches('/')));
     let time = spent.map(|spent| format!(" (about {})", about(spent.mul_f64(ENOUGH as f64 / have as f64))));
     Some(format!("{ENOUGH} seeds: {}{}", words.join(" "), time.unwrap_or_default()))
 }

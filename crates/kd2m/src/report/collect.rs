@@ -22,7 +22,7 @@ use crate::{
         EpochRecord,
         about::About,
         folder::{RunFolder, read_config},
-        inputs,
+        inputs, outlook,
         setup::Setup,
         summary::{ArmSummary, StudentSummary, Summary},
     },
@@ -42,6 +42,8 @@ pub struct Collected {
     pub answered: Answered,
     pub about: Option<About>,
     pub networks: Vec<Size>,
+    /// How many images were trained, validated and tested on.
+    pub images: String,
     /// Wall time of the training parts of all students, in seconds.
     pub seconds: f64,
     pub dataset: Arc<Dataset>,
@@ -98,6 +100,7 @@ pub fn collect(
         answered: answers::read(&folder, &summary)?,
         about: About::of(&folder)?,
         networks: sizes(&folder, &config, &setup, &summary),
+        images: outlook::images(&config, &setup, summary.students.len())?,
         seconds: students.iter().flatten().map(|student| student.seconds).sum(),
         dataset: setup.dataset.clone(),
         root: root.to_owned(),

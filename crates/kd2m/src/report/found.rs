@@ -23,7 +23,8 @@ pub fn finding(run: &Collected) -> Value {
         unsure => take.is_some_and(|arm| arm.versus_none.as_ref().is_some_and(|d| d.verdict(run.summary.seeds.len()) != "better")),
         accuracy => take.map(accuracy),
         teacher => teacher.is_finite().then(|| format!("{teacher:.2} %")),
-        file => take.and_then(|arm| Some(format!("students/{}/seed-{}/student.safetensors", arm.arm, best_seed(run, arm)?))),
+        file => take.and_then(|arm| Some(format!("students/{}/seed-{}/student.safetensors", arm.arm, best_seed(run, arm)?.0))),
+        chosen => take.and_then(|arm| chosen(run, arm)),
     }
 }
 
@@ -40,10 +41,18 @@ fn accuracy(arm: &ArmSummary) -> String {
     }
 }
 
-/// The seed that was best on validation: chosen on test its accuracy would flatter.
-fn best_seed(run: &Collected, arm: &ArmSummary) -> Option<u64> {
-    let both = run.summary.seeds.iter().zip(&arm.val_accuracy);
-    both.reduce(|best, one| if one.1 > best.1 { one } else { best }).map(|(seed, _)| *seed)
+/// The seed that was best on validation, and its place: chosen on test its accuracy would flatter.
+fn best_seed(run: &Collected, arm: &ArmSummary) -> Option<(u64, usize)> {
+    let both = run.summary.seeds.iter().zip(&arm.val_accuracy).enumerate();
+    both.reduce(|best, one| if one.1.1 > best.1.1 { one } else { best }).map(|(at, (seed, _))| (*seed, at))
+}
+
+/// Why this seed's file, and how good it is by itself.
+fn chosen(run: &Collected, arm: &ArmSummary) -> Option<String> {
+    let (seed, at) = best_seed(run, arm)?;
+    let (val, test) = (arm.val_accuracy.get(at)?, arm.test_accuracy.get(at)?);
+    (run.summary.seeds.len() > 1)
+        .then(|| format!("seed {seed}, best on validation ({val:.2} %) and by itself {test:.2} % on test"))
 }
 
 /// Commands that follow.
@@ -54,12 +63,12 @@ pub fn next(run: &Collected) -> Vec<Value> {
     let mut add = |what: &str, command: String| all.push(context! { what => what, command => command });
     if let Some(seeds) = finding::enough_seeds(&run.summary) {
         let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
-        let out = format!("runs/{}-{ENOUGH}-seeds", run.summary.name);
+        let out = quoted(&format!("{}-{ENOUGH}-seeds", run.root.display()));
         let what = "Next, seeds enough for a claim";
         add(what, format!("kd2m distill --config {config} --seeds {} --out {out}", seeds.join(",")));
     }
     let take = finding::to_take(&run.summary);
-    if let Some((arm, seed)) = take.and_then(|arm| Some((&arm.arm, best_seed(run, arm)?))) {
+    if let Some((arm, (seed, _))) = take.and_then(|arm| Some((&arm.arm, best_seed(run, arm)?))) {
         let command = format!("kd2m export {root} --arm {arm} --seed {seed} --format onnx --out student.onnx");
         add("The student as a file for other programs", command);
     }

@@ -78,6 +78,7 @@ fn page(run: &Collected) -> Result<String, Error> {
             script => SCRIPT,
             name => run.summary.name.clone(),
             dataset => run.summary.dataset.clone(),
+            images => run.images.clone(),
             seeds => run.summary.seeds.iter().map(u64::to_string).collect::<Vec<_>>(),
             teacher => context! { model => run.summary.teacher.model.clone() },
             student => run.networks.iter().find(|n| n.role == "student").map(|n| n.model.clone()),

@@ -1,8 +1,9 @@
 //! A network of a run folder.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use kd2m_nn::weights::{self, Owner, Source};
+use kd2m_ot::error::nearest_names;
 
 use super::{
     description::Description,
@@ -43,6 +44,16 @@ impl Which<'_> {
     }
 }
 
+/// What an arm that is not there may have meant.
+fn suggested(arm: &str, students: &[(String, u64)]) -> String {
+    let known: BTreeSet<&str> = students.iter().map(|(name, _)| name.as_str()).collect();
+    match nearest_names(arm, known.iter().copied()).as_slice() {
+        _ if known.contains(arm) => String::new(),
+        [] => String::new(),
+        near => format!("; did you mean {}?", near.join(" or ")),
+    }
+}
+
 /// The one that is chosen.
 ///
 /// # Errors
@@ -56,7 +67,11 @@ pub fn open(path: &Path, which: &Which, data_root: Option<&Path>) -> Result<Save
         |(arm, seed): &&(String, u64)| which.arm.is_none_or(|a| a == arm) && which.seed.is_none_or(|s| s == *seed);
     let found: Vec<&(String, u64)> = students.iter().filter(meant).collect();
     let [(arm, seed)] = found[..] else {
-        let what = if found.is_empty() { "has no such student" } else { "has several students" };
+        let what = match (found.is_empty(), which.arm) {
+            (true, Some(arm)) => format!("has no such student{}", suggested(arm, &students)),
+            (true, None) => "has no such student".to_owned(),
+            (false, _) => "has several students".to_owned(),
+        };
         let place = path.display();
         return Err(Error::Config(format!(
             "{place} {what}: choose one with --arm and --seed ({}), or --teacher",

@@ -100,8 +100,18 @@ fn data(config: &Config, setup: &Setup, ahead: Ahead) -> Result<String, Error> {
         all @ ([] | [_] | [_, _] | [_, _, _] | [_, _, _, _]) => all.join(", "),
         all => format!("{}, … {}", all[..NAMED - 1].join(", "), all[all.len() - 1]),
     };
+    let [channels, height, width] = [data.channels, data.height, data.width];
+    let (name, classes, images) = (&data.name, many(data.classes, "class"), images(config, setup, ahead.arms)?);
+    Ok(format!("data: {name}, {classes} ({names}), images of {channels} × {height} × {width}; {images}"))
+}
+
+/// How many images are trained, validated and tested on.
+///
+/// # Errors
+/// A draw that the data do not allow.
+pub fn images(config: &Config, setup: &Setup, arms: usize) -> Result<String, Error> {
     let teacher = setup.teacher_train.len();
-    let learns = if ahead.arms == 0 {
+    let learns = if arms == 0 {
         format!("{teacher} to train on")
     } else {
         let drawn = setup.drawn(config, config.train.seeds.first().copied().unwrap_or_default())?;
@@ -110,16 +120,7 @@ fn data(config: &Config, setup: &Setup, ahead: Ahead) -> Result<String, Error> {
         let teacher = is_trained(config, setup).then(|| format!(" (the teacher on {teacher})"));
         format!("{}{} to train on{}", drawn.train.len(), unlabelled.unwrap_or_default(), teacher.unwrap_or_default())
     };
-    Ok(format!(
-        "data: {}, {} ({names}), images of {} × {} × {}; {learns}, {} to validate on, {} to test on",
-        data.name,
-        many(data.classes, "class"),
-        data.channels,
-        data.height,
-        data.width,
-        setup.val.len(),
-        data.test.len()
-    ))
+    Ok(format!("{learns}, {} to validate on, {} to test on", setup.val.len(), setup.dataset.test.len()))
 }
 
 fn teacher(config: &Config, setup: &Setup) -> String {

@@ -43,6 +43,9 @@ pub(crate) fn decode(path: &Path, frame: Option<&Frame>) -> Result<Picture, Data
     // By content, not by name: images are often misnamed. The reader's own limits stop a header that claims a huge image.
     let reader = ImageReader::open(path).map_err(io)?.with_guessed_format().map_err(io)?;
     let format = reader.format();
+    if format.is_none() {
+        return Err(broken("its first bytes are none of JPEG, PNG, WebP, BMP, TIFF and PNM"));
+    }
     let picture = match format {
         // Of these the decoder takes parts for wholes: they are looked through first.
         Some(ImageFormat::Jpeg | ImageFormat::WebP) => {
