@@ -28,8 +28,8 @@ def draw(*shape, seed=0, dtype=torch.float32):
 
 def networks(n=12, classes=4):
     """What a student and a teacher of other widths say of n samples; the student's are leaves."""
-    sizes = [{"features": (5,), "logits": (classes,), "layer1": (3, 4, 4), "layer2": (4, 2, 2)},
-             {"features": (7,), "logits": (classes,), "layer1": (4, 8, 8), "layer2": (6, 4, 4)}]
+    sizes = [{"features": (5,), "logits": (classes,), "layer1": (3, 4, 4), "layer2": (4, 2, 2), "class-map": (classes, 4, 4)},
+             {"features": (7,), "logits": (classes,), "layer1": (4, 8, 8), "layer2": (6, 4, 4), "class-map": (classes, 4, 4)}]
     student, teacher = ({name: draw(n, *size, seed=10 * who + at).abs() for at, (name, size) in enumerate(of.items())}
                         for who, of in enumerate(sizes))
     return {name: t.requires_grad_(True) for name, t in student.items()}, teacher
