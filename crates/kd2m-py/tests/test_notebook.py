@@ -47,7 +47,7 @@ class Notebook(unittest.TestCase):
             self.assertTrue(any(whole in code for code in codes), f"{whole} is not there to make less of")
             codes = [code.replace(whole, part) for code in codes]
         told = run(codes)
-        for line in (r"teacher: [\d.]+ %", r"no teacher +[\d.]+ ±", r"w2 by kd2m +[\d.]+ ±", r"w2 by POT +[\d.]+ ±", r"W2 squared [\d.]+;",
+        for line in (r"teacher: [\d.]+ %", r"no teacher +[\d.]+ ±", r"its classifier +[\d.]+ ±", r"w2 by kd2m +[\d.]+ ±", r"w2 by POT +[\d.]+ ±", r"W2 squared [\d.]+;",
                      r"its class: (0\.\d\d|1\.00)", r"equality: (0\.[\d]+|1\.0)"):
             self.assertRegex(told, line)
         # The two distances are one number, so that the students differ by rounding alone.
