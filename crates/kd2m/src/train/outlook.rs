@@ -117,7 +117,8 @@ pub fn images(config: &Config, setup: &Setup, arms: usize) -> Result<String, Err
         let drawn = setup.drawn(config, config.train.seeds.first().copied().unwrap_or_default())?;
         let unlabelled =
             drawn.mixture.as_ref().map(|mixture| format!(" and {} without labels", mixture.unlabelled.len()));
-        let teacher = is_trained(config, setup).then(|| format!(" (the teacher on {teacher})"));
+        let apart = is_trained(config, setup) && teacher != drawn.train.len();
+        let teacher = apart.then(|| format!(" (the teacher on {teacher})"));
         format!("{}{} to train on{}", drawn.train.len(), unlabelled.unwrap_or_default(), teacher.unwrap_or_default())
     };
     Ok(format!("{learns}, {} to validate on, {} to test on", setup.val.len(), setup.dataset.test.len()))
