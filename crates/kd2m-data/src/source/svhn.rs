@@ -5,7 +5,8 @@ use super::files::{existing_root, find, open};
 use super::mat5::{self, Matrix, Values};
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
-use crate::{Augment, DataError, Dataset, Samples};
+use crate::samples::Raw;
+use crate::{Augment, DataError, Dataset};
 
 const SIDE: usize = 32;
 const CHANNELS: usize = 3;
@@ -41,7 +42,7 @@ fn load(Place { root, .. }: Place) -> Result<Dataset, DataError> {
     Ok(description.with(train, test))
 }
 
-fn samples(place: &str, matrices: Vec<Matrix>) -> Result<Samples, DataError> {
+fn samples(place: &str, matrices: Vec<Matrix>) -> Result<Raw, DataError> {
     let take = |name: &str| {
         matrices
             .iter()
@@ -62,7 +63,7 @@ fn samples(place: &str, matrices: Vec<Matrix>) -> Result<Samples, DataError> {
     if labels.is_empty() {
         return Err(DataError::format(place, "holds no image"));
     }
-    Ok(Samples { pixels: to_rows(pixels), labels })
+    Ok(Raw { pixels: to_rows(pixels), labels })
 }
 
 fn labels_of(place: &str, labels: &Matrix) -> Result<Vec<u32>, DataError> {

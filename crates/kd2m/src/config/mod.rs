@@ -107,7 +107,9 @@ impl DataConfig {
     /// # Errors
     /// An unknown name, and whatever is missing from or wrong with the files.
     pub fn load(&self, root: Option<&Path>) -> Result<kd2m_data::Dataset, kd2m_data::DataError> {
-        kd2m_data::load_parted(&self.dataset, root, self.test_fraction.unwrap_or(kd2m_data::TEST_FRACTION))
+        let mut reading = kd2m_data::Reading::default();
+        reading.test_fraction = self.test_fraction.unwrap_or(reading.test_fraction);
+        kd2m_data::load_with(&self.dataset, root, &reading)
     }
 }
 

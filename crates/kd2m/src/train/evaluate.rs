@@ -180,7 +180,7 @@ pub fn evaluate(
     let (mut reliability, mut answers) = (Reliability::default(), Answers::new(split.dataset.classes));
     let mut distance = MeanW2::new(split)?;
     let mut loader = Loader::evaluation(split.dataset, split.part, split.indices, split.batch_size)?;
-    while let Some(data) = loader.next() {
+    while let Some(data) = loader.next().transpose()? {
         if split.halt.is_asked() {
             return Err(Error::Halted);
         }

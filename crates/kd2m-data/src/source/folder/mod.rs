@@ -28,10 +28,10 @@ pub(crate) const ENTRY: Entry = Entry {
     load,
 };
 
-fn load(Place { path: spec, root, test_fraction }: Place) -> Result<Dataset, DataError> {
+fn load(Place { path: spec, root, reading }: Place) -> Result<Dataset, DataError> {
     let (path, frame) = parse(spec);
     let folder = resolve(path, root)?;
-    let Parts { class_names, train, validation, test, parted } = Parts::find(&folder, test_fraction)?;
+    let Parts { class_names, train, validation, test, parted } = Parts::find(&folder, reading.test_fraction)?;
     let train = Part::read(train, frame)?;
     let validation = validation.map(|listed| Part::read(listed, frame)).transpose()?;
     let test = Part::read(test, frame)?;
@@ -62,12 +62,12 @@ fn load(Place { path: spec, root, test_fraction }: Place) -> Result<Dataset, Dat
     let mut notes: Vec<String> = parted.into_iter().chain(all().filter_map(Part::left_out)).collect();
     notes.extend(odd_classes(&train, &test, &description.class_names));
     let listing = listing::listing(&folder, pictures().map(|(_, path)| path))?;
-    let mut samples = train.into_samples(channels);
+    let mut samples = train.into_raw(channels);
     let count = validation.as_ref().map_or(0, |part| part.pictures.len());
     if let Some(validation) = validation {
-        samples.append(validation.into_samples(channels));
+        samples.append(validation.into_raw(channels));
     }
-    Ok(description.with(samples, test.into_samples(channels)).validating(count).noting(notes).listed(listing))
+    Ok(description.with(samples, test.into_raw(channels)).validating(count).noting(notes).listed(listing))
 }
 
 /// What a person should know of the classes, a sentence each.

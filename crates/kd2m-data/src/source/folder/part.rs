@@ -6,7 +6,7 @@ use super::{
     decode::{Picture, decode},
     parts::Listed,
 };
-use crate::{DataError, Frame, Samples};
+use crate::{DataError, Frame, samples::Raw};
 
 /// The images of train, validation or test, in the order of class and file name.
 pub(super) struct Part {
@@ -45,11 +45,11 @@ impl Part {
     }
 
     /// Pixels of so many channels and labels.
-    pub fn into_samples(self, channels: usize) -> Samples {
+    pub fn into_raw(self, channels: usize) -> Raw {
         // Of grey pictures all three planes are the same.
         let of = |picture: &Picture| picture.planes.len() / 3 * channels;
         let mut pixels = Vec::with_capacity(self.pictures.iter().map(of).sum());
         self.pictures.iter().for_each(|picture| pixels.extend_from_slice(&picture.planes[..of(picture)]));
-        Samples { pixels, labels: self.listed.labels }
+        Raw { pixels, labels: self.listed.labels }
     }
 }
