@@ -21,12 +21,12 @@ pub struct Entry {
 }
 
 /// Where a data set is to be found, and how it is read.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     /// What follows the colon, empty where [`Entry::takes_path`] is false.
     pub path: &'a str,
     /// Folder of the data sets.
     pub root: Option<&'a Path>,
     /// How it is read.
-    pub reading: &'a Reading,
+    pub reading: &'a Reading<'a>,
 }

@@ -2,6 +2,8 @@
 //! Normalisation is not done here: each network begins with its own.
 //! Read next: `augment/`, and `loader.rs`, which calls this ahead of the training loop.
 
+use rayon::prelude::*;
+
 use crate::augment::affine::Affine;
 use crate::augment::crop_flip::CropFlip;
 use crate::pixels::convert;
@@ -30,7 +32,7 @@ pub fn fill(
     let size = dataset.image_len();
     // No clear(): a recycled buffer keeps its length, and every value is written below.
     out.resize(indices.len() * size, 0.0);
-    for (&index, out) in indices.iter().zip(out.chunks_exact_mut(size)) {
+    let one = |(&index, out): (&u32, &mut [f32])| -> Result<(), DataError> {
         let image = samples.image(index as usize)?;
         let pixels = &*image;
         let mut draws = Draws::new(Purpose::Augment, seed, epoch as u64, u64::from(index));
@@ -44,8 +46,15 @@ pub fn fill(
                     .apply(pixels, height, width, scale, out);
             }
         }
+        Ok(())
+    };
+    if samples.are_files() {
+        // The first error, in order, whatever the threads do.
+        let done: Vec<Result<(), DataError>> =
+            indices.par_iter().zip(out.par_chunks_exact_mut(size)).map(one).collect();
+        return done.into_iter().collect();
     }
-    Ok(())
+    indices.iter().zip(out.chunks_exact_mut(size)).try_for_each(one)
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ mod samples;
 mod source;
 mod split;
 mod statistics;
+mod stream;
 
 pub use augment::Augment;
 pub use dataset::{Dataset, Part};

@@ -21,7 +21,7 @@ pub fn load(name: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_with(name: &str, root: Option<&Path>, reading: &Reading) -> Result<Dataset, DataError> {
+pub fn load_with(name: &str, root: Option<&Path>, reading: &Reading<'_>) -> Result<Dataset, DataError> {
     let (known, path) = match name.split_once(':') {
         Some((known, path)) => (known, Some(path)),
         None => (name, None),

@@ -5,21 +5,34 @@ use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};
 
-use crate::DataError;
+use crate::{DataError, stream::Files};
 
 /// Images and labels of one part of a data set.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Samples {
-    /// Pixels `[n, c, h, w]`.
-    pixels: Vec<u8>,
+    images: Images,
     /// Labels `[n]`, each below the number of classes.
     pub labels: Vec<u32>,
+}
+
+/// Where pixels are.
+#[derive(Debug, Clone)]
+enum Images {
+    /// All in memory, `[n, c, h, w]`.
+    Memory(Vec<u8>),
+    /// In files, which are decoded when they are asked for.
+    Files(Files),
 }
 
 impl Samples {
     /// Pixels `[n, c, h, w]` in memory and labels `[n]`.
     pub fn new(pixels: Vec<u8>, labels: Vec<u32>) -> Self {
-        Self { pixels, labels }
+        Self { images: Images::Memory(pixels), labels }
+    }
+
+    /// Image files and their labels `[n]`.
+    pub(crate) fn of_files(files: Files, labels: Vec<u32>) -> Self {
+        Self { images: Images::Files(files), labels }
     }
 
     /// The number of samples.
@@ -40,13 +53,21 @@ impl Samples {
     /// # Panics
     /// If `index` is not below [`len`](Self::len).
     pub fn image(&self, index: usize) -> Result<Cow<'_, [u8]>, DataError> {
-        let size = self.pixels.len() / self.len();
-        Ok(Cow::Borrowed(&self.pixels[index * size..(index + 1) * size]))
+        match &self.images {
+            Images::Memory(pixels) => {
+                let size = pixels.len() / self.len();
+                Ok(Cow::Borrowed(&pixels[index * size..(index + 1) * size]))
+            }
+            Images::Files(files) => files.image(index),
+        }
     }
 
     /// Takes what a network sees of them, and their labels, into a sum.
     pub(crate) fn identify(&self, hash: &mut Sha256) {
-        hash.update(&self.pixels);
+        match &self.images {
+            Images::Memory(pixels) => hash.update(pixels),
+            Images::Files(files) => files.identify(hash),
+        }
         for label in &self.labels {
             hash.update(label.to_le_bytes());
         }
@@ -54,7 +75,15 @@ impl Samples {
 
     /// Bytes of pixels that are held in memory at the most.
     pub fn memory(&self) -> u64 {
-        self.pixels.len() as u64
+        match &self.images {
+            Images::Memory(pixels) => pixels.len() as u64,
+            Images::Files(files) => files.memory(),
+        }
+    }
+
+    /// Whether an image may have to be decoded first, which is worth a thread of its own.
+    pub(crate) fn are_files(&self) -> bool {
+        matches!(self.images, Images::Files(_))
     }
 }
 
@@ -65,14 +94,6 @@ pub(crate) struct Raw {
     pub pixels: Vec<u8>,
     /// `[n]`.
     pub labels: Vec<u32>,
-}
-
-impl Raw {
-    /// Puts those of another part behind these.
-    pub fn append(&mut self, mut other: Self) {
-        self.pixels.append(&mut other.pixels);
-        self.labels.append(&mut other.labels);
-    }
 }
 
 impl From<Raw> for Samples {

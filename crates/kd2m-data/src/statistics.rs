@@ -22,6 +22,29 @@ impl Counts {
         }
     }
 
+    /// Counts what others counted too.
+    pub fn merge(&mut self, other: &Self) {
+        for (own, other) in self.0.as_flattened_mut().iter_mut().zip(other.0.as_flattened()) {
+            *own += other;
+        }
+    }
+
+    /// Those of the first channels alone.
+    pub fn first(mut self, channels: usize) -> Self {
+        self.0.truncate(channels);
+        self
+    }
+
+    /// One after another, channel by channel.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> {
+        self.0.as_flattened().iter().copied()
+    }
+
+    /// From [`numbers`](Self::numbers).
+    pub fn from_numbers(numbers: &[u64]) -> Self {
+        Self(numbers.as_chunks::<256>().0.to_vec())
+    }
+
     /// Mean and standard deviation (1/n) of each channel, of bytes times `scale`; 1 where a channel is constant.
     pub fn moments(&self, scale: f32) -> (Vec<f32>, Vec<f32>) {
         let moment = |counts: &[u64; 256], value: &dyn Fn(f64) -> f64| {

@@ -37,6 +37,11 @@ fn only(name: &str, bytes: &[u8]) -> Result<Dataset, String> {
     load(&name_of(root.path()), None).map_err(|e| e.to_string().replace(&root.path().display().to_string(), "ROOT"))
 }
 
+/// How the error of [`only`] ends where the image is broken.
+fn again(name: &str) -> String {
+    format!("): remove it or get it again; 1 more cannot be read either: ROOT/test/a/{name}")
+}
+
 #[test]
 fn whole_files_have_the_pixels_that_pillow_reads() {
     let all = names();
@@ -67,9 +72,8 @@ fn files_that_are_cut_are_refused_where_pillow_refuses() {
         let bytes = &fixture(name)[..length.parse::<usize>().unwrap()];
         match (only(name, bytes), pillow) {
             (Err(message), "refused") => {
-                let (start, end) =
-                    (format!("ROOT/train/a/{name}: cannot be decoded ("), "): remove it or get it again");
-                assert!(message.starts_with(&start) && message.ends_with(end), "{message}");
+                let (start, end) = (format!("ROOT/train/a/{name}: cannot be decoded ("), again(name));
+                assert!(message.starts_with(&start) && message.ends_with(&end), "{message}");
                 refused += 1;
             }
             // What lies behind the image of trailing.jpg is no part of it; elsewhere more may be refused than Pillow does.
@@ -90,7 +94,10 @@ fn jpegs_of_any_size_and_kind_are_refused_when_cut() {
         for length in [whole.len() * 9 / 10, whole.len() / 2, whole.len() / 5, whole.len() - 2, whole.len() - 1] {
             assert_eq!(
                 only("1.jpg", &whole[..length]).unwrap_err(),
-                "ROOT/train/a/1.jpg: cannot be decoded (the file ends before the image does, it was cut off): remove it or get it again"
+                format!(
+                    "ROOT/train/a/1.jpg: cannot be decoded (the file ends before the image does, it was cut off{}",
+                    again("1.jpg")
+                )
             );
         }
         // A download that reserved its length and stopped.
