@@ -4,6 +4,7 @@
 mod anchor;
 mod check;
 mod configured;
+mod dotted;
 pub mod keys;
 mod loss;
 mod network;
@@ -19,12 +20,12 @@ use std::{
 
 pub use network::{FeaturesAs, Head, StudentConfig, TeacherCache, TeacherConfig};
 pub use overrides::Source;
-#[cfg(feature = "bench")]
-pub(crate) use overrides::{explained, put};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use teachers::{Teachers, Which};
 pub use weight::Weight;
+#[cfg(feature = "bench")]
+pub(crate) use {dotted::put, overrides::explained};
 
 use kd2m_data::Reading;
 
