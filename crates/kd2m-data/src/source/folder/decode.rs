@@ -82,7 +82,7 @@ fn check_riff(bytes: &[u8]) -> Result<(), &'static str> {
 fn jpeg(bytes: &[u8]) -> Result<(Picture, Share<'static>), &'static str> {
     let (height, width) = jpeg::size(bytes).unwrap_or((0, 0));
     let share = share_of(8, width, height);
-    let Jpeg { height, width, grey, planes } = jpeg::decode(bytes)?;
+    let Jpeg { height, width, grey, planes } = jpeg::decode(bytes, None)?;
     // No side has more than 16 bits.
     Ok((Picture { size: (height as u32, width as u32), grey, planes }, share))
 }
