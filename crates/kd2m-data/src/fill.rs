@@ -2,9 +2,6 @@
 //! Normalisation is not done here: each network begins with its own.
 //! Read next: `augment/`, and `loader.rs`, which calls this ahead of the training loop.
 
-use crate::augment::affine::Affine;
-use crate::augment::crop_flip::CropFlip;
-use crate::pixels::convert;
 use crate::random::{Draws, Purpose};
 use crate::{Augment, Dataset, Samples};
 
@@ -27,19 +24,11 @@ pub fn fill(
     let size = dataset.image_len();
     // No clear(): a recycled buffer keeps its length, and every value is written below.
     out.resize(indices.len() * size, 0.0);
+    let mut spare = Vec::new();
     for (&index, out) in indices.iter().zip(out.chunks_exact_mut(size)) {
         let pixels = samples.image(index as usize);
         let mut draws = Draws::new(Purpose::Augment, seed, epoch as u64, u64::from(index));
-        match *augment {
-            Augment::None => convert(pixels, scale, out),
-            Augment::CropFlip { padding, flip } => {
-                CropFlip::draw(padding, flip, &mut draws).apply(pixels, height, width, scale, out)
-            }
-            Augment::Affine { degrees, translate, scale: zoom } => {
-                Affine::draw(degrees, translate, zoom, height, width, &mut draws)
-                    .apply(pixels, height, width, scale, out);
-            }
-        }
+        augment.apply(pixels, [height, width], scale, &mut draws, out, &mut spare);
     }
 }
 
@@ -51,7 +40,7 @@ mod tests {
     fn pixels_come_in_the_order_of_the_indices_and_in_0_to_1() {
         let digits = crate::load("digits", None).unwrap();
         let mut out = vec![f32::NAN; 3];
-        fill(&digits, &digits.test, &[5, 2], &Augment::None, 0, 0, &mut out);
+        fill(&digits, &digits.test, &[5, 2], &Augment::none(), 0, 0, &mut out);
         let expected: Vec<f32> =
             [5, 2].iter().flat_map(|&i| digits.test.image(i)).map(|&p| f32::from(p) / 16.0).collect();
         assert_eq!(out, expected);

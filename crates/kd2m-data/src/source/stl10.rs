@@ -5,7 +5,7 @@ use super::archive::{Layout, read_files};
 use super::files::existing_root;
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
-use crate::{Augment, DataError, Dataset, Samples};
+use crate::{Augment, DataError, Dataset, Operation, Samples};
 
 const SIDE: usize = 96;
 const PLANE: usize = SIDE * SIDE;
@@ -38,7 +38,7 @@ fn load(Place { root, .. }: Place) -> Result<Dataset, DataError> {
         shape: [3, SIDE, SIDE],
         class_names: CLASSES.map(String::from).to_vec(),
         scale: 1.0 / 255.0,
-        augment: Augment::CropFlip { padding: 12, flip: true },
+        augment: Augment::of(Operation::CropFlip { padding: 12, flip: true }),
         val_fraction: 0.1,
         credit: ENTRY.credit,
     };

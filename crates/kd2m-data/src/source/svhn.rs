@@ -5,7 +5,7 @@ use super::files::{existing_root, find, open};
 use super::mat5::{self, Matrix, Values};
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
-use crate::{Augment, DataError, Dataset, Samples};
+use crate::{Augment, DataError, Dataset, Operation, Samples};
 
 const SIDE: usize = 32;
 const CHANNELS: usize = 3;
@@ -34,7 +34,7 @@ fn load(Place { root, .. }: Place) -> Result<Dataset, DataError> {
         shape: [CHANNELS, SIDE, SIDE],
         class_names: (0..10).map(|digit| digit.to_string()).collect(),
         scale: 1.0 / 255.0,
-        augment: Augment::CropFlip { padding: 4, flip: false },
+        augment: Augment::of(Operation::CropFlip { padding: 4, flip: false }),
         val_fraction: 0.1,
         credit: ENTRY.credit,
     };

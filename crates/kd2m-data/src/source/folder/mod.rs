@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
-use crate::{Augment, DataError, Dataset, Frame, Interpolation};
+use crate::{Augment, DataError, Dataset, Frame, Interpolation, Operation};
 use part::Part;
 use parts::Parts;
 
@@ -55,7 +55,7 @@ fn load(Place { path: spec, root, test_fraction }: Place) -> Result<Dataset, Dat
         shape: [channels, height, width],
         class_names,
         scale: 1.0 / 255.0,
-        augment: Augment::CropFlip { padding: (height.min(width) / 8).max(1), flip: true },
+        augment: Augment::of(Operation::CropFlip { padding: (height.min(width) / 8).max(1), flip: true }),
         val_fraction: 0.1,
         credit: ENTRY.credit,
     };
