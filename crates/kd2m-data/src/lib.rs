@@ -14,6 +14,7 @@ pub mod features;
 mod fill;
 mod frame;
 mod jpeg;
+mod kind;
 mod loader;
 mod mix;
 mod mixture;

@@ -174,6 +174,12 @@ fn svhn_is_turned_to_rows_and_ten_becomes_zero() {
         assert_eq!(svhn.train.image(n)[(c * 32 + y) * 32 + x], pixel(n, c, y, x));
     }
     assert_eq!(svhn.augment, Augment::of(Operation::CropFlip { padding: 4, flip: false }));
+    let why = load("svhn-extra", Some(root.path())).unwrap_err().to_string();
+    assert!(why.starts_with("svhn-extra: extra_32x32.mat is missing (looked for "), "{why}");
+    write(&root.path().join("svhn/extra_32x32.mat"), &files::svhn(&[2, 10], |n, c, y, x| pixel(n + 5, c, y, x)));
+    let extra = load("svhn-extra", Some(root.path())).unwrap();
+    assert_eq!((&extra.train.labels[..], &extra.test), (&[0, 1, 9, 2, 0][..], &svhn.test));
+    assert_eq!((extra.train.image(0), extra.train.image(4)[0]), (svhn.train.image(0), pixel(6, 0, 0, 0)));
 }
 
 #[test]
