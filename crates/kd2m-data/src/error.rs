@@ -70,6 +70,16 @@ pub enum DataError {
         /// What is wrong, and what was expected.
         problem: String,
     },
+    /// An image file that is not what it was when the data set was loaded.
+    #[error(
+        "{place}: has changed since its folder was read ({how}): leave the images as they are while a command works with them"
+    )]
+    Changed {
+        /// The file.
+        place: String,
+        /// What is not as it was.
+        how: &'static str,
+    },
     /// A label that the data set cannot have.
     #[error(
         "{place}: record {record} (counted from 0) has {kind} {label}, expected {expected}: the file is damaged or belongs to another data set"

@@ -85,7 +85,7 @@ fn by_folder(name: &str) {
     let found = load(&format!("folder:{}", root.path().display()), None).unwrap_or_else(|e| panic!("{e}"));
     let Right { height, width, .. } = right(name);
     assert!(height == 0 || (found.height, found.width) == (height, width), "{name}");
-    check(name, &pixels(found.train.image(0), found.channels));
+    check(name, &pixels(&found.train.image(0).unwrap(), found.channels));
 }
 
 /// A single file, as `kd2m predict` reads it.

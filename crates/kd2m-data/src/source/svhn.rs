@@ -7,7 +7,8 @@ use super::files::{existing_root, find, open};
 use super::mat5::{self, Matrix, Values};
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
-use crate::{Augment, DataError, Dataset, Operation, Samples};
+use crate::samples::Raw;
+use crate::{Augment, DataError, Dataset, Operation};
 
 const TEST: &str = "test_32x32.mat";
 const SIDE: usize = 32;
@@ -41,7 +42,7 @@ fn load(entry: &Entry, root: Option<&Path>, training: &[&str]) -> Result<Dataset
     // All are looked for before the first is read: a missing one should not cost minutes.
     let paths = training.iter().map(|name| locate(name)).collect::<Result<Vec<PathBuf>, DataError>>()?;
     let test = locate(TEST)?;
-    let mut train = Samples::default();
+    let mut train = Raw::default();
     for path in &paths {
         train.append(part(path)?);
     }
@@ -58,13 +59,13 @@ fn load(entry: &Entry, root: Option<&Path>, training: &[&str]) -> Result<Dataset
     Ok(description.with(train, test))
 }
 
-fn part(path: &Path) -> Result<Samples, DataError> {
+fn part(path: &Path) -> Result<Raw, DataError> {
     let place = path.display().to_string();
     let matrices = mat5::read(&place, open(path)?, &["X", "y"])?;
     samples(&place, matrices)
 }
 
-fn samples(place: &str, matrices: Vec<Matrix>) -> Result<Samples, DataError> {
+fn samples(place: &str, matrices: Vec<Matrix>) -> Result<Raw, DataError> {
     let take = |name: &str| {
         matrices
             .iter()
@@ -85,7 +86,7 @@ fn samples(place: &str, matrices: Vec<Matrix>) -> Result<Samples, DataError> {
     if labels.is_empty() {
         return Err(DataError::format(place, "holds no image"));
     }
-    Ok(Samples { pixels: to_rows(pixels), labels })
+    Ok(Raw { pixels: to_rows(pixels), labels })
 }
 
 fn labels_of(place: &str, labels: &Matrix) -> Result<Vec<u32>, DataError> {

@@ -4,6 +4,7 @@
 mod anchor;
 mod check;
 mod configured;
+mod dotted;
 pub mod keys;
 mod loss;
 mod mixing;
@@ -20,16 +21,19 @@ use std::{
 
 pub use network::{FeaturesAs, Head, StudentConfig, TeacherCache, TeacherConfig};
 pub use overrides::Source;
-#[cfg(feature = "bench")]
-pub(crate) use overrides::{explained, put};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use teachers::{Teachers, Which};
 pub use weight::Weight;
+#[cfg(feature = "bench")]
+pub(crate) use {dotted::put, overrides::explained};
+
+use kd2m_data::Reading;
 
 use crate::{
     Error,
     criterion::{CriterionConfig, config::Value, registry},
+    loading,
 };
 
 /// A run: one data set, one teacher, one student network, arms × seeds.
@@ -97,6 +101,14 @@ pub struct DataConfig {
     /// Images of an epoch where there are unlabelled images, rounded up to whole batches; 0: as many as there are.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub epoch_images: usize,
+    /// MiB of decoded images that stay in memory where images are files (`folder:PATH`); what is beyond is decoded again in each epoch;
+    /// by default 256. Pixels do not depend on it.
+    #[serde(default = "image_memory", skip_serializing_if = "is_image_memory")]
+    pub memory: u64,
+    /// A folder in which images that are files are stored decoded, in one file for each list of files and size, for later epochs and
+    /// commands; by default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<PathBuf>,
     /// `default` (the data set's own), `none`, or changes in their order, joined by `+`: `flip`, `crop:4`, `crop-flip:4`,
     /// `affine:DEGREES,SHIFT,ZOOM`, `jitter:BRIGHTNESS,CONTRAST,SATURATION,HUE`, `randaugment:OPERATIONS,MAGNITUDE`, `erase:PROBABILITY`.
     #[serde(default = "default_augment")]
@@ -109,7 +121,22 @@ impl DataConfig {
     /// # Errors
     /// An unknown name, and whatever is missing from or wrong with the files.
     pub fn load(&self, root: Option<&Path>) -> Result<kd2m_data::Dataset, kd2m_data::DataError> {
-        kd2m_data::load_parted(&self.dataset, root, self.test_fraction.unwrap_or(kd2m_data::TEST_FRACTION))
+        let usual = Reading::default();
+        loading::load(
+            &self.dataset,
+            root,
+            Reading {
+                test_fraction: self.test_fraction.unwrap_or(usual.test_fraction),
+                memory: self.memory << 20,
+                cache: self.cache.as_deref(),
+                ..usual
+            },
+        )
+    }
+
+    /// Leaves out where data lie and how they are held, which says nothing of what a run finds.
+    pub(crate) fn forget_place(&mut self) {
+        (self.root, self.cache, self.memory) = (None, None, image_memory());
     }
 }
 
@@ -129,6 +156,15 @@ pub(crate) fn half() -> f64 {
 
 fn is_half(share: &f64) -> bool {
     *share == half()
+}
+
+/// In MiB.
+pub(crate) fn image_memory() -> u64 {
+    Reading::default().memory >> 20
+}
+
+fn is_image_memory(memory: &u64) -> bool {
+    *memory == image_memory()
 }
 
 fn default_augment() -> String {

@@ -199,6 +199,20 @@ impl Objective {
         Ok(all)
     }
 
+    /// Puts back what [`learned_values`](Self::learned_values) gave.
+    ///
+    /// # Errors
+    /// A value that is missing or of another shape, in words.
+    pub fn load_learned(&mut self, all: &kd2m_nn::Weights) -> Result<(), String> {
+        for (name, part) in self.learned() {
+            let prefix = within(&name, "");
+            let own =
+                all.iter().filter_map(|(key, tensor)| Some((key.strip_prefix(&prefix)?.to_owned(), tensor.clone())));
+            part.load_values(&own.collect())?;
+        }
+        Ok(())
+    }
+
     /// Memories of all criteria, by term, and what automatic weights were measured from.
     ///
     /// # Errors

@@ -48,7 +48,7 @@ fn show_epoch(views: &Views, teacher: &mut Asked, group: &mut Group, epoch: usiz
     let mut loader = views.loader(epoch, first)?;
     let (view, batches) = (views.view(), views.batches());
     for number in first..batches {
-        let Some(mut data) = loader.next() else { break };
+        let Some(mut data) = loader.next().transpose()? else { break };
         let present = group.at((epoch, number));
         if present > 0 {
             let mixed = views.mix(&mut data, epoch, number);

@@ -125,7 +125,7 @@ fn teacher_and_student_see_the_same_mixed_images() {
     assert!(end.history[1].train.ce.is_finite());
     // The last batch, mixed anew.
     let number = views.batches() - 1;
-    let mut batch = views.loader(1, number).unwrap().next().unwrap();
+    let mut batch = views.loader(1, number).unwrap().next().unwrap().unwrap();
     let whole = batch.images.clone();
     let mixed = views.mix(&mut batch, 1, number).unwrap();
     assert_eq!(teacher.seen, batch.images);

@@ -90,6 +90,7 @@ impl Views<'_> {
             indices: self.val,
             batch_size: self.batch_size,
             halt: &self.halt,
+            projecting: None,
         }
     }
 }
