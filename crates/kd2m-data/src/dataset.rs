@@ -188,7 +188,7 @@ mod tests {
                 shape: [2, 1, 2],
                 class_names: vec!["a".into(), "b".into()],
                 scale: 1.0 / 255.0,
-                augment: Augment::None,
+                augment: Augment::none(),
                 val_fraction: 0.1,
                 credit: "",
             };

@@ -4,9 +4,6 @@
 
 use rayon::prelude::*;
 
-use crate::augment::affine::Affine;
-use crate::augment::crop_flip::CropFlip;
-use crate::pixels::convert;
 use crate::random::{Draws, Purpose};
 use crate::{Augment, DataError, Dataset, Samples};
 
@@ -32,29 +29,20 @@ pub fn fill(
     let size = dataset.image_len();
     // No clear(): a recycled buffer keeps its length, and every value is written below.
     out.resize(indices.len() * size, 0.0);
-    let one = |(&index, out): (&u32, &mut [f32])| -> Result<(), DataError> {
+    let one = |spare: &mut Vec<f32>, (&index, out): (&u32, &mut [f32])| -> Result<(), DataError> {
         let image = samples.image(index as usize)?;
-        let pixels = &*image;
         let mut draws = Draws::new(Purpose::Augment, seed, epoch as u64, u64::from(index));
-        match *augment {
-            Augment::None => convert(pixels, scale, out),
-            Augment::CropFlip { padding, flip } => {
-                CropFlip::draw(padding, flip, &mut draws).apply(pixels, height, width, scale, out)
-            }
-            Augment::Affine { degrees, translate, scale: zoom } => {
-                Affine::draw(degrees, translate, zoom, height, width, &mut draws)
-                    .apply(pixels, height, width, scale, out);
-            }
-        }
+        augment.apply(&image, [height, width], scale, &mut draws, out, spare);
         Ok(())
     };
     if samples.are_files() {
         // The first error, in order, whatever the threads do.
         let done: Vec<Result<(), DataError>> =
-            indices.par_iter().zip(out.par_chunks_exact_mut(size)).map(one).collect();
+            indices.par_iter().zip(out.par_chunks_exact_mut(size)).map_init(Vec::new, one).collect();
         return done.into_iter().collect();
     }
-    indices.iter().zip(out.chunks_exact_mut(size)).try_for_each(one)
+    let mut spare = Vec::new();
+    indices.iter().zip(out.chunks_exact_mut(size)).try_for_each(|pair| one(&mut spare, pair))
 }
 
 #[cfg(test)]
@@ -65,7 +53,7 @@ mod tests {
     fn pixels_come_in_the_order_of_the_indices_and_in_0_to_1() {
         let digits = crate::load("digits", None).unwrap();
         let mut out = vec![f32::NAN; 3];
-        fill(&digits, &digits.test, &[5, 2], &Augment::None, 0, 0, &mut out).unwrap();
+        fill(&digits, &digits.test, &[5, 2], &Augment::none(), 0, 0, &mut out).unwrap();
         let expected: Vec<f32> =
             [5, 2].iter().flat_map(|&i| digits.test.image(i).unwrap().to_vec()).map(|p| f32::from(p) / 16.0).collect();
         assert_eq!(out, expected);

@@ -86,7 +86,7 @@ impl Loader {
         dataset.check_indices(Part::Train, &order)?;
         let all = training_batches(&order, batch_size);
         let batches = all.into_iter().skip(first).map(<[u32]>::to_vec).collect();
-        Self::start(Job { dataset: dataset.clone(), part: Part::Train, batches, augment: *augment, seed, epoch })
+        Self::start(Job { dataset: dataset.clone(), part: Part::Train, batches, augment: augment.clone(), seed, epoch })
     }
 
     /// The `indices` of `part` in their order, not augmented.
@@ -101,7 +101,7 @@ impl Loader {
     ) -> Result<Self, DataError> {
         dataset.check_indices(part, indices)?;
         let batches = evaluation_batches(indices, batch_size).into_iter().map(<[u32]>::to_vec).collect();
-        Self::start(Job { dataset: dataset.clone(), part, batches, augment: Augment::None, seed: 0, epoch: 0 })
+        Self::start(Job { dataset: dataset.clone(), part, batches, augment: Augment::none(), seed: 0, epoch: 0 })
     }
 
     /// Gives a batch's buffers back to the worker.

@@ -96,6 +96,14 @@ pub(crate) struct Raw {
     pub labels: Vec<u32>,
 }
 
+impl Raw {
+    /// Puts those of another file behind these.
+    pub fn append(&mut self, mut other: Self) {
+        self.pixels.append(&mut other.pixels);
+        self.labels.append(&mut other.labels);
+    }
+}
+
 impl From<Raw> for Samples {
     fn from(Raw { pixels, labels }: Raw) -> Self {
         Self::new(pixels, labels)

@@ -5,7 +5,7 @@ mod files;
 use std::{fs, path::Path};
 
 use files::{cifar, cifar_python, cifar10_files, cifar10_python_files, gzip, idx, pixels, write};
-use kd2m_data::{Augment, Reading, Samples, load, load_with};
+use kd2m_data::{Augment, Operation, Reading, Samples, load, load_with};
 use tempfile::tempdir;
 
 #[test]
@@ -19,7 +19,7 @@ fn mnist_is_found_in_every_layout_gzipped_or_not() {
         assert_eq!((mnist.channels, mnist.height, mnist.width, mnist.classes), (1, 28, 28, 10));
         assert_eq!((&mnist.train.labels[..], &mnist.test.labels[..]), (&[0, 3, 6, 9, 2][..], &[0, 3, 6][..]));
         assert_eq!(mnist.train.image(4).unwrap(), pixels(4, 784));
-        assert_eq!(mnist.augment, Augment::None);
+        assert_eq!(mnist.augment, Augment::none());
     }
 }
 
@@ -173,7 +173,14 @@ fn svhn_is_turned_to_rows_and_ten_becomes_zero() {
     for (n, c, y, x) in [(0, 0, 0, 0), (2, 1, 5, 30), (1, 2, 31, 0)] {
         assert_eq!(svhn.train.image(n).unwrap()[(c * 32 + y) * 32 + x], pixel(n, c, y, x));
     }
-    assert_eq!(svhn.augment, Augment::CropFlip { padding: 4, flip: false });
+    assert_eq!(svhn.augment, Augment::of(Operation::CropFlip { padding: 4, flip: false }));
+    let why = load("svhn-extra", Some(root.path())).unwrap_err().to_string();
+    assert!(why.starts_with("svhn-extra: extra_32x32.mat is missing (looked for "), "{why}");
+    write(&root.path().join("svhn/extra_32x32.mat"), &files::svhn(&[2, 10], |n, c, y, x| pixel(n + 5, c, y, x)));
+    let extra = load("svhn-extra", Some(root.path())).unwrap();
+    assert_eq!((&extra.train.labels[..], &extra.test.labels[..]), (&[0, 1, 9, 2, 0][..], &[5][..]));
+    assert_eq!(extra.train.image(0).unwrap(), svhn.train.image(0).unwrap());
+    assert_eq!(extra.train.image(4).unwrap()[0], pixel(6, 0, 0, 0));
 }
 
 #[test]

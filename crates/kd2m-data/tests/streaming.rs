@@ -11,7 +11,7 @@ use std::{
 };
 
 use image::{GrayImage, Luma, Rgb, RgbImage};
-use kd2m_data::{Augment, DataError, Dataset, Loader, Part, Reading, Samples, fill, load_with};
+use kd2m_data::{Augment, DataError, Dataset, Loader, Operation, Part, Reading, Samples, fill, load_with};
 use tempfile::{TempDir, tempdir};
 
 /// Eighteen training and four test images of two classes, of their own sizes, one of them grey.
@@ -45,7 +45,8 @@ fn read(root: &Path, memory: u64, cache: Option<&Path>) -> Result<Arc<Dataset>, 
 
 fn batch(data: &Dataset, samples: &Samples, indices: &[u32]) -> Result<Vec<f32>, DataError> {
     let mut out = Vec::new();
-    fill(data, samples, indices, &Augment::CropFlip { padding: 2, flip: true }, 3, 1, &mut out).map(|()| out)
+    fill(data, samples, indices, &Augment::of(Operation::CropFlip { padding: 2, flip: true }), 3, 1, &mut out)
+        .map(|()| out)
 }
 
 fn only_file(folder: &Path) -> PathBuf {

@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let steps = order.len().div_ceil(BATCH);
 
     let (start, mut waited) = (Instant::now(), 0.0);
-    let mut loader = Loader::training(&data, order, BATCH, &Augment::None, 0, 0)?;
+    let mut loader = Loader::training(&data, order, BATCH, &Augment::none(), 0, 0)?;
     for step in 0.. {
         let asked = Instant::now();
         let Some(batch) = loader.next().transpose()? else { break };

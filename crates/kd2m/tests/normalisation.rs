@@ -103,7 +103,7 @@ fn logits(config: &Config, device: &str) -> (Vec<f32>, Normalisation) {
     let mut engine = setup.engine(setup.teacher.graph().unwrap(), &weights, &[], false).unwrap();
     let all: Vec<u32> = (0..setup.dataset.test.len() as u32).collect();
     let mut pixels = Vec::new();
-    fill(&setup.dataset, &setup.dataset.test, &all, &Augment::None, 0, 0, &mut pixels).unwrap();
+    fill(&setup.dataset, &setup.dataset.test, &all, &Augment::none(), 0, 0, &mut pixels).unwrap();
     let outputs = engine.forward(Images { pixels: &pixels, n: all.len() }, Mode::Evaluate).unwrap();
     (host(&outputs.logits).unwrap(), setup.teacher_eyes)
 }
@@ -345,7 +345,7 @@ fn teacher_and_student_see_one_view_at_sizes_of_their_own() {
     let weights = setup.given_teacher(&config).unwrap().unwrap().weights;
     let graph = setup.teacher.graph().unwrap();
     let mut pixels = Vec::new();
-    fill(&setup.dataset, &setup.dataset.test, &[0, 1, 2], &Augment::None, 0, 0, &mut pixels).unwrap();
+    fill(&setup.dataset, &setup.dataset.test, &[0, 1, 2], &Augment::none(), 0, 0, &mut pixels).unwrap();
     let mut seeing = setup.engine_seeing(&setup.teacher_eyes, graph, &weights, &[], false).unwrap();
     let found = host(&seeing.forward(Images { pixels: &pixels, n: 3 }, Mode::Evaluate).unwrap().logits).unwrap();
     let frame = kd2m_data::Frame::squash([12, 12], kd2m_data::Interpolation::Bilinear);

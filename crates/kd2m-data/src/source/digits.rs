@@ -7,7 +7,7 @@ use std::io::Read;
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
 use crate::samples::Raw;
-use crate::{Augment, DataError, Dataset, split};
+use crate::{Augment, DataError, Dataset, Operation, split};
 
 static FILE: &[u8] = include_bytes!("../../data/digits.csv.gz");
 const PLACE: &str = "the embedded digits.csv.gz";
@@ -35,7 +35,7 @@ fn load(_: Place) -> Result<Dataset, DataError> {
         class_names: (0..10).map(|digit| digit.to_string()).collect(),
         scale: 1.0 / 16.0,
         // No flip: a mirrored digit is another or none. One pixel of shift is 1/8 of the image.
-        augment: Augment::Affine { degrees: 10.0, translate: 0.1, scale: 0.1 },
+        augment: Augment::of(Operation::Affine { degrees: 10.0, translate: 0.1, scale: 0.1 }),
         val_fraction: 0.25,
         credit: ENTRY.credit,
     };
@@ -62,7 +62,11 @@ fn parse(text: &str) -> Result<Raw, DataError> {
 
 fn pick(all: &Raw, indices: &[u32]) -> Raw {
     Raw {
-        pixels: indices.iter().flat_map(|&index| &all.pixels[index as usize * SIDE * SIDE..][..SIDE * SIDE]).copied().collect(),
+        pixels: indices
+            .iter()
+            .flat_map(|&index| &all.pixels[index as usize * SIDE * SIDE..][..SIDE * SIDE])
+            .copied()
+            .collect(),
         labels: indices.iter().map(|&index| all.labels[index as usize]).collect(),
     }
 }

@@ -6,7 +6,7 @@ use super::files::existing_root;
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
 use crate::samples::Raw;
-use crate::{Augment, DataError, Dataset};
+use crate::{Augment, DataError, Dataset, Operation};
 
 const SIDE: usize = 96;
 const PLANE: usize = SIDE * SIDE;
@@ -39,7 +39,7 @@ fn load(Place { root, .. }: Place) -> Result<Dataset, DataError> {
         shape: [3, SIDE, SIDE],
         class_names: CLASSES.map(String::from).to_vec(),
         scale: 1.0 / 255.0,
-        augment: Augment::CropFlip { padding: 12, flip: true },
+        augment: Augment::of(Operation::CropFlip { padding: 12, flip: true }),
         val_fraction: 0.1,
         credit: ENTRY.credit,
     };

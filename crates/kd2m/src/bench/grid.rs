@@ -289,6 +289,8 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             precision: train.precision,
             accumulate: train.accumulate,
             ema: train.ema,
+            mixup: train.mixup,
+            cutmix: train.cutmix,
             track_bounds: 0,
         },
         optim: optim.clone(),

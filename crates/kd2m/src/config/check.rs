@@ -117,7 +117,7 @@ impl Config {
                 return Err(Error::Config(format!("two arms are called `{}`: give each a name of its own", arm.name)));
             }
         }
-        Ok(())
+        self.check_mixing()
     }
 }
 

@@ -7,6 +7,7 @@ mod configured;
 mod dotted;
 pub mod keys;
 mod loss;
+mod mixing;
 mod network;
 mod overrides;
 mod source;
@@ -108,7 +109,8 @@ pub struct DataConfig {
     /// commands; by default none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<PathBuf>,
-    /// `default` (the data set's own), `none`, `crop:4`, `crop-flip:4`, `affine:DEGREES,SHIFT,ZOOM`.
+    /// `default` (the data set's own), `none`, or changes in their order, joined by `+`: `flip`, `crop:4`, `crop-flip:4`,
+    /// `affine:DEGREES,SHIFT,ZOOM`, `jitter:BRIGHTNESS,CONTRAST,SATURATION,HUE`, `randaugment:OPERATIONS,MAGNITUDE`, `erase:PROBABILITY`.
     #[serde(default = "default_augment")]
     pub augment: String,
 }
@@ -196,6 +198,13 @@ pub struct TrainConfig {
     pub accumulate: usize,
     /// Decay of a moving average of the weights, which is then what is validated and saved; 0: none.
     pub ema: f64,
+    /// α of mixup: each image is a sum with the one before it in its batch, by shares of Beta(α, α), and cross entropy the sum of both labels';
+    /// 0: none. The teacher sees the same images, and learns from such where it is trained; criteria that read labels refuse it.
+    #[serde(skip_serializing_if = "vanishes")]
+    pub mixup: f64,
+    /// α of CutMix: as `train.mixup` with a rectangle of the image before; with both every batch is mixed in one of the two ways; 0: none.
+    #[serde(skip_serializing_if = "vanishes")]
+    pub cutmix: f64,
     /// Every so many epochs, and after the last, the terms of `docs/theory.md` on the validation split; 0: never.
     #[serde(skip_serializing_if = "is_zero")]
     pub track_bounds: usize,
@@ -220,6 +229,8 @@ impl Default for TrainConfig {
             precision: Precision::F32,
             accumulate: 1,
             ema: 0.0,
+            mixup: 0.0,
+            cutmix: 0.0,
             track_bounds: 0,
         }
     }

@@ -13,7 +13,7 @@ use super::files::existing_root;
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
 use crate::samples::Raw;
-use crate::{Augment, DataError, Dataset};
+use crate::{Augment, DataError, Dataset, Operation};
 use kind::{COARSE, FINE, Kind, LABEL};
 use names::{CIFAR10_CLASSES, CIFAR100_CLASSES};
 
@@ -107,7 +107,7 @@ fn load(root: Option<&Path>, source: &Source) -> Result<Dataset, DataError> {
         shape: SHAPE,
         class_names: names.iter().map(|&name| name.into()).collect(),
         scale: 1.0 / 255.0,
-        augment: Augment::CropFlip { padding: 4, flip: true },
+        augment: Augment::of(Operation::CropFlip { padding: 4, flip: true }),
         val_fraction: 0.1,
         credit: entry.credit,
     };

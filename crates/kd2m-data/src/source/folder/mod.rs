@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
 use crate::stream::{Files, ImageFile, Listing, Surveyed, survey};
-use crate::{Augment, DataError, Dataset, Frame, Interpolation, Samples};
+use crate::{Augment, DataError, Dataset, Frame, Interpolation, Operation, Samples};
 use parts::{Listed, Parts};
 
 pub(crate) const ENTRY: Entry = Entry {
@@ -55,7 +55,7 @@ fn load(Place { path: spec, root, reading }: Place) -> Result<Dataset, DataError
         shape,
         class_names,
         scale: 1.0 / 255.0,
-        augment: Augment::CropFlip { padding: (height.min(width) / 8).max(1), flip: true },
+        augment: Augment::of(Operation::CropFlip { padding: (height.min(width) / 8).max(1), flip: true }),
         val_fraction: 0.1,
         credit: ENTRY.credit,
     };
