@@ -27,7 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (batch, mut rates) = (batch.parse()?, Vec::new());
     for epoch in 0..passes.parse()? {
         let began = Instant::now();
-        let (mut loader, mut images) = (Loader::training(&data, epoch_order(&all, 1, epoch), batch, &augment, 1, epoch)?, 0);
+        let (mut loader, mut images) =
+            (Loader::training(&data, epoch_order(&all, 1, epoch), batch, &augment, 1, epoch)?, 0);
         while let Some(batch) = loader.next().transpose()? {
             images += batch.len();
             loader.recycle(batch);

@@ -1,5 +1,7 @@
 //! The frame of a JPEG: its size, its components and how densely each is sampled.
 
+use crate::Region;
+
 /// Bytes that an image may take while it is decoded: as many as other formats' decoders are given.
 const MOST_BYTES: usize = 512 << 20;
 
@@ -20,28 +22,6 @@ pub(super) struct Component {
     pub blocks: [usize; 2],
     /// The same up to whole minimum coded units.
     pub padded: [usize; 2],
-}
-
-/// A part of an image, in pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Region {
-    pub top: usize,
-    pub left: usize,
-    pub height: usize,
-    pub width: usize,
-}
-
-impl Region {
-    /// All of an image.
-    pub fn whole([height, width]: [usize; 2]) -> Self {
-        Self { top: 0, left: 0, height, width }
-    }
-
-    /// Whether it is a part of an image of this height and width.
-    fn is_within(&self, [height, width]: [usize; 2]) -> bool {
-        let fits = |first: usize, count: usize, all: usize| count > 0 && first < all && count <= all - first;
-        fits(self.top, self.height, height) && fits(self.left, self.width, width)
-    }
 }
 
 /// The samples of a component that a region needs: first column and row, columns and rows, neighbours that colours are enlarged with among them.

@@ -7,11 +7,12 @@ use super::{
     Jpeg,
     bits::Bits,
     colour::{Colours, to_rgb},
-    frame::{Component, Frame, Region},
+    frame::{Component, Frame},
     idct::{EMPTY, Group, LANES, samples},
     scan::{Carried, Scan, Tables, Visitor, blocks},
     upsample::{Enlarged, Plane},
 };
+use crate::Region;
 
 type Quantisation = Option<[u16; 64]>;
 

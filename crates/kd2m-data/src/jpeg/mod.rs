@@ -17,9 +17,9 @@ mod tests;
 mod upsample;
 mod whole;
 
+use crate::Region;
 use bits::Bits;
 use frame::Frame;
-pub(crate) use frame::Region;
 use huffman::{Codes, Table};
 use image::Image;
 use scan::{Scan, Tables, place};

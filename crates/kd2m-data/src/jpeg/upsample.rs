@@ -2,9 +2,10 @@
 //! along either axis, or both, through a triangle whose roundings alternate; by anything else, each sample repeated.
 
 use super::{
-    frame::{Component, Frame, Needed, Region},
+    frame::{Component, Frame, Needed},
     idct::LANES,
 };
+use crate::Region;
 
 /// Samples of a component, row by row in whole groups of blocks; those that are needed.
 pub(super) struct Plane {
