@@ -443,7 +443,9 @@ fn the_programs_that_scripts_call_run_small() {
     for place in ["train/a", "train/b", "test/a"] {
         fs::create_dir_all(photos.join(place)).unwrap();
         let photo = root().join("crates/kd2m-data/tests/images/rough-420.jpg");
-        (0..4).for_each(|i| drop(fs::copy(&photo, photos.join(place).join(format!("{i}.jpg"))).unwrap()));
+        for i in 0..4 {
+            fs::copy(&photo, photos.join(place).join(format!("{i}.jpg"))).unwrap();
+        }
     }
     let calls: [(&str, Vec<&str>, &str); 4] = [
         ("loader_speed", vec![photos.to_str().unwrap(), "16", "resized-crop:0.2+flip", "4", "2", "2", "0"], "images/s"),

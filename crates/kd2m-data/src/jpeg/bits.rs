@@ -227,7 +227,7 @@ mod tests {
     /// Bits one after another, by the plainest reading.
     #[test]
     fn bits_come_in_their_order_whatever_is_taken_at_once() {
-        let mut data: Vec<u8> = (0..400_u32).map(|i| (i * i * 37 >> 3) as u8).collect();
+        let mut data: Vec<u8> = (0..400_u32).map(|i| ((i * i * 37) >> 3) as u8).collect();
         let plain: Vec<bool> = data.iter().flat_map(|byte| (0..8).map(move |i| byte >> (7 - i) & 1 == 1)).collect();
         for at in (0..data.len()).rev() {
             if data[at] == 0xff {

@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn many_at_once_are_what_one_is() {
-        let plane = |factor: usize| (0..500_usize).map(|i| (i * factor >> 2) as u8).collect::<Vec<u8>>();
+        let plane = |factor: usize| (0..500_usize).map(|i| ((i * factor) >> 2) as u8).collect::<Vec<u8>>();
         let (y, cb, cr) = (plane(37), plane(101), plane(59));
         let [mut red, mut green, mut blue] = [vec![0; 500], vec![0; 500], vec![0; 500]];
         of_differences([&y, &cb, &cr], [&mut red, &mut green, &mut blue]);

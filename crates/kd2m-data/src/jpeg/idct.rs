@@ -142,7 +142,7 @@ mod tests {
                     std::array::from_fn(|at| if at < sparse { draw(if at == 0 { 60 } else { 6 }) as i16 } else { 0 });
                 let table: [u16; 64] = std::array::from_fn(|at| 3 + at as u16 / 8);
                 let (found, right) =
-                    (of_block(&coefficients, &table, draw(7) as usize + 7), definition(&coefficients, &table));
+                    (of_block(&coefficients, &table, (draw(7) + 7) as usize), definition(&coefficients, &table));
                 for (found, right) in found.iter().zip(right) {
                     assert!((f64::from(*found) - right).abs() < 0.6, "{found} for {right}");
                 }

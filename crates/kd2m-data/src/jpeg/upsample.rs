@@ -98,7 +98,7 @@ impl<'a> Enlarged<'a> {
     #[inline(always)]
     pub fn row(&mut self, y: usize, out: &mut [u8]) {
         let (near, skip) = (self.plane.row(y / self.down), self.skip);
-        let upper = y % 2 == 0;
+        let upper = y.is_multiple_of(2);
         let far = |plane: &'a Plane, rows: usize| {
             let next = if upper { (y / 2).saturating_sub(1) } else { y / 2 + 1 };
             plane.row(next.min(rows - 1))

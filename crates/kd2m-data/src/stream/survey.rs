@@ -124,7 +124,9 @@ pub(crate) fn survey(listing: Listing, reading: &Reading) -> Result<Surveyed, Da
     let (height, width) = match size {
         Ok(size) => size,
         Err(error) => {
-            writer.map(Writer::abandon);
+            if let Some(writer) = writer {
+                writer.abandon();
+            }
             return Err(error);
         }
     };
