@@ -288,6 +288,7 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             accumulate: train.accumulate,
             ema: train.ema,
             track_bounds: 0,
+            sync_batch_norm: true,
         },
         optim: optim.clone(),
         arms: Vec::new(),
