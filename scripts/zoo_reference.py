@@ -6,7 +6,7 @@
                                                       export_zoo DIR): state dict with strict=True, the same logits from
                                                       PyTorch and from onnxruntime
 
-The ImageNet ResNets, mobilenet_v* and efficientnet_b0 are torchvision's own, EfficientNet-Lite0 timm's; the CIFAR families follow the papers
+Networks that torchvision has (`TORCHVISION`) are its own, EfficientNet-Lite0 is timm's; the CIFAR families follow the papers
 with RepDistiller's widths and keys. Needs torch, torchvision, timm, safetensors; `check` also numpy and onnxruntime.
 """
 
@@ -291,6 +291,12 @@ class ShuffleV2(nn.Module):
         return self.linear(pooled(F.relu(self.bn2(self.conv2(x)))))
 
 
+TORCHVISION = (
+    "resnet18 resnet34 resnet50 resnet101 resnet152 wide_resnet50_2 mobilenet_v2 mobilenet_v3_small mobilenet_v3_large efficientnet_b0 "
+    "mnasnet1_0 shufflenet_v2_x1_0 squeezenet1_1 regnet_y_400mf regnet_y_800mf densenet121"
+).split()
+
+
 def build(name, channels=3, size=32, classes=100):
     """The network of this name for square images."""
     narrow, x4 = (16, 16, 32, 64), (32, 64, 128, 256)
@@ -305,7 +311,7 @@ def build(name, channels=3, size=32, classes=100):
         return Mlp(channels * size * size, classes, widths)
     if "lite0" in name:
         return timm.create_model(name, num_classes=classes)
-    if name in ("resnet18", "resnet34", "resnet50", "resnet101") or name.startswith(("mobilenet", "efficientnet")):
+    if name in TORCHVISION:
         return getattr(torchvision.models, name)(num_classes=classes)
     if name.startswith("resnet"):
         wide = name.endswith("x4")
@@ -321,10 +327,10 @@ def build(name, channels=3, size=32, classes=100):
 
 
 NAMES = (
-    "digits-cnn-teacher digits-cnn-student digits-cnn-middle mlp-5 mlp-3 resnet18 resnet34 resnet50 resnet101 resnet8 resnet14 resnet20 resnet32 "
+    "digits-cnn-teacher digits-cnn-student digits-cnn-middle mlp-5 mlp-3 resnet18 resnet34 resnet50 resnet101 resnet152 wide_resnet50_2 resnet8 resnet14 resnet20 resnet32 "
     "resnet44 resnet56 resnet110 resnet20_a resnet32_a resnet44_a resnet56_a resnet110_a resnet8x4 resnet32x4 wrn_16_1 wrn_16_2 wrn_40_1 wrn_40_2 vgg8 vgg11 vgg13 vgg16 vgg19 "
-    "MobileNetV2 ShuffleV1 ShuffleV2 mobilenet_v2 mobilenet_v3_small mobilenet_v3_large efficientnet_b0 efficientnet_lite0 "
-    "tf_efficientnet_lite0"
+    "MobileNetV2 ShuffleV1 ShuffleV2 mobilenet_v2 mobilenet_v3_small mobilenet_v3_large efficientnet_b0 mnasnet1_0 "
+    "shufflenet_v2_x1_0 squeezenet1_1 regnet_y_400mf regnet_y_800mf densenet121 efficientnet_lite0 tf_efficientnet_lite0"
 ).split()
 
 

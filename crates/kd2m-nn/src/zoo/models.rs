@@ -3,9 +3,10 @@
 
 use super::{
     ZooOptions,
-    blocks::Residual::{Basic, Bottleneck},
+    blocks::Residual::{Basic, Bottleneck, WideBottleneck},
     cifar_resnet::{self, NARROW, X4},
-    digits, efficientnet, mlp, mobilenet, mobilenet_torch, resnet, shufflenet, vgg, wrn,
+    densenet, digits, efficientnet, mlp, mnasnet, mobilenet, mobilenet_torch, regnet, resnet, shufflenet,
+    shufflenet_torch, squeezenet, vgg, wrn,
 };
 use crate::graph::{Graph, GraphError};
 
@@ -48,6 +49,14 @@ pub const MODELS: &[ModelEntry] = &[
     model("resnet101", "torchvision's ResNet-101, stem for ImageNet or CIFAR (He et al. 2016)", |o| {
         resnet::resnet("resnet101", o, Bottleneck, [3, 4, 23, 3])
     }),
+    model("resnet152", "torchvision's ResNet-152, stem for ImageNet or CIFAR (He et al. 2016)", |o| {
+        resnet::resnet("resnet152", o, Bottleneck, [3, 8, 36, 3])
+    }),
+    model(
+        "wide_resnet50_2",
+        "torchvision's ResNet-50, twice as wide inside its blocks, both stems (Zagoruyko & Komodakis 2016)",
+        |o| resnet::resnet("wide_resnet50_2", o, WideBottleneck, [3, 4, 6, 3]),
+    ),
     model("resnet8", "CIFAR ResNet of depth 8, 16-32-64 channels (He et al. 2016)", |o| {
         cifar_resnet::resnet("resnet8", o, 8, NARROW)
     }),
@@ -124,6 +133,24 @@ pub const MODELS: &[ModelEntry] = &[
     model("mobilenet_v3_small", "torchvision's small MobileNetV3 (Howard et al. 2019)", mobilenet_torch::v3_small),
     model("mobilenet_v3_large", "torchvision's large MobileNetV3 (Howard et al. 2019)", mobilenet_torch::v3_large),
     model("efficientnet_b0", "torchvision's EfficientNet-B0 (Tan & Le 2019)", efficientnet::b0),
+    model("mnasnet1_0", "torchvision's MnasNet (Tan et al. 2019)", mnasnet::v1_0),
+    model("shufflenet_v2_x1_0", "torchvision's ShuffleNet V2 (Ma et al. 2018)", shufflenet_torch::v2_x1_0),
+    model(
+        "squeezenet1_1",
+        "torchvision's SqueezeNet 1.1, whose classifier is a convolution (Iandola et al. 2016)",
+        squeezenet::v1_1,
+    ),
+    model(
+        "regnet_y_400mf",
+        "torchvision's RegNetY of 0.4 thousand million multiply-adds (Radosavovic et al. 2020)",
+        regnet::y_400mf,
+    ),
+    model(
+        "regnet_y_800mf",
+        "torchvision's RegNetY of 0.8 thousand million multiply-adds (Radosavovic et al. 2020)",
+        regnet::y_800mf,
+    ),
+    model("densenet121", "torchvision's DenseNet-121 (Huang et al. 2017)", densenet::of_121),
     model("efficientnet_lite0", "timm's EfficientNet-Lite0, PyTorch's padding", efficientnet::lite0),
     model("tf_efficientnet_lite0", "timm's EfficientNet-Lite0, TensorFlow's padding", efficientnet::tf_lite0),
 ];
