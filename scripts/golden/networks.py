@@ -23,10 +23,11 @@ import torchvision
 
 N, CLASSES, HEIGHT, WIDTH = 3, 7, 65, 49
 
-# Those whose images have one size only are given theirs.
+# Transformers read whole patches; torchvision's are square.
 NAMES = {
     "resnet152": None, "wide_resnet50_2": None, "squeezenet1_1": None, "mnasnet1_0": None, "shufflenet_v2_x1_0": None,
-    "regnet_y_400mf": None, "regnet_y_800mf": None, "densenet121": None,
+    "regnet_y_400mf": None, "regnet_y_800mf": None, "densenet121": None, "convnext_tiny": None, "convnext_atto": None,
+    "vit_b_16": (64, 64), "deit_tiny_patch16_224": (80, 48), "deit_small_patch16_224": (48, 32), "vit_tiny_cifar": (32, 32),
 }  # fmt: skip
 
 
@@ -58,7 +59,9 @@ def fill(model):
 
 
 def build(name, sizes, dtype):
-    if hasattr(torchvision.models, name):
+    if name == "vit_tiny_cifar":
+        model = timm.create_model("deit_tiny_patch16_224", num_classes=CLASSES, img_size=sizes, patch_size=4)
+    elif hasattr(torchvision.models, name):
         model = getattr(torchvision.models, name)(num_classes=CLASSES, **({"image_size": sizes[0]} if name.startswith("vit") else {}))
     else:
         model = timm.create_model(name, num_classes=CLASSES, **({"img_size": sizes} if "patch" in name else {}))

@@ -2,7 +2,7 @@
 //! are `scripts/golden/networks.py`'s, in f64; weights and images follow the same formula on both sides.
 
 use kd2m_cpu::{Mode, Network, Options, Then};
-use kd2m_nn::{Graph, NamedTensor, ParameterSpec, Weights, zoo};
+use kd2m_nn::{Graph, Layer, NamedTensor, ParameterSpec, Weights, zoo};
 use serde_json::Value;
 
 const N: usize = 3;
@@ -93,6 +93,9 @@ fn check(name: &str, golden: &Value) {
     let (error, allowed) = (relative(network.logits(), &numbers(&golden["trained"])), own(golden, "trained_error"));
     assert!(error < (3.0 * allowed).max(1e-4), "{name}: logits in training {error:.2e}, PyTorch's f32 {allowed:.2e}");
     network.backward(None, Some(&wave(N * CLASSES, 99)), &[], Then::Accumulate).unwrap();
+    // One unit of a ReLU on the other side of zero, as rounding decides, moves all gradients below it by a percent.
+    let has_corners = graph.nodes().iter().any(|node| matches!(node.layer, Layer::Relu));
+    let least = if has_corners { 3e-2 } else { 1e-4 };
     let (gradients, state) = (network.gradients(), network.weights());
     for (key, expected) in golden["gradients"].as_object().unwrap() {
         let found = &gradients[key].values;
@@ -100,15 +103,14 @@ fn check(name: &str, golden: &Value) {
         // The sampled entries carry their share of the tensor's norm.
         let share = own(expected, "norm") * (values.len() as f64 / found.len() as f64).sqrt();
         let error = apart(&values, &numbers(&expected["values"])) / share;
-        // One unit of a ReLU on the other side of zero, as rounding decides, moves gradients by some thousandths.
         let allowed = own(expected, "f32_error");
-        assert!(error < (4.0 * allowed).max(1e-2), "{name} {key}: {error:.2e}, PyTorch's f32 {allowed:.2e}");
+        assert!(error < (4.0 * allowed).max(least), "{name} {key}: {error:.2e}, PyTorch's f32 {allowed:.2e}");
         let error = norm(found.iter().map(|v| f64::from(*v))) / own(expected, "norm") - 1.0;
-        assert!(error.abs() < (2.0 * allowed).max(1e-2), "{name} {key}: norm {error:.2e}, f32 {allowed:.2e}");
+        assert!(error.abs() < (2.0 * allowed).max(least), "{name} {key}: norm {error:.2e}, f32 {allowed:.2e}");
     }
     for (key, expected) in golden["running"].as_object().unwrap() {
         let error = relative(&sample(&state[key].values), &numbers(expected));
-        assert!(error < 1e-4, "{name} {key}: {error:.2e}");
+        assert!(error < (3.0 * own(golden, "trained_error")).max(1e-4), "{name} {key}: {error:.2e}");
     }
 }
 

@@ -52,6 +52,12 @@ const PARAMETERS: &[(&str, usize)] = &[
     ("regnet_y_400mf", 3_947_244),
     ("regnet_y_800mf", 5_726_012),
     ("densenet121", 7_056_356),
+    ("convnext_tiny", 27_897_028),
+    ("convnext_atto", 3_406_620),
+    ("vit_b_16", 85_728_100),
+    ("deit_tiny_patch16_224", 5_506_852),
+    ("deit_small_patch16_224", 21_630_436),
+    ("vit_tiny_cifar", 5_380_132),
     ("efficientnet_lite0", 3_499_108),
     ("tf_efficientnet_lite0", 3_499_108),
 ];
@@ -86,12 +92,32 @@ fn multiply_adds_and_parameters_are_torchvision_s() {
         ("regnet_y_400mf", 0.402, 4_344_144),
         ("regnet_y_800mf", 0.834, 6_432_512),
         ("densenet121", 2.834, 7_978_856),
+        ("convnext_tiny", 4.456, 28_589_128),
+        ("vit_b_16", 17.564, 86_567_656),
     ] {
         let graph = zoo::build(name, &ZooOptions::new(1000, 3, 224, 224)).unwrap();
         let found = graph.multiply_adds() as f64 / 1e9;
         assert!((found - expected).abs() < 0.0005, "{name}: {found}");
         assert_eq!(graph.parameter_count(), parameters, "{name}");
     }
+}
+
+/// timm's, as it builds them for 1,000 classes.
+#[test]
+fn parameters_are_timm_s() {
+    for (name, parameters) in
+        [("convnext_atto", 3_695_520), ("deit_tiny_patch16_224", 5_717_416), ("deit_small_patch16_224", 22_050_664)]
+    {
+        let graph = zoo::build(name, &ZooOptions::new(1000, 3, 224, 224)).unwrap();
+        assert_eq!(graph.parameter_count(), parameters, "{name}");
+    }
+}
+
+#[test]
+fn transformers_read_whole_patches() {
+    let error = zoo::build("vit_b_16", &ZooOptions::new(10, 3, 32, 40)).unwrap_err().to_string();
+    let expected = "vit_b_16 cannot be built for 3×32×40 images: conv_proj: 32×40 are not whole patches of 16×16";
+    assert_eq!(error, expected);
 }
 
 #[test]
@@ -115,6 +141,9 @@ fn stages_have_the_literature_s_shapes() {
         ("ShuffleV2", "stem 24×32×32, layer1 116×16×16, layer2 232×8×8, layer3 464×4×4"),
         ("efficientnet_lite0", "stem 32×16×16, layer1 24×8×8, layer2 40×4×4, layer3 112×2×2, layer4 320×1×1"),
         ("mobilenet_v3_small", "stem 16×16×16, layer1 16×8×8, layer2 24×4×4, layer3 48×2×2, layer4 96×1×1"),
+        ("convnext_atto", "stem 40×8×8, layer1 40×8×8, layer2 80×4×4, layer3 160×2×2, layer4 320×1×1"),
+        ("squeezenet1_1", "stem 64×15×15, layer1 128×7×7, layer2 256×3×3, layer3 512×1×1"),
+        ("vit_tiny_cifar", "stem 192×8×8"),
         ("resnet18", "stem 64×16×16, layer1 64×8×8, layer2 128×4×4, layer3 256×2×2, layer4 512×1×1"),
     ] {
         let graph = zoo::build(name, &ZooOptions::new(100, 3, 32, 32)).unwrap();

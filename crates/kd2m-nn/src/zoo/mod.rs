@@ -6,6 +6,7 @@
 
 mod blocks;
 mod cifar_resnet;
+mod convnext;
 mod densenet;
 mod digits;
 mod efficientnet;
@@ -22,6 +23,7 @@ mod shufflenet;
 mod shufflenet_torch;
 mod squeezenet;
 mod vgg;
+mod vit;
 mod wrn;
 
 use thiserror::Error;
