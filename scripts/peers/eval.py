@@ -65,8 +65,10 @@ def alternate(a, ours, peers):
     rates = {name: [] for name in ["kd2m", PASS, *peers]}
     for _ in range(a.rounds):
         done = run(ours)
-        rates["kd2m"] += [a.images / done[1]] if done else []
-        rates[PASS] += [json.loads(done[0])["images_per_second"]] if done else []
+        found = json.loads(done[0]) if done else {}
+        # As many as it looked at: a folder that was kept may hold others than were asked for now.
+        rates["kd2m"] += [found["images"] / done[1]] if done else []
+        rates[PASS] += [found["images_per_second"]] if done else []
         for name, command in peers.items():
             rate = number(r"median ([0-9.]+) images/s", run(command))
             rates[name] += [rate] if rate else []

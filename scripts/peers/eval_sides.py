@@ -7,6 +7,7 @@ their spread; int8 prints `accuracy X`, in %.
 
 import argparse
 import pathlib
+import shutil
 import time
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
@@ -90,6 +91,9 @@ def make(a):
     import torch
 
     if {"jpeg", "onnx"} & set(a.rows.split(",")):
+        # Whatever an earlier call left there is of other images.
+        for kind in ("photos", "flat"):
+            shutil.rmtree(a.folder / kind, ignore_errors=True)
         folders(a.folder, a.data, a.images)
     for row in a.rows.split(","):
         for name in NETWORKS.get(row, []):

@@ -459,6 +459,7 @@ pub struct InitArguments {
 
 #[derive(Args)]
 pub struct ListArguments {
+    #[arg(value_name = "criteria|metrics|models|datasets|kernels|keys")]
     pub what: Listed,
     /// Only this one, or those whose names hold this; of a network its stages too, which `on` and `stages` accept.
     pub name: Option<String>,
@@ -477,6 +478,9 @@ pub struct ListArguments {
     /// Stem of --model: imagenet or cifar.
     #[arg(long, default_value = "imagenet", value_parser = ["imagenet", "cifar"])]
     pub stem: String,
+    /// Print all that is known of each, not one line.
+    #[arg(long)]
+    pub long: bool,
     /// Print JSON; of keys their JSON Schema, which editors complete from.
     #[arg(long)]
     pub json: bool,

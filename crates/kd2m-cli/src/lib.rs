@@ -84,7 +84,7 @@ fn call(command: Command) -> Result<ExitCode, Error> {
         _ => false,
     };
     if quiet {
-        kd2m::hub::be_quiet();
+        kd2m::loading::be_quiet();
     }
     match command {
         Command::Train(run) => command::run::train(&run),

@@ -94,6 +94,25 @@ fn widths_that_differ_with_and_without_a_projector() {
             }
         }
     }
+    // `eval` finds the distance that training measured last, through the projector; without one there is none.
+    let eval = |split: &str| -> Vec<Value> {
+        let found = kd2m(&["eval", out.to_str().unwrap(), "--split", split, "--json"]);
+        serde_json::from_slice(&found.stdout).unwrap()
+    };
+    for student in eval("val") {
+        let (arm, seed) = (student["arm"].as_str().unwrap(), &student["seed"]);
+        let text = std::fs::read_to_string(out.join(format!("students/{arm}/seed-{seed}/metrics.jsonl"))).unwrap();
+        let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        let [found, measured] = [&student, &last].map(|of| of["w2_to_teacher"].as_f64());
+        assert_eq!(found.is_some(), arm == "mse");
+        assert!(found.zip(measured).is_none_or(|(a, b)| (a - b).abs() < 1e-6 * b), "{arm}: {found:?} {measured:?}");
+    }
+    // The teacher's own accuracy stands beside its students'.
+    let teacher = std::fs::read_to_string(out.join("teacher/summary.json")).unwrap();
+    let teacher: Value = serde_json::from_str(&teacher).unwrap();
+    assert!(eval("test").iter().all(|student| student["teacher_accuracy"] == teacher["test_accuracy"]));
+    let table = String::from_utf8(kd2m(&["eval", out.to_str().unwrap()]).stdout).unwrap();
+    assert!(table.lines().nth(1).is_some_and(|line| line.starts_with("teacher ")), "{table}");
 }
 
 /// Through a moving average and a projector: what is tracked is what is saved.

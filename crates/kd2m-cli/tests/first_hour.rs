@@ -64,6 +64,23 @@ fn a_list_answers_for_one_name() {
 }
 
 #[test]
+fn a_whole_list_is_a_line_each_unless_more_is_asked_for() {
+    let short = text(&kd2m(&["list", "criteria"]).stdout);
+    let line = short.lines().find(|line| line.starts_with("w2 ")).unwrap_or_else(|| panic!("{short}"));
+    assert!(line.contains("first choice: exact") && !short.contains("formula"), "{short}");
+    assert!(short.ends_with("`kd2m list criteria NAME` shows one whole, `kd2m list criteria --long` all of them\n"));
+    let long = text(&kd2m(&["list", "criteria", "--long"]).stdout);
+    assert!(long.starts_with("w2\n  ") && long.matches("\n  formula").count() > 30, "{long}");
+    for (list, part) in [("models", "resnet20 "), ("datasets", "cifar10 "), ("keys", "optim.lr ")] {
+        let lines = text(&kd2m(&["list", list]).stdout);
+        assert!(lines.lines().any(|line| line.starts_with(part)), "{lines}");
+    }
+    // Whoever leaves the word out is told the words.
+    let none = kd2m(&["list"]);
+    assert!(none.status.code() == Some(2) && text(&none.stderr).contains("criteria|metrics|models"));
+}
+
+#[test]
 fn a_configuration_to_begin_with_is_written_once() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("photos.toml");

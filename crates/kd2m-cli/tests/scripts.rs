@@ -224,7 +224,7 @@ fn the_comparison_of_evaluation_prints_its_rows() {
         path
     };
     let ours = r#"case "$1" in
-        eval) echo '{"accuracy": 50.0, "images_per_second": 5.0}' ;;
+        eval) echo '{"accuracy": 50.0, "images": 8, "images_per_second": 5.0}' ;;
         list) echo '{"parameters": 2345678}' ;;
         export)
             for word in "$@"; do

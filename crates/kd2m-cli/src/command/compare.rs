@@ -41,6 +41,13 @@ fn page(found: &Comparison) -> String {
     out.push('\n');
     out += &align(&columns::lines(Table::Compare, &found.rows()));
     out += &legend(found);
+    let alone: Vec<String> = found.alone().map(|(run, arm)| format!("{arm} of run {run}")).collect();
+    if !alone.is_empty() {
+        let (names, first) = (alone.join(", "), &found.runs[0].arms[0].summary.arm);
+        out += &format!(
+            "{names}: run 1 has no arm of that name; --against {first} compares every arm with {first} of run 1\n"
+        );
+    }
     for (number, run) in (1..).zip(&found.runs).skip(1) {
         out += &differs(number, run);
     }
@@ -69,9 +76,11 @@ fn legend(found: &Comparison) -> String {
             } else {
                 String::new()
             };
+            let but =
+                if found.differences().any(|d| d.same) { " but students that are the same in both runs" } else { "" };
             format!(
                 "difference: to {to}, in points of test accuracy, paired by seed, ± half of its 95 % t interval; p after Holm over \
-                 all of them{claim}\n"
+                 all of them{but}{claim}\n"
             )
         }
     }

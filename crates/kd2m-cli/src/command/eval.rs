@@ -6,7 +6,7 @@ use kd2m::{
     Error,
     device::DeviceChoice,
     saved::Scores,
-    train::inspect::{On, evaluate_saved},
+    train::inspect::{Evaluated, On, evaluate_saved},
     warning,
 };
 use serde::Serialize;
@@ -16,6 +16,7 @@ use crate::{
     arguments::{AnySplit, EvalArguments},
     output::show,
     progress::Progress,
+    table::align,
 };
 
 /// Evaluates and prints.
@@ -43,13 +44,17 @@ pub fn eval(arguments: &EvalArguments) -> Result<ExitCode, Error> {
         show(&format!("{text}\n"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table =
-        format!("{:<20} {:>5}  {:>10}  {:>10}  {:>14}\n", "arm", "seed", "accuracy %", "ce", "W₂² to teacher");
-    for row in found {
+    let head = ["arm", "seed", "accuracy %", "ce", "W₂² to teacher"].map(str::to_owned).to_vec();
+    // One teacher, whose answers to the same images every row has.
+    let teacher = found.first().and_then(|row| row.teacher_accuracy);
+    let teacher =
+        teacher.map(|accuracy| vec!["teacher".into(), "–".into(), format!("{accuracy:.2}"), "–".into(), "0".into()]);
+    let student = |row: &Evaluated| {
         let w2 = row.w2_to_teacher.map_or("–".to_owned(), |w| format!("{w:.4}"));
-        table += &format!("{:<20} {:>5}  {:>10.2}  {:>10.4}  {:>14}\n", row.arm, row.seed, row.accuracy, row.ce, w2);
-    }
-    show(&table)?;
+        vec![row.arm.clone(), row.seed.to_string(), format!("{:.2}", row.accuracy), format!("{:.4}", row.ce), w2]
+    };
+    let rows: Vec<Vec<String>> = [head].into_iter().chain(teacher).chain(found.iter().map(student)).collect();
+    show(&align(&rows))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -88,30 +88,34 @@ impl Export<'_> {
         let (Steps::Weight(each) | Steps::Bias(each)) = steps;
         let row = (tensor.values.len() / each.len().max(1)).max(1);
         let whole = tensor.values.iter().enumerate().map(|(i, x)| (x / each[i / row]).round());
-        let [bits, step, zero] = ["int8", "step", "zero"].map(|part| format!("{key}.{part}"));
-        let zeros = vec![0; each.len()];
-        let (tensor, zeros) = match steps {
-            Steps::Weight(_) => (
-                bytes(&bits, &tensor.shape, &whole.map(|q| q as i8).collect::<Vec<_>>()),
-                bytes(&zero, &[each.len()], &zeros),
-            ),
-            Steps::Bias(_) => {
-                let zeros: Vec<i32> = zeros.into_iter().map(i32::from).collect();
-                (
-                    words(&bits, &tensor.shape, &whole.map(|q| q as i32).collect::<Vec<_>>()),
-                    words(&zero, &[each.len()], &zeros),
-                )
+        let [bits, step] = ["int8", "step"].map(|part| format!("{key}.{part}"));
+        let mut input = vec![bits.clone(), step.clone()];
+        let tensor = match steps {
+            Steps::Weight(_) => {
+                input.push(self.zeros(each.len()));
+                bytes(&bits, &tensor.shape, &whole.map(|q| q as i8).collect::<Vec<_>>())
             }
+            // Of 32 bits, for which the format has no zero point.
+            Steps::Bias(_) => words(&bits, &tensor.shape, &whole.map(|q| q as i32).collect::<Vec<_>>()),
         };
-        self.constants.extend([tensor, floats(&step, &[each.len()], each), zeros]);
+        self.constants.extend([tensor, floats(&step, &[each.len()], each)]);
         self.nodes.push(NodeProto {
-            input: vec![bits, step, zero],
+            input,
             output: vec![key.to_owned()],
             name: format!("{key}.number"),
             op_type: "DequantizeLinear".to_owned(),
             attribute: vec![int("axis", 0)],
             domain: String::new(),
         });
+    }
+
+    /// So many zero points: one constant for all weights of as many outputs.
+    fn zeros(&mut self, count: usize) -> String {
+        let name = format!("zeros.{count}");
+        if !self.constants.iter().any(|constant| constant.name == name) {
+            self.constants.push(bytes(&name, &[count], &vec![0; count]));
+        }
+        name
     }
 
     fn layer(&mut self, id: NodeId, node: &Node) {

@@ -199,6 +199,7 @@ pub const COLUMNS: &[Column] = &[
             place(Markdown, 50),
             place(Latex, 50).titled("$p$ (Holm)"),
             place(Grid, 70),
+            place(Run, 55),
             place(Compare, 50),
         ],
         ..PLAIN

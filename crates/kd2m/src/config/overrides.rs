@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use kd2m_ot::error::nearest_names;
 use toml::{Table, Value};
 
-use super::{ArmConfig, Config, Weight};
+use super::{
+    ArmConfig, Config, Weight,
+    dotted::{merge, put, remove},
+};
 use crate::{Error, files};
 
 /// The configuration of the digits demonstration, which runs when no other is given.
@@ -22,6 +25,8 @@ pub struct Source {
     /// What error messages call it.
     label: String,
     table: Table,
+    /// Keys that the command line set, each with its assignment.
+    assigned: Vec<(String, String)>,
 }
 
 impl Source {
@@ -46,9 +51,7 @@ impl Source {
             return Self::demo();
         };
         let mut source = Self::parse("general defaults", GENERAL)?;
-        let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
-        let name: String = dataset.as_str().unwrap_or_default().chars().map(plain).collect();
-        let name = name.trim_matches(['-', '.']).to_owned();
+        let name = named_after(dataset.as_str().unwrap_or_default());
         if !name.is_empty() {
             source.put("name", name.chars().take(LONGEST_NAME).collect::<String>())?;
         }
@@ -72,7 +75,7 @@ impl Source {
             let range = if e.message().contains("too large") { format!("; {WHOLE_NUMBERS}") } else { String::new() };
             Error::Config(format!("{label}: {}{range}", e.to_string().trim_end()))
         })?;
-        Ok(Self { label: label.to_owned(), table })
+        Ok(Self { label: label.to_owned(), table, assigned: Vec::new() })
     }
 
     /// Applies `dotted.key=value`; the value is read as TOML, or else as a string.
@@ -88,7 +91,9 @@ impl Source {
         }
         let value = parse_value(text.trim());
         let path: Vec<&str> = key.trim().split('.').collect();
-        put(&mut self.table, &path, value).map_err(|why| Error::Config(format!("--set {assignment}: {why}")))
+        put(&mut self.table, &path, value).map_err(|why| Error::Config(format!("--set {assignment}: {why}")))?;
+        self.assigned.push((key.trim().to_owned(), assignment.to_owned()));
+        Ok(())
     }
 
     /// Sets one key to a value.
@@ -144,16 +149,43 @@ impl Source {
     /// # Errors
     /// An unknown key (the nearest ones are named), a value of another type, or one out of range.
     pub fn resolve(self) -> Result<Config, Error> {
-        let label = self.label;
-        let config: Config = Value::Table(self.table)
-            .try_into()
-            .map_err(|e: toml::de::Error| Error::Config(format!("{label}: {}", explained(&e))))?;
+        let config = typed(&self.table).map_err(|why| match self.at_fault(&why) {
+            Some(assignment) => Error::Config(format!("--set {assignment}: {why}")),
+            None => Error::Config(format!("{}: {why}", self.label)),
+        })?;
         config.check()?;
         Ok(config)
     }
+
+    /// The assignment of the command line without which this would not be wrong.
+    fn at_fault(&self, why: &str) -> Option<&str> {
+        let spared = |key: &str| {
+            let mut table = self.table.clone();
+            remove(&mut table, &key.split('.').collect::<Vec<_>>());
+            typed(&table).err().as_deref() != Some(why)
+        };
+        self.assigned.iter().find(|(key, _)| spared(key)).map(|(_, assignment)| assignment.as_str())
+    }
 }
 
-/// Of a run that is called after its data set, whose path may be long.
+/// Gives the values their types; the error in words.
+fn typed(table: &Table) -> Result<Config, String> {
+    Value::Table(table.clone()).try_into().map_err(|e: toml::de::Error| explained(&e))
+}
+
+/// What a run is called after its data set: of a folder, its own name without the way to it and without a size.
+fn named_after(dataset: &str) -> String {
+    let own = dataset.split_once(':').map_or(dataset, |(kind, path)| {
+        let path = path.rsplit_once('@').map_or(path, |(path, _)| path);
+        let last = Path::new(path).file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if last.is_empty() { kind } else { last }
+    });
+    let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
+    let name: String = own.chars().map(plain).collect();
+    name.trim_matches(['-', '.']).to_owned()
+}
+
+/// Of a run that is called after its data set, whose name may be long.
 const LONGEST_NAME: usize = 40;
 
 /// What a file and the command line can say as a whole number.
@@ -174,51 +206,6 @@ fn parse_value(text: &str) -> Value {
     match document.parse::<Table>() {
         Ok(mut table) => table.remove("value").unwrap_or_else(|| Value::String(text.to_owned())),
         Err(_) => Value::String(text.to_owned()),
-    }
-}
-
-fn merge(table: &mut Table, keys: Table, keep: bool) {
-    for (key, value) in keys {
-        match (table.get_mut(&key), value) {
-            (Some(Value::Table(inner)), Value::Table(deeper)) => merge(inner, deeper, keep),
-            (Some(_), _) if keep => {}
-            (_, value) => {
-                table.insert(key, value);
-            }
-        }
-    }
-}
-
-/// Sets the value at the end of a path of keys and indices; tables on the way are made.
-///
-/// # Errors
-/// An index beyond its list, or a key below something that is no table, in words.
-pub(crate) fn put(table: &mut Table, path: &[&str], value: Value) -> Result<(), String> {
-    let (first, rest) = match path {
-        [] | [""] => return Err("the key is empty".to_owned()),
-        [first, rest @ ..] => (*first, rest),
-    };
-    if rest.is_empty() {
-        table.insert(first.to_owned(), value);
-        return Ok(());
-    }
-    match table.entry(first.to_owned()).or_insert_with(|| Value::Table(Table::new())) {
-        Value::Table(inner) => put(inner, rest, value),
-        Value::Array(items) => {
-            let count = items.len();
-            let index: usize =
-                rest[0].parse().map_err(|_| format!("`{first}` is a list: `{}` is no index", rest[0]))?;
-            match (items.get_mut(index), &rest[1..]) {
-                (None, _) => Err(format!("`{first}` has {count} entries, there is no number {index}")),
-                (Some(item), []) => {
-                    *item = value;
-                    Ok(())
-                }
-                (Some(Value::Table(inner)), deeper) => put(inner, deeper, value),
-                (Some(_), _) => Err(format!("`{first}.{index}` is no table")),
-            }
-        }
-        _ => Err(format!("`{first}` is no table")),
     }
 }
 
@@ -285,7 +272,9 @@ mod tests {
         assert_eq!((own.name.as_str(), own.teacher.train_limit, own.data.train_limit), ("cifar100", None, 2000));
         assert_eq!((&own.train, &own.optim), (&Default::default(), &Default::default()));
         assert!(own.arms.iter().all(|arm| arm.losses[0].weight.is_none_or(|weight| weight == Weight::Auto(1.0))));
-        assert_eq!(based(&["data.dataset=folder:/tmp/my photos@64"]).name, "folder--tmp-my-photos-64");
+        assert_eq!(based(&["data.dataset=folder:/tmp/my photos@64"]).name, "my-photos");
+        assert_eq!(based(&["data.dataset=folder:photos/"]).name, "photos");
+        assert_eq!(based(&["data.dataset=folder:.."]).name, "folder");
         assert_eq!(based(&["data.dataset=\"mnist\"", "name=mine"]).name, "mine");
     }
 
@@ -326,7 +315,7 @@ mod tests {
             let mut source = demo();
             source.set(set).and_then(|()| source.resolve()).unwrap_err().to_string()
         };
-        assert!(fails("optim.lrr=1").contains("did you mean lr?"));
+        assert_eq!(fails("optim.lrr=1"), "--set optim.lrr=1: optim: unknown field `lrr`; did you mean lr?");
         assert!(fails("arm.9.name=1").contains("there is no number 9"));
         assert!(fails("arm.0.loss.0.criterion=w22").contains("did you mean"));
         assert!(fails("optim.lr").contains("expected key=value"));
@@ -349,7 +338,12 @@ mod tests {
             }
         }
         let why = fails("optim.lr=fast");
-        assert!(why.contains("optim.lr: invalid type: string \"fast\""), "{why}");
+        assert!(why.starts_with("--set optim.lr=fast: optim.lr: invalid type: string \"fast\""), "{why}");
+        // What the file has wrong is the file's, whatever the command line sets.
+        let mut file = Source::parse("x.toml", "name = \"x\"\n[optim]\nlrr = 1").unwrap();
+        file.set("optim.lr=0.5").unwrap();
+        let why = file.resolve().unwrap_err().to_string();
+        assert_eq!(why, "x.toml: optim: unknown field `lrr`; did you mean lr?");
         let file = Source::parse("x.toml", "name = \"x\"\n[train]\nseeds = [18446744073709551615]").map(|_| ());
         let why = file.unwrap_err().to_string();
         assert!(

@@ -2,11 +2,13 @@
 
 pub mod automatic;
 mod balance;
+mod entropy;
 mod gradients;
 mod step;
 
 use automatic::Automatic;
-use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax};
+use burn::tensor::{Device, Tensor};
+pub use entropy::cross_entropy;
 pub use kd2m_loss::batch::scalar;
 pub use step::{Backward, Evaluated, TermPull, TermValue};
 
@@ -197,6 +199,20 @@ impl Objective {
         Ok(all)
     }
 
+    /// Puts back what [`learned_values`](Self::learned_values) gave.
+    ///
+    /// # Errors
+    /// A value that is missing or of another shape, in words.
+    pub fn load_learned(&mut self, all: &kd2m_nn::Weights) -> Result<(), String> {
+        for (name, part) in self.learned() {
+            let prefix = within(&name, "");
+            let own =
+                all.iter().filter_map(|(key, tensor)| Some((key.strip_prefix(&prefix)?.to_owned(), tensor.clone())));
+            part.load_values(&own.collect())?;
+        }
+        Ok(())
+    }
+
     /// Memories of all criteria, by term, and what automatic weights were measured from.
     ///
     /// # Errors
@@ -265,14 +281,4 @@ fn within(term: &str, key: &str) -> String {
 /// [`Objective::learned_values`] writes and [`crate::theory`] reads.
 pub fn learned_key(i: usize, criterion: &str, key: &str) -> String {
     within(&term_name(i, criterion), key)
-}
-
-/// Mean over samples of −(1 − s) log p_y − s · mean over classes of log p, as PyTorch's `cross_entropy` with `label_smoothing`.
-pub fn cross_entropy(logits: &Tensor<2>, labels: &[u32], smoothing: f64) -> Tensor<1> {
-    let [n, _] = logits.dims();
-    let index: Vec<i32> = labels.iter().map(|l| *l as i32).collect();
-    let index = Tensor::<2, Int>::from_data(TensorData::new(index, [n, 1]), &logits.device().without_autodiff());
-    let log_p = log_softmax(logits.clone(), 1);
-    let hit = log_p.clone().gather(1, index).mean();
-    if smoothing == 0.0 { -hit } else { -(hit * (1.0 - smoothing) + log_p.mean() * smoothing) }
 }

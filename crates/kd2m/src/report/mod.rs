@@ -91,6 +91,7 @@ fn page(run: &Collected) -> Result<String, Error> {
             networks => run.networks.iter().map(|n| context! { role => n.role }).collect::<Vec<_>>(),
             sizes => found::sizes(run),
             time => (run.seconds > 0.0).then(|| duration(run.seconds)),
+            distant => run.summary.students.iter().any(|s| s.w2_to_teacher.is_some()),
             measured => run.summary.students.iter().any(|s| s.ece.is_some() || s.cka_to_teacher.is_some()),
             table => table,
             few_seeds => run.summary.seeds.len() < ENOUGH,

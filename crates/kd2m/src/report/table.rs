@@ -65,15 +65,15 @@ mod tests {
             lines,
             [
                 "<div class=\"wide\"><table>",
-                "<thead><tr><th>arm</th><th>weight λ</th><th>test %</th><th>best on val %</th><th>vs none</th><th>verdict</th>\
+                "<thead><tr><th>arm</th><th>weight λ</th><th>test %</th><th>best on val %</th><th>vs none</th><th>p (Holm)</th><th>verdict</th>\
                  <th>top-5 %</th><th>calibration error %</th><th>CKA</th><th>W₂² to teacher</th><th>images/s</th></tr></thead>",
                 "<tbody>",
-                "<tr><td>teacher</td><td>–</td><td>97.50</td><td>–</td><td>–</td><td>–</td><td>99.50</td><td>–</td><td>1</td><td>0</td>\
+                "<tr><td>teacher</td><td>–</td><td>97.50</td><td>–</td><td>–</td><td>–</td><td>–</td><td>99.50</td><td>–</td><td>1</td><td>0</td>\
                  <td>–</td></tr>",
-                "<tr><td>none</td><td>0</td><td>97.50 ± 1.00</td><td>–</td><td>–</td><td class=\"–\">–</td><td>99.50</td><td>–</td><td>–</td>\
+                "<tr><td>none</td><td>0</td><td>97.50 ± 1.00</td><td>–</td><td>–</td><td>–</td><td class=\"–\">–</td><td>99.50</td><td>–</td><td>–</td>\
                  <td>–</td><td>1234</td></tr>",
                 "<tr><td>&lt;sum&gt; <span class=\"soft\">w2+mse</span></td><td>–</td><td>97.50 ± 1.00</td><td>98.00</td><td>-0.50 ± 1.25</td>\
-                 <td class=\"worse\">worse</td><td>99.50</td><td>–</td><td>0.500</td><td>2.0000</td><td>1234</td></tr>",
+                 <td>&lt; 0.0001</td><td class=\"worse\">worse</td><td>99.50</td><td>–</td><td>0.500</td><td>2.0000</td><td>1234</td></tr>",
                 "</tbody>",
                 "</table></div>",
             ]

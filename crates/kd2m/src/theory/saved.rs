@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use kd2m_data::Part;
-use kd2m_nn::{Weights, weights};
 use serde::Serialize;
 
 use super::{
@@ -16,7 +15,7 @@ use crate::{
     device::DeviceChoice,
     train::{
         inputs,
-        inspect::{Eyes, On, Opened, open},
+        inspect::{Eyes, On, Opened, learned, open},
         networks::Network,
         observer::Observer,
         run::arms,
@@ -130,16 +129,6 @@ pub fn bound_saved(
         found.push(bounded);
     }
     Ok(found)
-}
-
-/// Parts that were trained beside a student, if it had any.
-fn learned(file: &Path) -> Result<Weights, Error> {
-    if !file.is_file() {
-        return Ok(Weights::new());
-    }
-    let parts = weights::read_any(file)?;
-    weights::check_finite(file, &parts)?;
-    Ok(parts)
 }
 
 fn distinct(mut names: Vec<String>) -> String {

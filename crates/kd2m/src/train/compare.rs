@@ -75,8 +75,10 @@ pub struct Against {
     pub half_width: f64,
     /// Of the two-sided paired t test.
     pub p: f64,
-    /// After Holm over all differences of the comparison.
+    /// After Holm over all differences of the comparison but those of [`same`](Self::same).
     pub p_holm: f64,
+    /// Every accuracy of every seed is the same on test and validation: these are the same students, and nothing is tested.
+    pub same: bool,
     /// The difference nearest to 0, where all seeds differ in the same direction.
     pub every_seed: Option<f64>,
     /// What may be said of it.
@@ -100,11 +102,21 @@ impl Against {
             half_width: found.half_width,
             p: found.p,
             p_holm: found.p,
+            same: pairs.iter().all(|(seed, ..)| figures(arm, seeds, *seed) == figures(other, others, *seed)),
             every_seed: in_every_seed(&own, &theirs),
             // Once Holm has seen all.
             verdict: "",
         })
     }
+}
+
+/// What is known of the student of a seed.
+fn figures(arm: &ArmSummary, seeds: &[u64], seed: u64) -> Option<[Option<f64>; 5]> {
+    let at = seeds.iter().position(|s| *s == seed)?;
+    let best = &arm.best_val;
+    let lists = [&arm.test_accuracy, &arm.val_accuracy, &best.test_accuracy, &best.val_accuracy];
+    let [a, b, c, d] = lists.map(|list| list.get(at).copied());
+    Some([a, b, c, d, best.epoch.get(at).map(|epoch| *epoch as f64)])
 }
 
 /// A run as it is read.
@@ -183,12 +195,14 @@ pub fn compare(paths: &[PathBuf], against: Option<&str>) -> Result<Comparison, E
     Ok(Comparison { against: against.map(str::to_owned), runs: compared })
 }
 
-/// What may be said of all differences together.
-fn judge(mut all: Vec<&mut Against>) {
-    correct(all.iter_mut().map(|d| (d.p, &mut d.p_holm)));
-    for d in all {
+/// What may be said of all differences together. The same students twice are no test, and others do not pay for them.
+fn judge(all: Vec<&mut Against>) {
+    let (same, mut tested): (Vec<_>, Vec<_>) = all.into_iter().partition(|d| d.same);
+    correct(tested.iter_mut().map(|d| (d.p, &mut d.p_holm)));
+    for d in tested {
         d.verdict = verdict_of_run(d.p_holm, d.seeds.len(), d.mean, d.every_seed);
     }
+    same.into_iter().for_each(|d| d.verdict = "the same");
 }
 
 fn known(arm: &str, summary: &Summary, path: &Path) -> Result<(), Error> {
@@ -224,14 +238,27 @@ impl Comparison {
         runs.flat_map(|(at, run)| run.arms.iter().map(move |arm| row(at, arm))).collect()
     }
 
+    /// Arms that are compared with nothing, for the first run has none of their name: the run, counted from 1, and the arm.
+    pub fn alone(&self) -> impl Iterator<Item = (usize, &str)> {
+        let open = (1..).zip(&self.runs).skip(1).filter(|(_, run)| self.against.is_none() && run.apart.is_none());
+        let has = |name: &str| self.runs[0].arms.iter().any(|arm| arm.summary.arm == name);
+        open.flat_map(move |(number, run)| {
+            run.arms
+                .iter()
+                .map(|arm| arm.summary.arm.as_str())
+                .filter(move |name| !has(name))
+                .map(move |name| (number, name))
+        })
+    }
+
     /// All differences.
     pub fn differences(&self) -> impl Iterator<Item = &Against> {
         self.runs.iter().flat_map(|run| &run.arms).filter_map(|arm| arm.versus.as_ref())
     }
 }
 
-/// Where a run lies and what it is called says nothing about it.
-const ASIDE: [&str; 2] = ["name", "data.root"];
+/// Where a run and its data lie, and what it is called, says nothing about it.
+const ASIDE: [&str; 4] = ["name", "data.root", "data.memory", "data.cache"];
 
 /// Dotted keys with their values as TOML writes them; those of an arm below its name.
 fn flat(config: &Config) -> Result<BTreeMap<String, String>, Error> {
@@ -332,11 +359,13 @@ mod tests {
         // Differences 2, 1, 2, 4: as `statistics` has them of scipy.
         let d = w2.versus.as_ref().unwrap();
         assert!((d.mean - 2.25).abs() < 1e-12 && (d.half_width - 2.002_245_225).abs() < 1e-7, "{d:?}");
-        assert!((d.p - 0.037_386_073_468).abs() < 1e-9 && (d.p_holm - 2.0 * d.p).abs() < 1e-12, "{d:?}");
-        assert_eq!((d.arm.as_str(), d.seeds.as_slice(), d.verdict), ("w2", &[1, 2, 3, 4][..], "not told apart"));
+        // `none` is the same in both runs: it is no second test for which w2 would pay.
+        assert!((d.p - 0.037_386_073_468).abs() < 1e-9 && d.p_holm == d.p && !d.same, "{d:?}");
+        assert_eq!((d.arm.as_str(), d.seeds.as_slice(), d.verdict), ("w2", &[1, 2, 3, 4][..], "too few seeds"));
         let none = none.versus.as_ref().unwrap();
-        assert_eq!((none.mean, none.p), (0.0, 1.0));
+        assert_eq!((none.mean, none.p, none.same, none.verdict), (0.0, 1.0, true, "the same"));
         assert_eq!(mse.versus, None, "the first run has no such arm");
+        assert_eq!(found.alone().collect::<Vec<_>>(), [(2, "mse")]);
         let differs: Vec<&str> = found.runs[1].differs.keys().map(String::as_str).collect();
         assert_eq!(differs, ["optim.lr", "train.epochs"]);
         assert_eq!(found.runs[1].differs["optim.lr"][1].as_deref(), Some("0.007"));

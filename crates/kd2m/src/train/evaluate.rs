@@ -146,6 +146,8 @@ pub struct Split<'a> {
     pub batch_size: usize,
     /// Ends it between two batches, with [`Error::Halted`].
     pub halt: &'a Halt,
+    /// Whose projector the features go through on their way to the teacher's, where it is not that of the objective that is evaluated.
+    pub projecting: Option<&'a Objective>,
 }
 
 /// What evaluation finds.
@@ -159,6 +161,8 @@ pub struct Evaluation {
     /// Class by class.
     pub answers: Answers,
     pub w2_to_teacher: Option<f64>,
+    /// Of the teacher on the same images, percent; nothing without a teacher of these classes.
+    pub teacher_accuracy: Option<f64>,
 }
 
 /// Stands in place of an epoch in draws from a bank, so that every evaluation meets the same rows.
@@ -178,9 +182,9 @@ pub fn evaluate(
     let view = View { part: split.part, fixed: true };
     let (mut tally, mut number) = (Tally::default(), 0);
     let (mut reliability, mut answers) = (Reliability::default(), Answers::new(split.dataset.classes));
-    let mut distance = MeanW2::new(split)?;
+    let (mut distance, mut taught) = (MeanW2::new(split)?, None);
     let mut loader = Loader::evaluation(split.dataset, split.part, split.indices, split.batch_size)?;
-    while let Some(data) = loader.next() {
+    while let Some(data) = loader.next().transpose()? {
         if split.halt.is_asked() {
             return Err(Error::Halted);
         }
@@ -201,13 +205,18 @@ pub fn evaluate(
         reliability.add(&logits, &data.labels);
         answers.add(&logits, &data.labels, &data.indices);
         if teacher.is_some() {
-            distance.add(objective, &student, sides.teacher())?;
+            distance.add(split.projecting.unwrap_or(objective), &student, sides.teacher())?;
+            let answered = &sides.teacher().logits;
+            if answered.dims() == student.logits.dims() {
+                *taught.get_or_insert(0) += correct(&host(answered)?, &data.labels);
+            }
         }
         loader.recycle(data);
     }
     let top5 = tally.top5();
     let (calibration, record) = (reliability.calibration(), tally.record(0.0, objective.ce_weight));
-    Ok(Evaluation { record, top5, calibration, answers, w2_to_teacher: distance.mean() })
+    let teacher_accuracy = taught.map(|right| 100.0 * right as f64 / split.indices.len().max(1) as f64);
+    Ok(Evaluation { record, top5, calibration, answers, w2_to_teacher: distance.mean(), teacher_accuracy })
 }
 
 /// Mean W₂² over full batches, through a projector where there is one.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use kd2m_data::Part;
+use kd2m_nn::{Weights, weights};
 use serde::Serialize;
 
 use super::{
@@ -48,8 +49,11 @@ pub struct Evaluated {
     pub accuracy: f64,
     /// Mean cross entropy with the labels, nats.
     pub ce: f64,
-    /// Mean W₂² to the teacher's features over full batches; null where widths differ.
+    /// Mean W₂² to the teacher's features over full batches, through the projector that it learned, if any; null where widths differ
+    /// without one.
     pub w2_to_teacher: Option<f64>,
+    /// Of the teacher on the same images, percent; null of one that is not here or has other classes.
+    pub teacher_accuracy: Option<f64>,
 }
 
 /// A run with the students that a path means: all of a run folder, or the one of `students/ARM/seed-K`.
@@ -183,8 +187,10 @@ pub fn evaluate_saved(
         let saved = setup.saved_student(&config, &folder, &arm, seed)?;
         eyes.of_student(&saved.eyes, &format!("student {arm}, seed {seed}"))?;
         let mut engine = setup.engine_seeing(&saved.eyes, &saved.graph, &saved.weights, &[], false)?;
-        let (dataset, batch_size) = (&setup.dataset, config.train.batch_size);
-        let split_of = Split { dataset, part, indices, batch_size, halt: &Halt::default() };
+        let projecting =
+            teacher.as_ref().map(|_| projecting(&config, &setup, &folder, &arm, seed)).transpose()?.flatten();
+        let (dataset, batch_size, halt) = (&setup.dataset, config.train.batch_size, &Halt::default());
+        let split_of = Split { dataset, part, indices, batch_size, halt, projecting: projecting.as_ref() };
         let mut objective = Objective::cross_entropy(0.0);
         let value =
             evaluate(engine.as_mut(), teacher.as_mut().map(|t| t as &mut dyn Teacher), &mut objective, split_of, seed)?;
@@ -195,9 +201,42 @@ pub fn evaluate_saved(
             accuracy: value.record.accuracy,
             ce: value.record.ce,
             w2_to_teacher: value.w2_to_teacher,
+            teacher_accuracy: value.teacher_accuracy,
         });
     }
     Ok(found)
+}
+
+/// What a student's criteria learned beside it, if they learned anything: the projector between features of different widths is in it.
+fn projecting(
+    config: &Config,
+    setup: &Setup,
+    folder: &RunFolder,
+    arm: &str,
+    seed: u64,
+) -> Result<Option<Objective>, Error> {
+    let file = folder.student(arm, seed).join("learned.safetensors");
+    inputs::check(folder, &file)?;
+    let learned = learned(&file)?;
+    let arms = arms(config, false);
+    let Some(arm) = arms.iter().find(|own| own.name == arm).filter(|_| !learned.is_empty()) else { return Ok(None) };
+    let (device, drawn) = (setup.device.burn()?, setup.drawn(config, seed)?);
+    let mut objective = Objective::new(&arm.configured(config)?, arm, &setup.shapes(&drawn), &device, seed)?;
+    objective.load_learned(&learned).map_err(|why| Error::RunFolder(format!("{}: {why}", file.display())))?;
+    Ok(Some(objective))
+}
+
+/// Parts that were trained beside a student, from their file; empty if it had none.
+///
+/// # Errors
+/// A file that cannot be read, or values that are not finite.
+pub(crate) fn learned(file: &Path) -> Result<Weights, Error> {
+    if !file.is_file() {
+        return Ok(Weights::new());
+    }
+    let parts = weights::read_any(file)?;
+    weights::check_finite(file, &parts)?;
+    Ok(parts)
 }
 
 /// Tells through which eyes saved networks see the data: the teacher's once, then a student's where they differ from the one before.

@@ -178,7 +178,7 @@ impl Setup {
             )));
         }
         let augment = match data.augment.as_str() {
-            "default" => dataset.augment,
+            "default" => dataset.augment.clone(),
             text => text.parse()?,
         };
         let (own, start) = (&config.teacher, &config.student);

@@ -120,6 +120,7 @@ impl Run<'_> {
             indices: &setup.val,
             batch_size: config.train.batch_size,
             halt: &options.halt,
+            projecting: None,
         };
         let cka_to_teacher = measure::alignment(fitted.engine.as_mut(), teacher, val)?;
         let steps = drawn.batches(config.train.batch_size) as f64;
@@ -180,6 +181,7 @@ impl Run<'_> {
             indices: &all,
             batch_size: config.train.batch_size,
             halt: &options.halt,
+            projecting: None,
         };
         evaluate(fitted.engine.as_mut(), None, &mut Objective::cross_entropy(0.0), split, 0)
     }

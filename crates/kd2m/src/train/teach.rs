@@ -65,7 +65,8 @@ impl Run<'_> {
                     train: &setup.teacher_train,
                     mixture: None,
                     val: &setup.val,
-                    augment: setup.augment,
+                    augment: &setup.augment,
+                    mix: config.train.mix(),
                     epochs: config.teacher.epochs.unwrap_or(config.train.epochs),
                     batch_size: config.train.batch_size,
                     accumulate: config.train.accumulate,
@@ -112,7 +113,7 @@ impl Run<'_> {
         let mut engine = setup.teacher_engine(weights, &[])?;
         let mut on = |part, indices: &[u32]| {
             let (dataset, batch_size) = (&setup.dataset, config.train.batch_size);
-            let split = Split { dataset, part, indices, batch_size, halt: &options.halt };
+            let split = Split { dataset, part, indices, batch_size, halt: &options.halt, projecting: None };
             let mut objective = Objective::cross_entropy(0.0);
             evaluate(engine.as_mut(), None, &mut objective, split, 0)
         };

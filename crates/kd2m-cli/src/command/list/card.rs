@@ -1,6 +1,20 @@
-//! A row of a list as a terminal shows it.
+//! A row of a list as a terminal shows it: whole, or in one line.
 
 use serde_json::Value;
+
+/// What says most of a row, by list: when to choose it, what it is, what it means.
+const GIST: [&str; 3] = ["when", "summary", "meaning"];
+
+/// A name and the sentence that says most of it, aligned; `None` where rows have no such sentence.
+pub fn lines(rows: &[Value]) -> Option<String> {
+    let name = |row: &Value| row["name"].as_str().unwrap_or_default().to_owned();
+    let widest = rows.iter().map(|row| name(row).chars().count()).max()?;
+    let line = |row: &Value| {
+        let gist = GIST.iter().find_map(|key| row[*key].as_str())?;
+        Some(format!("{:<widest$}  {gist}\n", name(row)))
+    };
+    rows.iter().map(line).collect()
+}
 
 /// A name, then its facts below each other.
 pub fn card(row: &Value) -> String {

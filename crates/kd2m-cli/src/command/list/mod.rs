@@ -55,19 +55,31 @@ pub fn list(arguments: &ListArguments) -> Result<ExitCode, Error> {
         None => rows,
     };
     if arguments.markdown {
-        let word = arguments.what.to_possible_value().map(|word| word.get_name().to_owned()).unwrap_or_default();
-        show(&markdown::page(arguments.what, &word, &rows))?;
+        show(&markdown::page(arguments.what, &word(arguments.what), &rows))?;
         return Ok(ExitCode::SUCCESS);
     }
     if arguments.json {
         show(&format!("{:#}\n", Value::Array(rows)))?;
         return Ok(ExitCode::SUCCESS);
     }
-    show(&rows.iter().map(card::card).collect::<String>())?;
+    let word = word(arguments.what);
+    let short = if arguments.long || arguments.name.is_some() { None } else { card::lines(&rows) };
+    match &short {
+        Some(lines) => show(lines)?,
+        None => show(&rows.iter().map(card::card).collect::<String>())?,
+    }
     if let (Listed::Criteria | Listed::Metrics, None) = (arguments.what, &arguments.name) {
         show(FORMS)?;
     }
+    if short.is_some() {
+        show(&format!("\n`kd2m list {word} NAME` shows one whole, `kd2m list {word} --long` all of them\n"))?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a list is called on the command line.
+fn word(what: Listed) -> String {
+    what.to_possible_value().map(|word| word.get_name().to_owned()).unwrap_or_default()
 }
 
 /// The row of a name or alias, or else those whose name holds it.
