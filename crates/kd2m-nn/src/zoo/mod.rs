@@ -29,6 +29,7 @@ mod wrn;
 use thiserror::Error;
 
 pub(crate) use efficientnet::number;
+pub(crate) use vit::timm_name;
 pub use models::{MODELS, ModelEntry};
 pub use options::{Stem, ZooOptions};
 

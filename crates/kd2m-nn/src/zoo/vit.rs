@@ -5,6 +5,7 @@ use super::ZooOptions;
 use crate::{
     graph::{Graph, GraphBuilder, GraphError, NodeId, Shape},
     layer::{Attention, Conv, Init, Layer, LayerNorm, Linear, Position, Prepend},
+    parameter::key,
 };
 
 /// Of weights and positions.
@@ -80,6 +81,26 @@ pub(super) fn deit_small(options: &ZooOptions) -> Result<Graph, GraphError> {
 /// DeiT-Ti with patches of 4×4, for 32×32 images.
 pub(super) fn tiny_cifar(options: &ZooOptions) -> Result<Graph, GraphError> {
     vit(&Vit { name: "vit_tiny_cifar", keys: &TIMM, patch: 4, width: 192, heads: 3 }, options)
+}
+
+/// What timm calls a tensor of torchvision's transformers.
+pub(crate) fn timm_name(torchvision: &str) -> Option<String> {
+    let modules = |keys: &'static Keys| [keys.patches, keys.norm, keys.head];
+    let (block, rest) = match torchvision.strip_prefix(TORCHVISION.block).and_then(|rest| rest.split_once('.')) {
+        Some((number, rest)) => (format!("{}{number}.", TIMM.block), rest),
+        None => (String::new(), torchvision),
+    };
+    let (ours, theirs) = match block.is_empty() {
+        true => (modules(&TORCHVISION).to_vec(), modules(&TIMM).to_vec()),
+        false => (TORCHVISION.parts.to_vec(), TIMM.parts.to_vec()),
+    };
+    let tensor = |from: &str, to: &str| {
+        ["weight", "bias"].into_iter().find(|tensor| key(from, tensor) == rest).map(|tensor| key(to, tensor))
+    };
+    let alone = [(TORCHVISION.class, TIMM.class), (TORCHVISION.positions, TIMM.positions)];
+    let alone = alone.into_iter().find(|(ours, _)| *ours == torchvision).map(|(_, theirs)| theirs.to_owned());
+    let inside = || ours.iter().zip(&theirs).find_map(|(from, to)| tensor(from, to));
+    alone.or_else(|| Some(format!("{block}{}", inside()?)))
 }
 
 fn linear(inputs: usize, outputs: usize) -> Linear {
