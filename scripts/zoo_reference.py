@@ -356,8 +356,13 @@ def check(folder):
     for name in NAMES:
         model = build(name)
         state = load_file(folder / f"{name}.safetensors")
-        state |= {k: v for k, v in model.state_dict().items() if k.endswith("num_batches_tracked")}
-        model.load_state_dict(state, strict=True)
+        # With its metadata, without which torchvision's MnasNet takes no state dict.
+        own = model.state_dict()
+        counters = {k for k in own if k.endswith("num_batches_tracked")}
+        if own.keys() - counters != state.keys():
+            sys.exit(f"{name}: {sorted((own.keys() - counters) ^ state.keys())}")
+        own.update(state)
+        model.load_state_dict(own, strict=True)
         model.eval()
         # The graphs of the export normalise with mean 0.5 and deviation 0.25.
         with torch.no_grad():
