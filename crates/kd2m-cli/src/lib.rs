@@ -98,7 +98,7 @@ fn call(command: Command, crew: &Crew) -> Result<ExitCode, Error> {
         _ => false,
     };
     if quiet {
-        kd2m::hub::be_quiet();
+        kd2m::loading::be_quiet();
     }
     match command {
         Command::Train(run) => command::run::train(&run, crew),

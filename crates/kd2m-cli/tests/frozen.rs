@@ -60,7 +60,8 @@ fn a_model_that_is_no_graph_answers_and_teaches_through_the_runtime() {
     let Values::F32(found) = read_features(&array).unwrap().values else { panic!("features are f32") };
     let digits = kd2m_data::load("digits", None).unwrap();
     for i in [0, 7, 100] {
-        let pixels: Vec<f64> = digits.test.image(i).iter().map(|p| f64::from(*p) * f64::from(digits.scale)).collect();
+        let image = digits.test.image(i).unwrap();
+        let pixels: Vec<f64> = image.iter().map(|p| f64::from(*p) * f64::from(digits.scale)).collect();
         let right = by_hand(&weights, &pixels);
         let own = &found[128 * i..128 * (i + 1)];
         assert!(own.iter().zip(&right).all(|(a, b)| (f64::from(*a) - b).abs() < 1e-5), "image {i}");

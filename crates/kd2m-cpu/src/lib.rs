@@ -4,6 +4,7 @@
 
 #![deny(missing_docs)]
 
+mod attention;
 mod conv;
 mod dispatch;
 mod epilogue;

@@ -18,7 +18,7 @@ fn dataset(channels: usize, side: usize) -> Dataset {
     let mut dataset = kd2m_data::load("digits", None).expect("digits are embedded");
     (dataset.channels, dataset.height, dataset.width, dataset.scale) = (channels, side, side, 1.0 / 255.0);
     let pixels = (0..IMAGES as usize * channels * side * side).map(|i| (i * 31 % 251) as u8).collect();
-    dataset.train = Samples { pixels, labels: vec![0; IMAGES as usize] };
+    dataset.train = Samples::new(pixels, vec![0; IMAGES as usize]);
     dataset
 }
 
@@ -27,7 +27,7 @@ fn run(bencher: Bencher, dataset: &Dataset, augment: Augment) {
     let mut out = Vec::new();
     bencher.counter(ItemsCount::new(IMAGES)).bench_local(|| {
         for batch in indices.chunks(BATCH) {
-            fill(black_box(dataset), &dataset.train, batch, &augment, 1, 0, &mut out);
+            fill(black_box(dataset), &dataset.train, batch, &augment, 1, 0, &mut out).expect("images in memory");
             black_box(&out);
         }
     });

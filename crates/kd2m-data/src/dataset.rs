@@ -4,43 +4,8 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::{Augment, DataError, Split, split};
-
-/// Images and labels of one part of a data set.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Samples {
-    /// Pixels `[n, c, h, w]`.
-    pub pixels: Vec<u8>,
-    /// Labels `[n]`, each below the number of classes.
-    pub labels: Vec<u32>,
-}
-
-impl Samples {
-    /// The number of samples.
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Puts those of another part behind these.
-    pub(crate) fn append(&mut self, mut other: Self) {
-        self.pixels.append(&mut other.pixels);
-        self.labels.append(&mut other.labels);
-    }
-
-    /// Whether there is no sample.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
-    /// The pixels `[c, h, w]` of sample `index`.
-    ///
-    /// # Panics
-    /// If `index` is not below [`len`](Self::len).
-    pub fn image(&self, index: usize) -> &[u8] {
-        let size = self.pixels.len() / self.len();
-        &self.pixels[index * size..(index + 1) * size]
-    }
-}
+use crate::statistics::Counts;
+use crate::{Augment, DataError, Samples, Split, samples::Raw, split};
 
 /// A part of a data set: validation is carved from the training part by [`split`](crate::split).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,9 +67,18 @@ pub(crate) struct Description {
 }
 
 impl Description {
-    pub(crate) fn with(self, train: Samples, test: Samples) -> Dataset {
+    /// Of images that were read whole.
+    pub(crate) fn with(self, train: Raw, test: Raw) -> Dataset {
         let [channels, height, width] = self.shape;
-        let (mean, std) = channel_statistics(&train, channels, height * width, self.scale);
+        let mut counts = Counts::new(channels);
+        counts.add(&train.pixels, height * width);
+        self.counted(&counts, train.into(), test.into())
+    }
+
+    /// Of training images with these counts of values.
+    pub(crate) fn counted(self, counts: &Counts, train: Samples, test: Samples) -> Dataset {
+        let [channels, height, width] = self.shape;
+        let (mean, std) = counts.moments(self.scale);
         Dataset {
             name: self.name,
             channels,
@@ -180,10 +154,7 @@ impl Dataset {
         }
         hash.update(self.scale.to_le_bytes());
         for samples in [&self.train, &self.test] {
-            hash.update(&samples.pixels);
-            for label in &samples.labels {
-                hash.update(label.to_le_bytes());
-            }
+            samples.identify(&mut hash);
         }
         hexadecimal(hash)
     }
@@ -203,75 +174,31 @@ pub(crate) fn hexadecimal(hash: Sha256) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Mean and standard deviation (1/n) of each channel, from exact counts of the 256 pixel values.
-fn channel_statistics(samples: &Samples, channels: usize, plane: usize, scale: f32) -> (Vec<f32>, Vec<f32>) {
-    let mut counts = vec![[0u64; 256]; channels];
-    for (index, pixels) in samples.pixels.chunks_exact(plane.max(1)).enumerate() {
-        let counts = &mut counts[index % channels];
-        for &pixel in pixels {
-            counts[usize::from(pixel)] += 1;
-        }
-    }
-    let moment = |counts: &[u64; 256], value: &dyn Fn(f64) -> f64| {
-        let total = counts.iter().sum::<u64>().max(1) as f64;
-        counts
-            .iter()
-            .enumerate()
-            .map(|(pixel, &count)| count as f64 * value(pixel as f64 * f64::from(scale)))
-            .sum::<f64>()
-            / total
-    };
-    counts
-        .iter()
-        .map(|counts| {
-            let mean = moment(counts, &|x| x);
-            let variance = moment(counts, &|x| (x - mean).powi(2));
-            (mean as f32, if variance > 0.0 { variance.sqrt() as f32 } else { 1.0 })
-        })
-        .unzip()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn two_channels() -> Samples {
-        // Two images of two channels with 1×2 pixels: channel 0 holds 0, 10, 20, 30, channel 1 is constant.
-        Samples { pixels: vec![0, 10, 7, 7, 20, 30, 7, 7], labels: vec![0, 1] }
-    }
-
-    #[test]
-    fn statistics_are_those_of_the_values() {
-        let (mean, std) = channel_statistics(&two_channels(), 2, 2, 0.1);
-        // Values 0, 1, 2, 3: mean 1.5, variance (2.25 + 0.25)/2 = 1.25.
-        assert!((mean[0] - 1.5).abs() < 1e-6 && (std[0] - 1.25f32.sqrt()).abs() < 1e-6);
-        assert!((mean[1] - 0.7).abs() < 1e-6 && std[1] == 1.0);
-    }
-
-    #[test]
-    fn images_are_slices_of_the_pixels() {
-        assert_eq!(two_channels().image(1), [20, 30, 7, 7]);
-    }
-
     #[test]
     fn the_checksum_sees_pixels_labels_shape_and_parts() {
+        // Two images of two channels with 1×2 pixels.
+        let raw = |last| Raw { pixels: vec![0, 10, 7, 7, 20, 30, 7, last], labels: vec![0, 1] };
         let dataset = |change: &dyn Fn(&mut Dataset)| {
             let description = Description {
                 name: "toy".into(),
                 shape: [2, 1, 2],
                 class_names: vec!["a".into(), "b".into()],
                 scale: 1.0 / 255.0,
-                augment: Augment::None,
+                augment: Augment::none(),
                 val_fraction: 0.1,
                 credit: "",
             };
-            let mut dataset = description.with(two_channels(), Samples::default());
+            let mut dataset = description.with(raw(7), Raw::default());
             change(&mut dataset);
             dataset.checksum()
         };
         let sums = [
             dataset(&|_| {}),
-            dataset(&|d| d.train.pixels[3] = 8),
+            dataset(&|d| d.train = raw(8).into()),
             dataset(&|d| d.train.labels[0] = 1),
             dataset(&|d| (d.height, d.width) = (2, 1)),
             dataset(&|d| d.scale = 1.0),

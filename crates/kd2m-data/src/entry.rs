@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::{DataError, Dataset};
+use crate::{DataError, Dataset, Reading};
 
 /// A data set that can be loaded by name.
 #[derive(Debug)]
@@ -20,13 +20,13 @@ pub struct Entry {
     pub(crate) load: fn(Place) -> Result<Dataset, DataError>,
 }
 
-/// Where a data set is to be found, and how it is parted.
-#[derive(Debug, Clone, Copy)]
+/// Where a data set is to be found, and how it is read.
+#[derive(Clone, Copy)]
 pub(crate) struct Place<'a> {
     /// What follows the colon, empty where [`Entry::takes_path`] is false.
     pub path: &'a str,
     /// Folder of the data sets.
     pub root: Option<&'a Path>,
-    /// Share of the images that is kept for testing where a folder of images does not say which.
-    pub test_fraction: f64,
+    /// How it is read.
+    pub reading: &'a Reading<'a>,
 }

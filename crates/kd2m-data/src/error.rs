@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::augment::FORMS;
+
 /// Bad input to this crate: a name, a path or the content of a file.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -68,6 +70,16 @@ pub enum DataError {
         /// What is wrong, and what was expected.
         problem: String,
     },
+    /// An image file that is not what it was when the data set was loaded.
+    #[error(
+        "{place}: has changed since its folder was read ({how}): leave the images as they are while a command works with them"
+    )]
+    Changed {
+        /// The file.
+        place: String,
+        /// What is not as it was.
+        how: &'static str,
+    },
     /// A label that the data set cannot have.
     #[error(
         "{place}: record {record} (counted from 0) has {kind} {label}, expected {expected}: the file is damaged or belongs to another data set"
@@ -85,12 +97,12 @@ pub enum DataError {
         expected: String,
     },
     /// Text that names no augmentation.
-    #[error(
-        "unknown augmentation `{text}`: expected none, crop:PADDING, crop-flip:PADDING or affine:DEGREES,TRANSLATE,SCALE (as crop-flip:4 or affine:10,0.1,0.1)"
-    )]
+    #[error("unknown augmentation {}: expected {FORMS}", within(.part.as_deref(), .text))]
     Augment {
         /// What was written.
         text: String,
+        /// Which part of it is unknown; none: the whole.
+        part: Option<String>,
     },
     /// An index beyond the samples of a part.
     #[error("sample {index} is asked for, but {dataset} has {count} there: the indices belong to another data set")]
@@ -137,6 +149,11 @@ impl DataError {
             other => other,
         }
     }
+}
+
+/// `part` in `text`
+fn within(part: Option<&str>, text: &str) -> String {
+    part.map_or_else(|| format!("`{text}`"), |part| format!("`{part}` in `{text}`"))
 }
 
 fn list(paths: &[PathBuf]) -> String {

@@ -2,15 +2,17 @@
 //! Normalisation is not done here: each network begins with its own.
 //! Read next: `augment/`, and `loader.rs`, which calls this ahead of the training loop.
 
-use crate::augment::affine::Affine;
-use crate::augment::crop_flip::CropFlip;
-use crate::pixels::convert;
+use rayon::prelude::*;
+
 use crate::random::{Draws, Purpose};
-use crate::{Augment, Dataset, Samples};
+use crate::{Augment, DataError, Dataset, Samples};
 
 /// Writes the images `indices` of `samples` to `out` as `[n, c, h, w]` floats in 0…1, augmented; `out` gets that length.
 ///
 /// Each image's draw is a function of (`seed`, `epoch`, its index) alone, not of its place in the batch.
+///
+/// # Errors
+/// An image file that cannot be read any more.
 ///
 /// # Panics
 /// If an index is not below `samples.len()`.
@@ -22,25 +24,25 @@ pub fn fill(
     seed: u64,
     epoch: usize,
     out: &mut Vec<f32>,
-) {
+) -> Result<(), DataError> {
     let (height, width, scale) = (dataset.height, dataset.width, dataset.scale);
     let size = dataset.image_len();
     // No clear(): a recycled buffer keeps its length, and every value is written below.
     out.resize(indices.len() * size, 0.0);
-    for (&index, out) in indices.iter().zip(out.chunks_exact_mut(size)) {
-        let pixels = samples.image(index as usize);
+    let one = |spare: &mut Vec<f32>, (&index, out): (&u32, &mut [f32])| -> Result<(), DataError> {
+        let image = samples.image(index as usize)?;
         let mut draws = Draws::new(Purpose::Augment, seed, epoch as u64, u64::from(index));
-        match *augment {
-            Augment::None => convert(pixels, scale, out),
-            Augment::CropFlip { padding, flip } => {
-                CropFlip::draw(padding, flip, &mut draws).apply(pixels, height, width, scale, out)
-            }
-            Augment::Affine { degrees, translate, scale: zoom } => {
-                Affine::draw(degrees, translate, zoom, height, width, &mut draws)
-                    .apply(pixels, height, width, scale, out);
-            }
-        }
+        augment.apply(&image, [height, width], scale, &mut draws, out, spare);
+        Ok(())
+    };
+    if samples.are_files() {
+        // The first error, in order, whatever the threads do.
+        let done: Vec<Result<(), DataError>> =
+            indices.par_iter().zip(out.par_chunks_exact_mut(size)).map_init(Vec::new, one).collect();
+        return done.into_iter().collect();
     }
+    let mut spare = Vec::new();
+    indices.iter().zip(out.chunks_exact_mut(size)).try_for_each(|pair| one(&mut spare, pair))
 }
 
 #[cfg(test)]
@@ -51,9 +53,9 @@ mod tests {
     fn pixels_come_in_the_order_of_the_indices_and_in_0_to_1() {
         let digits = crate::load("digits", None).unwrap();
         let mut out = vec![f32::NAN; 3];
-        fill(&digits, &digits.test, &[5, 2], &Augment::None, 0, 0, &mut out);
+        fill(&digits, &digits.test, &[5, 2], &Augment::none(), 0, 0, &mut out).unwrap();
         let expected: Vec<f32> =
-            [5, 2].iter().flat_map(|&i| digits.test.image(i)).map(|&p| f32::from(p) / 16.0).collect();
+            [5, 2].iter().flat_map(|&i| digits.test.image(i).unwrap().to_vec()).map(|p| f32::from(p) / 16.0).collect();
         assert_eq!(out, expected);
         assert!(out.iter().all(|value| (0.0..=1.0).contains(value)));
     }
@@ -63,7 +65,7 @@ mod tests {
         let digits = crate::load("digits", None).unwrap();
         let image = |indices: &[u32], seed, epoch| {
             let mut out = Vec::new();
-            fill(&digits, &digits.train, indices, &digits.augment, seed, epoch, &mut out);
+            fill(&digits, &digits.train, indices, &digits.augment, seed, epoch, &mut out).unwrap();
             let place = indices.iter().position(|&index| index == 7).unwrap();
             out[place * 64..][..64].to_vec()
         };

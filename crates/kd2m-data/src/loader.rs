@@ -44,10 +44,11 @@ struct Job {
     epoch: usize,
 }
 
-/// The batches of one epoch in order, an iterator; dropping it early stops the worker.
+/// The batches of one epoch in order, an iterator; dropping it early stops the worker. After an error (an image file that cannot be read any
+/// more) there is no further batch.
 #[derive(Debug)]
 pub struct Loader {
-    batches: Option<Receiver<Batch>>,
+    batches: Option<Receiver<Result<Batch, DataError>>>,
     spent: Sender<Batch>,
     worker: Option<JoinHandle<()>>,
     left: usize,
@@ -85,7 +86,7 @@ impl Loader {
         dataset.check_indices(Part::Train, &order)?;
         let all = training_batches(&order, batch_size);
         let batches = all.into_iter().skip(first).map(<[u32]>::to_vec).collect();
-        Self::start(Job { dataset: dataset.clone(), part: Part::Train, batches, augment: *augment, seed, epoch })
+        Self::start(Job { dataset: dataset.clone(), part: Part::Train, batches, augment: augment.clone(), seed, epoch })
     }
 
     /// The `indices` of `part` in their order, not augmented.
@@ -100,7 +101,7 @@ impl Loader {
     ) -> Result<Self, DataError> {
         dataset.check_indices(part, indices)?;
         let batches = evaluation_batches(indices, batch_size).into_iter().map(<[u32]>::to_vec).collect();
-        Self::start(Job { dataset: dataset.clone(), part, batches, augment: Augment::None, seed: 0, epoch: 0 })
+        Self::start(Job { dataset: dataset.clone(), part, batches, augment: Augment::none(), seed: 0, epoch: 0 })
     }
 
     /// Gives a batch's buffers back to the worker.
@@ -121,27 +122,28 @@ impl Loader {
     }
 }
 
-fn make_batches(job: &Job, full: &SyncSender<Batch>, empty: &Receiver<Batch>) {
+fn make_batches(job: &Job, full: &SyncSender<Result<Batch, DataError>>, empty: &Receiver<Batch>) {
     let samples = job.dataset.samples(job.part);
     for indices in &job.batches {
         let mut batch = empty.try_recv().unwrap_or_default();
-        fill(&job.dataset, samples, indices, &job.augment, job.seed, job.epoch, &mut batch.images);
+        let filled = fill(&job.dataset, samples, indices, &job.augment, job.seed, job.epoch, &mut batch.images);
         batch.labels.clear();
         batch.labels.extend(indices.iter().map(|&index| samples.labels[index as usize]));
         batch.indices.clone_from(indices);
-        if full.send(batch).is_err() {
-            return; // the loader was dropped
+        let failed = filled.is_err();
+        if full.send(filled.map(|()| batch)).is_err() || failed {
+            return; // the loader was dropped, or hears of an error
         }
     }
 }
 
 impl Iterator for Loader {
-    type Item = Batch;
+    type Item = Result<Batch, DataError>;
 
-    fn next(&mut self) -> Option<Batch> {
+    fn next(&mut self) -> Option<Self::Item> {
         let batch = self.batches.as_ref()?.recv().ok();
-        if batch.is_some() {
-            self.left -= 1;
+        if let Some(batch) = &batch {
+            self.left = if batch.is_ok() { self.left - 1 } else { 0 };
         } else if let Some(worker) = self.worker.take()
             && let Err(panic) = worker.join()
         {
@@ -186,9 +188,9 @@ mod tests {
             let mut loader = Loader::training(&digits, order.clone(), 100, &digits.augment, 3, 1).unwrap();
             assert_eq!(loader.len(), order.len().div_ceil(100));
             for indices in training_batches(&order, 100) {
-                let batch = loader.next().unwrap();
+                let batch = loader.next().unwrap().unwrap();
                 let mut images = Vec::new();
-                fill(&digits, &digits.train, indices, &digits.augment, 3, 1, &mut images);
+                fill(&digits, &digits.train, indices, &digits.augment, 3, 1, &mut images).unwrap();
                 assert_eq!((&batch.images, &batch.indices[..]), (&images, indices));
                 assert!(indices.iter().zip(&batch.labels).all(|(&i, &label)| digits.train.labels[i as usize] == label));
                 if recycle {
@@ -205,7 +207,8 @@ mod tests {
         let all: Vec<u32> = (0..digits.train.len() as u32).collect();
         let from = |first| {
             let order = epoch_order(&all, 3, 1);
-            Loader::training_from(&digits, order, 100, &digits.augment, 3, 1, first).unwrap().collect::<Vec<Batch>>()
+            let loader = Loader::training_from(&digits, order, 100, &digits.augment, 3, 1, first).unwrap();
+            loader.collect::<Result<Vec<Batch>, DataError>>().unwrap()
         };
         let whole = from(0);
         assert_eq!(from(4), whole[4..]);
@@ -216,7 +219,8 @@ mod tests {
     fn evaluation_keeps_the_order_and_every_sample() {
         let digits = digits();
         let all: Vec<u32> = (0..digits.test.len() as u32).collect();
-        let batches: Vec<Batch> = Loader::evaluation(&digits, Part::Test, &all, 50).unwrap().collect();
+        let loader = Loader::evaluation(&digits, Part::Test, &all, 50).unwrap();
+        let batches = loader.collect::<Result<Vec<Batch>, DataError>>().unwrap();
         assert_eq!(batches.iter().flat_map(|batch| batch.indices.clone()).collect::<Vec<_>>(), all);
         assert_eq!(batches.iter().flat_map(|batch| batch.labels.clone()).collect::<Vec<_>>(), digits.test.labels);
     }
@@ -226,7 +230,7 @@ mod tests {
         let digits = digits();
         let all: Vec<u32> = (0..digits.train.len() as u32).collect();
         let mut loader = Loader::evaluation(&digits, Part::Train, &all, 1).unwrap();
-        assert_eq!(loader.next().unwrap().len(), 1);
+        assert_eq!(loader.next().unwrap().unwrap().len(), 1);
         drop(loader);
         assert_eq!(Arc::strong_count(&digits), 1);
     }

@@ -1,6 +1,6 @@
 //! Random draws that are functions of (purpose, seed, a, b) alone: PCG64 (O'Neill 2014), seeded through SplitMix64 (Steele et al. 2014).
 //! Ranges and shuffles are written out here because `rand` may change the values of its own between versions; runs must not change with it.
-//! Read next: `order.rs` and `augment.rs`, which draw from here.
+//! Read next: `order.rs` and `augment/`, which draw from here.
 
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::Rng;
@@ -16,6 +16,7 @@ pub(crate) enum Purpose {
     Mixture = 6,
     Draw = 7,
     Thin = 8,
+    Mix = 9,
 }
 
 /// A stream of random draws.
@@ -39,6 +40,48 @@ impl Draws {
     pub(crate) fn symmetric(&mut self) -> f32 {
         let unit = (self.0.next_u64() >> 40) as f32 / (1u64 << 24) as f32;
         2.0 * unit - 1.0
+    }
+
+    /// A number in 0…1, below 1, of 53 bits.
+    pub(crate) fn unit(&mut self) -> f64 {
+        (self.0.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// A number between these two.
+    pub(crate) fn uniform(&mut self, [low, high]: [f64; 2]) -> f64 {
+        low + self.unit() * (high - low)
+    }
+
+    /// A number between these two.
+    pub(crate) fn between(&mut self, low: f32, high: f32) -> f32 {
+        self.uniform([f64::from(low), f64::from(high)]) as f32
+    }
+
+    /// A share of Beta(α, α), α above 0.
+    pub(crate) fn beta(&mut self, alpha: f64) -> f64 {
+        // Of two gamma draws, by their logarithms: small α make numbers that are none in any other way.
+        let (a, b) = (self.ln_gamma_draw(alpha), self.ln_gamma_draw(alpha));
+        1.0 / (1.0 + (b - a).exp())
+    }
+
+    /// The logarithm of a draw of Gamma(α, 1), by the method of Marsaglia and Tsang (2000) for α + 1 and a power of a uniform draw.
+    fn ln_gamma_draw(&mut self, alpha: f64) -> f64 {
+        let d = alpha + 1.0 - 1.0 / 3.0;
+        let c = 1.0 / (9.0 * d).sqrt();
+        let power = (1.0 - self.unit()).ln() / alpha;
+        loop {
+            let x = self.normal();
+            let v = (1.0 + c * x).powi(3);
+            if v > 0.0 && (1.0 - self.unit()).ln() < 0.5 * x * x + d - d * v + d * v.ln() {
+                return (d * v).ln() + power;
+            }
+        }
+    }
+
+    /// A standard normal draw (Box and Muller 1958).
+    fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
+        radius * (std::f64::consts::TAU * self.unit()).cos()
     }
 
     /// A uniform permutation of `items` (Fisher–Yates).
@@ -98,6 +141,31 @@ mod tests {
         ];
         for (i, value) in values.iter().enumerate() {
             assert!(!values[..i].contains(value));
+        }
+    }
+
+    /// Beta(α, α) has mean ½ and variance 1/(4(2α + 1)); Beta(1, 1) is uniform, Beta(2, 2) has the distribution function 3x² − 2x³.
+    #[test]
+    fn shares_have_the_distribution_of_beta() {
+        let n = 40_000;
+        for alpha in [0.01, 0.2, 1.0, 2.0, 8.0] {
+            let mut draws = Draws::new(Purpose::Mix, 1, 2, 3);
+            let mut shares: Vec<f64> = (0..n).map(|_| draws.beta(alpha)).collect();
+            assert!(shares.iter().all(|x| (0.0..=1.0).contains(x)));
+            let mean = shares.iter().sum::<f64>() / f64::from(n);
+            let variance = shares.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / f64::from(n);
+            let expected = 1.0 / (4.0 * (2.0 * alpha + 1.0));
+            assert!((mean - 0.5).abs() < 4.0 * (expected / f64::from(n)).sqrt(), "{alpha}: mean {mean}");
+            assert!((variance / expected - 1.0).abs() < 0.03, "{alpha}: variance {variance}, expected {expected}");
+            let below: fn(f64) -> f64 = match alpha {
+                1.0 => |x| x,
+                2.0 => |x| x * x * (3.0 - 2.0 * x),
+                _ => continue,
+            };
+            shares.sort_by(f64::total_cmp);
+            let apart = shares.iter().enumerate().map(|(i, x)| (below(*x) - (i as f64 + 0.5) / f64::from(n)).abs());
+            // Kolmogorov and Smirnov: 1.95/√n is the 99.9 % point.
+            assert!(apart.fold(0.0, f64::max) < 1.95 / f64::from(n).sqrt(), "{alpha}");
         }
     }
 

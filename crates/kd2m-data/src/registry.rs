@@ -2,36 +2,33 @@
 
 use std::path::Path;
 
-use crate::{DataError, Dataset, Entry, entry::Place, source::ENTRIES};
+use crate::{DataError, Dataset, Entry, Reading, entry::Place, source::ENTRIES};
 
 /// All data sets, in the order of their listing.
 pub fn registry() -> &'static [Entry] {
     ENTRIES
 }
 
-/// The share of the images that [`load`] keeps for testing where a folder of images does not say which.
-pub const TEST_FRACTION: f64 = 0.2;
-
 /// Loads the data set `name`; those that live in files are looked for under `root`.
 ///
 /// # Errors
 /// An unknown name, and whatever is missing from or wrong with the files.
 pub fn load(name: &str, root: Option<&Path>) -> Result<Dataset, DataError> {
-    load_parted(name, root, TEST_FRACTION)
+    load_with(name, root, &Reading::default())
 }
 
-/// [`load`] with another share (above 0 and below 1) for testing.
+/// [`load`], read in another way.
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_parted(name: &str, root: Option<&Path>, test_fraction: f64) -> Result<Dataset, DataError> {
+pub fn load_with(name: &str, root: Option<&Path>, reading: &Reading<'_>) -> Result<Dataset, DataError> {
     let (known, path) = match name.split_once(':') {
         Some((known, path)) => (known, Some(path)),
         None => (name, None),
     };
     let unknown = |hint| DataError::UnknownDataset { name: name.to_owned(), hint };
     let entry = ENTRIES.iter().find(|entry| entry.name == known).ok_or_else(|| unknown(nearest(known)))?;
-    let place = Place { path: path.unwrap_or_default(), root, test_fraction };
+    let place = Place { path: path.unwrap_or_default(), root, reading };
     match path {
         Some(path) if entry.takes_path && !path.is_empty() => (entry.load)(place),
         None if !entry.takes_path => (entry.load)(place),

@@ -5,7 +5,7 @@ mod files;
 use std::{fs, path::Path};
 
 use files::{cifar, cifar_python, cifar10_files, cifar10_python_files, gzip, idx, pixels, write};
-use kd2m_data::{Augment, load, load_parted};
+use kd2m_data::{Augment, Operation, Reading, Samples, load, load_with};
 use tempfile::tempdir;
 
 #[test]
@@ -18,8 +18,8 @@ fn mnist_is_found_in_every_layout_gzipped_or_not() {
         let mnist = load("mnist", Some(root.path())).unwrap();
         assert_eq!((mnist.channels, mnist.height, mnist.width, mnist.classes), (1, 28, 28, 10));
         assert_eq!((&mnist.train.labels[..], &mnist.test.labels[..]), (&[0, 3, 6, 9, 2][..], &[0, 3, 6][..]));
-        assert_eq!(mnist.train.image(4), pixels(4, 784));
-        assert_eq!(mnist.augment, Augment::None);
+        assert_eq!(mnist.train.image(4).unwrap(), pixels(4, 784));
+        assert_eq!(mnist.augment, Augment::none());
     }
 }
 
@@ -57,8 +57,8 @@ fn cifar10_is_the_same_from_folder_and_archive_in_any_order() {
             (&cifar.train.labels[..], &cifar.test.labels[..]),
             (&[0, 1, 2, 3, 4, 5, 6, 7, 8, 9][..], &[0, 1][..])
         );
-        assert_eq!(cifar.train.image(3), pixels(3, 3072));
-        assert_eq!(cifar.test.image(1), pixels(11, 3072));
+        assert_eq!(cifar.train.image(3).unwrap(), pixels(3, 3072));
+        assert_eq!(cifar.test.image(1).unwrap(), pixels(11, 3072));
         sums.push(cifar.checksum());
         // The root may be the archive itself.
         sums.push(load("cifar10", Some(&path)).unwrap().checksum());
@@ -96,7 +96,7 @@ fn the_python_version_of_cifar_is_the_same_data_set() {
     }
     let hundred = load("cifar100", Some(root.path())).unwrap();
     assert_eq!((&hundred.train.labels[..], &hundred.test.labels[..]), (&[99, 7][..], &[42][..]));
-    assert_eq!(hundred.train.image(1), pixels(1, 3072));
+    assert_eq!(hundred.train.image(1).unwrap(), pixels(1, 3072));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn relatives_of_mnist_are_found_and_emnist_stands_upright() {
         assert_eq!((emnist.classes, emnist.class_names[classes - 1].as_str()), (classes, last));
         assert_eq!(emnist.train.labels, [0, classes as u32 - 1]);
         let upright: Vec<u8> = (0..784).map(|i| (i % 28 * 5 + i / 28 * 3) as u8).collect();
-        assert_eq!(emnist.test.image(1), upright);
+        assert_eq!(emnist.test.image(1).unwrap(), upright);
     }
 }
 
@@ -143,7 +143,7 @@ fn stl10_stands_upright_and_its_labels_begin_at_zero() {
     let stl = load("stl10", Some(root.path())).unwrap();
     assert_eq!((&stl.train.labels[..], &stl.test.labels[..]), (&[0, 9][..], &[2, 1][..]));
     let upright: Vec<u8> = (0..27_648).map(|i| pixel(1, i / 9216, i / 96 % 96, i % 96)).collect();
-    assert_eq!(stl.train.image(1), upright);
+    assert_eq!(stl.train.image(1).unwrap(), upright);
 }
 
 #[test]
@@ -154,7 +154,7 @@ fn cifar100_takes_the_fine_label() {
     let archive = load("cifar100", Some(root.path())).unwrap();
     assert_eq!((&archive.train.labels[..], &archive.test.labels[..]), (&[99, 7][..], &[42][..]));
     assert_eq!((archive.classes, archive.class_names[42].as_str()), (100, "leopard"));
-    assert_eq!(archive.train.image(1), pixels(1, 3072));
+    assert_eq!(archive.train.image(1).unwrap(), pixels(1, 3072));
     let root = tempdir().unwrap();
     for (name, bytes) in &files {
         write(&root.path().join("cifar-100-binary").join(name), bytes);
@@ -171,9 +171,16 @@ fn svhn_is_turned_to_rows_and_ten_becomes_zero() {
     let svhn = load("svhn", Some(root.path())).unwrap();
     assert_eq!((&svhn.train.labels[..], &svhn.test.labels[..]), (&[0, 1, 9][..], &[5][..]));
     for (n, c, y, x) in [(0, 0, 0, 0), (2, 1, 5, 30), (1, 2, 31, 0)] {
-        assert_eq!(svhn.train.image(n)[(c * 32 + y) * 32 + x], pixel(n, c, y, x));
+        assert_eq!(svhn.train.image(n).unwrap()[(c * 32 + y) * 32 + x], pixel(n, c, y, x));
     }
-    assert_eq!(svhn.augment, Augment::CropFlip { padding: 4, flip: false });
+    assert_eq!(svhn.augment, Augment::of(Operation::CropFlip { padding: 4, flip: false }));
+    let why = load("svhn-extra", Some(root.path())).unwrap_err().to_string();
+    assert!(why.starts_with("svhn-extra: extra_32x32.mat is missing (looked for "), "{why}");
+    write(&root.path().join("svhn/extra_32x32.mat"), &files::svhn(&[2, 10], |n, c, y, x| pixel(n + 5, c, y, x)));
+    let extra = load("svhn-extra", Some(root.path())).unwrap();
+    assert_eq!((&extra.train.labels[..], &extra.test.labels[..]), (&[0, 1, 9, 2, 0][..], &[5][..]));
+    assert_eq!(extra.train.image(0).unwrap(), svhn.train.image(0).unwrap());
+    assert_eq!(extra.train.image(4).unwrap()[0], pixel(6, 0, 0, 0));
 }
 
 #[test]
@@ -193,10 +200,10 @@ fn a_folder_of_images_gives_sorted_classes_and_planes() {
         (&folder.class_names[..], &folder.train.labels[..], &folder.test.labels[..]),
         (&["cat".to_owned(), "dog".into()][..], &[0, 1, 1][..], &[1][..])
     );
-    let image = folder.train.image(0);
+    let image = folder.train.image(0).unwrap();
     assert_eq!((image[2], image[24 + 3 * 6], image[48]), (80, 180, 7));
     let resized = load(&format!("{name}@8x12"), None).unwrap();
-    assert_eq!((resized.height, resized.width, resized.train.pixels.len()), (8, 12, 3 * 3 * 96));
+    assert_eq!((resized.height, resized.width, resized.train.memory()), (8, 12, 3 * 3 * 96));
     // A path is also looked for under the data root.
     let parent = root.path().parent().unwrap();
     let relative = format!("folder:{}", root.path().file_name().unwrap().to_str().unwrap());
@@ -216,9 +223,9 @@ fn grey_images_have_one_channel_and_jpeg_is_read() {
         fs::copy(&jpeg, path(name)).unwrap();
     }
     let folder = load(&format!("folder:{}", root.path().display()), None).unwrap();
-    assert_eq!((folder.channels, folder.height, folder.train.image(0)[0]), (1, 16, 100));
+    assert_eq!((folder.channels, folder.height, folder.train.image(0).unwrap()[0]), (1, 16, 100));
     let right = fs::read(jpeg.with_extension("jpg.rgb")).unwrap();
-    assert!(right.chunks(3).map(|pixel| pixel[0]).eq(folder.test.image(0).iter().copied()));
+    assert!(right.chunks(3).map(|pixel| pixel[0]).eq(folder.test.image(0).unwrap().iter().copied()));
 }
 
 /// One grey pixel whose value is its name.
@@ -243,14 +250,15 @@ fn classes_alone_are_parted_by_class_and_an_image_stays_where_it_is() {
         "{:?}",
         fifth.notes
     );
-    let half = load_parted(&name, None, 0.5).unwrap();
+    let half = load_with(&name, None, &Reading { test_fraction: 0.5, ..Reading::default() }).unwrap();
     assert_eq!(count(&half.test.labels), [10, 5, 0]);
     // What was tested on is tested on when more is, and when images come.
-    assert!(fifth.test.pixels.iter().all(|value| half.test.pixels.contains(value)));
+    let values = |samples: &Samples| (0..samples.len()).map(|i| samples.image(i).unwrap()[0]).collect::<Vec<u8>>();
+    assert!(values(&fifth.test).iter().all(|value| values(&half.test).contains(value)));
     (21..=25).for_each(|i| pixel(&root.path().join(format!("a/{i}.png"))));
     let more = load(&name, None).unwrap();
-    let before = fifth.test.pixels.iter().zip(&fifth.test.labels).filter(|(_, label)| **label == 0);
-    assert!(before.filter(|(value, _)| more.train.pixels.contains(value)).count() <= 2);
+    let before = values(&fifth.test).into_iter().zip(&fifth.test.labels).filter(|(_, label)| **label == 0);
+    assert!(before.filter(|(value, _)| values(&more.train).contains(value)).count() <= 2);
     assert_eq!(load(&name, None).unwrap().sum(), more.sum());
 }
 
@@ -270,7 +278,7 @@ fn a_validation_folder_of_ones_own_is_what_is_validated_on() {
         (&split.train[..], &split.val[..]),
         (&(0..12).collect::<Vec<u32>>()[..], &(12..18).collect::<Vec<u32>>()[..])
     );
-    assert!(split.val.iter().all(|i| (11..=13).contains(&folder.train.image(*i as usize)[0])));
+    assert!(split.val.iter().all(|i| (11..=13).contains(&folder.train.image(*i as usize).unwrap()[0])));
     // A share that is asked for is carved from all of it.
     assert_eq!(folder.split(Some(0.5), 0).val.len(), 9);
 }

@@ -37,6 +37,11 @@ fn only(name: &str, bytes: &[u8]) -> Result<Dataset, String> {
     load(&name_of(root.path()), None).map_err(|e| e.to_string().replace(&root.path().display().to_string(), "ROOT"))
 }
 
+/// How the error of [`only`] ends where the image is broken.
+fn again(name: &str) -> String {
+    format!("): remove it or get it again; 1 more cannot be read either: ROOT/test/a/{name}")
+}
+
 #[test]
 fn whole_files_have_the_pixels_that_pillow_reads() {
     let all = names();
@@ -46,7 +51,8 @@ fn whole_files_have_the_pixels_that_pillow_reads() {
         let found = only(&name, &fixture(&name)).unwrap_or_else(|e| panic!("{name}: {e}"));
         let plane = found.height * found.width;
         assert_eq!(3 * plane, expected.len(), "{name}: {}×{}", found.height, found.width);
-        let pixel = |at: usize, channel: usize| found.train.pixels[channel.min(found.channels - 1) * plane + at];
+        let image = found.train.image(0).unwrap();
+        let pixel = |at: usize, channel: usize| image[channel.min(found.channels - 1) * plane + at];
         let apart = (0..plane).flat_map(|at| (0..3).map(move |c| (at, c)));
         let apart: Vec<u8> = apart.map(|(at, c)| pixel(at, c).abs_diff(expected[3 * at + c])).collect();
         // JPEG is read as libjpeg-turbo reads it; decoders of WebP round, and enlarge colours, in their own ways.
@@ -66,9 +72,8 @@ fn files_that_are_cut_are_refused_where_pillow_refuses() {
         let bytes = &fixture(name)[..length.parse::<usize>().unwrap()];
         match (only(name, bytes), pillow) {
             (Err(message), "refused") => {
-                let (start, end) =
-                    (format!("ROOT/train/a/{name}: cannot be decoded ("), "): remove it or get it again");
-                assert!(message.starts_with(&start) && message.ends_with(end), "{message}");
+                let (start, end) = (format!("ROOT/train/a/{name}: cannot be decoded ("), again(name));
+                assert!(message.starts_with(&start) && message.ends_with(&end), "{message}");
                 refused += 1;
             }
             // What lies behind the image of trailing.jpg is no part of it; elsewhere more may be refused than Pillow does.
@@ -89,7 +94,10 @@ fn jpegs_of_any_size_and_kind_are_refused_when_cut() {
         for length in [whole.len() * 9 / 10, whole.len() / 2, whole.len() / 5, whole.len() - 2, whole.len() - 1] {
             assert_eq!(
                 only("1.jpg", &whole[..length]).unwrap_err(),
-                "ROOT/train/a/1.jpg: cannot be decoded (the file ends before the image does, it was cut off): remove it or get it again"
+                format!(
+                    "ROOT/train/a/1.jpg: cannot be decoded (the file ends before the image does, it was cut off{}",
+                    again("1.jpg")
+                )
             );
         }
         // A download that reserved its length and stopped.
@@ -207,7 +215,7 @@ fn every_ending_and_every_subfolder_is_read_in_torchvisions_order() {
         root.image(path, grey);
     }
     let dataset = root.load().unwrap();
-    let greys: Vec<u8> = (0..dataset.train.len()).map(|i| dataset.train.image(i)[0]).collect();
+    let greys: Vec<u8> = (0..dataset.train.len()).map(|i| dataset.train.image(i).unwrap()[0]).collect();
     assert_eq!(
         (&greys[..], &dataset.train.labels[..]),
         (&[0, 10, 25, 30, 20, 50, 0, 60][..], &[0, 0, 0, 0, 0, 0, 1, 1][..])

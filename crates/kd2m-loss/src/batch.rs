@@ -94,6 +94,15 @@ pub fn scalar(tensor: &Tensor<1>) -> Result<f64, CopyError> {
     Ok(host(tensor)?.first().map_or(f64::NAN, |x| f64::from(*x)))
 }
 
+/// The other part of samples that are mixtures of two images: their labels count for `share`, these for the rest.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Mixed<'a> {
+    /// One class a sample.
+    pub labels: &'a [u32],
+    /// Of the own part, 0 … 1.
+    pub share: f64,
+}
+
 /// One mini-batch as a criterion sees it.
 pub struct Batch<'a> {
     /// A in every divergence. Tracked.
@@ -102,6 +111,8 @@ pub struct Batch<'a> {
     pub teacher: &'a Outputs,
     /// One class a sample; empty where the objective uses no labels.
     pub labels: &'a [u32],
+    /// What the samples are besides, where each is a mixture of two images.
+    pub mixed: Option<Mixed<'a>>,
     /// One class a sample of the teacher, where these are other images than the student's.
     pub teacher_labels: Option<&'a [u32]>,
     /// Which samples of the data set these are.
@@ -123,6 +134,7 @@ impl<'a> Batch<'a> {
             student,
             teacher,
             labels: &[],
+            mixed: None,
             teacher_labels: None,
             indices: &[],
             step: 0,

@@ -26,7 +26,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let indices: Vec<u32> = (0..IMAGES.min(setup.dataset.test.len() as u32)).collect();
     let mut loader = Loader::evaluation(&setup.dataset, Part::Test, &indices, indices.len())?;
-    let batch = loader.next().ok_or("no test images")?;
+    let batch = loader.next().ok_or("no test images")??;
     let outputs = engine.forward(Images { pixels: &batch.images, n: batch.len() }, Mode::Evaluate)?;
 
     // PyTorch's network has no normalisation of its own: the dump holds normalised images.

@@ -37,10 +37,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let steps = order.len().div_ceil(BATCH);
 
     let (start, mut waited) = (Instant::now(), 0.0);
-    let mut loader = Loader::training(&data, order, BATCH, &Augment::None, 0, 0)?;
+    let mut loader = Loader::training(&data, order, BATCH, &Augment::none(), 0, 0)?;
     for step in 0.. {
         let asked = Instant::now();
-        let Some(batch) = loader.next() else { break };
+        let Some(batch) = loader.next().transpose()? else { break };
         waited += asked.elapsed().as_secs_f64();
         let n = batch.len();
         let outputs = network.forward(Images { pixels: &batch.images, n }, Mode::Train)?;
@@ -56,7 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let indices: Vec<u32> = (0..data.test.len() as u32).collect();
     let (mut loss, mut right) = (0.0, 0);
     let mut loader = Loader::evaluation(&data, Part::Test, &indices, BATCH)?;
-    while let Some(batch) = loader.next() {
+    while let Some(batch) = loader.next().transpose()? {
         let outputs = network.forward(Images { pixels: &batch.images, n: batch.len() }, Mode::Evaluate)?;
         let (batch_loss, batch_right, _) = cross_entropy(&host(&outputs.logits)?, &batch.labels);
         loss += batch_loss;

@@ -94,7 +94,7 @@ fn loader(data: &Arc<Dataset>, batch: usize, steps: usize) -> Result<Loader, Fai
 fn loader_alone(data: &Arc<Dataset>, batch: usize, steps: usize) -> Result<f64, Failure> {
     let mut loader = loader(data, batch, steps)?;
     let start = Instant::now();
-    while let Some(batch) = loader.next() {
+    while let Some(batch) = loader.next().transpose()? {
         loader.recycle(batch);
     }
     Ok(start.elapsed().as_secs_f64() * 1e3 / steps as f64)
@@ -104,7 +104,7 @@ impl Run {
     /// One step: seconds until the end of each part.
     fn step(&mut self) -> Result<[f64; PARTS.len()], Failure> {
         let start = Instant::now();
-        let data = self.loader.next().ok_or("no batch is left")?;
+        let data = self.loader.next().ok_or("no batch is left")??;
         let loaded = start.elapsed();
         let images = Images { pixels: &data.images, n: data.len() };
         let against = self.teacher.forward(images, Mode::Evaluate)?;

@@ -103,7 +103,7 @@ impl Network {
     /// A device that is not there.
     pub fn engine(&self, device: DeviceChoice, threads: usize) -> Result<Box<dyn Engine>, Error> {
         match self {
-            Self::Graph(graph, weights) => engine::choose::engine(device, threads, graph, weights, &[], false, None),
+            Self::Graph(graph, weights) => engine::choose::engine(device, threads, graph, weights, &[], false),
             #[cfg(feature = "runtime")]
             Self::Runtime(runtime, normalisation) => {
                 let (runtime, normalisation) = (runtime.clone(), normalisation.clone());

@@ -19,6 +19,7 @@ pub mod files;
 pub mod frozen;
 pub mod hub;
 pub mod imported;
+pub mod loading;
 pub mod measure;
 pub mod number;
 pub mod objective;

@@ -103,7 +103,7 @@ fn logits(config: &Config, device: &str) -> (Vec<f32>, Normalisation) {
     let mut engine = setup.engine(setup.teacher.graph().unwrap(), &weights, &[], false).unwrap();
     let all: Vec<u32> = (0..setup.dataset.test.len() as u32).collect();
     let mut pixels = Vec::new();
-    fill(&setup.dataset, &setup.dataset.test, &all, &Augment::None, 0, 0, &mut pixels);
+    fill(&setup.dataset, &setup.dataset.test, &all, &Augment::none(), 0, 0, &mut pixels).unwrap();
     let outputs = engine.forward(Images { pixels: &pixels, n: all.len() }, Mode::Evaluate).unwrap();
     (host(&outputs.logits).unwrap(), setup.teacher_eyes)
 }
@@ -144,7 +144,7 @@ fn logits_are_pytorch_s_wherever_the_normalisation_is_said() {
     // The pictures are the script's, and so are their own statistics.
     let plain = Setup::new(&config(&pictures, &checkpoint, &[]).unwrap(), DeviceChoice::default(), 1).unwrap();
     let test = &plain.dataset.test;
-    let sum = |i: usize| test.image(i).iter().map(|p| u64::from(*p)).sum::<u64>();
+    let sum = |i: usize| test.image(i).unwrap().iter().map(|p| u64::from(*p)).sum::<u64>();
     assert_eq!((0..test.len()).map(sum).collect::<Vec<_>>(), golden.pixel_sums);
     for (found, right) in [(&plain.dataset.mean, &golden.data.mean), (&plain.dataset.std, &golden.data.std)] {
         assert!(found.iter().zip(right).all(|(x, y)| (f64::from(*x) - y).abs() < 1e-6), "{found:?} {right:?}");
@@ -345,13 +345,15 @@ fn teacher_and_student_see_one_view_at_sizes_of_their_own() {
     let weights = setup.given_teacher(&config).unwrap().unwrap().weights;
     let graph = setup.teacher.graph().unwrap();
     let mut pixels = Vec::new();
-    fill(&setup.dataset, &setup.dataset.test, &[0, 1, 2], &Augment::None, 0, 0, &mut pixels);
+    fill(&setup.dataset, &setup.dataset.test, &[0, 1, 2], &Augment::none(), 0, 0, &mut pixels).unwrap();
     let mut seeing = setup.engine_seeing(&setup.teacher_eyes, graph, &weights, &[], false).unwrap();
     let found = host(&seeing.forward(Images { pixels: &pixels, n: 3 }, Mode::Evaluate).unwrap().logits).unwrap();
     let frame = kd2m_data::Frame::squash([12, 12], kd2m_data::Interpolation::Bilinear);
     let reframe = kd2m_data::Reframe::new(&frame, [3, 8, 8]).unwrap();
-    let resized: Vec<f32> =
-        (0..3).flat_map(|i| reframe.bytes(setup.dataset.test.image(i))).map(|b| f32::from(b) / 255.0).collect();
+    let resized: Vec<f32> = (0..3)
+        .flat_map(|i| reframe.bytes(&setup.dataset.test.image(i).unwrap()))
+        .map(|b| f32::from(b) / 255.0)
+        .collect();
     let mut plain = setup.engine(graph, &weights, &[], false).unwrap();
     let right = host(&plain.forward(Images { pixels: &resized, n: 3 }, Mode::Evaluate).unwrap().logits).unwrap();
     assert_eq!(found, right);

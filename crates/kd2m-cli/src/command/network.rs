@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use kd2m::{
-    Error,
+    Error, loading,
     saved::{self, Facts, Images, Saved, Split, Which},
     warning,
 };
-use kd2m_data::Dataset;
+use kd2m_data::{Dataset, Reading};
 use kd2m_nn::zoo::Stem;
 
 use crate::{
@@ -57,7 +57,7 @@ pub fn open_with_images(
         AnySplit::Test => Split::Test,
     };
     let root = arguments.data_root.as_deref();
-    let loaded = data.map(|name| kd2m_data::load(name, root)).transpose()?;
+    let loaded = data.map(|name| loading::load(name, root, Reading::default())).transpose()?;
     let saved = open(arguments, loaded.as_ref())?;
     let dataset = match (loaded, &saved.origin) {
         (Some(dataset), _) => dataset,

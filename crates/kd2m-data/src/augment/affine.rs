@@ -33,7 +33,14 @@ impl Affine {
     }
 
     /// Writes the changed image `[c, h, w]` as floats in 0…1; every value of `out` is written.
-    pub(crate) fn apply(self, pixels: &[u8], height: usize, width: usize, scale: f32, out: &mut [f32]) {
+    pub(crate) fn apply<T: Copy + Into<f32>>(
+        self,
+        pixels: &[T],
+        height: usize,
+        width: usize,
+        scale: f32,
+        out: &mut [f32],
+    ) {
         let plane = height * width;
         let (sin, cos) = self.angle.sin_cos();
         let centre = [(width as f32 - 1.0) / 2.0, (height as f32 - 1.0) / 2.0];
@@ -44,7 +51,7 @@ impl Affine {
                 let taps =
                     taps(cos * right - sin * down + centre[0], sin * right + cos * down + centre[1], height, width);
                 for (pixels, out) in pixels.chunks_exact(plane).zip(out.chunks_exact_mut(plane)) {
-                    let value: f32 = taps.iter().map(|&(at, weight)| f32::from(pixels[at]) * weight).sum();
+                    let value: f32 = taps.iter().map(|&(at, weight)| pixels[at].into() * weight).sum();
                     out[y * width + x] = value * scale;
                 }
             }

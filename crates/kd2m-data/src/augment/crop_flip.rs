@@ -20,7 +20,14 @@ impl CropFlip {
     }
 
     /// Writes the changed image `[c, h, w]` as floats in 0…1; every value of `out` is written.
-    pub(crate) fn apply(self, pixels: &[u8], height: usize, width: usize, scale: f32, out: &mut [f32]) {
+    pub(crate) fn apply<T: Copy + Into<f32>>(
+        self,
+        pixels: &[T],
+        height: usize,
+        width: usize,
+        scale: f32,
+        out: &mut [f32],
+    ) {
         // Output columns `start..end` lie inside the input, the others in its padding.
         let start = (-self.dx).clamp(0, width as isize) as usize;
         let end = (width as isize - self.dx).clamp(start as isize, width as isize) as usize;

@@ -6,7 +6,8 @@ use std::io::Read;
 
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
-use crate::{Augment, DataError, Dataset, Samples, split};
+use crate::samples::Raw;
+use crate::{Augment, DataError, Dataset, Operation, split};
 
 static FILE: &[u8] = include_bytes!("../../data/digits.csv.gz");
 const PLACE: &str = "the embedded digits.csv.gz";
@@ -34,7 +35,7 @@ fn load(_: Place) -> Result<Dataset, DataError> {
         class_names: (0..10).map(|digit| digit.to_string()).collect(),
         scale: 1.0 / 16.0,
         // No flip: a mirrored digit is another or none. One pixel of shift is 1/8 of the image.
-        augment: Augment::Affine { degrees: 10.0, translate: 0.1, scale: 0.1 },
+        augment: Augment::of(Operation::Affine { degrees: 10.0, translate: 0.1, scale: 0.1 }),
         val_fraction: 0.25,
         credit: ENTRY.credit,
     };
@@ -42,8 +43,8 @@ fn load(_: Place) -> Result<Dataset, DataError> {
 }
 
 /// One row an image: 64 pixels, then the label.
-fn parse(text: &str) -> Result<Samples, DataError> {
-    let mut samples = Samples::default();
+fn parse(text: &str) -> Result<Raw, DataError> {
+    let mut samples = Raw::default();
     for (row, line) in text.lines().enumerate() {
         let values: Option<Vec<u8>> = line.split(',').map(|value| value.parse().ok()).collect();
         match values.as_deref() {
@@ -59,9 +60,13 @@ fn parse(text: &str) -> Result<Samples, DataError> {
     Ok(samples)
 }
 
-fn pick(all: &Samples, indices: &[u32]) -> Samples {
-    Samples {
-        pixels: indices.iter().flat_map(|&index| all.image(index as usize)).copied().collect(),
+fn pick(all: &Raw, indices: &[u32]) -> Raw {
+    Raw {
+        pixels: indices
+            .iter()
+            .flat_map(|&index| &all.pixels[index as usize * SIDE * SIDE..][..SIDE * SIDE])
+            .copied()
+            .collect(),
         labels: indices.iter().map(|&index| all.labels[index as usize]).collect(),
     }
 }
@@ -71,7 +76,7 @@ mod tests {
     use super::*;
 
     fn digits() -> Dataset {
-        load(Place { path: "", root: None, test_fraction: 0.5 }).unwrap()
+        load(Place { path: "", root: None, reading: &crate::Reading::default() }).unwrap()
     }
 
     #[test]

@@ -91,7 +91,7 @@ fn load(entry: &Entry, root: Option<&Path>, split: &str, classes: &[&str], first
         shape: pairs::SHAPE,
         class_names,
         scale: 1.0 / 255.0,
-        augment: Augment::None,
+        augment: Augment::none(),
         val_fraction: 0.1,
         credit: entry.credit,
     };

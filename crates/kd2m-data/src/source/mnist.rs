@@ -7,7 +7,7 @@ use super::files::{existing_root, find};
 use super::pairs;
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
-use crate::{Augment, DataError, Dataset};
+use crate::{Augment, DataError, Dataset, Operation};
 
 pub(crate) const MNIST: Entry = Entry {
     name: "mnist",
@@ -77,7 +77,7 @@ fn load(
         class_names,
         scale: 1.0 / 255.0,
         // Digits in the field's MLP experiments are taken as they are; clothing may face either way.
-        augment: if flip { Augment::CropFlip { padding: 2, flip } } else { Augment::None },
+        augment: if flip { Augment::of(Operation::CropFlip { padding: 2, flip }) } else { Augment::none() },
         val_fraction: 0.1,
         credit: entry.credit,
     };

@@ -23,7 +23,7 @@ sources! {
     mnist: MNIST, FASHION_MNIST, KMNIST;
     emnist: BALANCED, BY_CLASS, BY_MERGE, OF_LETTERS, OF_DIGITS, LIKE_MNIST;
     cifar: CIFAR10, CIFAR100;
-    svhn: ENTRY;
+    svhn: ENTRY, EXTRA;
     stl10: ENTRY;
     folder: ENTRY;
 }

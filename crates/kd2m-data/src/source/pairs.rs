@@ -3,7 +3,7 @@
 use std::{ops::Range, path::Path};
 
 use super::{files::open, idx};
-use crate::{DataError, Samples, entry::Entry};
+use crate::{DataError, entry::Entry, samples::Raw};
 
 const SIDE: usize = 28;
 
@@ -19,7 +19,7 @@ pub(super) fn read(
     images_path: &Path,
     labels_path: &Path,
     expected: Range<u8>,
-) -> Result<Samples, DataError> {
+) -> Result<Raw, DataError> {
     let (images_place, labels_place) = (images_path.display().to_string(), labels_path.display().to_string());
     let images = idx::read::<3>(&images_place, open(images_path)?)?;
     let labels = idx::read::<1>(&labels_place, open(labels_path)?)?;
@@ -46,5 +46,5 @@ pub(super) fn read(
         return Err(DataError::Label { place: labels_place, record, kind: "label", label, expected });
     }
     let labels = labels.values.into_iter().map(|label| u32::from(label - expected.start)).collect();
-    Ok(Samples { pixels: images.values, labels })
+    Ok(Raw { pixels: images.values, labels })
 }

@@ -5,7 +5,8 @@ use super::archive::{Layout, read_files};
 use super::files::existing_root;
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
-use crate::{Augment, DataError, Dataset, Samples};
+use crate::samples::Raw;
+use crate::{Augment, DataError, Dataset, Operation};
 
 const SIDE: usize = 96;
 const PLANE: usize = SIDE * SIDE;
@@ -31,14 +32,14 @@ fn load(Place { root, .. }: Place) -> Result<Dataset, DataError> {
     let (_, contents) = read_files(&ENTRY, existing_root(&ENTRY, root)?, &[layout])?;
     let mut parts =
         contents.chunks_exact(2).map(|pair| part((&pair[0].place, &pair[0].bytes), (&pair[1].place, &pair[1].bytes)));
-    let mut next = || parts.next().unwrap_or_else(|| Ok(Samples::default()));
+    let mut next = || parts.next().unwrap_or_else(|| Ok(Raw::default()));
     let (train, test) = (next()?, next()?);
     let description = Description {
         name: ENTRY.name.into(),
         shape: [3, SIDE, SIDE],
         class_names: CLASSES.map(String::from).to_vec(),
         scale: 1.0 / 255.0,
-        augment: Augment::CropFlip { padding: 12, flip: true },
+        augment: Augment::of(Operation::CropFlip { padding: 12, flip: true }),
         val_fraction: 0.1,
         credit: ENTRY.credit,
     };
@@ -46,7 +47,7 @@ fn load(Place { root, .. }: Place) -> Result<Dataset, DataError> {
 }
 
 /// A part from the content of its two files, each with its place.
-fn part((place, pixels): (&str, &[u8]), (labels_place, labels): (&str, &[u8])) -> Result<Samples, DataError> {
+fn part((place, pixels): (&str, &[u8]), (labels_place, labels): (&str, &[u8])) -> Result<Raw, DataError> {
     if labels.is_empty() || pixels.len() != labels.len() * IMAGE {
         let (found, count) = (pixels.len(), labels.len());
         let problem = format!(
@@ -66,5 +67,5 @@ fn part((place, pixels): (&str, &[u8]), (labels_place, labels): (&str, &[u8])) -
     };
     let labels = labels.iter().enumerate().map(label).collect::<Result<_, _>>()?;
     let upright = |plane: &[u8]| -> Vec<u8> { (0..PLANE).map(|at| plane[at % SIDE * SIDE + at / SIDE]).collect() };
-    Ok(Samples { pixels: pixels.chunks_exact(PLANE).flat_map(upright).collect(), labels })
+    Ok(Raw { pixels: pixels.chunks_exact(PLANE).flat_map(upright).collect(), labels })
 }

@@ -1,12 +1,16 @@
 //! SVHN, cropped digits (Netzer et al. 2011): `train_32x32.mat` and `test_32x32.mat`, MAT level 5 with `X` 32×32×3×n and `y` n×1.
-//! The file's label 10 is the digit 0; a mirrored digit is another or none, so there is no flip.
+//! `svhn-extra` trains on `extra_32x32.mat` too, 531,131 images more that are somewhat easier. The file's label 10 is the digit 0; a mirrored digit is another or none, so there is no flip.
+
+use std::path::{Path, PathBuf};
 
 use super::files::{existing_root, find, open};
 use super::mat5::{self, Matrix, Values};
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
-use crate::{Augment, DataError, Dataset, Samples};
+use crate::samples::Raw;
+use crate::{Augment, DataError, Dataset, Operation};
 
+const TEST: &str = "test_32x32.mat";
 const SIDE: usize = 32;
 const CHANNELS: usize = 3;
 
@@ -16,32 +20,52 @@ pub(crate) const ENTRY: Entry = Entry {
     files: "train_32x32.mat and test_32x32.mat, there or in svhn/",
     credit: "SVHN: Y. Netzer et al. (2011), Reading Digits in Natural Images with Unsupervised Feature Learning; for non-commercial use",
     takes_path: false,
-    load,
+    load: |Place { root, .. }| load(&ENTRY, root, &["train_32x32.mat"]),
 };
 
-fn load(Place { root, .. }: Place) -> Result<Dataset, DataError> {
-    let root = existing_root(&ENTRY, root)?;
-    let part = |name: &str| {
-        let help = "get train_32x32.mat and test_32x32.mat (format 2, cropped digits) from http://ufldl.stanford.edu/housenumbers";
-        let path = find(&ENTRY, root, &["svhn", "SVHN", ""], &[name.to_owned()], help)?;
-        let place = path.display().to_string();
-        let matrices = mat5::read(&place, open(&path)?, &["X", "y"])?;
-        samples(&place, matrices)
-    };
-    let (train, test) = (part("train_32x32.mat")?, part("test_32x32.mat")?);
+pub(crate) const EXTRA: Entry = Entry {
+    name: "svhn-extra",
+    about: "house numbers with the easier ones, cropped digits: 604,388 + 26,032 images, 3×32×32, 10 classes",
+    files: "train_32x32.mat, extra_32x32.mat and test_32x32.mat, there or in svhn/",
+    credit: ENTRY.credit,
+    takes_path: false,
+    load: |Place { root, .. }| load(&EXTRA, root, &["train_32x32.mat", "extra_32x32.mat"]),
+};
+
+fn load(entry: &Entry, root: Option<&Path>, training: &[&str]) -> Result<Dataset, DataError> {
+    let root = existing_root(entry, root)?;
+    let help = format!(
+        "get {} and {TEST} (format 2, cropped digits) from http://ufldl.stanford.edu/housenumbers",
+        training.join(", ")
+    );
+    let locate = |name: &str| find(entry, root, &["svhn", "SVHN", ""], &[name.to_owned()], &help);
+    // All are looked for before the first is read: a missing one should not cost minutes.
+    let paths = training.iter().map(|name| locate(name)).collect::<Result<Vec<PathBuf>, DataError>>()?;
+    let test = locate(TEST)?;
+    let mut train = Raw::default();
+    for path in &paths {
+        train.append(part(path)?);
+    }
+    let test = part(&test)?;
     let description = Description {
-        name: ENTRY.name.into(),
+        name: entry.name.into(),
         shape: [CHANNELS, SIDE, SIDE],
         class_names: (0..10).map(|digit| digit.to_string()).collect(),
         scale: 1.0 / 255.0,
-        augment: Augment::CropFlip { padding: 4, flip: false },
+        augment: Augment::of(Operation::CropFlip { padding: 4, flip: false }),
         val_fraction: 0.1,
-        credit: ENTRY.credit,
+        credit: entry.credit,
     };
     Ok(description.with(train, test))
 }
 
-fn samples(place: &str, matrices: Vec<Matrix>) -> Result<Samples, DataError> {
+fn part(path: &Path) -> Result<Raw, DataError> {
+    let place = path.display().to_string();
+    let matrices = mat5::read(&place, open(path)?, &["X", "y"])?;
+    samples(&place, matrices)
+}
+
+fn samples(place: &str, matrices: Vec<Matrix>) -> Result<Raw, DataError> {
     let take = |name: &str| {
         matrices
             .iter()
@@ -62,7 +86,7 @@ fn samples(place: &str, matrices: Vec<Matrix>) -> Result<Samples, DataError> {
     if labels.is_empty() {
         return Err(DataError::format(place, "holds no image"));
     }
-    Ok(Samples { pixels: to_rows(pixels), labels })
+    Ok(Raw { pixels: to_rows(pixels), labels })
 }
 
 fn labels_of(place: &str, labels: &Matrix) -> Result<Vec<u32>, DataError> {

@@ -228,6 +228,8 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             train_limit: teacher.train_limit.unwrap_or(data.train_limit),
             val_fraction: data.val_fraction,
             test_fraction: data.test_fraction,
+            memory: crate::config::image_memory(),
+            cache: None,
             split_seed: data.split_seed,
             augment: data.augment.clone(),
             portion: crate::config::whole(),
@@ -287,6 +289,8 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             precision: train.precision,
             accumulate: train.accumulate,
             ema: train.ema,
+            mixup: train.mixup,
+            cutmix: train.cutmix,
             track_bounds: 0,
             sync_batch_norm: true,
         },
@@ -397,6 +401,8 @@ mod tests {
             "student.model=mlp-3",
             "teacher.cache=false",
             "data.root=elsewhere",
+            "data.memory=1",
+            "data.cache=elsewhere",
             "arm.0.loss.0.weight=3.0",
         ];
         for set in same {

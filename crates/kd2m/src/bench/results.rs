@@ -345,7 +345,7 @@ pub fn records(grid: &Grid, store: &Store) -> Vec<Record> {
             }
             let mut config = config;
             // Where this machine keeps its data is nobody else's business.
-            config.data.root = None;
+            config.data.forget_place();
             records.push(Record {
                 stage: stage.folder().to_owned(),
                 cell: cell.name.clone(),

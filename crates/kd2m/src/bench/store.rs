@@ -243,7 +243,7 @@ fn base(config: &Config) -> Config {
     let mut own = config.clone().anchored();
     own.arms.clear();
     own.train.seeds.clear();
-    own.data.root = None;
+    own.data.forget_place();
     own.teacher.cache = TeacherCache::default();
     own
 }

@@ -15,7 +15,7 @@ impl Config {
             self.data.root = Some(PathBuf::from("."));
         }
         self.teacher.all_mut().for_each(anchor_teacher);
-        [&mut self.student.weights, &mut self.data.root].into_iter().flatten().for_each(anchor);
+        [&mut self.student.weights, &mut self.data.root, &mut self.data.cache].into_iter().flatten().for_each(anchor);
         if let TeacherCache::Folder(path) = &mut self.teacher.cache {
             anchor(path);
         }

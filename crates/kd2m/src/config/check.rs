@@ -21,6 +21,8 @@ use crate::{
 const MOST: usize = 1_000_000;
 /// No data set has more images, no step counts higher.
 const MOST_IMAGES: usize = u32::MAX as usize;
+/// A machine with a million times a million bytes of memory is still to come.
+const MOST_MIB: u64 = 1 << 20;
 /// Of a name that a folder has: cell, arm and seed of a grid together name a file, which file systems end at 255 bytes.
 const LONGEST: usize = 100;
 /// Rates and weights of the loop beyond this are slips of the hand: single precision ends at 3.4e38, squares at 1.8e19.
@@ -58,6 +60,7 @@ impl Config {
                 "data.train_limit",
                 format!("{}: at most {MOST_IMAGES}", data.train_limit),
             ),
+            (data.memory <= MOST_MIB, "data.memory", format!("{}: at most {MOST_MIB}, in MiB", data.memory)),
             (
                 data.epoch_images <= MOST_IMAGES,
                 "data.epoch_images",
@@ -114,7 +117,7 @@ impl Config {
                 return Err(Error::Config(format!("two arms are called `{}`: give each a name of its own", arm.name)));
             }
         }
-        Ok(())
+        self.check_mixing()
     }
 }
 

@@ -7,6 +7,7 @@ mod configured;
 mod dotted;
 pub mod keys;
 mod loss;
+mod mixing;
 mod network;
 mod overrides;
 mod source;
@@ -27,9 +28,12 @@ pub use weight::Weight;
 #[cfg(feature = "bench")]
 pub(crate) use {dotted::put, overrides::explained};
 
+use kd2m_data::Reading;
+
 use crate::{
     Error,
     criterion::{CriterionConfig, config::Value, registry},
+    loading,
 };
 
 /// A run: one data set, one teacher, one student network, arms × seeds.
@@ -97,7 +101,16 @@ pub struct DataConfig {
     /// Images of an epoch where there are unlabelled images, rounded up to whole batches; 0: as many as there are.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub epoch_images: usize,
-    /// `default` (the data set's own), `none`, `crop:4`, `crop-flip:4`, `affine:DEGREES,SHIFT,ZOOM`.
+    /// MiB of decoded images that stay in memory where images are files (`folder:PATH`); what is beyond is decoded again in each epoch;
+    /// by default 256. Pixels do not depend on it.
+    #[serde(default = "image_memory", skip_serializing_if = "is_image_memory")]
+    pub memory: u64,
+    /// A folder in which images that are files are stored decoded, in one file for each list of files and size, for later epochs and
+    /// commands; by default none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<PathBuf>,
+    /// `default` (the data set's own), `none`, or changes in their order, joined by `+`: `flip`, `crop:4`, `crop-flip:4`,
+    /// `affine:DEGREES,SHIFT,ZOOM`, `jitter:BRIGHTNESS,CONTRAST,SATURATION,HUE`, `randaugment:OPERATIONS,MAGNITUDE`, `erase:PROBABILITY`.
     #[serde(default = "default_augment")]
     pub augment: String,
 }
@@ -108,7 +121,22 @@ impl DataConfig {
     /// # Errors
     /// An unknown name, and whatever is missing from or wrong with the files.
     pub fn load(&self, root: Option<&Path>) -> Result<kd2m_data::Dataset, kd2m_data::DataError> {
-        kd2m_data::load_parted(&self.dataset, root, self.test_fraction.unwrap_or(kd2m_data::TEST_FRACTION))
+        let usual = Reading::default();
+        loading::load(
+            &self.dataset,
+            root,
+            Reading {
+                test_fraction: self.test_fraction.unwrap_or(usual.test_fraction),
+                memory: self.memory << 20,
+                cache: self.cache.as_deref(),
+                ..usual
+            },
+        )
+    }
+
+    /// Leaves out where data lie and how they are held, which says nothing of what a run finds.
+    pub(crate) fn forget_place(&mut self) {
+        (self.root, self.cache, self.memory) = (None, None, image_memory());
     }
 }
 
@@ -128,6 +156,15 @@ pub(crate) fn half() -> f64 {
 
 fn is_half(share: &f64) -> bool {
     *share == half()
+}
+
+/// In MiB.
+pub(crate) fn image_memory() -> u64 {
+    Reading::default().memory >> 20
+}
+
+fn is_image_memory(memory: &u64) -> bool {
+    *memory == image_memory()
 }
 
 fn default_augment() -> String {
@@ -161,6 +198,13 @@ pub struct TrainConfig {
     pub accumulate: usize,
     /// Decay of a moving average of the weights, which is then what is validated and saved; 0: none.
     pub ema: f64,
+    /// α of mixup: each image is a sum with the one before it in its batch, by shares of Beta(α, α), and cross entropy the sum of both labels';
+    /// 0: none. The teacher sees the same images, and learns from such where it is trained; criteria that read labels refuse it.
+    #[serde(skip_serializing_if = "vanishes")]
+    pub mixup: f64,
+    /// α of CutMix: as `train.mixup` with a rectangle of the image before; with both every batch is mixed in one of the two ways; 0: none.
+    #[serde(skip_serializing_if = "vanishes")]
+    pub cutmix: f64,
     /// Every so many epochs, and after the last, the terms of `docs/theory.md` on the validation split; 0: never.
     #[serde(skip_serializing_if = "is_zero")]
     pub track_bounds: usize,
@@ -192,6 +236,8 @@ impl Default for TrainConfig {
             precision: Precision::F32,
             accumulate: 1,
             ema: 0.0,
+            mixup: 0.0,
+            cutmix: 0.0,
             track_bounds: 0,
             sync_batch_norm: true,
         }

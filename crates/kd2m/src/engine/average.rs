@@ -70,7 +70,7 @@ mod tests {
     #[test]
     fn outputs_are_means() {
         let graph = zoo::build("mlp-3", &ZooOptions::new(4, 1, 3, 3)).unwrap();
-        let make = |seed| engine(DeviceChoice::Cpu, 1, &graph, &initialise(&graph, seed), &[], false, None).unwrap();
+        let make = |seed| engine(DeviceChoice::Cpu, 1, &graph, &initialise(&graph, seed), &[], false).unwrap();
         let pixels: Vec<f32> = (0..18).map(|i| i as f32 / 18.0).collect();
         let run = |engine: &mut dyn Engine| {
             let outputs = engine.forward(Images { pixels: &pixels, n: 2 }, Mode::Evaluate).unwrap();
@@ -92,16 +92,8 @@ mod tests {
         let graph = |name, classes| zoo::build(name, &ZooOptions::new(classes, 1, 8, 8)).unwrap();
         let graphs = [graph("mlp-3", 4), graph("digits-cnn-student", 7), graph("mlp-3", 4)];
         let make = |place: usize| {
-            engine(
-                DeviceChoice::Cpu,
-                1,
-                &graphs[place],
-                &initialise(&graphs[place], 1 + place as u64),
-                &[],
-                false,
-                None,
-            )
-            .unwrap()
+            engine(DeviceChoice::Cpu, 1, &graphs[place], &initialise(&graphs[place], 1 + place as u64), &[], false)
+                .unwrap()
         };
         let pixels: Vec<f32> = (0..128).map(|i| i as f32 / 128.0).collect();
         let images = Images { pixels: &pixels, n: 2 };

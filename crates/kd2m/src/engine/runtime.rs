@@ -187,7 +187,7 @@ mod tests {
         let (mean, std) = ([0.1, 0.2, 0.3], [0.5, 0.6, 0.7]);
         let mut theirs = RuntimeEngine::new(runtime.into(), [mean.to_vec(), std.to_vec()], Device::flex(), 1);
         let seen = graph.with_normalisation(&mean, &std);
-        let mut ours = engine(DeviceChoice::Cpu, 1, &seen, &weights, &[], false, None).unwrap();
+        let mut ours = engine(DeviceChoice::Cpu, 1, &seen, &weights, &[], false).unwrap();
         let n = 5;
         let pixels: Vec<f32> = (0..n * 3 * 16 * 12).map(|i| (i * 7919 % 1009) as f32 / 1009.0).collect();
         let (a, b) = (Images { pixels: &pixels, n }, Images { pixels: &pixels, n });

@@ -79,7 +79,7 @@ fn quantise(saved: &Saved, calibration: &Images, threads: usize) -> Result<(Int8
     let mut framed = Vec::new();
     let mut ranges = Ranges::new();
     let mut loader = Loader::evaluation(&calibration.dataset, calibration.part, &indices, BATCH)?;
-    while let Some(batch) = loader.next() {
+    while let Some(batch) = loader.next().transpose()? {
         if let Some(frame) = &frame {
             frame.floats(&batch.images, &mut framed);
         }

@@ -9,10 +9,7 @@ mod http;
 mod network;
 mod place;
 
-use std::{
-    path::Path,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::path::Path;
 
 pub use download::download;
 pub use http::{Reply, Transport};
@@ -22,13 +19,6 @@ pub use network::Network;
 pub use place::Place;
 
 use crate::{Config, Error};
-
-static QUIET: AtomicBool = AtomicBool::new(false);
-
-/// From now on nothing is said of how far a download is.
-pub fn be_quiet() {
-    QUIET.store(true, Ordering::Relaxed);
-}
 
 /// Sees to it that a file which is named as `hf:…` is on this machine; of every other path nothing.
 ///
@@ -50,7 +40,7 @@ pub fn provide(path: &Path) -> Result<(), Error> {
 
 #[cfg(feature = "download")]
 fn bring(repository: &Repository, place: &Place, _: WeightsError) -> Result<(), Error> {
-    download(repository, place, &Network, &mut tell)
+    download(repository, place, &Network, &mut crate::loading::tell)
 }
 
 #[cfg(not(feature = "download"))]
@@ -68,14 +58,4 @@ fn bring(repository: &Repository, _: &Place, missing: WeightsError) -> Result<()
 pub fn provide_all(config: &Config) -> Result<(), Error> {
     let teachers = config.teacher.all().flat_map(|teacher| [&teacher.weights, &teacher.init]);
     teachers.chain([&config.student.weights]).flatten().try_for_each(|path| provide(path))
-}
-
-/// On stderr, where what takes long is told.
-#[cfg(feature = "download")]
-fn tell(line: &str) {
-    use std::io::Write;
-    if !QUIET.load(Ordering::Relaxed) {
-        // Where nobody listens the download goes on.
-        let _ = writeln!(std::io::stderr(), "{line}");
-    }
 }

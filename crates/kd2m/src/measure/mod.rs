@@ -33,7 +33,7 @@ pub fn alignment(engine: &mut dyn Engine, teacher: &mut dyn Teacher, split: Spli
     let view = View { part: split.part, fixed: true };
     let mut sums: Option<cka::Sums> = None;
     let mut loader = Loader::evaluation(split.dataset, split.part, split.indices, split.batch_size)?;
-    while let Some(data) = loader.next() {
+    while let Some(data) = loader.next().transpose()? {
         let images = Images { pixels: &data.images, n: data.len() };
         let student = engine.forward(images, Mode::Evaluate)?.features;
         let query = Query { indices: &data.indices, labels: &data.labels, view, draw: [0; 3] };

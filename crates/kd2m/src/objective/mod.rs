@@ -2,11 +2,13 @@
 
 pub mod automatic;
 mod balance;
+mod entropy;
 mod gradients;
 mod step;
 
 use automatic::Automatic;
-use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax};
+use burn::tensor::{Device, Tensor};
+pub use entropy::cross_entropy;
 pub use kd2m_loss::batch::scalar;
 pub use step::{Backward, Evaluated, TermPull, TermValue};
 
@@ -279,14 +281,4 @@ fn within(term: &str, key: &str) -> String {
 /// [`Objective::learned_values`] writes and [`crate::theory`] reads.
 pub fn learned_key(i: usize, criterion: &str, key: &str) -> String {
     within(&term_name(i, criterion), key)
-}
-
-/// Mean over samples of −(1 − s) log p_y − s · mean over classes of log p, as PyTorch's `cross_entropy` with `label_smoothing`.
-pub fn cross_entropy(logits: &Tensor<2>, labels: &[u32], smoothing: f64) -> Tensor<1> {
-    let [n, _] = logits.dims();
-    let index: Vec<i32> = labels.iter().map(|l| *l as i32).collect();
-    let index = Tensor::<2, Int>::from_data(TensorData::new(index, [n, 1]), &logits.device().without_autodiff());
-    let log_p = log_softmax(logits.clone(), 1);
-    let hit = log_p.clone().gather(1, index).mean();
-    if smoothing == 0.0 { -hit } else { -(hit * (1.0 - smoothing) + log_p.mean() * smoothing) }
 }

@@ -10,7 +10,7 @@ use kd2m_nn::step::Mode;
 use super::{
     Lambda, Objective,
     balance::shortest,
-    cross_entropy,
+    entropy,
     gradients::{Part, Pull, combined},
     scalar,
 };
@@ -116,7 +116,7 @@ impl Objective {
             let leaves = views(all.student, train);
             let logits =
                 if train { leaves.logits.clone().narrow(0, 0, first) } else { labelled.student.logits.clone() };
-            let loss = cross_entropy(&logits, labelled.labels, self.label_smoothing);
+            let loss = entropy::of_mixtures(&logits, labelled.labels, labelled.mixed, self.label_smoothing);
             ce = scalar(&loss)?;
             if self.ce_weight > 0.0 {
                 value += self.ce_weight * ce;

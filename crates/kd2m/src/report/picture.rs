@@ -159,7 +159,7 @@ fn features(setup: &Setup, network: &Network, shown: &[u32]) -> Result<Vec<f32>,
     let mut engine = setup.engine_seeing(&network.eyes, &network.graph, &network.weights, &[], false)?;
     let mut loader = Loader::evaluation(&setup.dataset, Part::Train, shown, 128)?;
     let mut all = Vec::new();
-    while let Some(data) = loader.next() {
+    while let Some(data) = loader.next().transpose()? {
         let images = Images { pixels: &data.images, n: data.len() };
         let Outputs { features, .. } = engine.forward(images, Mode::Evaluate)?;
         all.extend(host(&features)?);

@@ -20,7 +20,7 @@ pub fn answers(
     mut take: impl FnMut(&[f32], &[f32], &[u32]),
 ) -> Result<(), Error> {
     let mut framed = Vec::new();
-    while let Some(batch) = loader.next() {
+    while let Some(batch) = loader.next().transpose()? {
         if let Some(frame) = frame {
             frame.floats(&batch.images, &mut framed);
         }

@@ -28,7 +28,7 @@ impl Features {
         const BATCH: usize = 128;
         let mut loader = Loader::evaluation(data, part, indices, BATCH)?;
         let (mut values, mut width) = (Vec::new(), 0);
-        while let Some(batch) = loader.next() {
+        while let Some(batch) = loader.next().transpose()? {
             let images = Images { pixels: &batch.images, n: batch.len() };
             let features = engine.forward(images, Mode::Evaluate)?.features;
             width = features.dims()[1];

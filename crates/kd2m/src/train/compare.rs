@@ -257,8 +257,8 @@ impl Comparison {
     }
 }
 
-/// Where a run lies and what it is called says nothing about it.
-const ASIDE: [&str; 2] = ["name", "data.root"];
+/// Where a run and its data lie, and what it is called, says nothing about it.
+const ASIDE: [&str; 4] = ["name", "data.root", "data.memory", "data.cache"];
 
 /// Dotted keys with their values as TOML writes them; those of an arm below its name.
 fn flat(config: &Config) -> Result<BTreeMap<String, String>, Error> {

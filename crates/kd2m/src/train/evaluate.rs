@@ -184,7 +184,7 @@ pub fn evaluate(
     let (mut reliability, mut answers) = (Reliability::default(), Answers::new(split.dataset.classes));
     let (mut distance, mut taught) = (MeanW2::new(split)?, None);
     let mut loader = Loader::evaluation(split.dataset, split.part, split.indices, split.batch_size)?;
-    while let Some(data) = loader.next() {
+    while let Some(data) = loader.next().transpose()? {
         if split.halt.is_asked() {
             return Err(Error::Halted);
         }

@@ -210,7 +210,7 @@ impl<'a> Cost<'a> {
             both.map_or(0.0, |(bytes, graph)| (bytes + copies(graph)) as f64)
         };
         let (data, graph) = (&self.setup.dataset, self.setup.teacher.graph().ok());
-        let pixels = (data.train.pixels.len() + data.test.pixels.len()) as f64;
+        let pixels = (data.train.memory() + data.test.memory()) as f64;
         let students = self.ahead.at_once as f64 * of(&self.student, Some(&self.setup.student));
         // A teacher that was trained is done before students come.
         pixels + of(&self.learning, graph).max(students + of(&self.teacher, graph))
@@ -258,7 +258,7 @@ pub fn seconds_an_image(setup: &Setup, engine: &mut dyn Engine, few: &[u32]) -> 
     let mut batch = f64::INFINITY;
     for _ in 0..2 {
         let mut loader = Loader::evaluation(&setup.dataset, Part::Train, few, few.len())?;
-        if let Some(data) = loader.next() {
+        if let Some(data) = loader.next().transpose()? {
             let begun = Instant::now();
             engine.forward(Images { pixels: &data.images, n: data.len() }, Mode::Evaluate)?;
             batch = batch.min(begun.elapsed().as_secs_f64());

@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use kd2m_cpu::Options;
 use kd2m_data::{Augment, Dataset, Portion, Reframe};
 use kd2m_nn::{
     Graph, Weights, onnx,
@@ -183,7 +184,7 @@ impl Setup {
             )));
         }
         let augment = match data.augment.as_str() {
-            "default" => dataset.augment,
+            "default" => dataset.augment.clone(),
             text => text.parse()?,
         };
         let (own, start) = (&config.teacher, &config.student);
@@ -308,7 +309,7 @@ impl Setup {
         stages: &[String],
         trainable: bool,
     ) -> Result<Box<dyn Engine>, Error> {
-        engine::choose::engine(self.device, self.threads, graph, weights, stages, trainable, None)
+        engine::choose::engine(self.device, self.threads, graph, weights, stages, trainable)
     }
 
     /// The same setup for one of several processes that train together.
@@ -338,7 +339,14 @@ impl Setup {
             }
             false => (None, Norms::local(graph)),
         };
-        let engine = engine::choose::engine(self.device, self.threads, graph, weights, stages, true, others)?;
+        let engine = match self.device {
+            DeviceChoice::Cpu => {
+                let (threads, stages) = (self.threads, stages.to_vec());
+                engine::choose::on_processor(graph, weights, Options { threads, stages, others, ..Options::default() })?
+            }
+            // What it cannot do it says at the first step.
+            _ => self.engine(graph, weights, stages, true)?,
+        };
         Ok(Box::new(Spread::new(self.seeing(eyes, engine)?, ranks.clone(), norms)))
     }
 

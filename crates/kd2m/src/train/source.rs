@@ -77,7 +77,7 @@ impl Run<'_> {
         let view = View { part: Part::Train, fixed: true };
         let mut loader = Loader::evaluation(&setup.dataset, Part::Train, &ids, config.train.batch_size)?;
         let mut features = Vec::new();
-        while let Some(batch) = loader.next() {
+        while let Some(batch) = loader.next().transpose()? {
             if options.halt.is_asked() {
                 return Err(Error::Halted);
             }

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use kd2m_data::Augment;
 use kd2m_nn::{Graph, Weights, init};
 use kd2m_simd::memory;
 
@@ -94,7 +93,8 @@ impl Run<'_> {
             train: &drawn.train,
             mixture: drawn.mixture.as_ref(),
             val: &setup.val,
-            augment: setup.augment,
+            augment: &setup.augment,
+            mix: config.train.mix(),
             epochs: config.train.epochs,
             batch_size: config.train.batch_size,
             accumulate: config.train.accumulate,
@@ -130,7 +130,7 @@ impl Open<'_> {
 pub fn remembers(config: &Config, setup: &Setup, options: &RunOptions) -> bool {
     let stored = matches!(setup.teacher, TeacherSide::Outputs(_)) || !config.teacher.paired;
     let known = stored || (config.teacher.cache.is_on() && !options.no_teacher_cache);
-    known && setup.augment == Augment::None
+    known && setup.augment.is_none() && config.train.mix().is_none()
 }
 
 /// An engine that trains the student of a run.

@@ -1,10 +1,10 @@
 //! The binary layout: records of one or two label bytes and 3,072 pixels.
 
 use super::kind::{Kind, PIXELS};
-use crate::{DataError, Samples};
+use crate::{DataError, samples::Raw};
 
 /// Appends the records of one file; the last label byte is the one that counts.
-pub(super) fn append(samples: &mut Samples, place: &str, bytes: &[u8], kinds: &[Kind]) -> Result<(), DataError> {
+pub(super) fn append(samples: &mut Raw, place: &str, bytes: &[u8], kinds: &[Kind]) -> Result<(), DataError> {
     let record_length = kinds.len() + PIXELS;
     if bytes.is_empty() || !bytes.len().is_multiple_of(record_length) {
         let (found, over) = (bytes.len(), bytes.len() % record_length);
@@ -38,7 +38,7 @@ mod tests {
     #[test]
     fn every_file_length_but_whole_records_is_an_error() {
         for length in [0, 1, 3072, 3074, 2 * 3073 - 1] {
-            let error = append(&mut Samples::default(), "f", &vec![0; length], &[LABEL]).unwrap_err().to_string();
+            let error = append(&mut Raw::default(), "f", &vec![0; length], &[LABEL]).unwrap_err().to_string();
             assert!(error.starts_with(&format!("f: {length} bytes are not whole records of 3073")), "{error}");
         }
     }
@@ -46,9 +46,9 @@ mod tests {
     proptest! {
         #[test]
         fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..9300)) {
-            let _ = append(&mut Samples::default(), "f", &bytes, &[COARSE, FINE]);
+            let _ = append(&mut Raw::default(), "f", &bytes, &[COARSE, FINE]);
             let whole = bytes.len() / 3073 * 3073;
-            let _ = append(&mut Samples::default(), "f", &bytes[..whole], &[LABEL]);
+            let _ = append(&mut Raw::default(), "f", &bytes[..whole], &[LABEL]);
         }
     }
 }

@@ -12,7 +12,8 @@ use super::archive::{Content, Layout, read_files};
 use super::files::existing_root;
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
-use crate::{Augment, DataError, Dataset, Samples};
+use crate::samples::Raw;
+use crate::{Augment, DataError, Dataset, Operation};
 use kind::{COARSE, FINE, Kind, LABEL};
 use names::{CIFAR10_CLASSES, CIFAR100_CLASSES};
 
@@ -96,7 +97,7 @@ fn load(root: Option<&Path>, source: &Source) -> Result<Dataset, DataError> {
     let Source { entry, layouts, tests, kinds, names } = source;
     let (which, contents) = read_files(entry, existing_root(entry, root)?, layouts)?;
     let append = [binary::append, python::append][which];
-    let (mut train, mut test) = (Samples::default(), Samples::default());
+    let (mut train, mut test) = (Raw::default(), Raw::default());
     // Each file's bytes are freed once its records are taken.
     for (Content { place, bytes }, &name) in contents.into_iter().zip(layouts[which].files) {
         append(if name == tests[which] { &mut test } else { &mut train }, &place, &bytes, kinds)?;
@@ -106,7 +107,7 @@ fn load(root: Option<&Path>, source: &Source) -> Result<Dataset, DataError> {
         shape: SHAPE,
         class_names: names.iter().map(|&name| name.into()).collect(),
         scale: 1.0 / 255.0,
-        augment: Augment::CropFlip { padding: 4, flip: true },
+        augment: Augment::of(Operation::CropFlip { padding: 4, flip: true }),
         val_fraction: 0.1,
         credit: entry.credit,
     };

@@ -3,10 +3,10 @@
 use kd2m_pickle::{Pickle, Value, parse};
 
 use super::kind::{Kind, PIXELS};
-use crate::{DataError, Samples};
+use crate::{DataError, samples::Raw};
 
 /// Appends the records of one file; the last kind of label is the one that counts.
-pub(super) fn append(samples: &mut Samples, place: &str, bytes: &[u8], kinds: &[Kind]) -> Result<(), DataError> {
+pub(super) fn append(samples: &mut Raw, place: &str, bytes: &[u8], kinds: &[Kind]) -> Result<(), DataError> {
     let refuse = |problem: String| DataError::format(place, problem);
     let pickle =
         parse(bytes).map_err(|why| refuse(format!("{why}: it is damaged or no file of CIFAR's Python version")))?;
@@ -56,7 +56,7 @@ mod tests {
     proptest! {
         #[test]
         fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = append(&mut Samples::default(), "f", &bytes, &[LABEL]);
+            let _ = append(&mut Raw::default(), "f", &bytes, &[LABEL]);
         }
     }
 }

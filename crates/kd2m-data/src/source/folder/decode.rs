@@ -1,7 +1,10 @@
 //! One image file to pixels. What is broken or cut off is refused in every format; limits bound what a header may claim.
 
-use std::io::{BufRead, Cursor, Read, Seek};
-use std::path::Path;
+use std::{
+    fs::File,
+    io::{Cursor, Read},
+    path::Path,
+};
 
 use image::{ColorType, DynamicImage, ImageDecoder as _, ImageFormat, ImageReader};
 
@@ -9,6 +12,7 @@ use crate::{
     DataError, Frame, Reframe,
     budget::{Budget, Share},
     jpeg::{self, Jpeg},
+    kind::{self, Rgb},
 };
 
 /// No photograph has more bytes; some are held in memory while they are decoded.
@@ -31,6 +35,12 @@ pub(crate) struct Picture {
     pub planes: Vec<u8>,
 }
 
+impl Picture {
+    fn of(Rgb { width, height, grey, pixels }: Rgb) -> Self {
+        Self { size: (height, width), grey, planes: planes(&pixels) }
+    }
+}
+
 /// The pixels of a file as they are stored (an EXIF orientation is not applied, as torchvision does not), resized and cut where a frame
 /// is asked for.
 ///
@@ -39,33 +49,34 @@ pub(crate) struct Picture {
 pub(crate) fn decode(path: &Path, frame: Option<&Frame>) -> Result<Picture, DataError> {
     let place = path.display().to_string();
     let io = |source| DataError::Io { place: place.clone(), source };
-    let broken = |why: &str| DataError::format(&place, format!("cannot be decoded ({why}): remove it or get it again"));
-    // By content, not by name: images are often misnamed. The reader's own limits stop a header that claims a huge image.
-    let reader = ImageReader::open(path).map_err(io)?.with_guessed_format().map_err(io)?;
-    let format = reader.format();
-    if format.is_none() {
-        return Err(broken("its first bytes are none of JPEG, PNG, WebP, BMP, TIFF and PNM"));
-    }
+    let mut bytes = Vec::new();
+    File::open(path).map_err(io)?.take(MOST_BYTES).read_to_end(&mut bytes).map_err(io)?;
+    decode_bytes(&place, bytes, frame)
+}
+
+/// The same of a file's bytes; `place` is what messages call it.
+///
+/// # Errors
+/// Bytes that are no image, or of one that is broken or cut off.
+pub(crate) fn decode_bytes(place: &str, bytes: Vec<u8>, frame: Option<&Frame>) -> Result<Picture, DataError> {
+    let broken = |why: &str| DataError::format(place, format!("cannot be decoded ({why}): remove it or get it again"));
+    // By content, not by name: images are often misnamed.
+    let Ok(format) = image::guess_format(&bytes) else {
+        return Err(broken("its first bytes are none of JPEG, PNG, WebP, GIF, BMP, TIFF and PNM"));
+    };
     let picture = match format {
-        // Of these the decoder takes parts for wholes: they are looked through first.
-        Some(ImageFormat::Jpeg | ImageFormat::WebP) => {
-            let mut bytes = Vec::new();
-            reader.into_inner().take(MOST_BYTES).read_to_end(&mut bytes).map_err(io)?;
-            if format == Some(ImageFormat::Jpeg) {
-                jpeg(&bytes).map_err(str::to_owned)
-            } else {
-                check_riff(&bytes)
-                    .map_err(str::to_owned)
-                    .and_then(|()| pixels(ImageReader::with_format(Cursor::new(bytes), ImageFormat::WebP)))
-            }
-        }
-        _ => pixels(reader),
+        ImageFormat::Jpeg => jpeg(&bytes).map_err(str::to_owned),
+        ImageFormat::Gif => gif(&bytes),
+        ImageFormat::Tiff => tiff(bytes),
+        // Of this the decoder takes parts for wholes.
+        ImageFormat::WebP => check_riff(&bytes).map_err(str::to_owned).and_then(|()| others(bytes, format)),
+        _ => others(bytes, format),
     };
     // Its share is held until the image has been resized, if it is: no thread waits for another on the way.
     let (Picture { size, grey, planes }, _share) = picture.map_err(|why| broken(&why))?;
     let Some(frame) = frame else { return Ok(Picture { size, grey, planes }) };
     let reframe = Reframe::new(frame, [3, size.0 as usize, size.1 as usize]);
-    let reframe = reframe.map_err(|why| DataError::format(&place, format!("cannot be resized: {why}")))?;
+    let reframe = reframe.map_err(|why| DataError::format(place, format!("cannot be resized: {why}")))?;
     let [_, height, width] = reframe.to();
     Ok(Picture { size: (height as u32, width as u32), grey, planes: reframe.bytes(&planes) })
 }
@@ -87,12 +98,39 @@ fn jpeg(bytes: &[u8]) -> Result<(Picture, Share<'static>), &'static str> {
     Ok((Picture { size: (height as u32, width as u32), grey, planes }, share))
 }
 
-/// The same of what other formats hold.
-fn pixels(reader: ImageReader<impl BufRead + Seek>) -> Result<(Picture, Share<'static>), String> {
-    let decoder = reader.into_decoder().map_err(|error| error.to_string())?;
+/// The same of a GIF's first image: indices, three bytes, planes.
+fn gif(bytes: &[u8]) -> Result<(Picture, Share<'static>), String> {
+    let (height, width) = kind::gif::size(bytes);
+    if 3 * height * width > MOST_PIXELS {
+        return Err(too_large(width, height));
+    }
+    let share = share_of(8, width, height);
+    Ok((Picture::of(kind::gif::decode(bytes)?), share))
+}
+
+/// The same of a TIFF, of some kinds here.
+fn tiff(bytes: Vec<u8>) -> Result<(Picture, Share<'static>), String> {
+    match kind::tiff::decode(&bytes, MOST_PIXELS / 4) {
+        Some(found) => {
+            let found = found?;
+            let share = share_of(8, u64::from(found.width), u64::from(found.height));
+            Ok((Picture::of(found), share))
+        }
+        None => others(bytes, ImageFormat::Tiff),
+    }
+}
+
+fn too_large(width: u64, height: u64) -> String {
+    format!("{width} × {height} pixels are more than {} MiB", MOST_PIXELS >> 20)
+}
+
+/// The same of what other formats hold. The reader's own limits stop a header that claims a huge image.
+fn others(bytes: Vec<u8>, format: ImageFormat) -> Result<(Picture, Share<'static>), String> {
+    let decoder =
+        ImageReader::with_format(Cursor::new(bytes), format).into_decoder().map_err(|error| error.to_string())?;
     let (width, height) = decoder.dimensions();
     if decoder.total_bytes() > MOST_PIXELS {
-        return Err(format!("{width} × {height} pixels are more than {} MiB", MOST_PIXELS >> 20));
+        return Err(too_large(u64::from(width), u64::from(height)));
     }
     let depth = u64::from(decoder.color_type().bytes_per_pixel());
     let share = share_of(depth + 6, u64::from(width), u64::from(height));

@@ -1,32 +1,26 @@
 //! How a folder of images that has changed is known without reading it: by the paths, sizes and times of its files.
 
-use std::{
-    path::{Path, PathBuf},
-    time::UNIX_EPOCH,
-};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::DataError;
 use crate::dataset::hexadecimal;
+use crate::stream::ImageFile;
 
-/// SHA-256 of the sorted list; paths begin below `folder`, times are whole seconds, which every copy that keeps times keeps.
-pub(super) fn listing<'a>(folder: &Path, files: impl Iterator<Item = &'a PathBuf>) -> Result<String, DataError> {
-    let line = |path: &PathBuf| {
-        let failed = |source| DataError::Io { place: path.display().to_string(), source };
-        let metadata = std::fs::metadata(path).map_err(failed)?;
-        let seconds = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-        let inside = path.strip_prefix(folder).unwrap_or(path).to_string_lossy().replace('\\', "/");
-        Ok(format!("{inside}\0{}\0{}\n", metadata.len(), seconds.map_or(0, |seconds| seconds.as_secs())))
-    };
-    let mut lines = files.map(line).collect::<Result<Vec<String>, DataError>>()?;
+/// SHA-256 of the sorted list; paths begin below `folder`.
+pub(super) fn listing(folder: &Path, files: &[ImageFile]) -> String {
+    let mut lines: Vec<String> = files.iter().map(|file| file.line(folder)).collect();
     lines.sort();
-    Ok(hexadecimal(Sha256::new_with_prefix(lines.concat())))
+    hexadecimal(Sha256::new_with_prefix(lines.concat()))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, time::Duration};
+    use std::{
+        fs,
+        path::PathBuf,
+        time::{Duration, UNIX_EPOCH},
+    };
 
     use super::*;
 
@@ -50,7 +44,8 @@ mod tests {
             if backwards {
                 paths.reverse();
             }
-            listing(&root, paths.iter()).unwrap()
+            let files: Vec<ImageFile> = paths.into_iter().map(|path| ImageFile::new(path).unwrap()).collect();
+            listing(&root, &files)
         };
         let base = sum([("train/a/1.png", "x", 5), ("train/b/2.png", "y", 6)], false);
         assert_eq!(base, sum([("train/a/1.png", "x", 5), ("train/b/2.png", "y", 6)], true));

@@ -2,22 +2,24 @@
 //! kept for testing. Classes are in the order of their names, images in the order of torchvision's ImageFolder. All have one size or are resized
 //! (bilinear, antialiased as in Pillow) to the one asked for; they are RGB unless every one of them is grey.
 //!
-//! `walk.rs` finds files, `parts.rs` says what each is for, `part.rs` reads a part, `decode.rs` an image, `names.rs` compares names of classes.
+//! `walk.rs` finds files, `parts.rs` says what each is for, `decode.rs` reads an image, `names.rs` compares names of classes;
+//! `stream/` holds the images.
 
 pub(crate) mod decode;
 mod listing;
 mod names;
-mod part;
 mod parts;
 mod walk;
 
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
-use crate::{Augment, DataError, Dataset, Frame, Interpolation};
-use part::Part;
-use parts::Parts;
+use crate::stream::{Files, ImageFile, Listing, Surveyed, survey};
+use crate::{Augment, DataError, Dataset, Frame, Interpolation, Operation, Samples};
+use parts::{Listed, Parts};
 
 pub(crate) const ENTRY: Entry = Entry {
     name: parts::NAME,
@@ -28,66 +30,58 @@ pub(crate) const ENTRY: Entry = Entry {
     load,
 };
 
-fn load(Place { path: spec, root, test_fraction }: Place) -> Result<Dataset, DataError> {
+fn load(Place { path: spec, root, reading }: Place) -> Result<Dataset, DataError> {
     let (path, frame) = parse(spec);
     let folder = resolve(path, root)?;
-    let Parts { class_names, train, validation, test, parted } = Parts::find(&folder, test_fraction)?;
-    let train = Part::read(train, frame)?;
-    let validation = validation.map(|listed| Part::read(listed, frame)).transpose()?;
-    let test = Part::read(test, frame)?;
-    let all = || [Some(&train), validation.as_ref(), Some(&test)].into_iter().flatten();
-    let pictures = || all().flat_map(|part| part.pictures.iter().zip(&part.listed.paths));
-    let first = &train.pictures[0];
-    for (picture, path) in pictures() {
-        if picture.size != first.size {
-            let ((height, width), (first_height, first_width)) = (picture.size, first.size);
-            let shown = train.listed.paths[0].display();
-            let problem = format!(
-                "is {height}×{width}, but {shown} is {first_height}×{first_width}: give all images one size, as in folder:PATH@{first_height}x{first_width}"
-            );
-            return Err(DataError::format(&path.display().to_string(), problem));
-        }
-    }
-    let channels = if pictures().all(|(picture, _)| picture.grey) { 1 } else { 3 };
-    let (height, width) = (first.size.0 as usize, first.size.1 as usize);
+    let Parts { class_names, train, validation, test, parted } = Parts::find(&folder, reading.test_fraction)?;
+    let mut notes: Vec<String> = parted.into_iter().collect();
+    notes.extend([Some(&train), validation.as_ref(), Some(&test)].into_iter().flatten().filter_map(Listed::left_out));
+    notes.extend(odd_classes(&train, &test, &class_names));
+    let (mut paths, mut labels) = (train.paths, train.labels);
+    let own = validation.map_or(0, |part| {
+        labels.extend(&part.labels);
+        paths.extend(part.paths);
+        part.labels.len()
+    });
+    let training = paths.len();
+    paths.extend(test.paths);
+    let files: Vec<Result<ImageFile, DataError>> = paths.into_par_iter().map(ImageFile::new).collect();
+    let files = files.into_iter().collect::<Result<Vec<ImageFile>, DataError>>()?;
+    let listing = listing::listing(&folder, &files);
+    let Surveyed { set, counts } = survey(Listing { folder, files, training, frame }, reading)?;
+    let shape @ [_, height, width] = set.shape();
     let description = Description {
         name: format!("folder:{spec}"),
-        shape: [channels, height, width],
+        shape,
         class_names,
         scale: 1.0 / 255.0,
-        augment: Augment::CropFlip { padding: (height.min(width) / 8).max(1), flip: true },
+        augment: Augment::of(Operation::CropFlip { padding: (height.min(width) / 8).max(1), flip: true }),
         val_fraction: 0.1,
         credit: ENTRY.credit,
     };
-    let mut notes: Vec<String> = parted.into_iter().chain(all().filter_map(Part::left_out)).collect();
-    notes.extend(odd_classes(&train, &test, &description.class_names));
-    let listing = listing::listing(&folder, pictures().map(|(_, path)| path))?;
-    let mut samples = train.into_samples(channels);
-    let count = validation.as_ref().map_or(0, |part| part.pictures.len());
-    if let Some(validation) = validation {
-        samples.append(validation.into_samples(channels));
-    }
-    Ok(description.with(samples, test.into_samples(channels)).validating(count).noting(notes).listed(listing))
+    let train = Samples::of_files(Files::new(&set, 0..training), labels);
+    let test = Samples::of_files(Files::new(&set, training..training + test.labels.len()), test.labels);
+    Ok(description.counted(&counts, train, test).validating(own).noting(notes).listed(listing))
 }
 
 /// What a person should know of the classes, a sentence each.
-fn odd_classes(train: &Part, test: &Part, class_names: &[String]) -> Vec<String> {
+fn odd_classes(train: &Listed, test: &Listed, class_names: &[String]) -> Vec<String> {
     let mut notes = Vec::new();
     if let [only] = class_names {
         notes.push(format!(
             "{}/ has one class, {only}: there is nothing to tell apart; is PATH the folder above train/CLASS/?",
-            train.listed.folder.display()
+            train.folder.display()
         ));
     }
     let untested: Vec<&str> = class_names
         .iter()
         .enumerate()
-        .filter(|(label, _)| !test.listed.labels.contains(&(*label as u32)))
+        .filter(|(label, _)| !test.labels.contains(&(*label as u32)))
         .map(|(_, name)| name.as_str())
         .collect();
     if !untested.is_empty() {
         let (count, all, shown) = (untested.len(), class_names.len(), names::list(&untested));
-        let folder = test.listed.folder.display();
+        let folder = test.folder.display();
         notes.push(format!(
             "{folder}/ has no image of {count} of {all} classes ({shown}): test figures say nothing of them"
         ));

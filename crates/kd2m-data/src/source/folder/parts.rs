@@ -120,6 +120,13 @@ impl Listed {
         Ok(Self { folder: folder.to_owned(), paths, labels, omitted })
     }
 
+    /// The sentence on files that are not read.
+    pub fn left_out(&self) -> Option<String> {
+        let (left, read) = (self.omitted.count(), self.paths.len());
+        let (folder, omitted, all) = (self.folder.display(), &self.omitted, left + read);
+        (left > 0).then(|| format!("{folder}/: {left} of {all} files are not read ({omitted})"))
+    }
+
     /// The classes right below a folder; none where there are not two: then it is not what was meant.
     fn classes_alone(folder: &Path) -> Result<Option<Whole>, DataError> {
         let mut omitted = Omitted::default();

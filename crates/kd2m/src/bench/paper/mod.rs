@@ -174,7 +174,7 @@ fn differences(request: &Request, config: &Config, paper: &Config) -> Vec<String
 fn keys(config: &Config) -> BTreeMap<String, String> {
     let mut own = config.clone();
     own.name.clear();
-    own.data.root = None;
+    own.data.forget_place();
     own.train.seeds.clear();
     own.teacher.cache = TeacherCache::default();
     (own.teacher.model, own.teacher.init) = (String::new(), None);

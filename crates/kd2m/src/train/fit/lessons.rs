@@ -48,9 +48,10 @@ fn show_epoch(views: &Views, teacher: &mut Asked, group: &mut Group, epoch: usiz
     let mut loader = views.loader(epoch, first)?;
     let (view, batches) = (views.view(), views.batches());
     for number in first..batches {
-        let Some(data) = loader.next() else { break };
+        let Some(mut data) = loader.next().transpose()? else { break };
         let present = group.at((epoch, number));
         if present > 0 {
+            let mixed = views.mix(&mut data, epoch, number);
             let images = Images { pixels: &data.images, n: data.len() };
             let labels = &data.labels[..views.labelled(data.len())];
             let query = Query { indices: &data.indices, labels, view, draw: [views.seed, epoch as u64, number as u64] };
@@ -65,6 +66,7 @@ fn show_epoch(views: &Views, teacher: &mut Asked, group: &mut Group, epoch: usiz
             group.step(&Lesson {
                 data: &data,
                 labels,
+                mixed: mixed.as_ref(),
                 answer: answer.as_ref(),
                 epoch,
                 number,

@@ -8,7 +8,7 @@ use kd2m_nn::NamedTensor;
 use super::{error, learning::Learning, views::Views};
 use crate::{
     Error,
-    batch::{Batch, host},
+    batch::{Batch, Mixed, host},
     config::Algorithm,
     engine::{Images, Mode, OutputGradients, Rule, Then, Update},
     objective::{Backward, automatic::MEASURED},
@@ -21,6 +21,8 @@ pub struct Lesson<'a> {
     pub data: &'a kd2m_data::Batch,
     /// Classes of its first images, those that have one.
     pub labels: &'a [u32],
+    /// What the images are besides, where they are mixtures.
+    pub mixed: Option<&'a kd2m_data::Mixed>,
     /// None without a teacher.
     pub answer: Option<&'a Answer>,
     /// From 0.
@@ -42,7 +44,7 @@ impl Learning<'_> {
     /// A loss that is no longer finite, what engine, criteria or observers cannot do.
     pub fn step(&mut self, views: &Views, lesson: &Lesson) -> Result<(), Error> {
         let started = Instant::now();
-        let Lesson { data, labels, epoch, number, batches, .. } = *lesson;
+        let Lesson { data, labels, mixed, epoch, number, batches, .. } = *lesson;
         let student = self.it.engine.forward(Images { pixels: &data.images, n: data.len() }, Mode::Train)?;
         let against = match lesson.answer {
             Some(answer) => answer.clone(),
@@ -51,6 +53,7 @@ impl Learning<'_> {
         let sides = Sides::new(&student, against, labels);
         let about = Batch {
             indices: &data.indices,
+            mixed: mixed.map(|mixed| Mixed { labels: &mixed.labels, share: mixed.share }),
             step: self.state.steps,
             epoch,
             seed: views.seed,
@@ -69,7 +72,9 @@ impl Learning<'_> {
         let outputs = self.it.objective.backward(&mut value, &student, head.as_ref(), how)?;
         let seen = labels.len() * student.logits.dims()[1];
         let mut at = self.state.partial.take().unwrap_or_default();
-        at.tally.add(&value, &host(&student.logits)?[..seen], labels);
+        // Of a mixture the label of its larger part is the right answer.
+        let right = mixed.filter(|mixed| mixed.share < 0.5).map_or(labels, |mixed| &mixed.labels);
+        at.tally.add(&value, &host(&student.logits)?[..seen], right);
         if views.ends_step(number, batches) {
             let after = (number + 1) as f64 / batches as f64;
             at.lr = learning_rate(&self.it.config.optim, views.epochs, epoch, after);

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use kd2m_data::{Augment, Mix};
 use kd2m_nn::init;
 
 use super::*;
@@ -17,11 +18,16 @@ use crate::{
 struct Counting {
     inner: NetworkTeacher,
     asked: usize,
+    /// Pixels of the last batch.
+    seen: Vec<f32>,
 }
 
 impl Teacher for Counting {
     fn answer(&mut self, images: Images, query: &Query) -> Result<Answer, EngineError> {
         self.asked += usize::from(!query.view.fixed);
+        if !query.view.fixed {
+            self.seen = images.pixels.to_vec();
+        }
         self.inner.answer(images, query)
     }
 
@@ -46,7 +52,8 @@ fn the_teacher_is_asked_once_about_each_batch() {
         train: &train,
         mixture: None,
         val: &setup.val[..20],
-        augment: setup.augment,
+        augment: &setup.augment,
+        mix: config.train.mix(),
         epochs: 2,
         batch_size: 16,
         accumulate: 1,
@@ -55,7 +62,7 @@ fn the_teacher_is_asked_once_about_each_batch() {
     };
     let graph = setup.teacher.graph().unwrap();
     let engine = setup.teacher_engine(&init::initialise(graph, 0), &[]).unwrap();
-    let mut teacher = Counting { inner: NetworkTeacher::new(engine, None), asked: 0 };
+    let mut teacher = Counting { inner: NetworkTeacher::new(engine, None), asked: 0, seen: Vec::new() };
     let start = init::initialise(&setup.student, 1);
     let scratch = tempfile::tempdir().unwrap();
     let arms = [ArmConfig::none(), ArmConfig::single("hinton", None), ArmConfig::single("w2", Some(1e30.into()))];
@@ -76,4 +83,51 @@ fn the_teacher_is_asked_once_about_each_batch() {
     assert_eq!(teacher.asked, 2 * views.batches());
     assert!(matches!(&ends[2], Err(Error::NotFinite { arm, .. }) if arm == "w2"));
     assert!(ends[..2].iter().all(|end| end.as_ref().is_ok_and(|one| one.history.len() == 2)));
+}
+
+/// Mixed images are other images each time, and the teacher sees them as the student does.
+#[test]
+fn teacher_and_student_see_the_same_mixed_images() {
+    let config = Source::demo().unwrap().resolve().unwrap();
+    let setup = Setup::new(&config, DeviceChoice::Cpu, 1).unwrap();
+    let drawn = setup.drawn(&config, 1).unwrap();
+    let train: Vec<u32> = drawn.train.iter().copied().take(48).collect();
+    let views = Views {
+        dataset: &setup.dataset,
+        train: &train,
+        mixture: None,
+        val: &setup.val[..20],
+        augment: &Augment::none(),
+        mix: Mix { mixup: 1.0, cutmix: 1.0 },
+        epochs: 2,
+        batch_size: 16,
+        accumulate: 1,
+        seed: 1,
+        halt: Halt::default(),
+    };
+    let graph = setup.teacher.graph().unwrap();
+    let engine = setup.teacher_engine(&init::initialise(graph, 0), &[]).unwrap();
+    let mut teacher = Counting { inner: NetworkTeacher::new(engine, None), asked: 0, seen: Vec::new() };
+    let start = init::initialise(&setup.student, 1);
+    let scratch = tempfile::tempdir().unwrap();
+    let arm = ArmConfig::single("hinton", None);
+    let learner = Learner {
+        config: &config,
+        name: &arm.name,
+        engine: setup.engine_seeing(&setup.student_eyes, &setup.student, &start, &[], true).unwrap(),
+        head: None,
+        objective: Objective::new(&config, &arm, &setup.shapes(&drawn), &setup.device.burn().unwrap(), 1).unwrap(),
+        checkpoints: Checkpoints::new(scratch.path(), Duration::MAX),
+        observer: Box::new(Silent),
+    };
+    let end = one(&views, Some(&mut teacher), learner).unwrap();
+    assert_eq!((teacher.asked, end.history.len()), (2 * views.batches(), 2));
+    assert!(end.history[1].train.ce.is_finite());
+    // The last batch, mixed anew.
+    let number = views.batches() - 1;
+    let mut batch = views.loader(1, number).unwrap().next().unwrap().unwrap();
+    let whole = batch.images.clone();
+    let mixed = views.mix(&mut batch, 1, number).unwrap();
+    assert_eq!(teacher.seen, batch.images);
+    assert!(whole != batch.images || mixed.share == 1.0);
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kd2m_data::{Augment, Dataset, Loader, Mixture, Part, epoch_order, training_batches};
+use kd2m_data::{Augment, Batch, Dataset, Loader, Mix, Mixed, Mixture, Part, epoch_order, training_batches};
 
 use crate::{
     Error,
@@ -19,7 +19,9 @@ pub struct Views<'a> {
     pub mixture: Option<&'a Mixture>,
     /// Samples of the training part to validate on.
     pub val: &'a [u32],
-    pub augment: Augment,
+    pub augment: &'a Augment,
+    /// How the images of a batch are mixed after that.
+    pub mix: Mix,
     pub epochs: usize,
     pub batch_size: usize,
     /// Batches of a step.
@@ -61,7 +63,7 @@ impl Views<'_> {
 
     /// Whether a training image looks the same every time.
     pub fn view(&self) -> View {
-        View { part: Part::Train, fixed: self.augment == Augment::None }
+        View { part: Part::Train, fixed: self.augment.is_none() && self.mix.is_none() }
     }
 
     /// The batches of an epoch from this one on, both counted from 0.
@@ -70,8 +72,14 @@ impl Views<'_> {
             Some(mixture) => mixture.order(self.seed, epoch),
             None => epoch_order(self.train, self.seed, epoch),
         };
-        let (size, augment) = (self.batch_size, &self.augment);
+        let (size, augment) = (self.batch_size, self.augment);
         Ok(Loader::training_from(self.dataset, order, size, augment, self.seed, epoch, first)?)
+    }
+
+    /// Mixes the images of a batch of an epoch, both counted from 0.
+    pub fn mix(&self, batch: &mut Batch, epoch: usize, number: usize) -> Option<Mixed> {
+        let size = [self.dataset.height, self.dataset.width];
+        self.mix.apply(batch, size, [self.seed, epoch as u64, number as u64])
     }
 
     /// What is validated on.
