@@ -4,7 +4,7 @@ use std::{any::Any, collections::BTreeMap};
 
 use kd2m_nn::{
     Graph, NamedTensor, Weights,
-    step::{Mode, Then, Update},
+    step::{Decayed, Mode, Then, Update},
 };
 
 use crate::{
@@ -225,6 +225,11 @@ impl Network {
     /// Forgets the accumulated gradients.
     pub fn zero_gradients(&mut self) {
         self.parameters.zero_gradients();
+    }
+
+    /// Weight decay moves these tensors alone from now on; all at first.
+    pub fn decay(&mut self, decayed: Decayed) {
+        self.parameters.decayed = decayed;
     }
 
     /// One optimizer step with the accumulated gradients, which are forgotten.

@@ -14,6 +14,10 @@ macro_rules! left_to_inner {
         }
     };
     (but images) => {
+        fn decay(&mut self, decayed: crate::engine::Decayed) {
+            self.inner.decay(decayed);
+        }
+
         fn gradient_norm_squared(&self) -> Result<f64, CopyError> {
             self.inner.gradient_norm_squared()
         }
@@ -67,6 +71,8 @@ macro_rules! only_forward {
         fn gradient_norm_squared(&self) -> Result<f64, CopyError> {
             Ok(0.0)
         }
+
+        fn decay(&mut self, _: crate::engine::Decayed) {}
 
         fn step(&mut self, _: &Update) -> Result<(), EngineError> {
             Err(EngineError::Frozen)
