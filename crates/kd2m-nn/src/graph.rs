@@ -177,8 +177,11 @@ impl Graph {
         let mut all = Vec::new();
         for (index, node) in self.nodes.iter().enumerate() {
             let tensors = node.layer.tensors().into_iter();
-            all.extend(tensors.map(|(name, shape, role)| {
-                ParameterSpec { key: key(&node.name, name), node: NodeId(index), shape, role }
+            all.extend(tensors.map(|(name, shape, role)| ParameterSpec {
+                key: key(&node.name, name),
+                node: NodeId(index),
+                shape,
+                role,
             }));
         }
         all

@@ -29,9 +29,9 @@ mod wrn;
 use thiserror::Error;
 
 pub(crate) use efficientnet::number;
-pub(crate) use vit::timm_name;
 pub use models::{MODELS, ModelEntry};
 pub use options::{Stem, ZooOptions};
+pub(crate) use vit::timm_name;
 
 use crate::graph::{Graph, GraphError, LIFT};
 

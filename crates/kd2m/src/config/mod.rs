@@ -208,6 +208,13 @@ pub struct TrainConfig {
     /// Every so many epochs, and after the last, the terms of `docs/theory.md` on the validation split; 0: never.
     #[serde(skip_serializing_if = "is_zero")]
     pub track_bounds: usize,
+    /// Where several processes train together: batch norms take mean and variance over the batch of all, not over each one's share.
+    #[serde(skip_serializing_if = "is_true")]
+    pub sync_batch_norm: bool,
+}
+
+fn is_true(x: &bool) -> bool {
+    *x
 }
 
 fn is_zero(x: &usize) -> bool {
@@ -232,6 +239,7 @@ impl Default for TrainConfig {
             mixup: 0.0,
             cutmix: 0.0,
             track_bounds: 0,
+            sync_batch_norm: true,
         }
     }
 }
