@@ -11,12 +11,14 @@ pub struct Reading<'a> {
     pub memory: u64,
     /// A folder in which decoded images are stored, in a file of so many bytes as all have pixels.
     pub cache: Option<&'a Path>,
+    /// Training images will be cut from their files ([`Augment::cuts`](crate::Augment::cuts)): they need not stay in memory.
+    pub cuts: bool,
     /// Hears how many images, of how many, have been looked at.
     pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
 }
 
 impl Default for Reading<'_> {
     fn default() -> Self {
-        Self { test_fraction: 0.2, memory: 256 << 20, cache: None, progress: None }
+        Self { test_fraction: 0.2, memory: 256 << 20, cache: None, cuts: false, progress: None }
     }
 }

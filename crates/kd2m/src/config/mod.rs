@@ -28,7 +28,7 @@ pub use weight::Weight;
 #[cfg(feature = "bench")]
 pub(crate) use {dotted::put, overrides::explained};
 
-use kd2m_data::Reading;
+use kd2m_data::{Augment, Reading};
 
 use crate::{
     Error,
@@ -110,7 +110,8 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<PathBuf>,
     /// `default` (the data set's own), `none`, or changes in their order, joined by `+`: `flip`, `crop:4`, `crop-flip:4`,
-    /// `affine:DEGREES,SHIFT,ZOOM`, `jitter:BRIGHTNESS,CONTRAST,SATURATION,HUE`, `randaugment:OPERATIONS,MAGNITUDE`, `erase:PROBABILITY`.
+    /// `affine:DEGREES,SHIFT,ZOOM`, `resized-crop:LEAST` or `resized-crop:LEAST,bicubic` (in the first place cut out of the pictures as files
+    /// have them), `jitter:BRIGHTNESS,CONTRAST,SATURATION,HUE`, `randaugment:OPERATIONS,MAGNITUDE`, `erase:PROBABILITY`.
     #[serde(default = "default_augment")]
     pub augment: String,
 }
@@ -129,6 +130,7 @@ impl DataConfig {
                 test_fraction: self.test_fraction.unwrap_or(usual.test_fraction),
                 memory: self.memory << 20,
                 cache: self.cache.as_deref(),
+                cuts: self.augment.parse::<Augment>().is_ok_and(|augment| augment.cuts()),
                 ..usual
             },
         )
