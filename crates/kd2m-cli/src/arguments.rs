@@ -1,6 +1,7 @@
 //! The command line. Every flag is documented where it is defined; help pages are made from here.
 
 mod compare;
+mod data;
 mod examples;
 mod network;
 mod shell;
@@ -9,6 +10,7 @@ mod values;
 use std::path::PathBuf;
 
 pub use compare::CompareArguments;
+pub use data::{DataAction, DataArguments};
 pub use network::{ExportArguments, ExportFormat, FeaturesArguments, NetworkArguments, PredictArguments};
 pub use shell::{CompletionsArguments, ManArguments};
 pub use values::AnySplit;
@@ -67,6 +69,9 @@ pub enum Command {
     /// Show what there is to choose from.
     #[command(after_help = examples::LIST)]
     List(ListArguments),
+    /// Data sets that others publish: what there is, whether what is here is that, and how it comes here.
+    #[command(after_help = data::HELP, arg_required_else_help = true)]
+    Data(DataArguments),
     /// Write a configuration to begin with, every key explained.
     #[command(after_help = examples::INIT)]
     Init(InitArguments),
@@ -100,7 +105,7 @@ impl Command {
             Command::Bench(bench) => Some(&mut bench.threads),
             Command::Reproduce(reproduce) => Some(&mut reproduce.threads),
             Command::Doctor(doctor) => Some(&mut doctor.threads),
-            Command::Report(_) | Command::List(_) | Command::Init(_) => None,
+            Command::Report(_) | Command::List(_) | Command::Data(_) | Command::Init(_) => None,
             Command::Compare(_) | Command::Completions(_) | Command::Man(_) => None,
         }
     }

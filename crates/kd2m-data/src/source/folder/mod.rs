@@ -6,7 +6,7 @@
 //! `stream/` holds the images.
 
 pub(crate) mod decode;
-mod listing;
+pub(crate) mod listing;
 mod names;
 mod parts;
 mod walk;
@@ -64,6 +64,18 @@ fn load(Place { path: spec, root, reading }: Place) -> Result<Dataset, DataError
     Ok(description.counted(&counts, train, test).validating(own).noting(notes).listed(listing))
 }
 
+/// The images of a class's folder, in torchvision's order.
+///
+/// # Errors
+/// A folder that cannot be read, or that holds none.
+pub(crate) fn files_of_class(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let images = walk::images(folder, &mut walk::Omitted::default())?;
+    match images.is_empty() {
+        true => Err(DataError::format(&folder.display().to_string(), format!("holds no image ({})", walk::endings()))),
+        false => Ok(images),
+    }
+}
+
 /// What a person should know of the classes, a sentence each.
 fn odd_classes(train: &Listed, test: &Listed, class_names: &[String]) -> Vec<String> {
     let mut notes = Vec::new();
@@ -90,7 +102,7 @@ fn odd_classes(train: &Listed, test: &Listed, class_names: &[String]) -> Vec<Str
 }
 
 /// `PATH`, `PATH@SIZE`, `PATH@HEIGHTxWIDTH` or `PATH@cropSIDE`; an `@` that no size follows belongs to the path.
-fn parse(spec: &str) -> (&str, Option<Frame>) {
+pub(crate) fn parse(spec: &str) -> (&str, Option<Frame>) {
     let side = |text: &str| text.parse().ok().filter(|side| (1..=4096).contains(side));
     let frame = |text: &str| {
         if let Some(text) = text.strip_prefix("crop") {
