@@ -174,6 +174,9 @@ pub struct RunArguments {
     /// Exit with 1 in place of a warning: files of the data set that are not read, classes without images.
     #[arg(long)]
     pub strict: bool,
+    /// Leave images that cannot be decoded out (data.skip_bad); they are counted and named.
+    #[arg(long)]
+    pub skip_bad: bool,
     /// Print the resolved configuration and stop.
     #[arg(long)]
     pub print_config: bool,
@@ -198,6 +201,9 @@ pub struct EvalArguments {
     /// Exit with 1 in place of a warning: files of the data set that are not read, classes without images.
     #[arg(long)]
     pub strict: bool,
+    /// Leave images of --data that cannot be decoded out; they are counted and named. Of a run its data.skip_bad says it.
+    #[arg(long, requires = "data")]
+    pub skip_bad: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -322,6 +328,9 @@ pub struct BenchArguments {
     /// Exit with 1 in place of a warning: files of the data set that are not read, classes without images.
     #[arg(long)]
     pub strict: bool,
+    /// Leave images that cannot be decoded out (data.skip_bad); they are counted and named.
+    #[arg(long)]
+    pub skip_bad: bool,
     /// Print the plan with the estimated time and stop.
     #[arg(long)]
     pub dry_run: bool,

@@ -44,7 +44,7 @@ pub use order::{epoch_order, evaluation_batches, training_batches};
 pub use picture::{read_image, read_images};
 pub use published::{Publication, Published, published};
 pub use random::draw;
-pub use reading::Reading;
+pub use reading::{Orientation, Reading};
 pub use registry::{load, load_with, registry};
 pub use samples::Samples;
 pub use split::{Portion, Split, limit, split, thin};

@@ -58,7 +58,12 @@ fn load(Place { root, reading, .. }: Place) -> Result<Dataset, DataError> {
     let files = files.into_iter().collect::<Result<Vec<ImageFile>, DataError>>()?;
     let listing = listing::listing(&folder, &files);
     let class_names = names(&folder.join("words.txt"), &wnids)?;
-    let Surveyed { set, counts } = survey(Listing { folder, files, training, frame: None }, reading)?;
+    let all = files.len();
+    let test_labels: Vec<u32> = tested.into_iter().map(|(_, label)| label).collect();
+    let Surveyed { set, counts, left } =
+        survey(Listing { folder: folder.clone(), files, training, frame: None }, reading)?;
+    let (labels, test_labels) = left.keep_both(&labels, &test_labels);
+    let (training, tested) = (labels.len(), test_labels.len());
     let description = Description {
         name: ENTRY.name.into(),
         shape: set.shape(),
@@ -69,9 +74,9 @@ fn load(Place { root, reading, .. }: Place) -> Result<Dataset, DataError> {
         credit: ENTRY.credit,
     };
     let train = Samples::of_files(Files::new(&set, 0..training), labels);
-    let test_labels: Vec<u32> = tested.into_iter().map(|(_, label)| label).collect();
-    let test = Samples::of_files(Files::new(&set, training..training + test_labels.len()), test_labels);
-    Ok(description.counted(&counts, train, test).listed(listing))
+    let test = Samples::of_files(Files::new(&set, training..training + tested), test_labels);
+    let notes = left.note(&folder, all).into_iter().collect();
+    Ok(description.counted(&counts, train, test).noting(notes).listed(listing))
 }
 
 /// The WordNet numbers of the classes, in their order.

@@ -19,7 +19,10 @@ use stored::Stored;
 pub(crate) use survey::{Listing, Surveyed, survey};
 
 use crate::source::folder::decode::{Picture, decode};
-use crate::{DataError, Frame};
+use crate::{DataError, Frame, Orientation};
+
+/// What tells turned images from others in sums.
+const UPRIGHT: &str = "turned by EXIF\n";
 
 /// Some of the images of a [`Set`], in its order; clones share what is kept.
 #[derive(Debug, Clone)]
@@ -35,6 +38,7 @@ pub(crate) struct Set {
     folder: PathBuf,
     files: Vec<ImageFile>,
     frame: Option<Frame>,
+    orientation: Orientation,
     /// Channels, height and width of every image.
     shape: [usize; 3],
     /// Of grey images one plane, of others three.
@@ -73,6 +77,9 @@ impl Files {
     pub fn identify(&self, hash: &mut Sha256) {
         let frame = self.set.frame.map_or_else(String::new, |frame| frame.to_string());
         hash.update(frame.as_bytes());
+        if self.set.orientation == Orientation::Apply {
+            hash.update(UPRIGHT);
+        }
         for file in &self.set.files[self.range.clone()] {
             hash.update(file.line(&self.set.folder).as_bytes());
         }
@@ -107,7 +114,7 @@ impl Set {
     fn decode(&self, index: usize) -> Result<Vec<u8>, DataError> {
         let file = &self.files[index];
         file.check()?;
-        let picture = decode(&file.path, self.frame.as_ref())?;
+        let picture = decode(&file.path, self.frame.as_ref(), self.orientation)?;
         let [channels, height, width] = self.shape;
         match picture.size {
             (h, w) if [h as usize, w as usize] != [height, width] => Err(file.changed("it has another size")),

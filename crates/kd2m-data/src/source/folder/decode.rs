@@ -6,13 +6,14 @@ use std::{
     path::Path,
 };
 
+use image::metadata::Orientation as Turn;
 use image::{ColorType, DynamicImage, ImageDecoder as _, ImageFormat, ImageReader};
 
 use crate::{
-    DataError, Frame, Reframe,
+    DataError, Frame, Orientation, Reframe,
     budget::{Budget, Share},
     jpeg::{self, Jpeg},
-    kind::{self, Rgb},
+    kind::{self, Rgb, upright},
 };
 
 /// No photograph has more bytes; some are held in memory while they are decoded.
@@ -41,28 +42,38 @@ impl Picture {
     }
 }
 
-/// The pixels of a file as they are stored (an EXIF orientation is not applied, as torchvision does not), resized and cut where a frame
-/// is asked for.
+/// The pixels of a file, turned by its EXIF orientation where that is asked for, then resized and cut where a frame is.
 ///
 /// # Errors
 /// A file that cannot be read, that is no image, or that is broken or cut off.
-pub(crate) fn decode(path: &Path, frame: Option<&Frame>) -> Result<Picture, DataError> {
+pub(crate) fn decode(path: &Path, frame: Option<&Frame>, orientation: Orientation) -> Result<Picture, DataError> {
     let place = path.display().to_string();
     let io = |source| DataError::Io { place: place.clone(), source };
     let mut bytes = Vec::new();
     File::open(path).map_err(io)?.take(MOST_BYTES).read_to_end(&mut bytes).map_err(io)?;
-    decode_bytes(&place, bytes, frame)
+    decode_bytes(&place, bytes, frame, orientation)
 }
 
 /// The same of a file's bytes; `place` is what messages call it.
 ///
 /// # Errors
 /// Bytes that are no image, or of one that is broken or cut off.
-pub(crate) fn decode_bytes(place: &str, bytes: Vec<u8>, frame: Option<&Frame>) -> Result<Picture, DataError> {
-    let broken = |why: &str| DataError::format(place, format!("cannot be decoded ({why}): remove it or get it again"));
+pub(crate) fn decode_bytes(
+    place: &str,
+    bytes: Vec<u8>,
+    frame: Option<&Frame>,
+    orientation: Orientation,
+) -> Result<Picture, DataError> {
+    let broken =
+        |why: &str| DataError::Undecodable { place: place.to_owned(), why: why.to_owned(), others: String::new() };
     // By content, not by name: images are often misnamed.
     let Ok(format) = image::guess_format(&bytes) else {
         return Err(broken("its first bytes are none of JPEG, PNG, WebP, GIF, BMP, TIFF and PNM"));
+    };
+    let turn = match orientation {
+        // Of TIFF alone Pillow, so torchvision, turns images by itself.
+        Orientation::Ignore if format != ImageFormat::Tiff => Turn::NoTransforms,
+        Orientation::Ignore | Orientation::Apply => upright::turn(&bytes, format),
     };
     let picture = match format {
         ImageFormat::Jpeg => jpeg(&bytes).map_err(str::to_owned),
@@ -73,7 +84,11 @@ pub(crate) fn decode_bytes(place: &str, bytes: Vec<u8>, frame: Option<&Frame>) -
         _ => others(bytes, format),
     };
     // Its share is held until the image has been resized, if it is: no thread waits for another on the way.
-    let (Picture { size, grey, planes }, _share) = picture.map_err(|why| broken(&why))?;
+    let (Picture { mut size, grey, mut planes }, _share) = picture.map_err(|why| broken(&why))?;
+    if turn != Turn::NoTransforms {
+        let (turned, [height, width]) = upright::turned(&planes, [size.0 as usize, size.1 as usize], turn);
+        (planes, size) = (turned, (height as u32, width as u32));
+    }
     let Some(frame) = frame else { return Ok(Picture { size, grey, planes }) };
     let reframe = Reframe::new(frame, [3, size.0 as usize, size.1 as usize]);
     let reframe = reframe.map_err(|why| DataError::format(place, format!("cannot be resized: {why}")))?;
@@ -170,7 +185,8 @@ mod tests {
         image::RgbImage::new(40, 30).save(&path).unwrap();
         let all = DECODING.take(u64::MAX);
         let (done, waiting) = mpsc::channel();
-        let thread = thread::spawn(move || done.send(decode(&path, None).map(|picture| picture.size)));
+        let thread =
+            thread::spawn(move || done.send(decode(&path, None, Orientation::Ignore).map(|picture| picture.size)));
         assert!(waiting.recv_timeout(Duration::from_millis(150)).is_err(), "decoded beyond what may be held");
         drop(all);
         assert_eq!(waiting.recv_timeout(Duration::from_secs(30)).unwrap().unwrap(), (30, 40));

@@ -48,7 +48,24 @@ fn load(Place { path: spec, root, reading }: Place) -> Result<Dataset, DataError
     let files: Vec<Result<ImageFile, DataError>> = paths.into_par_iter().map(ImageFile::new).collect();
     let files = files.into_iter().collect::<Result<Vec<ImageFile>, DataError>>()?;
     let listing = listing::listing(&folder, &files);
-    let Surveyed { set, counts } = survey(Listing { folder, files, training, frame }, reading)?;
+    let all = files.len();
+    let Surveyed { set, counts, left } = survey(Listing { folder: folder.clone(), files, training, frame }, reading)?;
+    notes.extend(left.note(&folder, all));
+    let (labels, test_labels) = left.keep_both(&labels, &test.labels);
+    let own = own - left.within(training - own..training);
+    for (part, labels) in [("training", &labels), ("test", &test_labels)] {
+        if labels.is_empty() {
+            return Err(DataError::format(
+                &folder.display().to_string(),
+                format!("has no {part} image that can be decoded"),
+            ));
+        }
+    }
+    if let Some(class) = (0..class_names.len()).find(|class| !labels.contains(&(*class as u32))) {
+        let problem = format!("has no training image of class {} that can be decoded", class_names[class]);
+        return Err(DataError::format(&folder.display().to_string(), problem));
+    }
+    let (training, tested) = (labels.len(), test_labels.len());
     let shape @ [_, height, width] = set.shape();
     let description = Description {
         name: format!("folder:{spec}"),
@@ -60,7 +77,7 @@ fn load(Place { path: spec, root, reading }: Place) -> Result<Dataset, DataError
         credit: ENTRY.credit,
     };
     let train = Samples::of_files(Files::new(&set, 0..training), labels);
-    let test = Samples::of_files(Files::new(&set, training..training + test.labels.len()), test.labels);
+    let test = Samples::of_files(Files::new(&set, training..training + tested), test_labels);
     Ok(description.counted(&counts, train, test).validating(own).noting(notes).listed(listing))
 }
 

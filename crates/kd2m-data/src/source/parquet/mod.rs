@@ -10,7 +10,7 @@ mod table;
 
 use classes::Classes;
 use files::Found;
-use table::Table;
+use table::{How, Table};
 
 use super::folder::{decode::Picture, parse};
 use crate::dataset::Description;
@@ -39,7 +39,7 @@ fn load(Place { path, root, reading }: Place) -> Result<Dataset, DataError> {
     let mut notes = Vec::new();
     let mut part = |files: Option<Vec<std::path::PathBuf>>, what: &str| -> Result<Option<Table>, DataError> {
         let Some(files) = files else { return Ok(None) };
-        let table = Table::read(&files, frame.as_ref(), MOST_HELD)?;
+        let table = Table::read(&files, How { frame: frame.as_ref(), orientation: reading.orientation }, MOST_HELD)?;
         if table.labels.are_secret() {
             notes.push(format!("{}: the classes of {what} are kept secret (-1), it is left out", place.display()));
             return Ok(None);

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use serde_json::Value;
 
 use super::super::folder::decode::{Picture, decode_bytes};
-use crate::{DataError, Frame};
+use crate::{DataError, Frame, Orientation};
 
 /// Rows that are read before they are decoded together.
 const AT_ONCE: usize = 256;
@@ -23,6 +23,13 @@ const AT_ONCE: usize = 256;
 const LABELS: [&str; 3] = ["label", "labels", "fine_label"];
 /// Names of columns of images.
 const IMAGES: [&str; 2] = ["image", "img"];
+
+/// How images are made pixels.
+#[derive(Clone, Copy)]
+pub(super) struct How<'a> {
+    pub frame: Option<&'a Frame>,
+    pub orientation: Orientation,
+}
 
 /// One part of a set.
 pub(super) struct Table {
@@ -88,11 +95,11 @@ pub(super) fn too_large(bytes: u64) -> String {
 
 impl Table {
     /// The rows of some files, one behind the other.
-    pub fn read(paths: &[PathBuf], frame: Option<&Frame>, most: u64) -> Result<Self, DataError> {
+    pub fn read(paths: &[PathBuf], how: How, most: u64) -> Result<Self, DataError> {
         let mut table =
             Self { pictures: Vec::new(), labels: Labels::Numbers(Vec::new()), names: None, files: Vec::new() };
         for path in paths {
-            table.add(path, frame, most)?;
+            table.add(path, how, most)?;
         }
         Ok(table)
     }
@@ -112,7 +119,7 @@ impl Table {
         i - self.files.iter().map(|(_, end)| *end).take_while(|end| *end <= i).last().unwrap_or(0)
     }
 
-    fn add(&mut self, path: &Path, frame: Option<&Frame>, most: u64) -> Result<(), DataError> {
+    fn add(&mut self, path: &Path, how: How, most: u64) -> Result<(), DataError> {
         let place = path.display().to_string();
         let damaged = |error: parquet::errors::ParquetError| {
             DataError::format(
@@ -149,30 +156,25 @@ impl Table {
             waiting.push(bytes(field(&columns.image)).map_err(|problem| wrong(problem.to_owned()))?);
             self.labels.push(field(&columns.label)).map_err(wrong)?;
             if waiting.len() == AT_ONCE {
-                self.decode(&place, before, &mut waiting, frame)?;
+                self.decode(&place, before, &mut waiting, how)?;
                 let each = self.pictures.first().map_or(0, |picture| picture.planes.len() as u64);
                 if each * rows > 3 * most {
                     return Err(DataError::format(&place, too_large(each * rows)));
                 }
             }
         }
-        self.decode(&place, before, &mut waiting, frame)?;
+        self.decode(&place, before, &mut waiting, how)?;
         self.files.push((path.to_owned(), self.pictures.len()));
         Ok(())
     }
 
     /// All that wait; `before` are of other files. The first that is broken is told, with how many more there are.
-    fn decode(
-        &mut self,
-        place: &str,
-        before: usize,
-        waiting: &mut Vec<Vec<u8>>,
-        frame: Option<&Frame>,
-    ) -> Result<(), DataError> {
+    fn decode(&mut self, place: &str, before: usize, waiting: &mut Vec<Vec<u8>>, how: How) -> Result<(), DataError> {
         let first = self.pictures.len() - before;
         let rows = std::mem::take(waiting).into_par_iter().enumerate();
-        let decoded: Vec<Result<Picture, DataError>> =
-            rows.map(|(i, bytes)| decode_bytes(&format!("{place}, row {}", first + i), bytes, frame)).collect();
+        let decoded: Vec<Result<Picture, DataError>> = rows
+            .map(|(i, bytes)| decode_bytes(&format!("{place}, row {}", first + i), bytes, how.frame, how.orientation))
+            .collect();
         for picture in decoded {
             self.pictures.push(picture?);
         }
