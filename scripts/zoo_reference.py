@@ -6,7 +6,7 @@
                                                       export_zoo DIR): state dict with strict=True, the same logits from
                                                       PyTorch and from onnxruntime
 
-The ImageNet ResNets, mobilenet_v* and efficientnet_b0 are torchvision's own, EfficientNet-Lite0 timm's; the CIFAR families follow the papers
+Networks that torchvision has (`TORCHVISION`) are its own, as is vit_b_16; EfficientNet-Lite0, ConvNeXt-Atto and the other transformers are timm's; the CIFAR families follow the papers
 with RepDistiller's widths and keys. Needs torch, torchvision, timm, safetensors; `check` also numpy and onnxruntime.
 """
 
@@ -291,6 +291,12 @@ class ShuffleV2(nn.Module):
         return self.linear(pooled(F.relu(self.bn2(self.conv2(x)))))
 
 
+TORCHVISION = (
+    "resnet18 resnet34 resnet50 resnet101 resnet152 wide_resnet50_2 mobilenet_v2 mobilenet_v3_small mobilenet_v3_large efficientnet_b0 "
+    "mnasnet1_0 shufflenet_v2_x1_0 squeezenet1_1 regnet_y_400mf regnet_y_800mf densenet121 convnext_tiny"
+).split()
+
+
 def build(name, channels=3, size=32, classes=100):
     """The network of this name for square images."""
     narrow, x4 = (16, 16, 32, 64), (32, 64, 128, 256)
@@ -303,9 +309,15 @@ def build(name, channels=3, size=32, classes=100):
     if name in ("mlp-5", "mlp-3"):
         widths = (512, 256, 128, 128, 128) if name == "mlp-5" else (512, 256, 128)
         return Mlp(channels * size * size, classes, widths)
-    if "lite0" in name:
+    if "lite0" in name or name == "convnext_atto":
         return timm.create_model(name, num_classes=classes)
-    if name in ("resnet18", "resnet34", "resnet50", "resnet101") or name.startswith(("mobilenet", "efficientnet")):
+    if name == "vit_b_16":
+        return torchvision.models.vit_b_16(num_classes=classes, image_size=size)
+    if name == "vit_tiny_cifar":
+        return timm.create_model("deit_tiny_patch16_224", num_classes=classes, img_size=size, patch_size=4)
+    if name.startswith("deit"):
+        return timm.create_model(name, num_classes=classes, img_size=size)
+    if name in TORCHVISION:
         return getattr(torchvision.models, name)(num_classes=classes)
     if name.startswith("resnet"):
         wide = name.endswith("x4")
@@ -321,10 +333,11 @@ def build(name, channels=3, size=32, classes=100):
 
 
 NAMES = (
-    "digits-cnn-teacher digits-cnn-student digits-cnn-middle mlp-5 mlp-3 resnet18 resnet34 resnet50 resnet101 resnet8 resnet14 resnet20 resnet32 "
+    "digits-cnn-teacher digits-cnn-student digits-cnn-middle mlp-5 mlp-3 resnet18 resnet34 resnet50 resnet101 resnet152 wide_resnet50_2 resnet8 resnet14 resnet20 resnet32 "
     "resnet44 resnet56 resnet110 resnet20_a resnet32_a resnet44_a resnet56_a resnet110_a resnet8x4 resnet32x4 wrn_16_1 wrn_16_2 wrn_40_1 wrn_40_2 vgg8 vgg11 vgg13 vgg16 vgg19 "
-    "MobileNetV2 ShuffleV1 ShuffleV2 mobilenet_v2 mobilenet_v3_small mobilenet_v3_large efficientnet_b0 efficientnet_lite0 "
-    "tf_efficientnet_lite0"
+    "MobileNetV2 ShuffleV1 ShuffleV2 mobilenet_v2 mobilenet_v3_small mobilenet_v3_large efficientnet_b0 mnasnet1_0 "
+    "shufflenet_v2_x1_0 squeezenet1_1 regnet_y_400mf regnet_y_800mf densenet121 convnext_tiny convnext_atto vit_b_16 "
+    "deit_tiny_patch16_224 deit_small_patch16_224 vit_tiny_cifar efficientnet_lite0 tf_efficientnet_lite0"
 ).split()
 
 
@@ -343,8 +356,13 @@ def check(folder):
     for name in NAMES:
         model = build(name)
         state = load_file(folder / f"{name}.safetensors")
-        state |= {k: v for k, v in model.state_dict().items() if k.endswith("num_batches_tracked")}
-        model.load_state_dict(state, strict=True)
+        # With its metadata, without which torchvision's MnasNet takes no state dict.
+        own = model.state_dict()
+        counters = {k for k in own if k.endswith("num_batches_tracked")}
+        if own.keys() - counters != state.keys():
+            sys.exit(f"{name}: {sorted((own.keys() - counters) ^ state.keys())}")
+        own.update(state)
+        model.load_state_dict(own, strict=True)
         model.eval()
         # The graphs of the export normalise with mean 0.5 and deviation 0.25.
         with torch.no_grad():

@@ -480,6 +480,9 @@ pub struct ListArguments {
     /// Classes that models are built for.
     #[arg(long, default_value_t = 10)]
     pub classes: usize,
+    /// Height and width of the images that models are built for; without it, of those that each was made for.
+    #[arg(long, value_name = "N")]
+    pub size: Option<usize>,
     /// Network whose kernels are listed.
     #[arg(long, default_value = "resnet18")]
     pub model: String,

@@ -13,6 +13,7 @@ mod memory;
 mod next;
 mod output;
 mod progress;
+mod ranks;
 mod say;
 mod signals;
 mod table;
@@ -30,6 +31,7 @@ use clap::Parser;
 use kd2m::Error;
 use kd2m_ot::internals::Isa;
 pub use memory::Memory;
+use ranks::Crew;
 use say::say;
 
 /// Parses the process's arguments, calls, shows: stdout holds results, stderr everything else. A mistake in the arguments ends the
@@ -52,7 +54,18 @@ pub fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(threads) = arguments.command.threads() {
         threads::cap(threads);
     }
-    let outcome = call(arguments.command);
+    let crew = match arguments.command {
+        Command::Train(_) | Command::Distill(_) => Crew::begin(),
+        _ => Ok(Crew::default()),
+    };
+    let crew = match crew {
+        Ok(crew) => crew,
+        Err(error) => {
+            say!("error: {error}");
+            return ExitCode::from(error.exit_code());
+        }
+    };
+    let outcome = call(arguments.command, &crew);
     match outcome {
         Ok(code) => code,
         Err(error) => {
@@ -61,6 +74,7 @@ pub fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 Error::Stopped { .. } | Error::Halted => signals::exit_code(),
                 _ => {
                     say!("error: {error}");
+                    crew.fail(&error, error.exit_code());
                     None
                 }
             };
@@ -70,7 +84,7 @@ pub fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// One command, with the threads that it may use.
-fn call(command: Command) -> Result<ExitCode, Error> {
+fn call(command: Command, crew: &Crew) -> Result<ExitCode, Error> {
     match &command {
         Command::Distance(distance) => threads::use_threads(distance.threads)?,
         Command::Bound(bound) => threads::use_threads(bound.threads)?,
@@ -87,8 +101,8 @@ fn call(command: Command) -> Result<ExitCode, Error> {
         kd2m::loading::be_quiet();
     }
     match command {
-        Command::Train(run) => command::run::train(&run),
-        Command::Distill(run) => command::run::distill(&run),
+        Command::Train(run) => command::run::train(&run, crew),
+        Command::Distill(run) => command::run::distill(&run, crew),
         Command::Eval(eval) => command::eval::eval(&eval),
         Command::Predict(predict) => command::predict::predict(&predict),
         Command::Features(features) => command::features::features(&features),

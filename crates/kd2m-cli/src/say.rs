@@ -6,6 +6,8 @@ use std::{
     time::{Duration, SystemTime},
 };
 
+use crate::ranks::is_silent;
+
 /// How often progress is a line where nothing can be redrawn, as in a log.
 pub(crate) const LINE_EVERY: Duration = Duration::from_secs(60);
 
@@ -20,6 +22,9 @@ pub(crate) use say;
 
 /// What [`say!`] calls.
 pub(crate) fn line(text: Arguments) {
+    if is_silent() {
+        return;
+    }
     // In one piece: other processes may write to the same log.
     let text = format!("{text}\n");
     let _ = std::io::stderr().write_all(text.as_bytes());

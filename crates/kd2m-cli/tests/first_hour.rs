@@ -48,6 +48,16 @@ fn a_list_answers_for_one_name() {
     assert_eq!(alias, w2);
     let model = text(&kd2m(&["list", "models", "resnet20"]).stdout);
     assert!(model.starts_with("resnet20\n") && model.contains("layer3 (64 × 8 × 8)"), "{model}");
+    let larger = text(&kd2m(&["list", "models", "resnet20", "--size", "64"]).stdout);
+    assert!(larger.contains("3 × 64 × 64") && larger.contains("layer3 (64 × 16 × 16)"), "{larger}");
+    // 224 where nothing is said, which is not whole patches at 40.
+    let patches = text(&kd2m(&["list", "models", "vit_b_16", "--classes", "1000"]).stdout);
+    assert!(patches.contains("3 × 224 × 224") && patches.contains("86567656"), "{patches}");
+    let broken = kd2m(&["list", "models", "vit_b_16", "--size", "40"]);
+    assert!(text(&broken.stderr).contains("40×40 are not whole patches of 16×16"), "{}", text(&broken.stderr));
+    let all = kd2m(&["list", "models", "--size", "40"]);
+    assert!(text(&all.stderr).contains("left out, as they cannot be built for such images: vit_b_16, deit_tiny"));
+    assert!(all.status.success() && text(&all.stdout).contains("\nvit_tiny_cifar "));
     let none = kd2m(&["list", "models", "resnet21x"]);
     assert_eq!(none.status.code(), Some(2));
     assert!(text(&none.stderr).contains("did you mean"), "{}", text(&none.stderr));

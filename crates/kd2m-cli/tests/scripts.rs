@@ -283,6 +283,53 @@ fn the_comparison_of_evaluation_prints_its_rows() {
     );
 }
 
+/// Ours is a program that answers as the real one does; PyTorch is not needed, its sides fail and show a dash.
+#[cfg(unix)]
+#[test]
+fn the_comparison_of_loading_prints_its_rows() {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(mut python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let ours = folder.path().join("loader_speed");
+    let said = r#"case "$1" in *all) peak=205.0 ;; *few) peak=200.0 ;; esac
+        echo "first look 1.50 s at 300 images"; echo "median 250.0 images/s"; echo "peak $peak MB""#;
+    fs::write(&ours, format!("#!/bin/sh\n{said}\n")).unwrap();
+    fs::set_permissions(&ours, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::write(folder.path().join("torch.py"), "raise ImportError('none here')\n").unwrap();
+    fs::write(folder.path().join("made-300"), "").unwrap();
+    let (script, results) = (root().join("scripts/compare-peers"), folder.path().join("results.json"));
+    python.env("PYTHONPATH", folder.path()).env("PYTHONDONTWRITEBYTECODE", "1");
+    python.arg(&script).arg("data").arg(&ours).args(["--small", "--keep"]).arg(folder.path()).arg("--results");
+    let output = python.arg(&results).output().unwrap();
+    let printed = text(&output);
+    assert!(output.status.success(), "{printed}");
+    assert!(printed.contains("| 300 files | 250 | – | – | – |"), "{printed}");
+    assert!(printed.contains("| 300 files | 1.5 s | 205 MB | 200 MB | **1.025** (≤ 1.05) |"), "{printed}");
+    // What was kept is printed again, with both sides.
+    let mut kept: serde_json::Value = serde_json::from_str(&fs::read_to_string(&results).unwrap()).unwrap();
+    kept["rates"]["torchvision, PIL"] = 100.0.into();
+    kept["rates"]["torchvision, tensors"] = 125.0.into();
+    fs::write(&results, kept.to_string()).unwrap();
+    let Some(mut python) = self::python() else { return };
+    python.arg(root().join("scripts/peers/data.py")).arg(&ours).args(["--rounds", "0", "--results"]).arg(&results);
+    let printed = text(&python.output().unwrap());
+    assert!(printed.contains("| 300 files | 250 | 100 | 125 | **2.00** (≥ 1.5) |"), "{printed}");
+}
+
+/// A few images, with all peers.
+#[test]
+fn loading_is_compared_here() {
+    let Some(mut python) = python_with(&["torch", "torchvision", "numpy", "PIL"]) else { return };
+    let Some(program) = example("loader_speed") else { return };
+    // Photographs that are there in any case.
+    let photos = root().join("crates/kd2m-data/tests/images");
+    let script = root().join("scripts/compare-peers");
+    let output =
+        python.arg(script).arg("data").arg(program).args(["--small", "--photos"]).arg(photos).output().unwrap();
+    let printed = text(&output);
+    assert!(output.status.success() && printed.contains("(≥ 1.5)") && printed.contains("(≤ 1.05)"), "{printed}");
+}
+
 /// A few images, with all peers.
 #[test]
 fn evaluation_is_compared_here() {
@@ -392,7 +439,16 @@ fn the_program_is_tried_and_packed_as_a_release_has_it() {
 fn the_programs_that_scripts_call_run_small() {
     let folder = tempfile::tempdir().unwrap();
     let step = folder.path().join("step");
-    let calls: [(&str, Vec<&str>, &str); 3] = [
+    let photos = folder.path().join("photos");
+    for place in ["train/a", "train/b", "test/a"] {
+        fs::create_dir_all(photos.join(place)).unwrap();
+        let photo = root().join("crates/kd2m-data/tests/images/rough-420.jpg");
+        for i in 0..4 {
+            fs::copy(&photo, photos.join(place).join(format!("{i}.jpg"))).unwrap();
+        }
+    }
+    let calls: [(&str, Vec<&str>, &str); 4] = [
+        ("loader_speed", vec![photos.to_str().unwrap(), "16", "resized-crop:0.2+flip", "4", "2", "2", "0"], "images/s"),
         ("compare_devices", vec!["cpu", "hinton", "mse"], "2 compared, 0 beyond tolerance"),
         ("dump_step", vec!["resnet8", "resnet8", "imagenet", "32", "2", step.to_str().unwrap(), "1"], ""),
         ("step", vec!["mlp-3", "mlp-3", "imagenet", "1x28", "8", "2", "1"], "images/s"),

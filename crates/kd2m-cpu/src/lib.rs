@@ -4,6 +4,7 @@
 
 #![deny(missing_docs)]
 
+mod attention;
 mod conv;
 mod dispatch;
 mod epilogue;
@@ -23,5 +24,5 @@ mod update;
 use kd2m_simd::{aligned, cache, threads};
 
 pub use error::CpuError;
-pub use kd2m_nn::step::{Mode, Rule, Then, Update};
+pub use kd2m_nn::step::{Mode, Reduce, Rule, Then, Update};
 pub use network::{KernelChoice, Network, Options};

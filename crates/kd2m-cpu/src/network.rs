@@ -1,10 +1,10 @@
 //! The engine's face: a graph with its weights that runs, learns and is saved.
 
-use std::{any::Any, collections::BTreeMap};
+use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use kd2m_nn::{
     Graph, NamedTensor, Weights,
-    step::{Mode, Then, Update},
+    step::{Mode, Reduce, Then, Update},
 };
 
 use crate::{
@@ -31,11 +31,13 @@ pub struct Options {
     pub isa: Option<Isa>,
     /// Whether products may go by Winograd's algorithm, which rounds about ten times more coarsely; on by default.
     pub winograd: bool,
+    /// Others that have the rest of each training batch: batch norms take its mean and variance over all of them.
+    pub others: Option<Arc<dyn Reduce>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { threads: 0, trainable: true, stages: Vec::new(), isa: None, winograd: true }
+        Self { threads: 0, trainable: true, stages: Vec::new(), isa: None, winograd: true, others: None }
     }
 }
 
@@ -82,7 +84,7 @@ impl Network {
         let pack_of = |node: usize| weight_pack(graph, node, isa);
         let parameters = threads.run(|| Parameters::new(graph, weights, options.trainable, isa, pack_of))?;
         let program = |purpose| {
-            let plan = compile(graph, &options.stages, purpose, isa, options.winograd)?;
+            let plan = compile(graph, purpose, isa, &options)?;
             Ok::<_, CpuError>(Program::new(plan, purpose, isa, !options.trainable))
         };
         let training = if options.trainable { Some(program(Purpose::Training)?) } else { None };
@@ -215,6 +217,12 @@ impl Network {
     /// The accumulated gradients, under the keys and in the layout of the weights.
     pub fn gradients(&self) -> Weights {
         self.parameters.gradients()
+    }
+
+    /// Puts what this makes of them in place of the accumulated gradients, tensor by tensor in a fixed order, those without one as
+    /// zeros: how processes add up theirs.
+    pub fn change_gradients(&mut self, change: &mut dyn FnMut(&mut [f32])) {
+        self.parameters.change_gradients(change);
     }
 
     /// Multiplies the accumulated gradients.

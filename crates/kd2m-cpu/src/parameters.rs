@@ -269,6 +269,15 @@ impl Parameters {
         self.list.iter().filter(|p| p.has_gradient).map(|p| squares(&p.gradient)).sum()
     }
 
+    /// Shows each gradient of a trained tensor to be changed in place; where nothing was accumulated it is zero.
+    pub fn change_gradients(&mut self, change: &mut dyn FnMut(&mut [f32])) {
+        for id in 0..self.list.len() {
+            if self.list[id].is_trained() {
+                change(self.gradient_to_add(id));
+            }
+        }
+    }
+
     pub fn scale_gradients(&mut self, factor: f32) {
         for p in &mut self.list {
             p.gradient.iter_mut().for_each(|g| *g *= factor);

@@ -5,7 +5,8 @@ mod reference;
 
 use kd2m_cpu::{Mode, Network, Options, Then, isa::Isa};
 use kd2m_nn::{
-    Conv, Graph, GraphBuilder, GroupNorm, Layer, LayerNorm, Linear, NamedTensor, NodeId, Pool, Quantise, Role, Weights,
+    Attention, Conv, Graph, GraphBuilder, GroupNorm, Init, Layer, LayerNorm, Linear, NamedTensor, NodeId, Pool,
+    Position, Prepend, Quantise, Role, Scale, Weights,
 };
 use reference::{Loss, difference, noise, run, to_f64};
 
@@ -19,7 +20,7 @@ fn weights(graph: &Graph, seed: u64) -> Weights {
             Role::Weight => v * (3.0 / fan as f32).sqrt(),
             Role::Scale => 1.0 + 0.5 * v,
             Role::RunningVariance => 1.0 + 0.9 * v,
-            Role::Bias | Role::Shift | Role::RunningMean => 0.5 * v,
+            Role::Bias | Role::Shift | Role::RunningMean | Role::Embedding => 0.5 * v,
         });
         weights.insert(spec.key, NamedTensor { shape: spec.shape, values: values.collect() });
     }
@@ -123,6 +124,21 @@ fn around(
     let d = b.shape(pooled).len();
     let logits = b.linear("fc", pooled, Linear::new(d, 3));
     b.finish(pooled, logits).unwrap()
+}
+
+/// The same of tokens; what the block gives is averaged if it is tokens still.
+fn around_tokens(
+    name: &str,
+    channels: usize,
+    h: usize,
+    w: usize,
+    block: impl FnOnce(&mut GraphBuilder, NodeId) -> NodeId,
+) -> Graph {
+    around(name, channels, h, w, |b, x| {
+        let x = b.push("tokens", Layer::Tokens, &[x]);
+        let y = block(b, x);
+        if matches!(b.shape(y), kd2m_nn::Shape::Vector(_)) { y } else { b.global_avg_pool("mean", y) }
+    })
 }
 
 fn conv(channels: usize, outputs: usize, kernel: [usize; 2], stride: [usize; 2], padding: [usize; 2]) -> Conv {
@@ -508,4 +524,53 @@ fn values_on_a_grid_and_their_straight_gradient() {
         let found = f64::from(network.gradients()["one.weight"].values[0]);
         assert!((found - expected).abs() < 1e-5 * expected.abs().max(1.0), "{isa}: {found} {expected}");
     }
+}
+
+/// Heads narrower and wider than a vector, tokens fewer and more than a block of queries.
+#[test]
+fn attention_over_few_and_many_tokens() {
+    for (height, width, heads, each, batches) in [(2, 3, 1, 5, &[1, 3][..]), (5, 7, 3, 4, &[2]), (3, 3, 2, 17, &[3])] {
+        let d = heads * each;
+        let graph = around_tokens("attention", d, height, width, |b, x| {
+            let y = b.linear("qkv", x, Linear::new(d, 3 * d));
+            let y = b.push("attend", Layer::Attention(Attention { heads }), &[y]);
+            b.add("add", y, x)
+        });
+        everywhere(&graph, batches);
+    }
+}
+
+#[test]
+fn class_tokens_and_positions() {
+    let graph = around_tokens("class token", 6, 2, 3, |b, x| {
+        let x = b.push("class", Layer::Prepend(Prepend { width: 6, init: Init::Normal(1.0) }), &[x]);
+        let x = b.push("position", Layer::Position(Position { tokens: 7, width: 6, init: Init::Normal(1.0) }), &[x]);
+        // Twice read: its gradient is a sum.
+        let y = b.layer_norm("norm", x);
+        let x = b.add("add", x, y);
+        b.push("second", Layer::Token { at: 1 }, &[x])
+    });
+    everywhere(&graph, &[1, 4]);
+}
+
+#[test]
+fn factors_of_channels_alone_and_with_what_follows() {
+    for spread in [false, true] {
+        let scale = |channels: usize| Layer::Scale(Scale { channels, spread, initial: 0.5 });
+        let maps = around("scale", 5, 3, 4, |b, x| {
+            let y = b.conv("conv", x, Conv::square(5, 5, 3));
+            let y = b.push("scale", scale(5), &[y]);
+            let y = b.add("add", y, x);
+            b.push("factors", scale(5), &[y])
+        });
+        everywhere(&maps, &[1, 3]);
+        let tokens = around_tokens("scaled tokens", 5, 3, 4, |b, x| b.push("scale", scale(5), &[x]));
+        everywhere(&tokens, &[2]);
+    }
+}
+/// Nothing between a map's becoming tokens and the layer.
+#[test]
+fn linear_layers_of_what_was_a_map() {
+    let graph = around_tokens("tokens", 5, 2, 3, |b, x| b.linear("linear", x, Linear::new(5, 15)));
+    everywhere(&graph, &[1, 3]);
 }

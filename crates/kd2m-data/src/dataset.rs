@@ -1,4 +1,4 @@
-//! A data set in memory: 8-bit images and labels of its training and test part, and what a run needs to know of it.
+//! A data set: 8-bit images and labels of its training and test part, and what a run needs to know of it.
 //! Pixels stay bytes until a batch is made: CIFAR-10 takes 184 MB, as floats it would take 737 MB.
 //! Read next: `registry.rs` (how one is found by name), then `fill.rs` (how bytes become a batch).
 
@@ -16,7 +16,7 @@ pub enum Part {
     Test,
 }
 
-/// A data set in memory.
+/// A data set: its labels, and its images in memory or in files.
 #[derive(Debug, Clone)]
 pub struct Dataset {
     /// The name that it was loaded by.
@@ -146,7 +146,8 @@ impl Dataset {
         }
     }
 
-    /// SHA-256 of everything that a network sees of the data set (shape, scale, pixels and labels of both parts), as 64 hexadecimal digits.
+    /// SHA-256 of everything that a network sees of the data set (shape, scale, pixels and labels of both parts), as 64 hexadecimal digits. Images
+    /// that are files are known by their names, sizes and times, and by the size that they are brought to.
     pub fn checksum(&self) -> String {
         let mut hash = Sha256::new();
         for size in [self.channels, self.height, self.width, self.classes, self.train.len(), self.test.len()] {

@@ -26,12 +26,17 @@ pub fn fill(
     out: &mut Vec<f32>,
 ) -> Result<(), DataError> {
     let (height, width, scale) = (dataset.height, dataset.width, dataset.scale);
-    let size = dataset.image_len();
+    let (size, shape) = (dataset.image_len(), [dataset.channels, height, width]);
     // No clear(): a recycled buffer keeps its length, and every value is written below.
     out.resize(indices.len() * size, 0.0);
     let one = |spare: &mut Vec<f32>, (&index, out): (&u32, &mut [f32])| -> Result<(), DataError> {
-        let image = samples.image(index as usize)?;
         let mut draws = Draws::new(Purpose::Augment, seed, epoch as u64, u64::from(index));
+        let image = match augment.cut() {
+            Some(crop) => {
+                samples.part(index as usize, shape, crop.interpolation, |size| crop.draw(size, &mut draws))?
+            }
+            None => samples.image(index as usize)?,
+        };
         augment.apply(&image, [height, width], scale, &mut draws, out, spare);
         Ok(())
     };

@@ -28,6 +28,8 @@ pub struct Reading<'a> {
     pub orientation: Orientation,
     /// Images that cannot be decoded are left out and told of, where they are an error otherwise.
     pub skip_bad: bool,
+    /// Training images will be cut from their files ([`Augment::cuts`](crate::Augment::cuts)): they need not stay in memory.
+    pub cuts: bool,
     /// Hears how many images, of how many, have been looked at.
     pub progress: Option<&'a (dyn Fn(usize, usize) + Sync)>,
 }
@@ -40,6 +42,7 @@ impl Default for Reading<'_> {
             cache: None,
             orientation: Orientation::Ignore,
             skip_bad: false,
+            cuts: false,
             progress: None,
         }
     }

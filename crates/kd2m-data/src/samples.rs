@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use sha2::{Digest, Sha256};
 
-use crate::{DataError, stream::Files};
+use crate::{DataError, Interpolation, Region, region::resized, stream::Files};
 
 /// Images and labels of one part of a data set.
 #[derive(Debug, Clone)]
@@ -59,6 +59,33 @@ impl Samples {
                 Ok(Cow::Borrowed(&pixels[index * size..(index + 1) * size]))
             }
             Images::Files(files) => files.image(index),
+        }
+    }
+
+    /// A part of sample `index`, chosen by height and width, brought to the shape `[c, h, w]` of all: of a file a part of the original picture,
+    /// else of the image.
+    ///
+    /// # Errors
+    /// As [`image`](Self::image).
+    ///
+    /// # Panics
+    /// As [`image`](Self::image).
+    pub(crate) fn part(
+        &self,
+        index: usize,
+        [_, height, width]: [usize; 3],
+        interpolation: Interpolation,
+        mut choose: impl FnMut([usize; 2]) -> Region,
+    ) -> Result<Cow<'_, [u8]>, DataError> {
+        match &self.images {
+            Images::Memory(_) => {
+                let (image, size) = (self.image(index)?, [height, width]);
+                let region = choose(size);
+                let part = resized(&region.cut(&image, size), [region.height, region.width], size, interpolation);
+                // Sides of an image are within what can be resized.
+                Ok(part.map_or(image, Cow::Owned))
+            }
+            Images::Files(files) => files.part(index, interpolation, &mut choose),
         }
     }
 

@@ -219,3 +219,47 @@ fn a_place_for_decoded_images_that_is_no_folder_is_said() {
     let why = read(root.path(), 0, Some(&file.path().join("in"))).unwrap_err();
     assert!(why.starts_with(&format!("cannot read {}", file.path().display())) && !why.contains('\n'), "{why}");
 }
+
+/// Of a picture by hand: decoded whole, cut, resized.
+#[test]
+fn parts_are_cut_from_the_pictures_of_the_files() {
+    let root = tempdir().unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/images");
+    for part in ["train", "test"] {
+        fs::create_dir_all(root.path().join(part).join("a")).unwrap();
+        for file in ["rough-420.jpg", "progressive.jpg", "grey.jpg", "plain.png"] {
+            fs::copy(fixtures.join(file), root.path().join(part).join("a").join(file)).unwrap();
+        }
+    }
+    let whole = read(root.path(), 0, None).unwrap();
+    let augment: Augment = "resized-crop:0.2+flip".parse().unwrap();
+    assert!(augment.cuts() && !"flip+resized-crop:0.2".parse::<Augment>().unwrap().cuts());
+    let show = |data: &Dataset, indices: &[u32], epoch| {
+        let mut out = Vec::new();
+        fill(data, &data.train, indices, &augment, 3, epoch, &mut out).map(|()| out)
+    };
+    let right = show(&whole, &[0, 1, 2, 3], 0).unwrap();
+    assert!(right.iter().all(|x| (0.0..=1.0).contains(x)) && right != show(&whole, &[0, 1, 2, 3], 1).unwrap());
+    assert_eq!(show(&whole, &[2], 0).unwrap(), right[2 * 768..3 * 768]);
+    // Whatever is kept, and whether anything is to stay.
+    for (memory, cuts) in [(1 << 30, false), (1 << 30, true), (1000, true)] {
+        let reading = Reading { memory, cuts, ..Reading::default() };
+        let data = load_with(&name(root.path()), None, &reading).unwrap();
+        assert_eq!(show(&data, &[0, 1, 2, 3], 0).unwrap(), right);
+        assert_eq!(data.train.image(1).unwrap(), whole.train.image(1).unwrap());
+    }
+    // All of a picture is what a frame makes of it.
+    let all: Augment = "resized-crop:1".parse().unwrap();
+    let square = root.path().join("train/a/square.png");
+    RgbImage::from_fn(24, 24, |x, y| Rgb([(x * 9) as u8, (y * 7) as u8, (x * y) as u8])).save(&square).unwrap();
+    let data = read(root.path(), 0, None).unwrap();
+    let place = data.train.len() as u32 - 1;
+    let mut out = Vec::new();
+    fill(&data, &data.train, &[place], &all, 1, 1, &mut out).unwrap();
+    let image = data.train.image(place as usize).unwrap();
+    assert!(out.iter().zip(image.iter()).all(|(x, y)| *x == f32::from(*y) * data.scale));
+    // A file that is gone is an error here, too.
+    fs::remove_file(&square).unwrap();
+    let why = fill(&data, &data.train, &[0, place], &all, 1, 1, &mut out).unwrap_err().to_string();
+    assert!(why.starts_with("cannot read ") && why.contains("square.png"), "{why}");
+}

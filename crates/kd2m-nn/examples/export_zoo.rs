@@ -22,7 +22,7 @@ fn trained_looking(graph: &Graph) -> Weights {
         for (i, value) in tensor.values.iter_mut().enumerate() {
             match spec.role {
                 Role::Weight => *value *= (2.0 / fan_in as f32).sqrt() / size,
-                Role::Bias | Role::Shift | Role::RunningMean => *value = 0.1 * wave(i),
+                Role::Bias | Role::Shift | Role::RunningMean | Role::Embedding => *value = 0.1 * wave(i),
                 Role::Scale | Role::RunningVariance => *value = 1.0 + 0.3 * wave(i),
             }
         }

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::{
     layer::{BatchNorm, Conv, Layer, LayerNorm, Linear, Pool},
-    parameter::ParameterSpec,
+    parameter::{ParameterSpec, key},
 };
 
 pub use crate::{parameter::NodeId, shape::Shape};
@@ -177,9 +177,11 @@ impl Graph {
         let mut all = Vec::new();
         for (index, node) in self.nodes.iter().enumerate() {
             let tensors = node.layer.tensors().into_iter();
-            all.extend(tensors.map(|(name, shape, role)| {
-                let key = format!("{}.{name}", node.name);
-                ParameterSpec { key, node: NodeId(index), shape, role }
+            all.extend(tensors.map(|(name, shape, role)| ParameterSpec {
+                key: key(&node.name, name),
+                node: NodeId(index),
+                shape,
+                role,
             }));
         }
         all

@@ -17,9 +17,13 @@ pub fn initialise(graph: &Graph, seed: u64) -> Weights {
     for spec in graph.parameters() {
         let count = spec.len();
         let values = match spec.role {
-            Role::Scale | Role::RunningVariance => vec![1.0; count],
+            Role::Scale => match graph.node(spec.node).layer.init().0 {
+                Init::Constant(value) => vec![value; count],
+                _ => vec![1.0; count],
+            },
+            Role::RunningVariance => vec![1.0; count],
             Role::Shift | Role::RunningMean => vec![0.0; count],
-            Role::Weight | Role::Bias => {
+            Role::Weight | Role::Bias | Role::Embedding => {
                 let (init, fan) = graph.node(spec.node).layer.init();
                 draw(init, fan, spec.role, count, &mut generator(seed, &spec.key))
             }
@@ -41,6 +45,7 @@ fn draw(init: Init, fan: Fan, role: Role, count: usize, rng: &mut Pcg64) -> Vec<
         (Init::TorchDefaultZeroBias, _) => uniform(torch_bound, rng),
         (Init::KaimingNormalFanOut, _) => normal((2.0 / fan.outward as f32).sqrt(), rng),
         (Init::Normal(deviation), _) => normal(deviation, rng),
+        (Init::Constant(value), _) => vec![value; count],
     }
 }
 

@@ -21,6 +21,20 @@ pub enum Role {
     RunningMean,
     /// The same; the unbiased variance.
     RunningVariance,
+    /// A class token, positions.
+    Embedding,
+}
+
+/// The name of a tensor that has its layer's own.
+pub(crate) const OWN: &str = "";
+
+/// The key of a layer's tensor: behind a dot, but as it is behind a name that ends in `_` (PyTorch's `in_proj_weight`).
+pub(crate) fn key(layer: &str, tensor: &str) -> String {
+    match tensor {
+        OWN => layer.to_owned(),
+        _ if layer.ends_with('_') => format!("{layer}{tensor}"),
+        _ => format!("{layer}.{tensor}"),
+    }
 }
 
 impl Role {

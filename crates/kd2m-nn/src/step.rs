@@ -1,6 +1,12 @@
 //! The words of a training step, which engines and learned parts of losses share: what a forward pass is for, what follows a backward
 //! pass, how a gradient moves a parameter.
 
+/// Adds up over processes that each have a part of every batch.
+pub trait Reduce: Send + Sync + std::fmt::Debug {
+    /// Puts in place of each value the sum of all processes' values there: the same bits everywhere.
+    fn sum(&self, values: &mut [f64]);
+}
+
 /// What the batch norms use: the batch's own statistics, which also move the running ones, or the running ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {

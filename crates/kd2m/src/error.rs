@@ -165,6 +165,16 @@ pub enum Error {
         /// The process and its host.
         who: String,
     },
+    /// Processes that would train together, but not the same.
+    #[error("rank {other} {why}: give every rank the same program, flags, configuration and data")]
+    Ranks {
+        /// The one that found it.
+        rank: usize,
+        /// The one that differs from it.
+        other: usize,
+        /// In what.
+        why: String,
+    },
     /// A file of a checkpoint or of a finished network that is not as it was written.
     #[error("{} {why}", path.display())]
     Damaged {

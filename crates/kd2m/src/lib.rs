@@ -26,6 +26,7 @@ pub mod objective;
 pub mod observers;
 pub mod preprocess;
 pub mod published;
+pub mod ranks;
 #[cfg(feature = "report")]
 pub mod report;
 pub mod saved;

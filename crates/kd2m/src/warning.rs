@@ -23,13 +23,22 @@ pub fn be_strict() {
     STRICT.store(true, Ordering::Relaxed);
 }
 
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// From now on another process says the warnings of this one too.
+pub fn be_silent() {
+    SILENT.store(true, Ordering::Relaxed);
+}
+
 /// Says one sentence, unless it was said before: a grid opens the same data many times.
 ///
 /// # Errors
 /// The sentence itself, after [`be_strict`].
 pub fn warn(sentence: &str) -> Result<(), Error> {
     refuse_if_strict(sentence)?;
-    if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(sentence.to_owned()) {
+    if !SILENT.load(Ordering::Relaxed)
+        && SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(sentence.to_owned())
+    {
         // Where nobody listens (stderr is closed) the command goes on.
         let _ = writeln!(std::io::stderr(), "warning: {sentence}");
     }

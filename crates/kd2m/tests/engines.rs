@@ -7,7 +7,10 @@ use kd2m::engine::{
     cpu::CpuEngine,
     head::{FrozenHead, LipschitzHead},
 };
-use kd2m_nn::{Conv, Graph, GraphBuilder, GroupNorm, Layer, Linear, Pool, Shape, Weights, init, zoo};
+use kd2m_nn::{
+    Attention, Conv, Graph, GraphBuilder, GroupNorm, Init, Layer, Linear, Pool, Position, Prepend, Scale, Shape,
+    Weights, init, zoo,
+};
 
 /// Values in ±1 that look random and are the same everywhere.
 fn noise(count: usize, salt: u64) -> Vec<f32> {
@@ -169,6 +172,24 @@ fn tokens_and_smooth_activations() {
 }
 
 /// Squeeze-and-excitation, the activations of MobileNetV3, zeros around a map, windows beyond it.
+#[test]
+fn attention_class_tokens_positions_and_factors() {
+    let (mut b, x) = GraphBuilder::new("attention", 3, 6, 4, &[0.5; 3], &[0.3; 3]);
+    let x = b.conv("embed", x, Conv { kernel: [2; 2], padding: [0; 2], ..Conv::square(3, 8, 2) }.stride(2).with_bias());
+    let x = b.push("scale", Layer::Scale(Scale { channels: 8, spread: true, initial: 0.5 }), &[x]);
+    let x = b.push("tokens", Layer::Tokens, &[x]);
+    let x = b.push("class", Layer::Prepend(Prepend { width: 8, init: Init::Normal(0.5) }), &[x]);
+    let x = b.push("position", Layer::Position(Position { tokens: 7, width: 8, init: Init::Normal(0.5) }), &[x]);
+    let y = b.linear("qkv", x, Linear::new(8, 24));
+    let y = b.push("attend", Layer::Attention(Attention { heads: 2 }), &[y]);
+    let y = b.push("factors", Layer::Scale(Scale { channels: 8, spread: false, initial: 0.5 }), &[y]);
+    let x = b.add("add", y, x);
+    let x = b.layer_norm("norm", x);
+    let features = b.push("token", Layer::Token { at: 0 }, &[x]);
+    let logits = b.linear("fc", features, Linear::new(8, 5));
+    agree_on("attention", &b.finish(features, logits).unwrap(), 6, true);
+}
+
 #[test]
 fn gates_zeros_and_windows_beyond_the_map() {
     let (mut b, x) = GraphBuilder::new("gates", 3, 8, 7, &[0.1, 0.2, 0.3], &[0.4, 0.5, 0.6]);

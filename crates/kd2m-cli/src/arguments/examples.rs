@@ -36,6 +36,7 @@ pub const REPRODUCE: &str = "Examples:
 pub const LIST: &str = "Examples:
   kd2m list criteria w2                                            # one, or those whose names hold this
   kd2m list models resnet20 --classes 100                          # with its stages, which `on` and `stages` accept
+  kd2m list models --long --size 64 --classes 200                  # with parameters and multiply-adds for such images
   kd2m list keys optim
   kd2m list kernels --model resnet18 --batch 64";
 pub const INIT: &str = "Examples:

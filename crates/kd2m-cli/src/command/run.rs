@@ -17,6 +17,7 @@ use crate::{
     arguments::RunArguments,
     next, output,
     progress::Progress,
+    ranks::{Crew, is_silent},
     say::say,
     signals::{GoOn, halt_on_signals},
     table,
@@ -26,14 +27,15 @@ use crate::{
 ///
 /// # Errors
 /// Bad input, or a run that failed.
-pub fn train(arguments: &RunArguments) -> Result<ExitCode, Error> {
+pub fn train(arguments: &RunArguments, crew: &Crew) -> Result<ExitCode, Error> {
     let config = configuration(arguments)?;
     if arguments.print_config {
         output::show(&config.to_toml()?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut progress = Progress::new(arguments.quiet, &[(1, config.teacher.epochs.unwrap_or(config.train.epochs))]);
-    let finished = train::train_teacher(&config, &options(arguments)?, &mut progress);
+    let mut progress =
+        Progress::new(arguments.quiet || is_silent(), &[(1, config.teacher.epochs.unwrap_or(config.train.epochs))]);
+    let finished = train::train_teacher(&config, &options(arguments, crew)?, &mut progress);
     show(arguments, &finished.map_err(|error| GoOn::Resume.tell(error))?)
 }
 
@@ -41,16 +43,16 @@ pub fn train(arguments: &RunArguments) -> Result<ExitCode, Error> {
 ///
 /// # Errors
 /// Bad input, or a run that failed.
-pub fn distill(arguments: &RunArguments) -> Result<ExitCode, Error> {
+pub fn distill(arguments: &RunArguments, crew: &Crew) -> Result<ExitCode, Error> {
     let config = configuration(arguments)?;
     if arguments.print_config {
         output::show(&config.to_toml()?)?;
         return Ok(ExitCode::SUCCESS);
     }
     let students = train::arms(&config, arguments.no_baseline).len() * config.train.seeds.len();
-    let mut progress = Progress::new(arguments.quiet, &[(students, config.train.epochs)]);
+    let mut progress = Progress::new(arguments.quiet || is_silent(), &[(students, config.train.epochs)]);
     let started = Instant::now();
-    let finished = train::distill(&config, &options(arguments)?, &mut progress);
+    let finished = train::distill(&config, &options(arguments, crew)?, &mut progress);
     let finished = finished.map_err(|error| GoOn::Resume.tell(error))?;
     let code = show(arguments, &finished)?;
     let spent = (!arguments.resume).then(|| started.elapsed());
@@ -106,7 +108,7 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Error> {
     source.resolve()
 }
 
-fn options(arguments: &RunArguments) -> Result<RunOptions, Error> {
+fn options(arguments: &RunArguments, crew: &Crew) -> Result<RunOptions, Error> {
     if arguments.strict {
         warning::be_strict();
     }
@@ -127,6 +129,7 @@ fn options(arguments: &RunArguments) -> Result<RunOptions, Error> {
         tensorboard: !arguments.no_tensorboard,
         checkpoint_interval: Duration::from_secs(arguments.checkpoint_seconds),
         halt: halt_on_signals(GoOn::Resume)?,
+        ranks: crew.ranks(),
         ..RunOptions::default()
     })
 }

@@ -5,6 +5,8 @@
 
 mod passes;
 
+use kd2m_nn::step::Reduce;
+
 use crate::{
     epilogue::Activation,
     isa::Isa,
@@ -25,6 +27,8 @@ pub struct NormState {
     scale: Vec<f32>,
     shift: Vec<f32>,
     sums: Vec<f32>,
+    /// Over how many rows mean and variance were taken, those that others have included.
+    count: f64,
 }
 
 /// γ and β, eps.
@@ -77,8 +81,23 @@ pub fn total(sums: &[f32], parts: usize, channels: usize) -> Vec<(f64, f64)> {
     total
 }
 
+/// The number of rows that all have together, with mean and (biased) variance of each channel over them, from one's own.
+fn of_all(count: f64, own: &[(f64, f64)], others: &dyn Reduce) -> (f64, Vec<(f64, f64)>) {
+    let mut sums: Vec<f64> = own.iter().map(|(mean, _)| count * mean).chain([count]).collect();
+    others.sum(&mut sums);
+    let all = sums.pop().unwrap_or(count);
+    let means: Vec<f64> = sums.iter().map(|sum| sum / all).collect();
+    // Deviations from the common mean, which no large mean cancels.
+    let spread = |((own, variance), mean): (&(f64, f64), &f64)| count * (variance + (own - mean).powi(2));
+    let mut spreads: Vec<f64> = own.iter().zip(&means).map(spread).collect();
+    others.sum(&mut spreads);
+    (all, means.into_iter().zip(spreads).map(|(mean, spread)| (mean, spread / all)).collect())
+}
+
 impl NormState {
-    /// `y = act(γ (z − mean) / √(var + eps) + β + residual)` over rows × channels; returns the batch's statistics.
+    /// `y = act(γ (z − mean) / √(var + eps) + β + residual)` over rows × channels; returns the statistics of the batch, of which others may
+    /// have rows too.
+    #[expect(clippy::too_many_arguments, reason = "one fused pass over all that the layer touches")]
     pub fn forward(
         &mut self,
         isa: Isa,
@@ -87,6 +106,7 @@ impl NormState {
         y: &mut [f32],
         residual: Option<&[f32]>,
         activation: Activation,
+        others: Option<&dyn Reduce>,
     ) -> BatchStatistics {
         let channels = p.gamma.len();
         let rows = z.len() / channels;
@@ -107,10 +127,17 @@ impl NormState {
             list.clear();
         }
         let count = rows as f64;
-        for (c, (sum, squares)) in total(&self.sums, parts, channels).into_iter().enumerate() {
+        let own = total(&self.sums, parts, channels).into_iter().enumerate().map(|(c, (sum, squares))| {
             let difference = sum / count;
-            let variance = (squares / count - difference * difference).max(0.0);
-            let mean = difference + f64::from(z[c]);
+            (difference + f64::from(z[c]), (squares / count - difference * difference).max(0.0))
+        });
+        let own: Vec<(f64, f64)> = own.collect();
+        let (count, all) = match others {
+            Some(others) => of_all(count, &own, others),
+            None => (count, own),
+        };
+        self.count = count;
+        for (c, (mean, variance)) in all.into_iter().enumerate() {
             let inverse = 1.0 / (variance + f64::from(p.eps)).sqrt();
             let scale = f64::from(p.gamma[c]) * inverse;
             self.mean.push(mean as f32);
@@ -140,6 +167,7 @@ impl NormState {
         activation: Activation,
         target: Target,
         gradients: &mut NormGradients,
+        others: Option<&dyn Reduce>,
     ) {
         let channels = self.scale.len();
         let rows = z.len() / channels;
@@ -162,14 +190,21 @@ impl NormState {
         });
         // dx = scale·dy + by_z·z + constant
         let (mut by_z, mut constant) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
-        for (c, (sum, product)) in total(&self.sums, parts, channels).into_iter().enumerate() {
-            let inverse = f64::from(self.inverse_deviation[c]);
-            gradients.beta.push(sum as f32);
-            gradients.gamma.push((product * inverse) as f32);
-            let scale = f64::from(self.scale[c]);
-            let slope = -scale * inverse * inverse * product / rows as f64;
+        let own = total(&self.sums, parts, channels);
+        for ((sum, product), inverse) in own.iter().zip(&self.inverse_deviation) {
+            gradients.beta.push(*sum as f32);
+            gradients.gamma.push((product * f64::from(*inverse)) as f32);
+        }
+        // γ and β hear of one's own rows, dx of all that were averaged over.
+        let mut all: Vec<f64> = own.into_iter().flat_map(|(sum, product)| [sum, product]).collect();
+        if let Some(others) = others {
+            others.sum(&mut all);
+        }
+        for (c, [sum, product]) in all.as_chunks::<2>().0.iter().enumerate() {
+            let (inverse, scale) = (f64::from(self.inverse_deviation[c]), f64::from(self.scale[c]));
+            let slope = -scale * inverse * inverse * product / self.count;
             by_z.push(slope as f32);
-            constant.push((-scale * sum / rows as f64 - slope * f64::from(self.mean[c])) as f32);
+            constant.push((-scale * sum / self.count - slope * f64::from(self.mean[c])) as f32);
         }
         // With y the mask is in dy already.
         let masked = masked && y.is_none();

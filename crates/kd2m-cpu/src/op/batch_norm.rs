@@ -1,6 +1,8 @@
 //! Batch normalisation, with the residual and the activation after it; loops in [`norm`](crate::norm).
 
-use kd2m_nn::{BatchNorm, Role};
+use std::sync::Arc;
+
+use kd2m_nn::{BatchNorm, Role, step::Reduce};
 
 use super::{Backward, Convolve, Dx, Forward, Op};
 use crate::{
@@ -28,6 +30,8 @@ struct BatchNormalise {
     positions: usize,
     /// What the forward pass leaves for the backward pass; none in evaluation.
     state: Option<NormState>,
+    /// Who has the rest of each training batch.
+    others: Option<Arc<dyn Reduce>>,
 }
 
 /// In evaluation taken into the convolution before it.
@@ -50,7 +54,7 @@ pub fn plan(c: &mut Compiler, node: usize, norm: &BatchNorm) -> Place {
         return Place::Pending(folded);
     }
     let state = (!evaluates).then(NormState::default);
-    let op = BatchNormalise { norm, positions: c.extent(node).positions(), state };
+    let op = BatchNormalise { norm, positions: c.extent(node).positions(), state, others: c.others.clone() };
     let input = c.value(input);
     Place::Pending(Pending::new(c.name(node), op, vec![input]))
 }
@@ -110,7 +114,7 @@ impl Op for BatchNormalise {
 
     /// One value a channel has no variance.
     fn check(&self, layer: &str, n: usize) -> Result<(), CpuError> {
-        if n * self.positions < 2 { Err(CpuError::BatchOfOne { layer: layer.to_owned() }) } else { Ok(()) }
+        if n * self.positions < 2 && self.others.is_none() { Err(CpuError::BatchOfOne { layer: layer.to_owned() }) } else { Ok(()) }
     }
 
     fn forward(&mut self, step: Forward) {
@@ -120,7 +124,7 @@ impl Op for BatchNormalise {
             Some(state) => {
                 let (gamma, beta) = (parameters.values(norm.gamma), parameters.values(norm.beta));
                 let p = NormParameters { gamma, beta, eps: norm.eps };
-                let batch = state.forward(isa, p, inputs[0], y, residual, activation);
+                let batch = state.forward(isa, p, inputs[0], y, residual, activation, self.others.as_deref());
                 norm.track(parameters, &batch.mean, &batch.variance);
             }
             None => {
@@ -140,7 +144,7 @@ impl Op for BatchNormalise {
         };
         let y = step.residual.then_some(step.y);
         let mut gradients = NormGradients::default();
-        state.backward(step.isa, step.x, y, step.dy, step.activation, target, &mut gradients);
+        state.backward(step.isa, step.x, y, step.dy, step.activation, target, &mut gradients, self.others.as_deref());
         add_to(step.parameters.gradient_to_add(self.norm.gamma), &gradients.gamma);
         add_to(step.parameters.gradient_to_add(self.norm.beta), &gradients.beta);
     }

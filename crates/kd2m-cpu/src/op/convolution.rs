@@ -65,13 +65,14 @@ pub fn weight_pack(graph: &Graph, node: usize, isa: Isa) -> Option<Pack> {
 
 /// A step that takes in what follows it.
 pub fn product(c: &mut Compiler, node: usize, window: Window, groups: usize) -> Place {
+    // What lies there may have been a map before it was tokens: the node that is read says what it is now.
+    let extent = c.extent(c.input(node, 0));
     let input = c.value(c.input(node, 0));
-    let from = c.stored_value(input);
-    let source = match from.border {
+    let source = match c.stored_value(input).border {
         Some(border) => Source::PaddedImages { border },
         None => Source::Maps,
     };
-    let shape = ConvShape { window, groups, input: from.extent, output: c.extent(node), source };
+    let shape = ConvShape { window, groups, input: extent, output: c.extent(node), source };
     let op = Convolve {
         weight: c.tensor(node, Role::Weight),
         bias: c.optional_tensor(node, Role::Bias),

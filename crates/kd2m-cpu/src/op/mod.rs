@@ -13,6 +13,7 @@ use std::{any::Any, collections::BTreeMap};
 use kd2m_nn::{Layer, step::Update};
 
 pub use convolution::{Convolve, weight_pack};
+pub use function::exp;
 
 use crate::{
     conv::Workspace,
@@ -67,6 +68,11 @@ layers! {
     pad_channels: PadChannels { before, after },
     quantise: Quantise(grid),
     tokens: Tokens,
+    prepend: Prepend(prepend),
+    position: Position(position),
+    attention: Attention(attention),
+    token: Token { at },
+    scale: Scale(scale),
 }
 
 /// What a step computes from its inputs before residual and activation, and what it remembers from forward to backward.

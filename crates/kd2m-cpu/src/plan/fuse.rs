@@ -1,9 +1,9 @@
 //! Graph → steps. A layer is kept pending until its only reader was seen; the reader either takes it in or makes it a step. What takes
 //! in what stands with the operations ([`op`](crate::op)).
 
-use std::{any::Any, collections::HashMap};
+use std::{any::Any, collections::HashMap, sync::Arc};
 
-use kd2m_nn::{Graph, NodeId, Pool, Role};
+use kd2m_nn::{Graph, NodeId, Pool, Role, step::Reduce};
 
 use super::{ParameterId, Plan, Purpose, Step, Value, ValueId};
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     geometry::{Geometry, Window},
     isa::Isa,
     layout::Extent,
+    network::Options,
     op::{self, Op},
     pool::Windows,
 };
@@ -53,6 +54,8 @@ pub struct Compiler<'a> {
     pub isa: Isa,
     /// Whether a convolution may go that way.
     pub winograd: bool,
+    /// Who has the rest of each training batch.
+    pub others: Option<Arc<dyn Reduce>>,
     /// Tensors by node and role.
     tensors: HashMap<(usize, Role), ParameterId>,
     /// Readers of each node among the live ones.
@@ -63,13 +66,13 @@ pub struct Compiler<'a> {
     steps: Vec<Step>,
 }
 
-/// The plan of a graph that stores the wanted stages; without `winograd` no convolution goes that way.
+/// The plan of a graph that stores the wanted stages; without `winograd` among the options no convolution goes that way.
 ///
 /// # Errors
 /// A stage that the graph does not have.
-pub fn compile(graph: &Graph, wanted: &[String], purpose: Purpose, isa: Isa, winograd: bool) -> Result<Plan, CpuError> {
+pub fn compile(graph: &Graph, purpose: Purpose, isa: Isa, options: &Options) -> Result<Plan, CpuError> {
     let mut stages = Vec::new();
-    for name in wanted {
+    for name in &options.stages {
         let node = graph.stage(name).ok_or_else(|| CpuError::UnknownStage {
             network: graph.name.clone(),
             stage: name.clone(),
@@ -96,7 +99,8 @@ pub fn compile(graph: &Graph, wanted: &[String], purpose: Purpose, isa: Isa, win
         graph,
         purpose,
         isa,
-        winograd,
+        winograd: options.winograd,
+        others: options.others.clone(),
         tensors: graph.parameters().iter().enumerate().map(|(id, p)| ((p.node.0, p.role), id)).collect(),
         readers,
         outputs,

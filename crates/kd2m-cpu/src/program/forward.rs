@@ -82,6 +82,7 @@ mod tests {
 
     use crate::{
         isa::Isa,
+        network::Options,
         op::weight_pack,
         parameters::Parameters,
         plan::{Purpose, before, compile},
@@ -90,7 +91,7 @@ mod tests {
     };
 
     fn program(graph: &Graph, isa: Isa, large: usize) -> Program {
-        let plan = compile(graph, &[], Purpose::Evaluation, isa, true).unwrap();
+        let plan = compile(graph, Purpose::Evaluation, isa, &Options::default()).unwrap();
         let mut program = Program::new(plan, Purpose::Evaluation, isa, true);
         program.singly = before(&program.plan, large);
         program.sizes = sizes(&program.plan, &program.slots, program.singly.as_ref());

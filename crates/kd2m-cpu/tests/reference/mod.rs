@@ -39,6 +39,7 @@ pub fn run(graph: &Graph, tensors: &Tensors, images: &[f64], n: usize, train: bo
     for node in graph.nodes() {
         let input = |i: usize| (&values[node.inputs[i].0], dims(graph.node(node.inputs[i]).shape));
         let tensor = |suffix: &str| tensors.get(&format!("{}.{suffix}", node.name));
+        let own = || &tensors[&node.name];
         let (c, h, w) = dims(node.shape);
         let value = match &node.layer {
             Layer::Input => images.to_vec(),
@@ -98,6 +99,20 @@ pub fn run(graph: &Graph, tensors: &Tensors, images: &[f64], n: usize, train: bo
                 x.chunks(ih * iw).map(|plane| plane.iter().sum::<f64>() / (ih * iw) as f64).collect()
             }
             Layer::Flatten | Layer::Tokens => input(0).0.clone(),
+            Layer::Scale(_) => by_channel(input(0).0, c, h * w, |x, ch| x * own()[ch]),
+            // Tokens are kept as places of maps: the numbers of one channel are neighbours.
+            Layer::Prepend(_) => {
+                let rows = input(0).0.chunks(h - 1).enumerate();
+                rows.flat_map(|(i, row)| [&own()[i % c..i % c + 1], row].concat()).collect()
+            }
+            Layer::Position(_) => {
+                input(0).0.iter().enumerate().map(|(i, x)| x + own()[i % h * c + i / h % c]).collect()
+            }
+            Layer::Token { at } => {
+                let (x, (_, tokens, _)) = input(0);
+                x.chunks(tokens).map(|row| row[*at]).collect()
+            }
+            Layer::Attention(attention) => attend(input(0).0, attention.heads, (c, h)),
             Layer::LayerNorm(norm) => {
                 let (x, places) = (input(0).0, h * w);
                 let (gamma, beta) = (tensor("weight").unwrap(), tensor("bias").unwrap());
@@ -179,6 +194,25 @@ fn erf(x: f64) -> f64 {
 
 fn by_channel(x: &[f64], channels: usize, plane: usize, f: impl Fn(f64, usize) -> f64) -> Vec<f64> {
     x.iter().enumerate().map(|(i, x)| f(*x, i / plane % channels)).collect()
+}
+
+/// softmax(q kᵀ / √e) v, of places `[n, 3 c, t]`.
+fn attend(x: &[f64], heads: usize, (c, t): (usize, usize)) -> Vec<f64> {
+    let each = c / heads;
+    let mut y = Vec::new();
+    for sample in x.chunks(3 * c * t) {
+        let part = |part: usize, channel: usize, token: usize| sample[(part * c + channel) * t + token];
+        for channel in 0..c {
+            let head = channel / each * each..(channel / each + 1) * each;
+            for i in 0..t {
+                let score = |j: usize| head.clone().map(|e| part(0, e, i) * part(1, e, j)).sum::<f64>();
+                let shares: Vec<f64> = (0..t).map(|j| (score(j) / (each as f64).sqrt()).exp()).collect();
+                let mixed = shares.iter().enumerate().map(|(j, share)| share * part(2, channel, j)).sum::<f64>();
+                y.push(mixed / shares.iter().sum::<f64>());
+            }
+        }
+    }
+    y
 }
 
 fn convolution(

@@ -3,7 +3,7 @@
 //! are black (0), as in torchvision, whose definitions for images of floats these are.
 //!
 //! `parse.rs` reads and writes the list, `image.rs` is what they change; then one file an operation: `crop_flip.rs`, `affine.rs`, `jitter.rs`
-//! (with `colour.rs`), `rand_augment.rs` (with `tone.rs` and `warp.rs`), `erase.rs`.
+//! (with `colour.rs`), `resized_crop.rs`, `rand_augment.rs` (with `tone.rs` and `warp.rs`), `erase.rs`.
 
 pub(crate) mod affine;
 mod colour;
@@ -15,6 +15,7 @@ mod image;
 mod jitter;
 mod parse;
 mod rand_augment;
+mod resized_crop;
 mod tone;
 mod warp;
 
@@ -25,6 +26,7 @@ use image::Image;
 pub use jitter::Jitter;
 pub(crate) use parse::FORMS;
 pub use rand_augment::RandAugment;
+pub use resized_crop::ResizedCrop;
 
 use crate::{pixels::convert, random::Draws};
 
@@ -54,6 +56,8 @@ pub enum Operation {
     },
     /// Every second image mirrored left to right.
     Flip,
+    /// A part of random area and aspect, brought to the size of the image. In the first place it is cut out of the picture as its file has it.
+    ResizedCrop(ResizedCrop),
     /// Brightness, contrast, saturation and hue, in an order that is drawn.
     Jitter(Jitter),
     /// Operations drawn from a list of fourteen, at one magnitude.
@@ -86,8 +90,21 @@ impl Augment {
         self.0.is_empty()
     }
 
-    /// Writes an image `[c, h, w]` of bytes, changed, as floats in 0…1; every value of `out` is written. A byte times `scale` is in 0…1;
-    /// `spare` is room that is kept from image to image.
+    /// Whether a part of each image's file is shown, not the image.
+    pub fn cuts(&self) -> bool {
+        self.cut().is_some()
+    }
+
+    /// What is cut first.
+    pub(crate) fn cut(&self) -> Option<ResizedCrop> {
+        match self.0.first() {
+            Some(Operation::ResizedCrop(crop)) => Some(*crop),
+            _ => None,
+        }
+    }
+
+    /// Writes an image `[c, h, w]` of bytes, of which what [`cut`](Self::cut) says is cut already, changed, as floats in 0…1; every value of
+    /// `out` is written. A byte times `scale` is in 0…1; `spare` is room that is kept from image to image.
     pub(crate) fn apply(
         &self,
         pixels: &[u8],
@@ -98,7 +115,8 @@ impl Augment {
         spare: &mut Vec<f32>,
     ) {
         // The first moves bytes where it moves pixels: one pass for it and for the conversion.
-        let rest = match self.0.split_first() {
+        let operations = &self.0[usize::from(self.cuts())..];
+        let rest = match operations.split_first() {
             Some((&Operation::CropFlip { padding, flip }, rest)) => {
                 CropFlip::draw(padding, flip, draws).apply(pixels, height, width, scale, out);
                 rest
@@ -109,7 +127,7 @@ impl Augment {
             }
             _ => {
                 convert(pixels, scale, out);
-                &self.0
+                operations
             }
         };
         let mut image = Image { values: out, height, width, spare };
@@ -132,6 +150,10 @@ impl Operation {
             }
             Self::Flip if draws.below(2) == 1 => image.values.chunks_exact_mut(width).for_each(<[f32]>::reverse),
             Self::Flip => {}
+            Self::ResizedCrop(crop) => {
+                let region = crop.draw([height, width], draws);
+                image.replace(|from, to| crop.apply(region, from, [height, width], to));
+            }
             Self::Jitter(jitter) => jitter.draw(draws).apply(image),
             Self::RandAugment(augment) => augment.draw(draws).for_each(|change| change.apply(image)),
             Self::Erase { probability } => {

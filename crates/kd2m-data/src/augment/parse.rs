@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{Augment, Jitter, Operation, RandAugment, rand_augment::STRONGEST};
-use crate::DataError;
+use super::{Augment, Jitter, Operation, RandAugment, ResizedCrop, rand_augment::STRONGEST};
+use crate::{DataError, Interpolation};
 
 /// What separates two operations.
 const JOIN: char = '+';
@@ -16,7 +16,7 @@ const LARGEST: f32 = 10.0;
 const MOST_PADDING: usize = 1024;
 
 /// How each operation is written, for messages.
-pub(crate) const FORMS: &str = "none, or one or more joined by `+` of flip, crop:PADDING, crop-flip:PADDING, affine:DEGREES,TRANSLATE,SCALE, \
+pub(crate) const FORMS: &str = "none, or one or more joined by `+` of flip, crop:PADDING, crop-flip:PADDING, affine:DEGREES,TRANSLATE,SCALE, resized-crop:LEAST (or LEAST,bicubic), \
      jitter:BRIGHTNESS,CONTRAST,SATURATION,HUE, randaugment:OPERATIONS,MAGNITUDE and erase:PROBABILITY \
      (as crop-flip:4+jitter:0.4,0.4,0.4,0.1+erase:0.25)";
 
@@ -40,6 +40,12 @@ impl fmt::Display for Operation {
             Self::CropFlip { padding, flip: true } => write!(f, "crop-flip:{padding}"),
             Self::Affine { degrees, translate, scale } => write!(f, "affine:{degrees},{translate},{scale}"),
             Self::Flip => f.write_str("flip"),
+            Self::ResizedCrop(ResizedCrop { least, interpolation: Interpolation::Bilinear }) => {
+                write!(f, "resized-crop:{least}")
+            }
+            Self::ResizedCrop(ResizedCrop { least, interpolation }) => {
+                write!(f, "resized-crop:{least},{}", interpolation.name())
+            }
             Self::Jitter(Jitter { brightness, contrast, saturation, hue }) => {
                 write!(f, "jitter:{brightness},{contrast},{saturation},{hue}")
             }
@@ -82,6 +88,17 @@ fn operation(text: &str) -> Option<Operation> {
             let in_range =
                 (0.0..=180.0).contains(&degrees) && (0.0..=1.0).contains(&translate) && (0.0..1.0).contains(&scale);
             in_range.then_some(Operation::Affine { degrees, translate, scale })
+        }
+        "resized-crop" => {
+            let (least, interpolation) = match numbers.split_once(',') {
+                None => (numbers, Interpolation::Bilinear),
+                Some((least, name)) => {
+                    let all = [Interpolation::Bilinear, Interpolation::Bicubic];
+                    (least, all.into_iter().find(|interpolation| interpolation.name() == name.trim())?)
+                }
+            };
+            let least = least.trim().parse().ok().filter(|least| *least > 0.0 && *least <= 1.0)?;
+            Some(Operation::ResizedCrop(ResizedCrop { least, interpolation }))
         }
         "jitter" => {
             let [brightness, contrast, saturation, hue] = floats(numbers)?;
@@ -126,6 +143,8 @@ mod tests {
             "randaugment:2,9",
             "erase:0.25",
             "crop-flip:4+jitter:0.4,0.4,0.4,0.1+erase:0.25",
+            "resized-crop:0.08+flip",
+            "resized-crop:0.35,bicubic",
             "flip+flip",
         ] {
             assert_eq!(text.parse::<Augment>().unwrap().to_string(), text);
@@ -155,6 +174,11 @@ mod tests {
             "randaugment:2,31",
             "erase:1.5",
             "erase:nan",
+            "resized-crop",
+            "resized-crop:0",
+            "resized-crop:1.1",
+            "resized-crop:nan",
+            "resized-crop:0.1,nearest",
             "flip+",
             "+flip",
             "none+flip",

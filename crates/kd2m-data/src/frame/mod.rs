@@ -5,6 +5,7 @@ mod resample;
 
 use std::fmt;
 
+use kd2m_simd::buffers::Buffer;
 use rayon::prelude::*;
 use resample::Axis;
 pub use resample::Interpolation;
@@ -142,15 +143,21 @@ impl Reframe {
 
     /// One image `[channels, height, width]`.
     pub fn bytes(&self, image: &[u8]) -> Vec<u8> {
-        let mut pixels = image.to_vec();
-        if let Some(columns) = &self.columns {
-            pixels = columns.columns(&pixels, self.from[2]);
-        }
-        if let Some(rows) = &self.rows {
-            pixels = rows.rows(&pixels, self.from[1], self.middle[1]);
-        }
         let mut out = vec![0; self.to().iter().product()];
-        self.cut(&pixels, &mut out);
+        let [channels, height, width] = self.from;
+        let [made_height, made_width] = self.middle;
+        let mut narrow = Buffer::any(self.columns.as_ref().map_or(0, |_| channels * height * made_width), 0);
+        let mut pixels = image;
+        if let Some(columns) = &self.columns {
+            columns.columns(pixels, width, &mut narrow);
+            pixels = &narrow;
+        }
+        let mut low = Buffer::any(self.rows.as_ref().map_or(0, |_| channels * made_height * made_width), 0);
+        if let Some(rows) = &self.rows {
+            rows.rows(pixels, height, made_width, &mut low);
+            pixels = &low;
+        }
+        self.cut(pixels, &mut out);
         out
     }
 

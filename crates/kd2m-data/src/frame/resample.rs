@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use kd2m_simd::isa::{Isa, Kernel, Simd};
 use serde::{Deserialize, Serialize};
 
 /// How pixels between others are found.
@@ -94,62 +95,124 @@ impl Axis {
         Self { firsts, weights: all, each }
     }
 
-    /// Along rows: `[rows, from]` to `[rows, to]`.
-    pub fn columns(&self, pixels: &[u8], from: usize) -> Vec<u8> {
-        // Loops of known length for what is common.
-        match self.each {
-            2 => self.columns_of::<2>(pixels, from),
-            3 => self.columns_of::<3>(pixels, from),
-            4 => self.columns_of::<4>(pixels, from),
-            5 => self.columns_of::<5>(pixels, from),
-            6 => self.columns_of::<6>(pixels, from),
-            7 => self.columns_of::<7>(pixels, from),
-            8 => self.columns_of::<8>(pixels, from),
-            each => {
-                let mut out = Vec::with_capacity(pixels.len() / from.max(1) * self.firsts.len());
-                for row in pixels.chunks_exact(from.max(1)) {
-                    out.extend(self.firsts.iter().zip(self.weights.chunks_exact(each.max(1))).map(
-                        |(first, weights)| {
-                            byte(row[*first..].iter().zip(weights).map(|(p, w)| i32::from(*p) * w).sum())
-                        },
-                    ));
-                }
-                out
-            }
-        }
+    /// How many places are wanted.
+    pub fn len(&self) -> usize {
+        self.firsts.len()
     }
 
-    fn columns_of<const EACH: usize>(&self, pixels: &[u8], from: usize) -> Vec<u8> {
-        let mut out = Vec::with_capacity(pixels.len() / from.max(1) * self.firsts.len());
-        for row in pixels.chunks_exact(from.max(1)) {
-            out.extend(self.firsts.iter().zip(self.weights.as_chunks::<EACH>().0).map(|(first, weights)| {
-                let seen = row[*first..].first_chunk::<EACH>().unwrap_or(&[0; EACH]);
-                byte(std::array::from_fn::<i32, EACH, _>(|i| i32::from(seen[i]) * weights[i]).iter().sum())
-            }));
-        }
-        out
+    /// Along rows: `[rows, from]` to `[rows, to]`.
+    pub fn columns(&self, pixels: &[u8], from: usize, out: &mut [u8]) {
+        Isa::detect().run(Columns { axis: self, pixels, from: from.max(1), out });
     }
 
     /// Along columns of each plane: `[planes, from, width]` to `[planes, to, width]`.
-    pub fn rows(&self, pixels: &[u8], from: usize, width: usize) -> Vec<u8> {
-        let mut out = Vec::with_capacity(pixels.len() / from.max(1) * self.firsts.len());
-        let mut sums = vec![0_i32; width];
-        for plane in pixels.chunks_exact((from * width).max(1)) {
-            for (first, weights) in self.firsts.iter().zip(self.weights.chunks_exact(self.each.max(1))) {
-                sums.fill(0);
-                for (row, weight) in plane.chunks_exact(width.max(1)).skip(*first).zip(weights) {
-                    if *weight != 0 {
-                        sums.iter_mut().zip(row).for_each(|(sum, p)| *sum += i32::from(*p) * weight);
-                    }
+    pub fn rows(&self, pixels: &[u8], from: usize, width: usize, out: &mut [u8]) {
+        Isa::detect().run(Rows { axis: self, pixels, from: from.max(1), width: width.max(1), out });
+    }
+
+    /// For each place the first pixel that it sees and their weights.
+    #[inline(always)]
+    fn places(&self) -> impl Iterator<Item = (usize, &[i32])> {
+        self.firsts.iter().copied().zip(self.weights.chunks_exact(self.each.max(1)))
+    }
+}
+
+/// Pixels that one weight goes to.
+const AT_ONCE: usize = 16;
+
+/// [`Axis::columns`], as it is compiled for each instruction set.
+struct Columns<'a> {
+    axis: &'a Axis,
+    pixels: &'a [u8],
+    from: usize,
+    out: &'a mut [u8],
+}
+
+impl Kernel for Columns<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, _: S) {
+        let Self { axis, pixels, from, out } = self;
+        let to = axis.len().max(1);
+        // Rows side by side, so that one weight goes to all of them at once.
+        let (mut tile, mut made) = (vec![[0_u8; AT_ONCE]; from], vec![[0_u8; AT_ONCE]; to]);
+        for (rows, outs) in pixels.chunks(AT_ONCE * from).zip(out.chunks_mut(AT_ONCE * to)) {
+            for (lane, row) in rows.chunks_exact(from).enumerate() {
+                for (pixels, pixel) in tile.iter_mut().zip(row) {
+                    pixels[lane] = *pixel;
                 }
-                out.extend(sums.iter().map(|sum| byte(*sum)));
+            }
+            for ((first, weights), made) in axis.places().zip(&mut made) {
+                let mut sums = [0; AT_ONCE];
+                for (pixels, weight) in tile[first..].iter().zip(weights) {
+                    add(&mut sums, pixels, *weight);
+                }
+                round(&sums, made);
+            }
+            for (lane, out) in outs.chunks_exact_mut(to).enumerate() {
+                for (out, made) in out.iter_mut().zip(&made) {
+                    *out = made[lane];
+                }
             }
         }
-        out
+    }
+}
+
+/// [`Axis::rows`], as it is compiled for each instruction set.
+struct Rows<'a> {
+    axis: &'a Axis,
+    pixels: &'a [u8],
+    from: usize,
+    width: usize,
+    out: &'a mut [u8],
+}
+
+impl Kernel for Rows<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call<S: Simd>(self, _: S) {
+        let Self { axis, pixels, from, width, out } = self;
+        let planes = pixels.chunks_exact(from * width).zip(out.chunks_exact_mut((axis.len() * width).max(1)));
+        for (plane, out) in planes {
+            for ((first, weights), out) in axis.places().zip(out.chunks_exact_mut(width)) {
+                let (blocks, rest) = out.as_chunks_mut::<AT_ONCE>();
+                let done = AT_ONCE * blocks.len();
+                for (at, block) in blocks.iter_mut().enumerate() {
+                    let mut sums = [0; AT_ONCE];
+                    for (row, weight) in plane.chunks_exact(width).skip(first).zip(weights) {
+                        if let Some(pixels) = row[AT_ONCE * at..].first_chunk() {
+                            add(&mut sums, pixels, *weight);
+                        }
+                    }
+                    round(&sums, block);
+                }
+                for (x, out) in rest.iter_mut().enumerate() {
+                    let rows = plane.chunks_exact(width).skip(first).zip(weights);
+                    *out = byte(rows.map(|(row, weight)| i32::from(row[done + x]) * weight).sum());
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn add(sums: &mut [i32; AT_ONCE], pixels: &[u8; AT_ONCE], weight: i32) {
+    for lane in 0..AT_ONCE {
+        sums[lane] += i32::from(pixels[lane]) * weight;
+    }
+}
+
+#[inline(always)]
+fn round(sums: &[i32; AT_ONCE], out: &mut [u8; AT_ONCE]) {
+    for lane in 0..AT_ONCE {
+        out[lane] = byte(sums[lane]);
     }
 }
 
 /// A sum of weighted bytes, rounded.
+#[inline(always)]
 fn byte(sum: i32) -> u8 {
     ((sum + (1 << (BITS - 1))) >> BITS).clamp(0, 255) as u8
 }

@@ -1,5 +1,7 @@
 //! The frame of a JPEG: its size, its components and how densely each is sampled.
 
+use crate::Region;
+
 /// Bytes that an image may take while it is decoded: as many as other formats' decoders are given.
 const MOST_BYTES: usize = 512 << 20;
 
@@ -20,6 +22,13 @@ pub(super) struct Component {
     pub blocks: [usize; 2],
     /// The same up to whole minimum coded units.
     pub padded: [usize; 2],
+}
+
+/// The samples of a component that a region needs: first column and row, columns and rows, neighbours that colours are enlarged with among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Needed {
+    pub first: [usize; 2],
+    pub end: [usize; 2],
 }
 
 /// Size and components of an image.
@@ -84,6 +93,37 @@ impl Frame {
             return Err("it is too large to be held in memory");
         }
         Ok(Self { progressive, width, height, components, most, units })
+    }
+
+    /// The region, or all where none is asked for.
+    ///
+    /// # Errors
+    /// A region that is no part of the image.
+    pub fn region(&self, region: Option<Region>) -> Result<Region, &'static str> {
+        let size = [self.height, self.width];
+        let region = region.unwrap_or(Region::whole(size));
+        if region.is_within(size) { Ok(region) } else { Err("it has another size than its header said") }
+    }
+
+    /// What a region needs of a component.
+    pub fn needed(&self, component: &Component, region: &Region) -> Needed {
+        let along = |axis: usize, first: usize, count: usize| {
+            // Samples of a component for one, rounded down where it is no whole number: more are taken then.
+            let factor = (self.most[axis] / component.sampling[axis]).max(1);
+            let end = ((first + count).div_ceil(factor) + 1).min(component.size[axis]);
+            ((first / factor).saturating_sub(1).min(end), end)
+        };
+        let (columns, rows) = (along(0, region.left, region.width), along(1, region.top, region.height));
+        Needed { first: [columns.0, rows.0], end: [columns.1, rows.1] }
+    }
+
+    /// Rows of units down to the end of a region and what it needs below.
+    pub fn units_to(&self, region: &Region) -> usize {
+        let below = |component: &Component| {
+            let rows = self.needed(component, region).end[1];
+            rows.div_ceil(8 * component.sampling[1])
+        };
+        self.components.iter().map(below).max().unwrap_or(0)
     }
 }
 

@@ -1,7 +1,9 @@
 //! Huffman codes: from counts and symbols of a file to a table that the next bits are looked up in.
 
-/// Codes up to this length are found in one step.
-const QUICK: u32 = 9;
+use super::bits::extended;
+
+/// Codes up to this length are found in one step, with the value behind them if that is as near.
+const QUICK: u32 = 10;
 
 /// A table as it stands in a file: how many codes have 1 to 16 bits, and their symbols in order.
 #[derive(Clone)]
@@ -16,10 +18,34 @@ pub(super) struct Extra {
     pub bits: u32,
 }
 
+/// A code within a few bits, and the value behind it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Quick {
+    pub symbol: u8,
+    /// Bits of the code, and, in the upper half, of code and value; 0: they are longer, or there is no value.
+    lengths: u8,
+    /// The value of so many bits as the lower half of the symbol says.
+    pub value: i16,
+}
+
+impl Quick {
+    /// Bits of the code; 0: it is longer.
+    #[inline(always)]
+    pub fn code(self) -> u32 {
+        u32::from(self.lengths & 0xf)
+    }
+
+    /// Bits of code and value; 0: they are longer, or there is no value.
+    #[inline(always)]
+    pub fn whole(self) -> u32 {
+        u32::from(self.lengths >> 4)
+    }
+}
+
 /// A table to decode with.
 pub(super) struct Table {
-    /// Symbol and length by the next bits; length 0: the code is longer.
-    quick: Vec<(u8, u8)>,
+    /// What the next bits begin with.
+    quick: Vec<Quick>,
     /// Of each length the first number, left-aligned in 32 bits, that is no code of it or of a shorter one.
     limits: [u64; 17],
     /// Of each length what is added to a code for its place in `symbols`.
@@ -40,8 +66,12 @@ impl Table {
         if dc && codes.symbols.iter().any(|symbol| *symbol > 15) {
             return Err(BAD);
         }
-        let mut table =
-            Self { quick: vec![(0, 0); 1 << QUICK], limits: [0; 17], offsets: [0; 17], symbols: codes.symbols.clone() };
+        let mut table = Self {
+            quick: vec![Quick::default(); 1 << QUICK],
+            limits: [0; 17],
+            offsets: [0; 17],
+            symbols: codes.symbols.clone(),
+        };
         let (mut code, mut place) = (0_u32, 0_usize);
         for length in 1..=16 {
             let count = u32::from(codes.counts[length - 1]);
@@ -52,7 +82,14 @@ impl Table {
             for (symbol, code) in codes.symbols.iter().skip(place).zip(code..code + count) {
                 if let Some(free) = QUICK.checked_sub(length as u32) {
                     let first = (code << free) as usize;
-                    table.quick[first..first + (1 << free)].fill((*symbol, length as u8));
+                    let bits = u32::from(symbol & 0xf);
+                    for (after, quick) in table.quick[first..first + (1 << free)].iter_mut().enumerate() {
+                        *quick = Quick { symbol: *symbol, lengths: length as u8, value: 0 };
+                        if let Some(more) = free.checked_sub(bits).filter(|_| bits > 0) {
+                            quick.lengths |= (length as u8 + bits as u8) << 4;
+                            quick.value = extended((after >> more) as i32, bits) as i16;
+                        }
+                    }
                 }
             }
             code += count;
@@ -63,12 +100,21 @@ impl Table {
         Ok(table)
     }
 
+    /// What these bits begin with, as far as it is seen at once.
+    #[inline(always)]
+    pub fn quick(&self, bits: u32) -> Quick {
+        self.quick[(bits >> (32 - QUICK)) as usize]
+    }
+
     /// Symbol and length of the code that begins these bits.
+    #[inline(always)]
     pub fn find(&self, bits: u32) -> (u8, u32) {
-        let (symbol, length) = self.quick[(bits >> (32 - QUICK)) as usize];
-        if length > 0 {
-            return (symbol, u32::from(length));
-        }
+        let quick = self.quick(bits);
+        if quick.code() > 0 { (quick.symbol, quick.code()) } else { self.find_long(bits) }
+    }
+
+    #[cold]
+    fn find_long(&self, bits: u32) -> (u8, u32) {
         for length in QUICK as usize + 1..=16 {
             if u64::from(bits) < self.limits[length] {
                 let place = (bits >> (32 - length)) as i32 + self.offsets[length];
@@ -106,6 +152,15 @@ mod tests {
         for length in 1..=16_u32 {
             let ones = u32::MAX << (33 - length).min(31) << u32::from(length == 1);
             assert_eq!(table.find(ones), (99 + length as u8, length));
+            // Symbol 100 + 12 is a value of no bits, the others of 4 to 15.
+            let quick = table.quick(ones);
+            let bits = u32::from((99 + length as u8) & 0xf);
+            let near = length <= QUICK && bits > 0 && length + bits <= QUICK;
+            assert_eq!(quick.whole(), if near { length + bits } else { 0 });
+            if near {
+                let number = (ones << length >> (32 - bits)) as i32;
+                assert_eq!(i32::from(quick.value), extended(number, bits));
+            }
         }
         assert!(Table::new(&codes, true).is_err(), "DC symbols are below 16");
         let counts = [3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];

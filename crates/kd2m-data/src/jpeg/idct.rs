@@ -1,5 +1,15 @@
 //! The inverse cosine transform of libjpeg's `jidctint.c` (Loeffler, Ligtenberg & Moschytz 1989), which is what Pillow's JPEGs pass
-//! through: 13 bits of constants, two more bits between columns and rows, and the same roundings, so the same bytes.
+//! through: 13 bits of constants, two more bits between columns and rows, and the same roundings, so the same bytes. Blocks that lie side by
+//! side are transformed together, a lane each: loops over lanes are what the compiler makes vectors of, so they hold plain arithmetic.
+
+/// Blocks that are transformed together.
+pub(super) const LANES: usize = 16;
+
+/// Coefficients of blocks side by side, each in the order of rows.
+pub(super) type Group = [[i16; LANES]; 64];
+
+/// A group without any.
+pub(super) const EMPTY: Group = [[0; LANES]; 64];
 
 /// A constant in 13 bits.
 const fn fixed(x: f64) -> i32 {
@@ -7,6 +17,7 @@ const fn fixed(x: f64) -> i32 {
 }
 
 /// Eight values along one axis, before they are scaled down.
+#[inline(always)]
 fn transform(x: [i32; 8]) -> [i32; 8] {
     let z = (x[2] + x[6]) * fixed(0.541196100);
     let (low, high) = (z - x[6] * fixed(1.847759065), z + x[2] * fixed(0.765366865));
@@ -24,10 +35,20 @@ fn transform(x: [i32; 8]) -> [i32; 8] {
         x[5] * fixed(2.053119869) + z2 + z4,
         x[7] * fixed(0.298631336) + z1 + z3,
     ];
-    [0, 1, 2, 3, 4, 5, 6, 7].map(|i| if i < 4 { even[i] + odd[i] } else { even[7 - i] - odd[7 - i] })
+    [
+        even[0] + odd[0],
+        even[1] + odd[1],
+        even[2] + odd[2],
+        even[3] + odd[3],
+        even[3] - odd[3],
+        even[2] - odd[2],
+        even[1] - odd[1],
+        even[0] - odd[0],
+    ]
 }
 
 /// A power of two away, rounded.
+#[inline(always)]
 fn scaled(x: i32, bits: u32) -> i32 {
     (x + (1 << (bits - 1))) >> bits
 }
@@ -35,37 +56,64 @@ fn scaled(x: i32, bits: u32) -> i32 {
 /// What coefficients and the values between the two axes are bounded by: beyond it are only broken files, whose sums would leave 32 bits.
 const MOST: i32 = 1 << 14;
 
-/// The samples of a block, row by row, of coefficients in the order of rows.
-pub(super) fn samples(coefficients: &[i16; 64], table: &[u16; 64]) -> [u8; 64] {
-    let value = |at: usize| (i32::from(coefficients[at]) * i32::from(table[at])).clamp(-MOST, MOST);
-    if coefficients[1..].iter().all(|x| *x == 0) {
-        return [byte(scaled(value(0), 3)); 64];
-    }
-    let mut between = [0; 64];
-    for column in 0..8 {
-        let x: [i32; 8] = std::array::from_fn(|row| value(8 * row + column));
-        let y = match x[1..] {
-            // As the transform has it, only sooner.
-            [0, 0, 0, 0, 0, 0, 0] => [x[0] << 2; 8],
-            _ => transform(x).map(|y| scaled(y, 11)),
-        };
-        y.iter().enumerate().for_each(|(row, y)| between[8 * row + column] = (*y).clamp(-MOST, MOST));
-    }
-    let mut out = [0; 64];
-    for (x, y) in between.as_chunks::<8>().0.iter().zip(out.as_chunks_mut::<8>().0) {
-        *y = transform(*x).map(|y| byte(scaled(y, 18)));
-    }
-    out
+#[inline(always)]
+fn bounded(x: i32) -> i32 {
+    x.clamp(-MOST, MOST)
 }
 
-fn byte(x: i32) -> u8 {
-    (x + 128).clamp(0, 255) as u8
+/// The samples of a group to eight rows of `out`, which are so long, eight samples a block.
+#[inline(always)]
+pub(super) fn samples(group: &Group, table: &[u16; 64], out: &mut [u8], stride: usize) {
+    let mut between = [[0; LANES]; 64];
+    for column in 0..8 {
+        for lane in 0..LANES {
+            let mut x = [0; 8];
+            for row in 0..8 {
+                x[row] = bounded(i32::from(group[8 * row + column][lane]) * i32::from(table[8 * row + column]));
+            }
+            let y = transform(x);
+            for row in 0..8 {
+                between[8 * row + column][lane] = bounded(scaled(y[row], 11));
+            }
+        }
+    }
+    for (row, out) in out.chunks_mut(stride).take(8).enumerate() {
+        let Some(out) = out.as_chunks_mut::<8>().0.first_chunk_mut::<LANES>() else { return };
+        for lane in 0..LANES {
+            let mut x = [0; 8];
+            for column in 0..8 {
+                x[column] = between[8 * row + column][lane];
+            }
+            let y = transform(x);
+            let mut halves = [0_u32; 2];
+            for column in 0..4 {
+                halves[0] |= byte(scaled(y[column], 18)) << (8 * column);
+                halves[1] |= byte(scaled(y[4 + column], 18)) << (8 * column);
+            }
+            out[lane] = (u64::from(halves[0]) | u64::from(halves[1]) << 32).to_le_bytes();
+        }
+    }
+}
+
+#[inline(always)]
+fn byte(x: i32) -> u32 {
+    (x + 128).clamp(0, 255) as u32
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::f64::consts::PI;
+
+    /// The samples of one block among others.
+    fn of_block(coefficients: &[i16; 64], table: &[u16; 64], lane: usize) -> [u8; 64] {
+        let (mut group, mut out) = ([[77; LANES]; 64], vec![0; 8 * 150]);
+        for (place, value) in coefficients.iter().enumerate() {
+            group[place][lane] = *value;
+        }
+        samples(&group, table, &mut out, 150);
+        std::array::from_fn(|at| out[at / 8 * 150 + 8 * lane + at % 8])
+    }
 
     /// The definition in f64 (A.3.3 of the standard).
     fn definition(coefficients: &[i16; 64], table: &[u16; 64]) -> [f64; 64] {
@@ -93,7 +141,8 @@ mod tests {
                 let coefficients: [i16; 64] =
                     std::array::from_fn(|at| if at < sparse { draw(if at == 0 { 60 } else { 6 }) as i16 } else { 0 });
                 let table: [u16; 64] = std::array::from_fn(|at| 3 + at as u16 / 8);
-                let (found, right) = (samples(&coefficients, &table), definition(&coefficients, &table));
+                let (found, right) =
+                    (of_block(&coefficients, &table, (draw(7) + 7) as usize), definition(&coefficients, &table));
                 for (found, right) in found.iter().zip(right) {
                     assert!((f64::from(*found) - right).abs() < 0.6, "{found} for {right}");
                 }
@@ -103,7 +152,7 @@ mod tests {
 
     #[test]
     fn broken_coefficients_stay_within_bounds() {
-        let samples = samples(&[i16::MIN; 64], &[u16::MAX; 64]);
+        let samples = of_block(&[i16::MIN; 64], &[u16::MAX; 64], 3);
         assert!(samples.contains(&0));
     }
 }

@@ -1,6 +1,6 @@
 //! JPEG images with the pixels that libjpeg-turbo gives them, so Pillow and torchvision, to the byte: baseline and progressive, Huffman codes,
 //! 8 bits. Other decoders round the cosine transform, the enlarged colours and the conversion in their own ways, which a network
-//! that was trained behind libjpeg-turbo sees. `whole.rs` refuses what is cut off; then come the segments here, scans (`scan.rs`) to
+//! that was trained behind libjpeg-turbo sees. `whole.rs` refuses what is cut off; then come the segments here and the image in the making (`image.rs`): scans (`scan.rs`) to
 //! blocks, blocks to samples (`idct.rs`), components to the size of the image (`upsample.rs`), and colours (`colour.rs`).
 //!
 //! Not done as libjpeg does it: a progressive image of which some coefficients were never sent is not smoothed.
@@ -10,18 +10,21 @@ mod colour;
 mod frame;
 mod huffman;
 mod idct;
+mod image;
 mod scan;
+#[cfg(test)]
+mod tests;
 mod upsample;
 mod whole;
 
+use crate::Region;
 use bits::Bits;
-use colour::Colours;
 use frame::Frame;
 use huffman::{Codes, Table};
-use scan::{Scan, Tables, blocks, place};
-use upsample::{Plane, enlarged};
+use image::Image;
+use scan::{Scan, Tables, place};
 
-/// A decoded image.
+/// A decoded image, or a region of one.
 pub(crate) struct Jpeg {
     pub height: usize,
     pub width: usize,
@@ -34,11 +37,11 @@ pub(crate) struct Jpeg {
 /// More scans no encoder writes; each may be a walk over all blocks.
 const MOST_SCANS: usize = 500;
 
-/// The pixels of a file.
+/// The pixels of a file, or of a region of its image: what lies outside of it is only passed over, and what comes after it not even that.
 ///
 /// # Errors
 /// A file that is cut off or broken, or that is of a kind of JPEG that is not read.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Jpeg, &'static str> {
+pub(crate) fn decode(bytes: &[u8], region: Option<Region>) -> Result<Jpeg, &'static str> {
     whole::check_whole(bytes)?;
     let mut file = File::default();
     // `check_whole` found the markers, and an end behind them.
@@ -46,7 +49,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Jpeg, &'static str> {
     while let Some(Segment { marker, held: segment, end }) = segment(bytes, at)? {
         at = end;
         match marker {
-            0xc0..=0xc2 => file.begin(Frame::read(segment, marker == 0xc2)?),
+            0xc0..=0xc2 => file.image = Some(Image::new(Frame::read(segment, marker == 0xc2)?, region)?),
             0xc4 => file.huffman_tables(segment)?,
             0xdb => file.quantisation_tables(segment)?,
             0xdd => file.interval = number(segment)?,
@@ -64,7 +67,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Jpeg, &'static str> {
             _ => {}
         }
     }
-    file.finish()
+    file.image.ok_or("it holds no image")?.finish(file.jfif, file.adobe)
 }
 
 /// Height and width as the frame's header says, before anything is decoded.
@@ -96,8 +99,7 @@ struct Segment<'a> {
 /// A segment that is longer than the file, or shorter than its own length.
 fn segment(bytes: &[u8], from: usize) -> Result<Option<Segment<'_>>, &'static str> {
     let rest = bytes.get(from..).unwrap_or_default();
-    let is_marker = |pair: &[u8]| pair[0] == 0xff && !matches!(pair[1], 0 | 1 | 0xff | 0xd0..=0xd7);
-    let Some(found) = rest.windows(2).position(is_marker) else { return Ok(None) };
+    let Some(found) = find_marker(rest, |code| !matches!(code, 0 | 1 | 0xff | 0xd0..=0xd7)) else { return Ok(None) };
     let (marker, at) = (rest[found + 1], from + found + 2);
     if marker == 0xd9 {
         return Ok(None);
@@ -107,6 +109,15 @@ fn segment(bytes: &[u8], from: usize) -> Result<Option<Segment<'_>>, &'static st
         Some((bytes.get(at + 2..end)?, end))
     });
     held.map(|(held, end)| Some(Segment { marker, held, end })).ok_or("a segment is longer than the file")
+}
+
+/// Where a byte of ones stands that a code of these follows.
+fn find_marker(bytes: &[u8], is_code: impl Fn(u8) -> bool) -> Option<usize> {
+    const AT_ONCE: usize = 64;
+    // Most pieces have no byte of ones, which is quickly seen.
+    let pieces = bytes.chunks(AT_ONCE).enumerate().filter(|(_, piece)| piece.contains(&0xff));
+    let mut places = pieces.flat_map(|(at, piece)| (AT_ONCE * at..).zip(piece)).filter(|(_, byte)| **byte == 0xff);
+    places.find(|(at, _)| bytes.get(at + 1).is_some_and(|code| is_code(*code))).map(|(at, _)| at)
 }
 
 fn number(segment: &[u8]) -> Result<usize, &'static str> {
@@ -126,30 +137,7 @@ struct File {
     image: Option<Image>,
 }
 
-struct Image {
-    frame: Frame,
-    /// One a component.
-    planes: Vec<Plane>,
-    /// Of each component the table that held at its first scan.
-    tables: Vec<Option<[u16; 64]>>,
-    /// Of each component of a progressive image, block by block.
-    coefficients: Vec<Vec<[i16; 64]>>,
-}
-
 impl File {
-    fn begin(&mut self, frame: Frame) {
-        let count = |component: &frame::Component| component.padded[0] * component.padded[1];
-        // What is never sent is grey.
-        let plane = |c: &frame::Component| Plane { samples: vec![128; 64 * count(c)], stride: 8 * c.padded[0] };
-        let coefficients = |c: &frame::Component| if frame.progressive { vec![[0; 64]; count(c)] } else { Vec::new() };
-        self.image = Some(Image {
-            planes: frame.components.iter().map(plane).collect(),
-            tables: vec![None; frame.components.len()],
-            coefficients: frame.components.iter().map(coefficients).collect(),
-            frame,
-        });
-    }
-
     fn quantisation_tables(&mut self, mut segment: &[u8]) -> Result<(), &'static str> {
         const BAD: &str = "a quantisation table is none";
         while let [head, rest @ ..] = segment {
@@ -207,65 +195,10 @@ impl File {
         self.image = Some(image);
         Ok(())
     }
-
-    fn finish(self) -> Result<Jpeg, &'static str> {
-        let mut image = self.image.ok_or("it holds no image")?;
-        image.transform();
-        let Image { frame, planes, .. } = image;
-        let names: Vec<u8> = frame.components.iter().map(|component| component.id).collect();
-        let colours = Colours::of(&names, self.jfif, self.adobe);
-        let enlarge = |(plane, component)| enlarged(plane, component, &frame);
-        let planes: Result<Vec<_>, _> = planes.iter().zip(&frame.components).map(enlarge).collect();
-        let (height, width) = (frame.height, frame.width);
-        Ok(Jpeg { height, width, grey: colours == Colours::Grey, planes: colour::to_rgb(colours, planes?) })
-    }
 }
 
 /// Numbers of one or two bytes.
 fn sorted_values(bytes: &[u8], wide: bool) -> impl Iterator<Item = u16> {
     let step = if wide { 2 } else { 1 };
     bytes.chunks_exact(step).map(|number| number.iter().fold(0, |all, byte| all << 8 | u16::from(*byte)))
-}
-
-impl Image {
-    /// Takes a scan in: at once to samples, or coefficients of which others follow.
-    fn scan(&mut self, scan: &Scan, tables: &[Tables], interval: usize, bits: &mut Bits) {
-        let Self { frame, planes, tables: quantisation, coefficients } = self;
-        blocks(scan, frame, interval, bits, |bits, carried, part, [row, column]| {
-            let component = scan.parts[part].component;
-            if !frame.progressive {
-                let mut block = [0; 64];
-                carried.sequential(bits, component, &tables[part], &mut block);
-                if let Some(table) = &quantisation[component] {
-                    put(&mut planes[component], [row, column], &idct::samples(&block, table));
-                }
-                return;
-            }
-            let block = &mut coefficients[component][row * frame.components[component].padded[0] + column];
-            match &tables[part].ac {
-                None => carried.progressive_dc(bits, scan, component, &tables[part], block),
-                Some(table) if scan.refines => carried.more_ac(bits, scan, table, block),
-                Some(table) => carried.first_ac(bits, scan, table, block),
-            }
-        });
-    }
-
-    /// The coefficients of a progressive image to samples.
-    fn transform(&mut self) {
-        for (i, component) in self.frame.components.iter().enumerate() {
-            let Some(table) = &self.tables[i] else { continue };
-            for (at, block) in self.coefficients[i].iter().enumerate() {
-                let place = [at / component.padded[0], at % component.padded[0]];
-                put(&mut self.planes[i], place, &idct::samples(block, table));
-            }
-        }
-    }
-}
-
-/// A block's samples at its row and column of blocks.
-fn put(plane: &mut Plane, [row, column]: [usize; 2], samples: &[u8; 64]) {
-    let stride = plane.stride;
-    for (line, samples) in plane.samples[8 * row * stride..].chunks_mut(stride).zip(samples.as_chunks::<8>().0) {
-        line[8 * column..8 * column + 8].copy_from_slice(samples);
-    }
 }

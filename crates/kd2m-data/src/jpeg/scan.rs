@@ -83,19 +83,30 @@ pub(super) struct Tables {
     pub ac: Option<Table>,
 }
 
-/// Every block of a scan in its order: to `block` come the part, and the block's row and column in its component.
+/// What is done with the blocks of a scan.
+pub(super) trait Visitor {
+    /// Takes the next block of a part of the scan, at its row and column in its component.
+    fn block(&mut self, bits: &mut Bits, carried: &mut Carried, part: usize, place: [usize; 2]);
+
+    /// All blocks of a row of units were there, so many rows of blocks of the part of this number.
+    fn end_row(&mut self, part: usize, row: usize, high: usize);
+}
+
+/// Every block of a scan in its order, of so many rows of units.
+#[inline(always)]
 pub(super) fn blocks(
     scan: &Scan,
     frame: &Frame,
     interval: usize,
+    units: usize,
     bits: &mut Bits,
-    mut block: impl FnMut(&mut Bits, &mut Carried, usize, [usize; 2]),
+    visitor: &mut impl Visitor,
 ) {
     let components: Vec<_> = scan.parts.iter().map(|part| &frame.components[part.component]).collect();
     // Alone, a component has no more blocks than it needs, one after another.
     let ([across, down], alone) = match components[..] {
-        [component] => (component.blocks, true),
-        _ => (frame.units, false),
+        [component] => ([component.blocks[0], component.blocks[1].min(units * component.sampling[1])], true),
+        _ => ([frame.units[0], frame.units[1].min(units)], false),
     };
     let (mut carried, mut left) = (Carried::default(), interval);
     for row in 0..down {
@@ -112,26 +123,42 @@ pub(super) fn blocks(
                 let [wide, high] = if alone { [1, 1] } else { component.sampling };
                 for y in 0..high {
                     for x in 0..wide {
-                        block(bits, &mut carried, part, [row * high + y, column * wide + x]);
+                        visitor.block(bits, &mut carried, part, [row * high + y, column * wide + x]);
                     }
                 }
             }
+        }
+        for (part, component) in components.iter().enumerate() {
+            visitor.end_row(part, row, if alone { 1 } else { component.sampling[1] });
         }
     }
 }
 
 impl Carried {
-    /// All coefficients of a block of a sequential scan.
-    pub fn sequential(&mut self, bits: &mut Bits, component: usize, tables: &Tables, block: &mut [i16; 64]) {
+    /// All coefficients of a block of a sequential scan, each with its place given to `put`.
+    #[inline(always)]
+    pub fn sequential(&mut self, bits: &mut Bits, component: usize, tables: &Tables, mut put: impl FnMut(usize, i16)) {
         let (Some(dc), Some(ac)) = (&tables.dc, &tables.ac) else { return };
-        block[0] = self.next_dc(bits, component, dc) as i16;
+        put(0, self.next_dc(bits, component, dc) as i16);
         let mut k = 1;
         while k < 64 {
-            let extra = bits.extra(ac);
-            if extra.bits > 0 {
-                k += extra.run;
-                block[place(k)] = bits.signed(extra.bits) as i16;
-            } else if extra.run == 15 {
+            bits.want();
+            let seen = bits.seen();
+            let quick = ac.quick(seen);
+            if quick.whole() > 0 {
+                bits.take(quick.whole());
+                k += usize::from(quick.symbol >> 4);
+                put(place(k), quick.value);
+                k += 1;
+                continue;
+            }
+            let (symbol, code) = ac.find(seen);
+            bits.take(code);
+            let (run, length) = (usize::from(symbol >> 4), u32::from(symbol & 0xf));
+            if length > 0 {
+                k += run;
+                put(place(k), bits.seen_signed(length) as i16);
+            } else if run == 15 {
                 k += 15;
             } else {
                 break;
@@ -140,6 +167,7 @@ impl Carried {
         }
     }
 
+    #[inline(always)]
     fn next_dc(&mut self, bits: &mut Bits, component: usize, table: &Table) -> i32 {
         let length = u32::from(bits.symbol(table));
         let last = &mut self.dc[component];

@@ -23,9 +23,7 @@ pub(super) fn check_whole(bytes: &[u8]) -> Result<(), &'static str> {
         // Bytes that belong to no segment are passed over: entropy-coded data, in which 0xff is followed by 0 or is a restart, and
         // stray bytes between segments.
         let ahead = bytes.get(at..).unwrap_or_default();
-        let Some(next) = ahead.windows(2).position(|pair| pair[0] == 0xff && is_marker(pair[1])) else {
-            return Err(CUT);
-        };
+        let Some(next) = super::find_marker(ahead, is_marker) else { return Err(CUT) };
         let marker = ahead[next + 1];
         at += next + 2;
         match marker {

@@ -18,11 +18,14 @@ use kept::Kept;
 use stored::Stored;
 pub(crate) use survey::{Listing, Surveyed, survey};
 
-use crate::source::folder::decode::{Picture, decode};
-use crate::{DataError, Frame, Orientation};
+use crate::source::folder::decode::{Choose, decode, decode_part};
+use crate::{DataError, Frame, Interpolation, Orientation};
 
 /// What tells turned images from others in sums.
 const UPRIGHT: &str = "turned by EXIF\n";
+
+/// How an image of a grey data set has changed.
+const NO_LONGER_GREY: &str = "it is no longer grey";
 
 /// Some of the images of a [`Set`], in its order; clones share what is kept.
 #[derive(Debug, Clone)]
@@ -67,6 +70,19 @@ impl Files {
         self.set.image(index)
     }
 
+    /// The part of an image's file that is chosen by height and width of its picture, brought to the size of all.
+    ///
+    /// # Errors
+    /// As [`image`](Self::image).
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn part(&self, index: usize, interpolation: Interpolation, choose: Choose) -> Result<Cow<'_, [u8]>, DataError> {
+        let index = self.range.start + index;
+        assert!(index < self.range.end, "an index beyond the images");
+        self.set.part(index, interpolation, choose)
+    }
+
     /// Bytes that are held of these images at the most.
     pub fn memory(&self) -> u64 {
         let all = self.range.len() as u64 * self.set.shape.iter().product::<usize>() as u64;
@@ -104,6 +120,17 @@ impl Set {
         Ok(self.whole(Cow::Owned(pixels)))
     }
 
+    fn part(&self, index: usize, interpolation: Interpolation, choose: Choose) -> Result<Cow<'_, [u8]>, DataError> {
+        let file = &self.files[index];
+        file.check()?;
+        let [channels, height, width] = self.shape;
+        let picture = decode_part(&file.path, [height, width], interpolation, self.orientation, choose)?;
+        match channels {
+            1 if !picture.grey => Err(file.changed(NO_LONGER_GREY)),
+            _ => Ok(self.whole(Cow::Owned(picture.planes))),
+        }
+    }
+
     /// All channels, of grey images in colour too.
     fn whole<'a>(&self, pixels: Cow<'a, [u8]>) -> Cow<'a, [u8]> {
         let [channels, height, width] = self.shape;
@@ -118,16 +145,8 @@ impl Set {
         let [channels, height, width] = self.shape;
         match picture.size {
             (h, w) if [h as usize, w as usize] != [height, width] => Err(file.changed("it has another size")),
-            _ if channels == 1 && !picture.grey => Err(file.changed("it is no longer grey")),
-            _ => Ok(compact(picture)),
+            _ if channels == 1 && !picture.grey => Err(file.changed(NO_LONGER_GREY)),
+            _ => Ok(picture.compact()),
         }
     }
-}
-
-/// Of a grey image one plane, as the others are the same.
-fn compact(Picture { grey, mut planes, .. }: Picture) -> Vec<u8> {
-    if grey {
-        planes.truncate(planes.len() / 3);
-    }
-    planes
 }

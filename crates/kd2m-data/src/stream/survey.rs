@@ -14,7 +14,7 @@ use std::{
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{ImageFile, Kept, Set, Stored, UPRIGHT, compact, stored::Writer};
+use super::{ImageFile, Kept, Set, Stored, UPRIGHT, stored::Writer};
 use crate::source::folder::decode::{Size, decode};
 use crate::statistics::Counts;
 use crate::{DataError, Frame, Orientation, Reading};
@@ -182,8 +182,11 @@ fn look(listing: Listing, reading: &Reading) -> Result<Looked, DataError> {
                 }
                 found.is_grey &= picture.grey;
                 found.saw(picture.size, index);
-                let pixels = compact(picture);
-                kept.keep(index, &pixels);
+                let pixels = picture.compact();
+                // What is cut anew from its file in each epoch is not asked for as it is.
+                if index >= training || !reading.cuts {
+                    kept.keep(index, &pixels);
+                }
                 if let Some(Err(error)) = writer.as_ref().map(|writer| writer.put(index, &pixels, plane)) {
                     found.failures.push((index, error));
                 }
@@ -212,7 +215,9 @@ fn look(listing: Listing, reading: &Reading) -> Result<Looked, DataError> {
     let (height, width) = match size {
         Ok(size) => size,
         Err(error) => {
-            writer.map(Writer::abandon);
+            if let Some(writer) = writer {
+                writer.abandon();
+            }
             return Err(error);
         }
     };

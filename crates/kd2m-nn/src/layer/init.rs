@@ -13,6 +13,8 @@ pub enum Init {
     TorchDefaultZeroBias,
     /// Normal with this standard deviation, bias zero (VGG's linear layers).
     Normal(f32),
+    /// All alike.
+    Constant(f32),
 }
 
 /// Connections into and out of one unit, counted as PyTorch does: groups do not lower the second.

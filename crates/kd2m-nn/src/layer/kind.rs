@@ -10,7 +10,7 @@ use crate::{
 
 use super::init::{Fan, Init};
 
-/// A tensor of a layer: PyTorch's name of it, its shape, what it is for.
+/// A tensor of a layer: PyTorch's name of it within the layer ([`OWN`](crate::parameter::OWN): the layer's name), its shape, what it is for.
 pub(crate) type Tensor = (&'static str, Vec<usize>, Role);
 
 /// One kind of layer with its settings.
@@ -23,7 +23,7 @@ pub(crate) trait Kind {
         Vec::new()
     }
 
-    /// How weight and bias are drawn. Asked only of layers that have one; scales and shifts begin at 1 and 0.
+    /// How weight, bias and embedding are drawn; scales begin at 1 unless it is a constant, and shifts at 0.
     fn init(&self) -> (Init, Fan) {
         (Init::TorchDefault, Fan { inward: 1, outward: 1 })
     }
@@ -54,6 +54,14 @@ pub(crate) fn map(inputs: &[Shape]) -> Result<(usize, usize, usize), String> {
         Shape::Map { channels, height, width } => Ok((channels, height, width)),
         Shape::Vector(_) => Err("needs a map, got a vector".to_owned()),
         Shape::Tokens { .. } => Err("needs a map, got tokens".to_owned()),
+    }
+}
+
+/// Number and width of the tokens that are the sole input.
+pub(crate) fn tokens(inputs: &[Shape]) -> Result<(usize, usize), String> {
+    match one(inputs)? {
+        Shape::Tokens { tokens, width } => Ok((tokens, width)),
+        shape => Err(format!("needs tokens, got {shape}")),
     }
 }
 

@@ -78,20 +78,20 @@ impl Kind for Linear {
         if onnx.sizes.len() == 3 {
             // At each place of a map it is a convolution.
             let shape = onnx.integers("shape", &[self.outputs as i64, self.inputs as i64, 1, 1]);
-            let kernel = onnx.part("kernel", "Reshape", vec![onnx.key("weight"), shape], vec![]);
-            let bias = self.bias.then(|| onnx.key("bias"));
+            let kernel = onnx.part("kernel", "Reshape", vec![onnx.tensor("weight"), shape], vec![]);
+            let bias = self.bias.then(|| onnx.tensor("bias"));
             let inputs = [onnx.input(), kernel].into_iter().chain(bias).collect();
             return onnx.last("Conv", inputs, vec![ints("kernel_shape", &[1, 1])]);
         }
         // Gemm is of matrices only; tokens are multiplied as PyTorch exports them.
-        let turned = onnx.part("turned", "Transpose", vec![onnx.key("weight")], vec![ints("perm", &[1, 0])]);
+        let turned = onnx.part("turned", "Transpose", vec![onnx.tensor("weight")], vec![ints("perm", &[1, 0])]);
         let inputs = vec![onnx.input(), turned];
         if !self.bias {
             return onnx.last("MatMul", inputs, vec![]);
         }
         let product = onnx.key("product");
         onnx.push(onnx.name.to_owned(), "MatMul", inputs, product.clone(), vec![]);
-        onnx.push(onnx.key("sum"), "Add", vec![product, onnx.key("bias")], onnx.output.clone(), vec![]);
+        onnx.push(onnx.key("sum"), "Add", vec![product, onnx.tensor("bias")], onnx.output.clone(), vec![]);
     }
 }
 

@@ -161,6 +161,19 @@ layers! {
     quantise: Quantise(quantise: Quantise in quantise) => quantise;
     /// Places of maps as tokens: `[n, c, h, w]` become `[n, h·w, c]`, row by row.
     tokens: Tokens => &tokens::Tokens;
+    /// A learned token before the others.
+    prepend: Prepend(prepend: Prepend in prepend) => prepend;
+    /// A learned vector added to each token.
+    position: Position(position: Position in position) => position;
+    /// Attention over tokens that hold q, k and v side by side.
+    attention: Attention(attention: Attention in attention) => attention;
+    /// One of the tokens as a vector.
+    token: Token {
+        /// Which, from 0.
+        at: usize
+    } => &token::Token { at: *at };
+    /// A learned factor for each channel.
+    scale: Scale(scale: Scale in scale) => scale;
 }
 
 impl Layer {

@@ -31,6 +31,24 @@ impl Pool {
         Self { kernel, stride, padding, beyond: [0; 2], live_only: false }
     }
 
+    /// The same with a last window over a map `[height, width]` that begins in it or in the padding before it but ends beyond the padding
+    /// behind it, if strides leave one (`ceil_mode`).
+    #[must_use]
+    pub fn ceil(mut self, size: [usize; 2]) -> Self {
+        for (axis, length) in size.into_iter().enumerate() {
+            let (stride, padding) = (self.stride[axis], self.padding[axis]);
+            let left = (length + 2 * padding).checked_sub(self.kernel[axis]).filter(|_| stride > 0);
+            self.beyond[axis] = match left {
+                Some(left) if left % stride > 0 && (left / stride + 1) * stride < length + padding => {
+                    stride - left % stride
+                }
+                // Of a window that does not fit the graph says more.
+                _ => 0,
+            };
+        }
+        self
+    }
+
     pub(super) fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
         let (channels, height, width) = map(inputs)?;
         let along = |axis: usize, length: usize| {

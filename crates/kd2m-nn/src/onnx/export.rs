@@ -14,6 +14,7 @@ use super::{
 use crate::{
     graph::{Graph, Node, NodeId, Shape},
     int8::Steps,
+    parameter::OWN,
     weights::{NamedTensor, Weights},
 };
 
@@ -138,6 +139,8 @@ impl Export<'_> {
             id if id == self.graph.logits() => LOGITS.to_owned(),
             id if id == self.graph.features() => FEATURES.to_owned(),
             _ if [IMAGES, FEATURES, LOGITS].contains(&name.as_str()) => format!("{name}.value"),
+            // Its tensor has the layer's name.
+            id if self.graph.node(id).layer.tensors().iter().any(|tensor| tensor.0 == OWN) => format!("{name}.value"),
             _ => name.clone(),
         }
     }

@@ -10,7 +10,7 @@ use super::{
     proto::NodeProto,
     values::{Flow, axis},
 };
-use crate::layer;
+use crate::{layer, parameter::key};
 
 type Pass = fn(&mut Import, &NodeProto, &mut Attributes) -> Result<(), String>;
 
@@ -92,7 +92,7 @@ impl Import {
                 Flow::Node(of) if ones > 0 => Flow::Pooled { of, ones },
                 flow => flow,
             };
-            self.weights.extend(tensors.into_iter().map(|(suffix, tensor)| (format!("{name}.{suffix}"), tensor)));
+            self.weights.extend(tensors.into_iter().map(|(suffix, tensor)| (key(&name, suffix), tensor)));
             self.values.bind(node, output, flow);
             for later in takes_in {
                 self.values.flows.insert(later.clone(), flow);

@@ -4,6 +4,7 @@ use super::{
     proto::{ATTRIBUTE_FLOAT, ATTRIBUTE_INT, ATTRIBUTE_INTS, Attribute, NodeProto, Tensor},
     tensor::{bytes, floats, integers},
 };
+use crate::parameter::key;
 
 /// The place of one layer in the file that is written.
 pub(crate) struct Writer<'a> {
@@ -24,9 +25,14 @@ pub(crate) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// A name within the layer, as those of its tensors are.
+    /// A name within the layer.
     pub fn key(&self, suffix: &str) -> String {
         format!("{}.{suffix}", self.name)
+    }
+
+    /// The name of one of its tensors.
+    pub fn tensor(&self, name: &str) -> String {
+        key(self.name, name)
     }
 
     /// The first of the values that it reads.
@@ -36,7 +42,7 @@ impl Writer<'_> {
 
     /// The same, and the layer's tensors.
     pub fn input_and<'t>(&self, tensors: impl IntoIterator<Item = &'t str>) -> Vec<String> {
-        std::iter::once(self.input()).chain(tensors.into_iter().map(|suffix| self.key(suffix))).collect()
+        std::iter::once(self.input()).chain(tensors.into_iter().map(|name| self.tensor(name))).collect()
     }
 
     /// Keeps numbers as a constant of the layer; its name.
@@ -50,6 +56,13 @@ impl Writer<'_> {
     pub fn integers(&mut self, suffix: &str, values: &[i64]) -> String {
         let name = self.key(suffix);
         self.constants.push(integers(&name, values));
+        name
+    }
+
+    /// The same for one of them, which is no list.
+    pub fn number(&mut self, suffix: &str, value: i64) -> String {
+        let name = self.key(suffix);
+        self.constants.push(Tensor { dims: Vec::new(), ..integers(&name, &[value]) });
         name
     }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::{
     check::{Mismatch, Problem, differences},
     names::alternatives,
+    positions::Grid,
     slot::{Slot, Slots, is_no_weight},
 };
 use crate::{graph::Graph, parameter::ParameterSpec};
@@ -15,6 +16,8 @@ pub(super) struct Needs {
     specs: Vec<ParameterSpec>,
     /// Tensors of the classifier, which may be others or lack.
     free: BTreeSet<String>,
+    /// Of positions, which may be of another number of patches.
+    pub grids: BTreeMap<String, Grid>,
     /// Place in `specs` by every name that the tensor may have.
     by_name: HashMap<String, usize>,
 }
@@ -37,7 +40,8 @@ impl Needs {
         let names = |spec: &ParameterSpec| alternatives(&graph.name, &spec.key);
         let by_name = specs.iter().enumerate().flat_map(|(i, s)| names(s).into_iter().map(move |n| (n, i)));
         let free = specs.iter().filter(|s| free(s)).map(|s| s.key.clone()).collect();
-        Self { by_name: by_name.collect(), free, specs }
+        let grids = specs.iter().filter_map(|s| Some((s.key.clone(), Grid::of(graph, s)?))).collect();
+        Self { by_name: by_name.collect(), free, grids, specs }
     }
 
     /// How many numbers its largest tensor has.
@@ -105,6 +109,12 @@ impl Needs {
         for key in &self.free {
             let shape = self.specs.iter().find(|s| s.key == *key).map(|s| s.shape.clone());
             found.extend(shape.map(|shape| (key.clone(), Slot::Tensor(shape))));
+        }
+        for spec in &self.specs {
+            let grid = self.grids.get(&spec.key);
+            if let Some(slot) = found.get_mut(&spec.key).filter(|slot| grid.is_some_and(|grid| grid.takes(slot))) {
+                *slot = Slot::Tensor(spec.shape.clone());
+            }
         }
         let problems: Vec<Problem> = differences(&self.specs, &found);
         (!problems.is_empty()).then_some(Mismatch { problems })

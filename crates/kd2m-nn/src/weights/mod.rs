@@ -16,6 +16,7 @@ mod names;
 mod number;
 mod opened;
 mod place;
+mod positions;
 mod pytorch;
 mod recognise;
 mod safetensors;
@@ -55,6 +56,8 @@ pub struct Loaded {
     pub beside: Vec<String>,
     /// Tensors of the classifier that were not taken from the file.
     pub kept: Vec<String>,
+    /// Positions that the file has of another number of patches, and that were interpolated.
+    pub resized: Vec<String>,
 }
 
 /// The weights in a file, fitted to a graph. Of several networks that fit, the owner's name decides, then plain before averaged.
@@ -123,9 +126,18 @@ fn take(source: &Source, graph: &Graph, owner: Owner, free: bool) -> Result<Load
     let mut found = opened
         .values(*dict, &|name| wanted.contains(name), needs.largest())
         .map_err(|reason| WeightsError::Malformed { path: path.clone(), reason })?;
-    let weights = fit.names.iter().filter_map(|(key, name)| Some((key.clone(), found.remove(name)?))).collect();
+    let mut weights: Weights =
+        fit.names.iter().filter_map(|(key, name)| Some((key.clone(), found.remove(name)?))).collect();
+    let mut resized = Vec::new();
+    for (key, grid) in &needs.grids {
+        let Some((tensor, name)) = weights.get_mut(key).zip(fit.names.get(key)) else { continue };
+        if let Some(other) = grid.resized(tensor, name) {
+            *tensor = other;
+            resized.push(key.clone());
+        }
+    }
     let place = candidates[chosen].key.clone();
-    Ok(Loaded { weights, choice, place, beside: fit.beside.clone(), kept: Vec::new() })
+    Ok(Loaded { weights, choice, place, beside: fit.beside.clone(), kept: Vec::new(), resized })
 }
 
 /// The network wherever it may lie in these dictionaries.

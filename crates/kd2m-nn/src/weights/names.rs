@@ -8,7 +8,7 @@ pub(super) const WRAPPERS: [&str; 2] = ["module.", "_orig_mod."];
 /// A family's name of a tensor that we call `key` in this network; nothing where it has no other.
 type Family = fn(network: &str, key: &str) -> Option<String>;
 
-const FAMILIES: [Family; 7] = [
+const FAMILIES: [Family; 8] = [
     |_, key| key.contains("downsample.").then(|| key.replace("downsample.", "shortcut.")),
     |_, key| Some(format!("linear.{}", key.strip_prefix("fc.")?)),
     |_, key| hugging_face(key),
@@ -18,6 +18,8 @@ const FAMILIES: [Family; 7] = [
     // timm's networks under a neck of their own, as transformers' TimmBackbone keeps them, end in `head.fc`.
     |_, key| Some(format!("head.fc.{}", key.strip_prefix("fc.")?)),
     tensorflow_port,
+    // `vit_base_patch16_224`, DeiT-B and DINO's ViT-B/16 are torchvision's network.
+    |network, key| if network == "vit_b_16" { zoo::timm_name(key) } else { None },
 ];
 
 /// Every name that a tensor of ours may have in a file, our own first.
@@ -145,6 +147,27 @@ mod tests {
             assert!(all.contains(&theirs.to_owned()), "{ours}: {all:?}");
         }
         assert_eq!(alternatives("resnet18", "conv2.weight"), ["conv2.weight"]);
+    }
+
+    #[test]
+    fn timm_s_transformer_is_torchvision_s() {
+        for (ours, theirs) in [
+            ("class_token", "cls_token"),
+            ("encoder.pos_embedding", "pos_embed"),
+            ("conv_proj.bias", "patch_embed.proj.bias"),
+            ("encoder.layers.encoder_layer_0.ln_1.weight", "blocks.0.norm1.weight"),
+            ("encoder.layers.encoder_layer_11.self_attention.in_proj_weight", "blocks.11.attn.qkv.weight"),
+            ("encoder.layers.encoder_layer_11.self_attention.in_proj_bias", "blocks.11.attn.qkv.bias"),
+            ("encoder.layers.encoder_layer_3.self_attention.out_proj.weight", "blocks.3.attn.proj.weight"),
+            ("encoder.layers.encoder_layer_3.mlp.3.bias", "blocks.3.mlp.fc2.bias"),
+            ("encoder.ln.bias", "norm.bias"),
+            ("heads.head.weight", "head.weight"),
+        ] {
+            assert_eq!(alternatives("vit_b_16", ours), [ours, theirs]);
+            assert_eq!(alternatives("another", ours), [ours]);
+        }
+        let graph = zoo::build("vit_b_16", &zoo::ZooOptions::new(10, 3, 32, 32)).unwrap();
+        assert!(graph.parameters().iter().all(|spec| alternatives("vit_b_16", &spec.key).len() == 2));
     }
 
     #[test]

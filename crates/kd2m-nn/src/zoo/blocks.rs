@@ -32,13 +32,15 @@ pub(super) enum Residual {
     Basic,
     /// 1×1, 3×3 (which takes the stride, as in torchvision), 1×1 to four times the width.
     Bottleneck,
+    /// The same with twice the width between (Zagoruyko & Komodakis 2016).
+    WideBottleneck,
 }
 
 impl Residual {
     fn expansion(self) -> usize {
         match self {
             Residual::Basic => 1,
-            Residual::Bottleneck => 4,
+            Residual::Bottleneck | Residual::WideBottleneck => 4,
         }
     }
 }
@@ -86,11 +88,12 @@ fn residual_block(
             let (conv, bn) = last(2);
             (conv_bn(b, &conv, &bn, y, Conv::square(width, width, 3)), "relu2")
         }
-        Residual::Bottleneck => {
-            let y = unit(b, module, 1, x, Conv::square(inputs, width, 1));
-            let y = unit(b, module, 2, y, Conv::square(width, width, 3).stride(stride));
+        Residual::Bottleneck | Residual::WideBottleneck => {
+            let inner = if kind == Residual::WideBottleneck { 2 * width } else { width };
+            let y = unit(b, module, 1, x, Conv::square(inputs, inner, 1));
+            let y = unit(b, module, 2, y, Conv::square(inner, inner, 3).stride(stride));
             let (conv, bn) = last(3);
-            (conv_bn(b, &conv, &bn, y, Conv::square(width, outputs, 1)), "relu3")
+            (conv_bn(b, &conv, &bn, y, Conv::square(inner, outputs, 1)), "relu3")
         }
     };
     let shortcut = match shortcut {

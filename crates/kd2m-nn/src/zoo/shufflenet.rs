@@ -13,11 +13,11 @@ use crate::{
 const STEM: usize = 24;
 const V1_GROUPS: usize = 3;
 
-fn conv(inputs: usize, outputs: usize, kernel: usize) -> Conv {
+pub(super) fn conv(inputs: usize, outputs: usize, kernel: usize) -> Conv {
     Conv { init: Init::TorchDefault, ..Conv::square(inputs, outputs, kernel) }
 }
 
-fn depthwise(channels: usize, stride: usize) -> Conv {
+pub(super) fn depthwise(channels: usize, stride: usize) -> Conv {
     conv(channels, channels, 3).stride(stride).groups(channels)
 }
 
@@ -28,7 +28,7 @@ fn stem(options: &ZooOptions, name: &str) -> (GraphBuilder, NodeId) {
     (b, x)
 }
 
-fn shuffle(b: &mut GraphBuilder, name: &str, x: NodeId, groups: usize) -> NodeId {
+pub(super) fn shuffle(b: &mut GraphBuilder, name: &str, x: NodeId, groups: usize) -> NodeId {
     b.push(name, Layer::ChannelShuffle { groups }, &[x])
 }
 

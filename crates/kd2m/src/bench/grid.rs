@@ -294,6 +294,7 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             mixup: train.mixup,
             cutmix: train.cutmix,
             track_bounds: 0,
+            sync_batch_norm: true,
         },
         optim: optim.clone(),
         arms: Vec::new(),

@@ -28,7 +28,7 @@ pub use weight::Weight;
 #[cfg(feature = "bench")]
 pub(crate) use {dotted::put, overrides::explained};
 
-use kd2m_data::{Orientation, Reading};
+use kd2m_data::{Augment, Orientation, Reading};
 
 use crate::{
     Error,
@@ -117,7 +117,8 @@ pub struct DataConfig {
     #[schemars(with = "String")]
     pub orientation: Orientation,
     /// `default` (the data set's own), `none`, or changes in their order, joined by `+`: `flip`, `crop:4`, `crop-flip:4`,
-    /// `affine:DEGREES,SHIFT,ZOOM`, `jitter:BRIGHTNESS,CONTRAST,SATURATION,HUE`, `randaugment:OPERATIONS,MAGNITUDE`, `erase:PROBABILITY`.
+    /// `affine:DEGREES,SHIFT,ZOOM`, `resized-crop:LEAST` or `resized-crop:LEAST,bicubic` (in the first place cut out of the pictures as files
+    /// have them), `jitter:BRIGHTNESS,CONTRAST,SATURATION,HUE`, `randaugment:OPERATIONS,MAGNITUDE`, `erase:PROBABILITY`.
     #[serde(default = "default_augment")]
     pub augment: String,
 }
@@ -138,6 +139,7 @@ impl DataConfig {
                 cache: self.cache.as_deref(),
                 skip_bad: self.skip_bad,
                 orientation: self.orientation,
+                cuts: self.augment.parse::<Augment>().is_ok_and(|augment| augment.cuts()),
                 ..usual
             },
         )
@@ -221,6 +223,13 @@ pub struct TrainConfig {
     /// Every so many epochs, and after the last, the terms of `docs/theory.md` on the validation split; 0: never.
     #[serde(skip_serializing_if = "is_zero")]
     pub track_bounds: usize,
+    /// Where several processes train together: batch norms take mean and variance over the batch of all, not over each one's share.
+    #[serde(skip_serializing_if = "is_true")]
+    pub sync_batch_norm: bool,
+}
+
+fn is_true(x: &bool) -> bool {
+    *x
 }
 
 fn is_zero(x: &usize) -> bool {
@@ -245,6 +254,7 @@ impl Default for TrainConfig {
             mixup: 0.0,
             cutmix: 0.0,
             track_bounds: 0,
+            sync_batch_norm: true,
         }
     }
 }

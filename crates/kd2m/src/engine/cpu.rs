@@ -101,6 +101,11 @@ impl Engine for CpuEngine {
         Ok(self.network.gradient_norm_squared())
     }
 
+    fn change_gradients(&mut self, change: &mut dyn FnMut(&mut [f32])) -> Result<(), EngineError> {
+        self.network.change_gradients(change);
+        Ok(())
+    }
+
     fn step(&mut self, update: &Update) -> Result<(), EngineError> {
         Ok(self.network.step(update)?)
     }

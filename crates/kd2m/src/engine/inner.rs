@@ -1,6 +1,6 @@
 //! What engines have in common that are around another, or that only run forward.
 
-/// What it leaves to that one: all but the backward pass and the step, or all but these and what it makes of images.
+/// What it leaves to that one: all but the backward pass and the step; all but these and what it makes of images; or what the inner one holds.
 macro_rules! left_to_inner {
     () => {
         left_to_inner!(but images);
@@ -14,8 +14,23 @@ macro_rules! left_to_inner {
         }
     };
     (but images) => {
+        left_to_inner!(state);
+
+        fn gather_gradients(&mut self) -> Result<(), EngineError> {
+            self.inner.gather_gradients()
+        }
+
+        fn bytes(&self, n: usize) -> Option<usize> {
+            self.inner.bytes(n)
+        }
+    };
+    (state) => {
         fn gradient_norm_squared(&self) -> Result<f64, CopyError> {
             self.inner.gradient_norm_squared()
+        }
+
+        fn change_gradients(&mut self, change: &mut dyn FnMut(&mut [f32])) -> Result<(), EngineError> {
+            self.inner.change_gradients(change)
         }
 
         fn network_state(&self) -> Result<Weights, CopyError> {
@@ -44,10 +59,6 @@ macro_rules! left_to_inner {
 
         fn gradients(&self) -> Result<Weights, CopyError> {
             self.inner.gradients()
-        }
-
-        fn bytes(&self, n: usize) -> Option<usize> {
-            self.inner.bytes(n)
         }
 
         fn device(&self) -> Device {

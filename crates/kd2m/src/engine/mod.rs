@@ -10,6 +10,7 @@ mod inner;
 #[cfg(feature = "runtime")]
 pub mod runtime;
 pub mod seeing;
+pub mod spread;
 
 use std::sync::Arc;
 
@@ -110,6 +111,23 @@ pub trait Engine: Send {
     /// # Errors
     /// A gradient that cannot be copied from its device.
     fn gradient_norm_squared(&self) -> Result<f64, CopyError>;
+
+    /// Makes the accumulated gradients those of all ranks, where several share the network: before their norm is asked for.
+    ///
+    /// # Errors
+    /// As [`change_gradients`](Engine::change_gradients).
+    fn gather_gradients(&mut self) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    /// Puts what this makes of them in place of the accumulated parameter gradients, tensor by tensor in a fixed order.
+    ///
+    /// # Errors
+    /// An engine that cannot.
+    fn change_gradients(&mut self, change: &mut dyn FnMut(&mut [f32])) -> Result<(), EngineError> {
+        let _ = change;
+        Err(EngineError::Other("only the CPU engine is shared by several processes: leave --device out".to_owned()))
+    }
 
     /// One optimizer step with the accumulated gradients, which are then cleared.
     ///

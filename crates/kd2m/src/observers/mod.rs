@@ -44,6 +44,7 @@ impl Default for RunOptions {
             tensorboard: true,
             checkpoint_interval: checkpoint::INTERVAL,
             halt: Halt::default(),
+            ranks: None,
             observers: OBSERVERS.to_vec(),
         }
     }

@@ -5,6 +5,7 @@ use std::{cell::RefCell, time::Duration};
 
 use super::{
     about::About,
+    crew,
     folder::{Existing, RunFolder},
     inputs,
     observer::{Event, Observer, Shared},
@@ -35,9 +36,11 @@ pub struct Finished {
 /// # Errors
 /// Bad input, or a loss that is no longer finite.
 pub fn train_teacher(config: &Config, options: &RunOptions, observer: &mut dyn Observer) -> Result<Finished, Error> {
-    let setup = Setup::new(config, options.device, options.threads)?;
+    let setup = Setup::new(config, options.device, options.threads)?.among(options.ranks.as_ref(), config);
     check_classes(&setup)?;
     setup.check_teacher(config, observer)?;
+    let place = crew::place(config, options, &setup)?;
+    let options = &place.options;
     let (folder, _owner) = open_folder(config, options)?;
     inputs::settle(&folder, config, &setup, observer)?;
     outlook::tell(config, &setup, Ahead { arms: 0, at_once: 0, remembered: false }, observer)?;
@@ -65,7 +68,7 @@ pub fn train_teacher(config: &Config, options: &RunOptions, observer: &mut dyn O
 pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observer) -> Result<Finished, Error> {
     let arms = arms(config, options.no_baseline);
     arms.iter().try_for_each(|arm| Objective::check(config, arm))?;
-    let setup = Setup::new(config, options.device, options.threads)?;
+    let setup = Setup::new(config, options.device, options.threads)?.among(options.ranks.as_ref(), config);
     if config.train.ce_weight > 0.0 {
         check_classes(&setup)?;
     }
@@ -75,10 +78,12 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
         let note = format!("arm {}: balance has nothing to balance, there is one term", arm.name);
         observer.event(&mut Event::Notice(note))?;
     }
+    let place = crew::place(config, options, &setup)?;
+    let options = &place.options;
     let (folder, _owner) = open_folder(config, options)?;
     inputs::settle(&folder, config, &setup, observer)?;
-    let (at_once, remembered) =
-        (together::at_once(config, &setup, options, 1)?, together::remembers(config, &setup, options));
+    let remembered = together::remembers(config, &setup, options);
+    let at_once = crew::least(options.ranks.as_ref(), together::at_once(config, &setup, options, 1)?);
     outlook::tell(config, &setup, Ahead { arms: arms.len(), at_once: at_once.min(arms.len()), remembered }, observer)?;
     let run = Run { config, setup: &setup, folder: &folder, options };
     let (weights, teacher) = run.teacher(observer)?;
@@ -106,7 +111,9 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
     .compare();
     files::write_json(&folder.summary(), &summary)?;
     #[cfg(feature = "report")]
-    crate::report::write(folder.root(), None, options.device, options.threads)?;
+    if crew::leads(options) {
+        crate::report::write(folder.root(), None, options.device, options.threads)?;
+    }
     folder.remove_teacher_cache()?;
     Ok(Finished { folder, summary })
 }

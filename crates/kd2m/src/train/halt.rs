@@ -6,11 +6,14 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
+use crate::ranks::Ranks;
+
 /// A flag, shared by its clones.
 #[derive(Debug, Clone, Default)]
 pub struct Halt {
     asked: Arc<AtomicBool>,
     at_work: Arc<AtomicUsize>,
+    ranks: Option<Arc<dyn Ranks>>,
 }
 
 /// A network in training: as long as it lives there is something that a checkpoint keeps.
@@ -23,9 +26,19 @@ impl Halt {
         self.asked.store(true, Ordering::Relaxed);
     }
 
+    /// The same flag, where several train together: all of them stop at the same place when one is asked to.
+    pub fn among(&self, ranks: &Arc<dyn Ranks>) -> Self {
+        Self { ranks: Some(ranks.clone()), ..self.clone() }
+    }
+
     /// Whether to stop.
     pub fn is_asked(&self) -> bool {
-        self.asked.load(Ordering::Relaxed)
+        let own = self.asked.load(Ordering::Relaxed);
+        self.ranks.as_ref().map_or(own, |ranks| {
+            let mut asked = [f64::from(u8::from(own))];
+            ranks.sum(&mut asked);
+            asked[0] > 0.0
+        })
     }
 
     /// The flag itself, for a signal's handler.

@@ -4,6 +4,7 @@
 pub mod about;
 pub mod checkpoint;
 pub mod compare;
+pub(crate) mod crew;
 pub mod distill;
 pub(crate) mod drawn;
 pub(crate) mod evaluate;

@@ -214,7 +214,7 @@ impl Setup {
     }
 }
 
-/// What was taken out of a file that holds more than one network; nothing where it holds that alone.
+/// What was taken out of a file that holds more than one network, and what was interpolated; nothing where it holds that network alone.
 fn taken(source: &Source, loaded: &Loaded) -> Option<String> {
     const SHOWN: usize = 3;
     let name = |key: &str| if key.is_empty() { "its root".to_owned() } else { format!("`{key}`") };
@@ -225,7 +225,7 @@ fn taken(source: &Source, loaded: &Loaded) -> Option<String> {
     };
     let path = source.path.display();
     let begun = format!("{path}: {} is taken", name(&loaded.place));
-    match &loaded.choice {
+    let of_several = match &loaded.choice {
         Some(choice) => {
             Some(format!("{begun}; {} would fit too ({path}#KEY takes another)", list(&choice.others, &name)))
         }
@@ -233,7 +233,13 @@ fn taken(source: &Source, loaded: &Loaded) -> Option<String> {
             Some(format!("{begun}; what lies beside it is not read ({})", list(&loaded.beside, &str::to_owned)))
         }
         None => None,
-    }
+    };
+    let resized = (!loaded.resized.is_empty()).then(|| {
+        let names = list(&loaded.resized, &str::to_owned);
+        format!("{path}: {names}, of another number of patches, are interpolated to this one")
+    });
+    let parts: Vec<String> = of_several.into_iter().chain(resized).collect();
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// A warning that is no fault: `--strict` does not end with it.

@@ -3,6 +3,7 @@
 
 use std::{
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,7 +15,7 @@ use super::{
     observer::Observer,
     setup::Setup,
 };
-use crate::{Config, Error, config::ArmConfig, device::DeviceChoice};
+use crate::{Config, Error, config::ArmConfig, device::DeviceChoice, ranks::Ranks};
 
 /// The arms to run, `none` first.
 pub fn arms(config: &Config, no_baseline: bool) -> Vec<ArmConfig> {
@@ -52,6 +53,8 @@ pub struct RunOptions {
     pub checkpoint_interval: Duration,
     /// Ends the run with a checkpoint.
     pub halt: Halt,
+    /// Where several processes train together: this one among them.
+    pub ranks: Option<Arc<dyn Ranks>>,
     /// Who follows each network, after the observer that the run was given; by default [`crate::observers::OBSERVERS`].
     pub observers: Vec<Observe>,
 }

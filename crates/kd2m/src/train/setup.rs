@@ -5,9 +5,11 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
+use kd2m_cpu::Options;
 use kd2m_data::{Augment, Dataset, Portion, Reframe};
 use kd2m_nn::{
     Graph, Weights, onnx,
+    step::Reduce,
     weights::{self, Owner, Source},
     zoo::{self, Stem, ZooOptions},
 };
@@ -23,11 +25,13 @@ use crate::{
         average::Average,
         head::{FrozenHead, LipschitzHead},
         seeing::Seeing,
+        spread::{Norms, Spread, Synchronised},
     },
     frozen::{Frozen, Member, Network},
     hub,
     imported::{self, Imported, Named},
     preprocess::Normalisation,
+    ranks::Ranks,
     sums,
     teacher::StoredOutputs,
     warning,
@@ -134,6 +138,8 @@ pub struct Setup {
     pub device: DeviceChoice,
     /// Of the CPU engine; 0: one a core.
     pub threads: usize,
+    /// Where several processes train together, and whether their batch norms are one.
+    together: Option<(Arc<dyn Ranks>, bool)>,
     data_sum: OnceLock<String>,
 }
 
@@ -264,6 +270,7 @@ impl Setup {
             dataset: Arc::new(dataset),
             device,
             threads,
+            together: None,
             data_sum: OnceLock::new(),
         })
     }
@@ -305,6 +312,52 @@ impl Setup {
         engine::choose::engine(self.device, self.threads, graph, weights, stages, trainable)
     }
 
+    /// The same setup for one of several processes that train together.
+    pub fn among(mut self, ranks: Option<&Arc<dyn Ranks>>, config: &Config) -> Self {
+        self.together = ranks.map(|ranks| (ranks.clone(), config.train.sync_batch_norm));
+        self
+    }
+
+    /// The engine that trains a network, of which ranks have a share each.
+    ///
+    /// # Errors
+    /// As [`engine`](Setup::engine).
+    pub fn learning_engine(
+        &self,
+        eyes: &Normalisation,
+        graph: &Graph,
+        weights: &Weights,
+        stages: &[String],
+    ) -> Result<Box<dyn Engine>, Error> {
+        let Some((ranks, synchronised)) = &self.together else {
+            return self.engine_seeing(eyes, graph, weights, stages, true);
+        };
+        let (others, norms) = match synchronised {
+            true => {
+                let norms = Synchronised::new(ranks.clone());
+                (Some(norms.clone() as Arc<dyn Reduce>), Norms::Synchronised(norms))
+            }
+            false => (None, Norms::local(graph)),
+        };
+        let engine = match self.device {
+            DeviceChoice::Cpu => {
+                let (threads, stages) = (self.threads, stages.to_vec());
+                engine::choose::on_processor(graph, weights, Options { threads, stages, others, ..Options::default() })?
+            }
+            // What it cannot do it says at the first step.
+            _ => self.engine(graph, weights, stages, true)?,
+        };
+        Ok(Box::new(Spread::new(self.seeing(eyes, engine)?, ranks.clone(), norms)))
+    }
+
+    /// An engine that only answers, of which ranks have a share each.
+    fn spread(&self, engine: Box<dyn Engine>) -> Box<dyn Engine> {
+        match &self.together {
+            Some((ranks, _)) => Box::new(Spread::new(engine, ranks.clone(), Norms::Local(Vec::new()))),
+            None => engine,
+        }
+    }
+
     /// The same for images of the data set, which the network sees through its eyes.
     ///
     /// # Errors
@@ -331,10 +384,11 @@ impl Setup {
     /// # Errors
     /// As [`engine`](Setup::engine); [`Error::NoTeacherNetwork`] where only outputs are there.
     pub fn teacher_engine(&self, weights: &Weights, stages: &[String]) -> Result<Box<dyn Engine>, Error> {
-        match &self.teacher {
-            TeacherSide::Frozen(frozen) => self.frozen_engine(frozen, stages),
-            side => self.engine_seeing(&self.teacher_eyes, side.graph()?, weights, stages, false),
-        }
+        let engine = match &self.teacher {
+            TeacherSide::Frozen(frozen) => self.frozen_engine(frozen, stages)?,
+            side => self.engine_seeing(&self.teacher_eyes, side.graph()?, weights, stages, false)?,
+        };
+        Ok(self.spread(engine))
     }
 
     /// What runs a teacher that only answers; of several with these outputs of single ones.
@@ -361,7 +415,7 @@ impl Setup {
         start: &Weights,
         stages: &[String],
     ) -> Result<Box<dyn Engine>, Error> {
-        let engine = self.engine_seeing(&self.student_eyes, &self.student, start, stages, true)?;
+        let engine = self.learning_engine(&self.student_eyes, &self.student, start, stages)?;
         Ok(match config.student.head {
             Head::Own | Head::Lift if arm.head_lipschitz > 0.0 => {
                 Box::new(LipschitzHead::new(engine, &self.student, arm.head_lipschitz))

@@ -77,7 +77,7 @@ impl Run<'_> {
                 let learner = Learner {
                     config,
                     name: "teacher",
-                    engine: setup.engine_seeing(&setup.teacher_eyes, setup.teacher.graph()?, &start, &[], true)?,
+                    engine: setup.learning_engine(&setup.teacher_eyes, setup.teacher.graph()?, &start, &[])?,
                     head: None,
                     objective: Objective::cross_entropy(config.optim.label_smoothing),
                     checkpoints: checkpoints(),

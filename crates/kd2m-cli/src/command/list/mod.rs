@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use crate::{
     arguments::{ListArguments, Listed},
     output::show,
+    say::say,
 };
 
 /// Names that the lists do not repeat for every metric.
@@ -40,7 +41,7 @@ pub fn list(arguments: &ListArguments) -> Result<ExitCode, Error> {
     let rows = match arguments.what {
         Listed::Criteria => criteria(),
         Listed::Metrics => metric_rows(),
-        Listed::Models => models(arguments.classes, arguments.name.is_some())?,
+        Listed::Models => models(arguments)?,
         Listed::Datasets => datasets(),
         Listed::Kernels => kernels(arguments)?,
         Listed::Keys if arguments.json => {
@@ -124,22 +125,35 @@ fn metric_rows() -> Vec<Value> {
     metrics::ENTRIES.iter().map(row).collect()
 }
 
-fn models(classes: usize, stages: bool) -> Result<Vec<Value>, Error> {
-    zoo::MODELS
-        .iter()
-        .map(|model| {
-            let graph = zoo::build(model.name, &ZooOptions::new(classes, 3, 32, 32))?;
-            let mut row = json!({
-                "name": model.name, "summary": model.summary, "images": "3 × 32 × 32", "parameters": graph.parameter_count(),
-                "multiply_adds": graph.multiply_adds(), "features": graph.feature_width(),
-            });
-            if stages {
-                let maps = NetworkShapes::of(&graph).maps.into_iter();
-                row["stages"] = maps.map(|(name, [c, h, w])| json!(format!("{name} ({c} × {h} × {w})"))).collect();
+/// For the images that each was made for, or of `--size`; those that cannot be built for such images are told on stderr.
+fn models(arguments: &ListArguments) -> Result<Vec<Value>, Error> {
+    let (mut rows, mut left) = (Vec::new(), Vec::new());
+    for model in zoo::MODELS {
+        let [channels, height, width] = model.images;
+        let [height, width] = arguments.size.map_or([height, width], |size| [size; 2]);
+        let graph = match zoo::build(model.name, &ZooOptions::new(arguments.classes, channels, height, width)) {
+            Ok(graph) => graph,
+            Err(error) if arguments.name.as_deref() == Some(model.name) => return Err(error.into()),
+            Err(_) => {
+                left.push(model.name);
+                continue;
             }
-            Ok(row)
-        })
-        .collect()
+        };
+        let images = format!("{channels} × {height} × {width}");
+        let mut row = json!({
+            "name": model.name, "summary": model.summary, "images": images, "parameters": graph.parameter_count(),
+            "multiply_adds": graph.multiply_adds(), "features": graph.feature_width(),
+        });
+        if arguments.name.is_some() {
+            let maps = NetworkShapes::of(&graph).maps.into_iter();
+            row["stages"] = maps.map(|(name, [c, h, w])| json!(format!("{name} ({c} × {h} × {w})"))).collect();
+        }
+        rows.push(row);
+    }
+    if !left.is_empty() {
+        say!("left out, as they cannot be built for such images: {}", left.join(", "));
+    }
+    Ok(rows)
 }
 
 fn kernels(arguments: &ListArguments) -> Result<Vec<Value>, Error> {

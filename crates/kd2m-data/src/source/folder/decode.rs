@@ -10,10 +10,11 @@ use image::metadata::Orientation as Turn;
 use image::{ColorType, DynamicImage, ImageDecoder as _, ImageFormat, ImageReader};
 
 use crate::{
-    DataError, Frame, Orientation, Reframe,
+    DataError, Frame, Interpolation, Orientation, Reframe, Region,
     budget::{Budget, Share},
     jpeg::{self, Jpeg},
     kind::{self, Rgb, upright},
+    region,
 };
 
 /// No photograph has more bytes; some are held in memory while they are decoded.
@@ -40,6 +41,32 @@ impl Picture {
     fn of(Rgb { width, height, grey, pixels }: Rgb) -> Self {
         Self { size: (height, width), grey, planes: planes(&pixels) }
     }
+
+    /// It in another position.
+    fn turned(self, turn: Turn) -> Self {
+        if turn == Turn::NoTransforms {
+            return self;
+        }
+        let size = [self.size.0 as usize, self.size.1 as usize];
+        let (planes, [height, width]) = upright::turned(&self.planes, size, turn);
+        Self { size: (height as u32, width as u32), grey: self.grey, planes }
+    }
+
+    /// A part of it.
+    fn part(self, choose: Choose) -> Self {
+        let size = [self.size.0 as usize, self.size.1 as usize];
+        let region = choose(size);
+        let planes = region.cut(&self.planes, size);
+        Self { size: (region.height as u32, region.width as u32), grey: self.grey, planes }
+    }
+
+    /// Of a grey image one plane, as the others are the same.
+    pub fn compact(mut self) -> Vec<u8> {
+        if self.grey {
+            self.planes.truncate(self.planes.len() / 3);
+        }
+        self.planes
+    }
 }
 
 /// The pixels of a file, turned by its EXIF orientation where that is asked for, then resized and cut where a frame is.
@@ -47,11 +74,18 @@ impl Picture {
 /// # Errors
 /// A file that cannot be read, that is no image, or that is broken or cut off.
 pub(crate) fn decode(path: &Path, frame: Option<&Frame>, orientation: Orientation) -> Result<Picture, DataError> {
-    let place = path.display().to_string();
-    let io = |source| DataError::Io { place: place.clone(), source };
-    let mut bytes = Vec::new();
-    File::open(path).map_err(io)?.take(MOST_BYTES).read_to_end(&mut bytes).map_err(io)?;
-    decode_bytes(&place, bytes, frame, orientation)
+    decode_bytes(&path.display().to_string(), bytes_of(path)?, frame, orientation)
+}
+
+/// What a file holds, no more than of any photograph.
+fn bytes_of(path: &Path) -> Result<Vec<u8>, DataError> {
+    let io = |source| DataError::Io { place: path.display().to_string(), source };
+    let file = File::open(path).map_err(io)?;
+    // One more than it should have, to see its end without another step.
+    let length = file.metadata().map_or(0, |metadata| metadata.len()).min(MOST_BYTES);
+    let mut bytes = Vec::with_capacity(length as usize + 1);
+    file.take(MOST_BYTES).read_to_end(&mut bytes).map_err(io)?;
+    Ok(bytes)
 }
 
 /// The same of a file's bytes; `place` is what messages call it.
@@ -64,6 +98,45 @@ pub(crate) fn decode_bytes(
     frame: Option<&Frame>,
     orientation: Orientation,
 ) -> Result<Picture, DataError> {
+    // Its share is held until the image has been resized, if it is: no thread waits for another on the way.
+    let (Picture { size, grey, planes }, _share) = read(place, bytes, orientation, None)?;
+    let Some(frame) = frame else { return Ok(Picture { size, grey, planes }) };
+    let reframe = Reframe::new(frame, [3, size.0 as usize, size.1 as usize]);
+    let reframe = reframe.map_err(|why| DataError::format(place, format!("cannot be resized: {why}")))?;
+    let [_, height, width] = reframe.to();
+    Ok(Picture { size: (height as u32, width as u32), grey, planes: reframe.bytes(&planes) })
+}
+
+/// The part that is chosen by height and width of the image of a file, resized to these: one plane if it is grey, else three.
+///
+/// # Errors
+/// As [`decode`].
+pub(crate) fn decode_part(
+    path: &Path,
+    to: [usize; 2],
+    interpolation: Interpolation,
+    orientation: Orientation,
+    choose: Choose,
+) -> Result<Picture, DataError> {
+    let place = path.display().to_string();
+    let (picture, _share) = read(&place, bytes_of(path)?, orientation, Some(choose))?;
+    let from = [picture.size.0 as usize, picture.size.1 as usize];
+    let grey = picture.grey;
+    let planes = region::resized(&picture.compact(), from, to, interpolation);
+    let planes = planes.map_err(|why| DataError::format(&place, format!("cannot be resized: {why}")))?;
+    Ok(Picture { size: (to[0] as u32, to[1] as u32), grey, planes })
+}
+
+/// Which part of an image of this height and width is wanted.
+pub(crate) type Choose<'a> = &'a mut dyn FnMut([usize; 2]) -> Region;
+
+/// The image of a file's bytes, or a part of it, and its share of what may be held at once.
+fn read(
+    place: &str,
+    bytes: Vec<u8>,
+    orientation: Orientation,
+    choose: Option<Choose>,
+) -> Result<(Picture, Share<'static>), DataError> {
     let broken =
         |why: &str| DataError::Undecodable { place: place.to_owned(), why: why.to_owned(), others: String::new() };
     // By content, not by name: images are often misnamed.
@@ -76,24 +149,22 @@ pub(crate) fn decode_bytes(
         Orientation::Ignore | Orientation::Apply => upright::turn(&bytes, format),
     };
     let picture = match format {
-        ImageFormat::Jpeg => jpeg(&bytes).map_err(str::to_owned),
+        ImageFormat::Jpeg if turn == Turn::NoTransforms => return jpeg(&bytes, choose).map_err(broken),
+        // A part is chosen of the image as it is seen.
+        ImageFormat::Jpeg => jpeg(&bytes, None).map_err(str::to_owned),
         ImageFormat::Gif => gif(&bytes),
         ImageFormat::Tiff => tiff(bytes),
         // Of this the decoder takes parts for wholes.
         ImageFormat::WebP => check_riff(&bytes).map_err(str::to_owned).and_then(|()| others(bytes, format)),
         _ => others(bytes, format),
     };
-    // Its share is held until the image has been resized, if it is: no thread waits for another on the way.
-    let (Picture { mut size, grey, mut planes }, _share) = picture.map_err(|why| broken(&why))?;
-    if turn != Turn::NoTransforms {
-        let (turned, [height, width]) = upright::turned(&planes, [size.0 as usize, size.1 as usize], turn);
-        (planes, size) = (turned, (height as u32, width as u32));
-    }
-    let Some(frame) = frame else { return Ok(Picture { size, grey, planes }) };
-    let reframe = Reframe::new(frame, [3, size.0 as usize, size.1 as usize]);
-    let reframe = reframe.map_err(|why| DataError::format(place, format!("cannot be resized: {why}")))?;
-    let [_, height, width] = reframe.to();
-    Ok(Picture { size: (height as u32, width as u32), grey, planes: reframe.bytes(&planes) })
+    let (picture, share) = picture.map_err(|why| broken(&why))?;
+    let picture = picture.turned(turn);
+    let picture = match choose {
+        Some(choose) => picture.part(choose),
+        None => picture,
+    };
+    Ok((picture, share))
 }
 
 /// Whether a WebP's container has as many bytes as it says.
@@ -105,10 +176,12 @@ fn check_riff(bytes: &[u8]) -> Result<(), &'static str> {
 }
 
 /// The image, and its share of what may be held at once: pixels, the same as three bytes, and these again in planes.
-fn jpeg(bytes: &[u8]) -> Result<(Picture, Share<'static>), &'static str> {
+fn jpeg(bytes: &[u8], choose: Option<Choose>) -> Result<(Picture, Share<'static>), &'static str> {
     let (height, width) = jpeg::size(bytes).unwrap_or((0, 0));
     let share = share_of(8, width, height);
-    let Jpeg { height, width, grey, planes } = jpeg::decode(bytes)?;
+    // Of a part no more is decoded than it needs; what has no size is refused.
+    let region = choose.filter(|_| height * width > 0).map(|choose| choose([height as usize, width as usize]));
+    let Jpeg { height, width, grey, planes } = jpeg::decode(bytes, region)?;
     // No side has more than 16 bits.
     Ok((Picture { size: (height as u32, width as u32), grey, planes }, share))
 }

@@ -111,6 +111,7 @@ impl Learning<'_> {
         let mut update = Update { lr, weight_decay: optim.weight_decay, gradient_scale: 1.0, rule };
         if optim.clip_norm > 0.0 {
             engine.backward(outputs, Then::Accumulate)?;
+            engine.gather_gradients()?;
             let learned = objective.learned();
             let learned: f64 = learned.iter().map(|(_, part)| part.gradient_norm_squared()).sum::<Result<_, _>>()?;
             let norm = (engine.gradient_norm_squared()? + learned).sqrt();

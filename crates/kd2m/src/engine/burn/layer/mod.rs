@@ -57,4 +57,9 @@ layers! {
     pad_channels: PadChannels { before, after },
     quantise: Quantise(grid),
     tokens: Tokens,
+    prepend: Prepend(prepend),
+    position: Position(position),
+    attention: Attention(attention),
+    token: Token { at },
+    scale: Scale(scale),
 }

@@ -1,0 +1,35 @@
+//! One of the tokens as a vector.
+
+use std::fmt;
+
+use super::kind::{Kind, Operators, tokens};
+use crate::{
+    onnx::writer::{Writer, int},
+    shape::Shape,
+};
+
+/// The token of this number: tokens `[n, t, d]` become vectors `[n, d]`.
+pub(super) struct Token {
+    pub at: usize,
+}
+
+impl Kind for Token {
+    fn shape(&self, inputs: &[Shape]) -> Result<Shape, String> {
+        match tokens(inputs)? {
+            (count, width) if self.at < count => Ok(Shape::Vector(width)),
+            (count, _) => Err(format!("token {} of {count}", self.at)),
+        }
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "token {}", self.at)
+    }
+
+    fn write(&self, onnx: &mut Writer) {
+        let at = onnx.number("at", self.at as i64);
+        onnx.last("Gather", vec![onnx.input(), at], vec![int("axis", 1)]);
+    }
+}
+
+/// Not read.
+pub(super) const OPERATORS: &Operators<usize> = &[];
