@@ -24,5 +24,5 @@ mod update;
 use kd2m_simd::{aligned, cache, threads};
 
 pub use error::CpuError;
-pub use kd2m_nn::step::{Mode, Reduce, Rule, Then, Update};
+pub use kd2m_nn::step::{Decayed, Mode, Reduce, Rule, Then, Update};
 pub use network::{KernelChoice, Network, Options};

@@ -4,7 +4,7 @@ use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use kd2m_nn::{
     Graph, NamedTensor, Weights,
-    step::{Mode, Reduce, Then, Update},
+    step::{Decayed, Mode, Reduce, Then, Update},
 };
 
 use crate::{
@@ -233,6 +233,11 @@ impl Network {
     /// Forgets the accumulated gradients.
     pub fn zero_gradients(&mut self) {
         self.parameters.zero_gradients();
+    }
+
+    /// Weight decay moves these tensors alone from now on; all at first.
+    pub fn decay(&mut self, decayed: Decayed) {
+        self.parameters.decayed = decayed;
     }
 
     /// One optimizer step with the accumulated gradients, which are forgotten.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use kd2m_nn::{
     Graph, NamedTensor, Role, Weights,
     optimizer::{Moment, OptimizerState},
-    step::{Rule, Update},
+    step::{Decayed, Rule, Update},
 };
 use rayon::prelude::*;
 
@@ -131,6 +131,8 @@ pub struct Parameters {
     isa: Isa,
     /// Steps taken, for AdamW's bias correction.
     steps: u64,
+    /// What weight decay moves.
+    pub decayed: Decayed,
     /// Counts changes of values, so that what is derived from them (folded, transformed weights) knows when it is old.
     pub version: u64,
 }
@@ -169,7 +171,7 @@ impl Parameters {
                 parameter.gradient = Aligned::zeros(parameter.value.len());
             }
         }
-        Ok(Self { list, isa, steps: 0, version: 0 })
+        Ok(Self { list, isa, steps: 0, decayed: Decayed::All, version: 0 })
     }
 
     pub fn values(&self, id: ParameterId) -> &[f32] {
@@ -316,6 +318,8 @@ impl Parameters {
         let adam = matches!(update.rule, Rule::AdamW { .. });
         let length = p.value.len();
         let second = if adam { &mut p.second[..length] } else { &mut [][..] };
+        let spared = Update { weight_decay: 0.0, ..*update };
+        let update = if self.decayed.has(p.role) { update } else { &spared };
         update::apply(update, &mut p.value, &p.gradient, &mut p.first, second, self.steps);
     }
 

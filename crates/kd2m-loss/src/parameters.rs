@@ -19,6 +19,8 @@ use crate::batch::{CopyError, host, leaf};
 struct Kept {
     key: String,
     shape: Vec<usize>,
+    /// Whether weight decay moves it.
+    decays: bool,
     gradient: Option<Tensor<1>>,
     /// SGD: momentum. AdamW: first and second moment.
     moments: [Option<Tensor<1>>; 2],
@@ -53,8 +55,14 @@ impl ParameterSet {
     /// Adds a tensor and returns its index.
     pub fn push(&mut self, key: &str, shape: &[usize], values: Vec<f32>) -> usize {
         self.values.push(Param::initialized(ParamId::new(), leaf(&self.upload(values))));
-        self.kept.push(Kept { key: key.to_owned(), shape: shape.to_vec(), gradient: None, moments: [None, None] });
+        let (key, shape) = (key.to_owned(), shape.to_vec());
+        self.kept.push(Kept { key, shape, decays: true, gradient: None, moments: [None, None] });
         self.kept.len() - 1
+    }
+
+    /// Weight decay moves those tensors alone of whose index and shape this is true; all at first.
+    pub fn decay_only(&mut self, is: impl Fn(usize, &[usize]) -> bool) {
+        self.kept.iter_mut().enumerate().for_each(|(index, kept)| kept.decays = is(index, &kept.shape));
     }
 
     /// Replaces a value; it stays the same parameter to an optimizer.
@@ -122,10 +130,11 @@ impl ParameterSet {
             let kept = &mut self.kept[index];
             let Some(gradient) = kept.gradient.take() else { continue };
             let value = self.values[index].val().inner();
+            let weight_decay = if kept.decays { update.weight_decay } else { 0.0 };
             let gradient = if update.gradient_scale == 1.0 { gradient } else { gradient * update.gradient_scale };
             let next = match update.rule {
                 Rule::Sgd { momentum, nesterov } => {
-                    let gradient = gradient + value.clone() * update.weight_decay;
+                    let gradient = gradient + value.clone() * weight_decay;
                     let direction = if momentum == 0.0 {
                         gradient
                     } else {
@@ -150,7 +159,7 @@ impl ParameterSet {
                     let t = i32::try_from(self.steps).unwrap_or(i32::MAX);
                     let scale = update.lr / (1.0 - beta1.powi(t));
                     let root = (second / (1.0 - beta2.powi(t))).sqrt() + eps;
-                    value * (1.0 - update.lr * update.weight_decay) - first / root * scale
+                    value * (1.0 - update.lr * weight_decay) - first / root * scale
                 }
             };
             self.put(index, &next);

@@ -1,6 +1,8 @@
 //! The words of a training step, which engines and learned parts of losses share: what a forward pass is for, what follows a backward
 //! pass, how a gradient moves a parameter.
 
+use crate::parameter::Role;
+
 /// Adds up over processes that each have a part of every batch.
 pub trait Reduce: Send + Sync + std::fmt::Debug {
     /// Puts in place of each value the sum of all processes' values there: the same bits everywhere.
@@ -45,6 +47,23 @@ pub enum Rule {
         /// Keeps the division finite.
         eps: f64,
     },
+}
+
+/// Which tensors weight decay moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Decayed {
+    /// All that are trained, as PyTorch's optimizers do with one group of parameters.
+    #[default]
+    All,
+    /// Weights of convolutions and linear layers alone: no biases, scales and shifts of norms, factors of channels, class tokens, positions.
+    Weights,
+}
+
+impl Decayed {
+    /// Whether a tensor of this role is one.
+    pub fn has(self, role: Role) -> bool {
+        self == Self::All || role == Role::Weight
+    }
 }
 
 /// One optimizer step.

@@ -2,13 +2,13 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use kd2m::engine::{
-    Engine, Images, Mode, OutputGradients, Rule, Then, Update,
+    Decayed, Engine, Images, Mode, OutputGradients, Rule, Then, Update,
     burn::BurnEngine,
     cpu::CpuEngine,
     head::{FrozenHead, LipschitzHead},
 };
 use kd2m_nn::{
-    Attention, Conv, Graph, GraphBuilder, GroupNorm, Init, Layer, Linear, Pool, Position, Prepend, Scale, Shape,
+    Attention, Conv, Graph, GraphBuilder, GroupNorm, Init, Layer, Linear, Pool, Position, Prepend, Role, Scale, Shape,
     Weights, init, zoo,
 };
 
@@ -188,6 +188,51 @@ fn attention_class_tokens_positions_and_factors() {
     let features = b.push("token", Layer::Token { at: 0 }, &[x]);
     let logits = b.linear("fc", features, Linear::new(8, 5));
     agree_on("attention", &b.finish(features, logits).unwrap(), 6, true);
+}
+
+/// Weights as with decay, all else as without.
+#[test]
+fn decay_of_weights_alone() {
+    let (mut b, x) = GraphBuilder::new("decay", 3, 4, 4, &[0.5; 3], &[0.3; 3]);
+    let x = b.conv("conv", x, Conv::square(3, 8, 3).with_bias());
+    let x = b.batch_norm("bn", x);
+    let x = b.push("tokens", Layer::Tokens, &[x]);
+    let x = b.push("class", Layer::Prepend(Prepend { width: 8, init: Init::Normal(0.5) }), &[x]);
+    let x = b.push("scale", Layer::Scale(Scale { channels: 8, spread: false, initial: 0.5 }), &[x]);
+    let x = b.layer_norm("norm", x);
+    let features = b.global_avg_pool("pool", x);
+    let logits = b.linear("fc", features, Linear::new(8, 5));
+    let graph = b.finish(features, logits).unwrap();
+    let (weights, pixels, n) = (init::initialise(&graph, 5), images(&graph, 4), 4);
+    for rule in [Rule::Sgd { momentum: 0.9, nesterov: true }, Rule::AdamW { beta1: 0.9, beta2: 0.999, eps: 1e-8 }] {
+        let stepped = |engine: usize, decayed: Decayed, weight_decay: f64, at_once: bool| {
+            let mut engine: Box<dyn Engine> = match engine {
+                0 => Box::new(BurnEngine::new(&graph, &weights, &[], &Device::flex()).unwrap()),
+                _ => Box::new(CpuEngine::new(&graph, &weights, &[], true, 2).unwrap()),
+            };
+            engine.decay(decayed);
+            let update = Update { lr: 0.1, weight_decay, gradient_scale: 1.0, rule };
+            engine.forward(Images { pixels: &pixels, n }, Mode::Train).unwrap();
+            let then = if at_once { Then::Step(update) } else { Then::Accumulate };
+            engine.backward(&gradients(&graph, n, &[]), then).unwrap();
+            if !at_once {
+                engine.step(&update).unwrap();
+            }
+            engine.network_state().unwrap()
+        };
+        for (engine, at_once) in [(0, true), (1, true), (1, false)] {
+            let once = |decayed, weight_decay| stepped(engine, decayed, weight_decay, at_once);
+            let [all, alone, none] =
+                [once(Decayed::All, 0.3), once(Decayed::Weights, 0.3), once(Decayed::Weights, 0.0)];
+            for spec in graph.parameters().iter().filter(|spec| spec.role.is_trained()) {
+                let [all, alone, none] = [&all, &alone, &none].map(|state| &state[&spec.key].values);
+                let begins_at_zero = weights[&spec.key].values.iter().all(|value| *value == 0.0);
+                assert_eq!(all == none, begins_at_zero, "{}: decay shows", spec.key);
+                let expected = if spec.role == Role::Weight { all } else { none };
+                assert_eq!(alone, expected, "{rule:?} {engine} {}", spec.key);
+            }
+        }
+    }
 }
 
 #[test]

@@ -6,7 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::kind::{Kind, Operators, tokens};
 use crate::{
-    onnx::writer::{Writer, int, integer, ints},
+    onnx::{
+        attend::{self, Attended},
+        operator::Operator,
+        writer::{Writer, int, integer, ints},
+    },
     shape::Shape,
 };
 
@@ -42,7 +46,9 @@ impl Kind for Attention {
         let [tokens, width] = onnx.sizes[..] else { return };
         let (heads, each) = (self.heads as i64, width / self.heads as i64);
         let shape = onnx.integers("parts_shape", &[0, tokens, 3, heads, each]);
-        let parts = onnx.part("parts", "Reshape", vec![onnx.input(), shape], vec![]);
+        // The first operator has the layer's name, by which it is called when it is read.
+        let parts = onnx.key("parts");
+        onnx.push(onnx.name.to_owned(), "Reshape", vec![onnx.input(), shape], parts.clone(), vec![]);
         let apart = onnx.part("apart", "Transpose", vec![parts], vec![ints("perm", &[2, 0, 3, 1, 4])]);
         let [q, k, v] = [("q", 0), ("k", 1), ("v", 2)].map(|(name, at)| {
             let at = onnx.number(&format!("{name}_at"), at);
@@ -56,9 +62,17 @@ impl Kind for Attention {
         let mixed = onnx.part("mixed", "MatMul", vec![shares, v], vec![]);
         let back = onnx.part("back", "Transpose", vec![mixed], vec![ints("perm", &[0, 2, 1, 3])]);
         let shape = onnx.integers("shape", &[0, tokens, width]);
-        onnx.last("Reshape", vec![back, shape], vec![]);
+        onnx.push(onnx.key("joined"), "Reshape", vec![back, shape], onnx.output.clone(), vec![]);
     }
 }
 
-/// Not read.
-pub(super) const OPERATORS: &Operators<Attention> = &[];
+pub(super) const OPERATORS: &Operators<Attention> = &[("Reshape", read)];
+
+fn read(operator: &mut Operator) -> Result<Option<Attention>, String> {
+    let Some(Attended { of, heads, takes_in }) = attend::read(operator.values, operator.node)? else {
+        return Ok(None);
+    };
+    operator.attributes.flag("allowzero", false)?;
+    (operator.reads, operator.takes_in) = (Some(vec![of]), takes_in);
+    Ok(Some(Attention { heads }))
+}

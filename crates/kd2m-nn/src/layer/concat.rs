@@ -40,6 +40,13 @@ impl Kind for Concat {
 pub(super) const OPERATORS: &Operators<()> = &[("Concat", read)];
 
 fn read(operator: &mut Operator) -> Result<Option<()>, String> {
+    if operator.values.reads_constant(operator.node) {
+        return match operator.shape(1) {
+            // A token before others.
+            Ok(Shape::Tokens { .. }) => Ok(None),
+            _ => Err("joins a constant, which is a layer for one token before others only".to_owned()),
+        };
+    }
     let along = operator.attributes.int("axis")?.ok_or("needs axis")?;
     if axis(along, operator.dims()?.len() + 1)? != 1 {
         return Err(format!("axis = {along} is not a layer, only 1 is"));

@@ -9,7 +9,7 @@ use super::{
     kind::{Kind, Operators, Tensor, tokens},
 };
 use crate::{
-    onnx::writer::Writer,
+    onnx::{operator::Operator, writer::Writer},
     parameter::{OWN, Role},
     shape::Shape,
 };
@@ -52,5 +52,17 @@ impl Kind for Position {
     }
 }
 
-/// Not read.
-pub(super) const OPERATORS: &Operators<Position> = &[];
+pub(super) const OPERATORS: &Operators<Position> = &[("Add", read)];
+
+/// A constant vector for each token.
+fn read(operator: &mut Operator) -> Result<Option<Position>, String> {
+    let is_constant = |name: &String| operator.values.constants.contains_key(name);
+    let Some(at) = operator.node.input.iter().position(is_constant).filter(|at| *at < 2) else { return Ok(None) };
+    let Ok(Shape::Tokens { tokens, width }) = operator.shape(1 - at) else { return Ok(None) };
+    let (shape, values) = operator.floats(at, "positions")?;
+    if shape != [1, tokens, width] && shape != [tokens, width] {
+        return Ok(None);
+    }
+    operator.keep(OWN, vec![1, tokens, width], values);
+    Ok(Some(Position { tokens, width, init: Init::Normal(0.02) }))
+}

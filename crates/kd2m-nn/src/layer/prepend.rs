@@ -9,7 +9,11 @@ use super::{
     kind::{Kind, Operators, Tensor, tokens},
 };
 use crate::{
-    onnx::writer::{Writer, int},
+    onnx::{
+        operator::Operator,
+        values::axis,
+        writer::{Writer, int},
+    },
     parameter::{OWN, Role},
     shape::Shape,
 };
@@ -54,5 +58,20 @@ impl Kind for Prepend {
     }
 }
 
-/// Not read.
-pub(super) const OPERATORS: &Operators<Prepend> = &[];
+pub(super) const OPERATORS: &Operators<Prepend> = &[("Concat", read)];
+
+/// A constant `[1, 1, d]` before tokens; where it is repeated for each image, `onnx/operators.rs` has passed it on.
+fn read(operator: &mut Operator) -> Result<Option<Prepend>, String> {
+    let (values, node) = (operator.values, operator.node);
+    let is_constant = node.input.first().is_some_and(|name| values.constants.contains_key(name));
+    let (true, 2, Ok(Shape::Tokens { width, .. })) = (is_constant, node.input.len(), operator.shape(1)) else {
+        return Ok(None);
+    };
+    let along = operator.attributes.int("axis")?.ok_or("needs axis")?;
+    let (shape, token) = operator.floats(0, "token")?;
+    if axis(along, 3)? != 1 || shape != [1, 1, width] {
+        return Err(format!("axis = {along} of a constant {shape:?} and tokens: one token before them is a layer"));
+    }
+    operator.keep(OWN, shape, token);
+    Ok(Some(Prepend { width, init: Init::Normal(1e-6) }))
+}

@@ -4,7 +4,11 @@ use std::fmt;
 
 use super::kind::{Kind, Operators, tokens};
 use crate::{
-    onnx::writer::{Writer, int},
+    onnx::{
+        operator::Operator,
+        values::axis,
+        writer::{Writer, int},
+    },
     shape::Shape,
 };
 
@@ -31,5 +35,14 @@ impl Kind for Token {
     }
 }
 
-/// Not read.
-pub(super) const OPERATORS: &Operators<usize> = &[];
+pub(super) const OPERATORS: &Operators<usize> = &[("Gather", read)];
+
+fn read(operator: &mut Operator) -> Result<Option<usize>, String> {
+    let Ok(Shape::Tokens { tokens, .. }) = operator.shape(0) else { return Ok(None) };
+    let along = operator.attributes.int("axis")?.unwrap_or(0);
+    let index = operator.values.constant(operator.node, 1)?.ok_or("needs an index")?;
+    match (index.integers(), &index.shape[..]) {
+        (Some(&[at]), []) if axis(along, 3)? == 1 => Ok(Some(axis(at, tokens)?)),
+        _ => Err(format!("axis = {along} of tokens: only one of them is a layer")),
+    }
+}

@@ -6,6 +6,7 @@
 //! layers carry PyTorch's default. Stages are kept in the file's metadata under `kd2m.stages`.
 
 mod affine;
+pub(crate) mod attend;
 pub(crate) mod attributes;
 mod error;
 mod evaluate;

@@ -8,6 +8,7 @@ use super::{
     import::Import,
     operator::Operator,
     proto::NodeProto,
+    sizes::Size,
     values::{Flow, axis},
 };
 use crate::{layer, parameter::key};
@@ -22,6 +23,7 @@ const PASSING: &[(&str, Pass)] = &[
         import.pass_on(node)
     }),
     ("Dropout", Import::dropout),
+    ("Expand", |import, node, _| import.expand(node)),
     ("Softmax", Import::softmax),
     ("LogSoftmax", Import::softmax),
     ("Gather", Import::gather),
@@ -105,6 +107,26 @@ impl Import {
     fn pass_on(&mut self, node: &NodeProto) -> Result<(), String> {
         let flow = self.values.flow(node, 0)?;
         self.values.bind(node, 0, flow);
+        Ok(())
+    }
+
+    /// A constant token repeated for each image, which is as it was in a graph.
+    fn expand(&mut self, node: &NodeProto) -> Result<(), String> {
+        let refused = "of what is no token, to one for each image, is not a layer";
+        let token = self.values.constant(node, 0)?.cloned().ok_or("needs an input")?;
+        let sizes = node.input.get(1).and_then(|name| self.values.sizes_of(name)).ok_or(refused)?;
+        let (Some(output), &[1, 1, width]) = (node.output.first(), &token.shape[..]) else {
+            return Err(refused.to_owned());
+        };
+        let [images, Size::Known(1), Size::Known(last)] = sizes.all[..] else { return Err(refused.to_owned()) };
+        let each = match images {
+            Size::Batch => true,
+            Size::Known(count) => Some(count) == self.values.batch,
+        };
+        if !each || !(last == 1 || last == width as i64) {
+            return Err(refused.to_owned());
+        }
+        self.values.constants.insert(output.clone(), token);
         Ok(())
     }
 

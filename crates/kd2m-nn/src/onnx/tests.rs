@@ -6,7 +6,7 @@ use super::{names::IMAGES, *};
 use crate::{
     graph::GraphBuilder,
     init::initialise,
-    layer::{Conv, GroupNorm, Init, Layer, LayerNorm, Linear, Pool},
+    layer::{Attention, Conv, GroupNorm, Init, Layer, LayerNorm, Linear, Pool, Position, Prepend},
     onnx::proto::{Attribute, GraphProto, Model, NodeProto},
     zoo::{self, MODELS, ZooOptions},
 };
@@ -17,6 +17,8 @@ fn without_init(layer: &Layer) -> Layer {
     match &mut layer {
         Layer::Conv(c) => c.init = Init::TorchDefault,
         Layer::Linear(l) => l.init = Init::TorchDefault,
+        Layer::Prepend(p) => p.init = Init::TorchDefault,
+        Layer::Position(p) => p.init = Init::TorchDefault,
         _ => {}
     }
     layer
@@ -29,8 +31,8 @@ fn every_network_comes_back_with_names_stages_and_weights() {
         let graph = zoo::build(entry.name, &options).unwrap();
         // Drawing and packing the weights takes long; smaller members of the families stand for these.
         let large = graph.parameter_count() > 45_000_000;
-        // ConvNeXt comes back with its linear layers and factors as convolutions; of transformers no layer is read that mixes tokens.
-        let is_other = |layer: &Layer| matches!(layer, Layer::Scale(_) | Layer::Attention(_));
+        // ConvNeXt comes back with its linear layers and factors as convolutions.
+        let is_other = |layer: &Layer| matches!(layer, Layer::Scale(_));
         if large || graph.nodes().iter().any(|node| is_other(&node.layer)) {
             continue;
         }
@@ -147,6 +149,107 @@ fn gelu_and_silu_are_read_in_the_forms_of_other_programs_and_nothing_near_them_i
     assert_eq!(flat.unwrap_err(), "operator Flatten of mean: of tokens is not a layer, their mean is");
     let kept = changed(|g| node(g, "mean").attribute[1].i = Some(1));
     assert!(kept.unwrap_err().contains("of tokens only axes = [1], keepdims = 0 is a layer"));
+}
+
+/// A small transformer.
+fn of_attention() -> Graph {
+    let init = Init::Normal(1.0);
+    let (mut b, x) = GraphBuilder::new("attention", 3, 8, 8, &[0.1, 0.2, 0.3], &[0.4, 0.5, 0.6]);
+    let x = b.conv("embed", x, Conv { padding: [0; 2], ..Conv::square(3, 8, 4) }.stride(4).with_bias());
+    let x = b.push("tokens", Layer::Tokens, &[x]);
+    let x = b.push("class", Layer::Prepend(Prepend { width: 8, init }), &[x]);
+    let x = b.push("position", Layer::Position(Position { tokens: 5, width: 8, init }), &[x]);
+    let y = b.linear("in_proj_", x, Linear::new(8, 24));
+    let y = b.push("attend", Layer::Attention(Attention { heads: 2 }), &[y]);
+    let x = b.add("add", y, x);
+    let features = b.push("token", Layer::Token { at: 4 }, &[x]);
+    let logits = b.linear("fc", features, Linear::new(8, 5));
+    b.finish(features, logits).unwrap()
+}
+
+/// The same with its ONNX changed.
+fn attention(change: impl FnOnce(&mut GraphProto)) -> Result<(Graph, Weights), String> {
+    let graph = of_attention();
+    let mut model = Model::decode(&encode(&graph, &initialise(&graph, 3)).unwrap()[..]).unwrap();
+    change(model.graph.as_mut().unwrap());
+    decode(&model.encode_to_vec()).map_err(|e| e.to_string())
+}
+
+fn operator(op_type: &str, input: &[&str], output: &str, attribute: Vec<Attribute>) -> NodeProto {
+    NodeProto {
+        op_type: op_type.into(),
+        input: input.iter().map(|name| (*name).to_owned()).collect(),
+        output: vec![output.into()],
+        name: output.into(),
+        attribute,
+        ..NodeProto::default()
+    }
+}
+
+#[test]
+fn transformers_come_back() {
+    let (graph, weights) = (of_attention(), initialise(&of_attention(), 3));
+    let (found, found_weights) = attention(|_| ()).unwrap();
+    for (a, b) in graph.nodes().iter().zip(found.nodes()) {
+        assert_eq!((&a.name, &a.inputs, a.shape), (&b.name, &b.inputs, b.shape));
+        assert_eq!(without_init(&a.layer), without_init(&b.layer), "{}", a.name);
+    }
+    assert!(found_weights == weights && found_weights.contains_key("in_proj_weight"));
+    assert_eq!((found.features(), found.logits()), (graph.features(), graph.logits()));
+}
+
+/// As PyTorch 2.15 exports timm's: q, k and v cut out, heads of all images in a row while k is turned, √ of the factor on both sides.
+#[test]
+fn attention_is_read_in_the_form_of_pytorch() {
+    let theirs = attention(|g| {
+        let lists: [(&str, &[i64]); 6] =
+            [("0", &[0]), ("1", &[1]), ("2", &[2]), ("3", &[3]), ("merged", &[-1, 5, 4]), ("apart", &[0, 2, 4, 5])];
+        g.initializer.extend(lists.map(|(name, values)| tensor::integers(&format!("list.{name}"), values)));
+        g.initializer.push(tensor::floats("root", &[], &[0.5_f32.sqrt()]));
+        let first = g.node.iter().position(|n| n.name == "attend.q").unwrap();
+        let last = g.node.iter().position(|n| n.name == "attend.shares").unwrap();
+        let cut = |part: &str, from: &str, to: &str| {
+            let whole = format!("whole.{part}");
+            let [from, to] = [from, to].map(|at| format!("list.{at}"));
+            let axes = "list.0";
+            [
+                operator("Slice", &["attend.apart", &from, &to, axes], &whole, vec![]),
+                operator("Squeeze", &[&whole, axes], &format!("attend.{part}"), vec![]),
+            ]
+        };
+        let parts = [cut("q", "0", "1"), cut("k", "1", "2"), cut("v", "2", "3")].concat();
+        let turned = [
+            operator("Reshape", &["attend.k", "list.merged"], "merged", vec![]),
+            operator("Transpose", &["merged"], "turned", vec![writer::ints("perm", &[0, 2, 1])]),
+            operator("Reshape", &["turned", "list.apart"], "split", vec![]),
+            operator("Mul", &["attend.q", "root"], "q", vec![]),
+            operator("Mul", &["root", "split"], "k", vec![]),
+            operator("MatMul", &["q", "k"], "attend.scores", vec![]),
+        ];
+        g.node.splice(first..last, parts.into_iter().chain(turned));
+    });
+    let why = theirs.as_ref().err().cloned();
+    assert!(theirs.is_ok_and(|found| found == attention(|_| ()).unwrap()), "{why:?}");
+}
+
+#[test]
+fn what_is_near_attention_is_refused() {
+    let refused = |change: &dyn Fn(&mut GraphProto)| attention(change).unwrap_err();
+    let factor = refused(&|g| {
+        let factor = g.initializer.iter_mut().find(|t| t.name == "attend.factor").unwrap();
+        *factor = tensor::floats("attend.factor", &[], &[0.25]);
+    });
+    assert!(factor.ends_with("v only: Softmax: scores are multiplied by 0.25, not by 0.5"), "{factor}");
+    let reversed = refused(&|g| node(g, "attend.products").input.reverse());
+    assert!(reversed.ends_with("MatMul: not where it stands"), "{reversed}");
+    let heads = refused(&|g| node(g, "attend.back").attribute = vec![writer::ints("perm", &[0, 2, 3, 1])]);
+    assert!(heads.contains("begins attention of tokens"), "{heads}");
+    let along = refused(&|g| node(g, "attend.shares").attribute[0].i = Some(2));
+    assert!(along.ends_with("Softmax: not where it stands"), "{along}");
+    let behind = refused(&|g| node(g, "class").input.reverse());
+    assert!(behind.ends_with("joins a constant, which is a layer for one token before others only"), "{behind}");
+    let row = refused(&|g| node(g, "token").attribute[0].i = Some(2));
+    assert!(row.ends_with("axis = 2 of tokens: only one of them is a layer"), "{row}");
 }
 
 #[test]

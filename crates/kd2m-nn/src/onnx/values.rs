@@ -166,6 +166,11 @@ impl Values {
         self.outputs.contains(name) && !self.readers.contains_key(name)
     }
 
+    /// Whether a value is an output of the model.
+    pub fn is_output(&self, name: &str) -> bool {
+        self.outputs.contains(name)
+    }
+
     /// An input that must be known before the model runs; nothing if it is left out.
     pub fn constant(&self, node: &NodeProto, index: usize) -> Result<Option<&Constant>, String> {
         match node.input.get(index).filter(|name| !name.is_empty()) {

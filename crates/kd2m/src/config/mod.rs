@@ -270,6 +270,17 @@ pub enum Algorithm {
     AdamW,
 }
 
+/// Which tensors `optim.weight_decay` moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Decay {
+    /// Every tensor that is trained.
+    #[default]
+    All,
+    /// Weights of convolutions and linear layers alone.
+    Weights,
+}
+
 /// How the learning rate falls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
@@ -297,6 +308,8 @@ pub struct OptimConfig {
     pub nesterov: bool,
     /// In the gradient for `sgd`, decoupled for `adamw`.
     pub weight_decay: f64,
+    /// What weight decay moves: `all`, or `weights` of convolutions and linear layers alone (no biases, norms, class tokens, positions).
+    pub decay: Decay,
     /// `cosine` (to `optim.min_lr`), `multistep` (÷ 10 after each of `optim.milestones`), `constant`.
     pub schedule: ScheduleKind,
     /// Epochs after which `multistep` divides the rate by ten.
@@ -320,6 +333,7 @@ impl Default for OptimConfig {
             momentum: 0.9,
             nesterov: false,
             weight_decay: 0.0,
+            decay: Decay::All,
             schedule: ScheduleKind::Cosine,
             milestones: Vec::new(),
             min_lr: 1e-4,

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use kd2m_cpu::{CpuError, Network, Options};
 use kd2m_nn::{Graph, NamedTensor, Shape, Weights};
 
-use super::{Engine, EngineError, Images, Mode, OutputGradients, Then, Update};
+use super::{Decayed, Engine, EngineError, Images, Mode, OutputGradients, Then, Update};
 use crate::batch::{CopyError, Outputs, host};
 
 /// A compiled network on this machine's processor.
@@ -99,6 +99,10 @@ impl Engine for CpuEngine {
 
     fn gradient_norm_squared(&self) -> Result<f64, CopyError> {
         Ok(self.network.gradient_norm_squared())
+    }
+
+    fn decay(&mut self, decayed: Decayed) {
+        self.network.decay(decayed);
     }
 
     fn change_gradients(&mut self, change: &mut dyn FnMut(&mut [f32])) -> Result<(), EngineError> {

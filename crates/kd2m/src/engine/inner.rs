@@ -25,6 +25,10 @@ macro_rules! left_to_inner {
         }
     };
     (state) => {
+        fn decay(&mut self, decayed: crate::engine::Decayed) {
+            self.inner.decay(decayed);
+        }
+
         fn gradient_norm_squared(&self) -> Result<f64, CopyError> {
             self.inner.gradient_norm_squared()
         }
@@ -78,6 +82,8 @@ macro_rules! only_forward {
         fn gradient_norm_squared(&self) -> Result<f64, CopyError> {
             Ok(0.0)
         }
+
+        fn decay(&mut self, _: crate::engine::Decayed) {}
 
         fn step(&mut self, _: &Update) -> Result<(), EngineError> {
             Err(EngineError::Frozen)

@@ -15,7 +15,7 @@ pub mod spread;
 use std::sync::Arc;
 
 use ::burn::tensor::Tensor;
-pub use kd2m_nn::step::{Mode, Rule, Then, Update};
+pub use kd2m_nn::step::{Decayed, Mode, Rule, Then, Update};
 use kd2m_nn::{NamedTensor, Weights, optimizer::OptimizerError};
 use thiserror::Error;
 
@@ -111,6 +111,9 @@ pub trait Engine: Send {
     /// # Errors
     /// A gradient that cannot be copied from its device.
     fn gradient_norm_squared(&self) -> Result<f64, CopyError>;
+
+    /// Weight decay moves these tensors alone from now on; all at first.
+    fn decay(&mut self, decayed: Decayed);
 
     /// Makes the accumulated gradients those of all ranks, where several share the network: before their norm is asked for.
     ///

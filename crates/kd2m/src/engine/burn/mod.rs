@@ -7,7 +7,7 @@ use std::{collections::HashMap, sync::Arc};
 use burn::tensor::{Device, Tensor, TensorData};
 use kd2m_nn::{Graph, NamedTensor, NodeId, Role, Shape, Weights};
 
-use super::{Engine, EngineError, Images, Mode, OutputGradients, Then, Update};
+use super::{Decayed, Engine, EngineError, Images, Mode, OutputGradients, Then, Update};
 use crate::{
     batch::{CopyError, Outputs, host},
     parameters::{ParameterSet, fitting},
@@ -160,6 +160,11 @@ impl Engine for BurnEngine {
 
     fn gradient_norm_squared(&self) -> Result<f64, CopyError> {
         self.parameters.gradient_norm_squared()
+    }
+
+    fn decay(&mut self, decayed: Decayed) {
+        let roles: HashMap<usize, Role> = self.index.iter().map(|((_, role), at)| (*at, *role)).collect();
+        self.parameters.decay_only(|at, _| roles.get(&at).is_some_and(|role| decayed.has(*role)));
     }
 
     fn step(&mut self, update: &Update) -> Result<(), EngineError> {

@@ -7,6 +7,8 @@ use super::{
 };
 use crate::{
     Error,
+    config::Decay,
+    engine::Decayed,
     train::{
         checkpoint::{Checkpoints, State},
         observer::Event,
@@ -31,6 +33,12 @@ impl<'a> Learning<'a> {
     pub fn begin(learner: Learner<'a>, views: &Views) -> Result<Self, Error> {
         let what = format!("{}, seed {}", learner.name, views.seed);
         let mut new = Self { it: learner, state: State::default(), what, seed: views.seed };
+        if new.it.config.optim.decay == Decay::Weights {
+            new.it.engine.decay(Decayed::Weights);
+            // What criteria learn are linear layers.
+            let learned = new.it.objective.learned().into_iter();
+            learned.for_each(|(_, part)| part.decay_only(|_, shape| shape.len() > 1));
+        }
         new.restore(views)?;
         let (epochs, (epoch, batch)) = (views.epochs, new.place());
         let left = ((epochs - epoch) * views.images()).saturating_sub(batch * views.batch_size);

@@ -1,12 +1,12 @@
 use std::time::Duration;
 
 use kd2m_data::{Augment, Mix};
-use kd2m_nn::init;
+use kd2m_nn::{Role, init};
 
 use super::*;
 use crate::{
     Error,
-    config::{ArmConfig, Source},
+    config::{ArmConfig, Decay, Source},
     device::DeviceChoice,
     engine::{EngineError, Images},
     objective::Objective,
@@ -130,4 +130,49 @@ fn teacher_and_student_see_the_same_mixed_images() {
     let mixed = views.mix(&mut batch, 1, number).unwrap();
     assert_eq!(teacher.seen, batch.images);
     assert!(whole != batch.images || mixed.share == 1.0);
+}
+
+/// `optim.decay` reaches the engine: after one step weights are as with decay of all, and scales and shifts are not.
+#[test]
+fn decay_of_weights_alone_spares_the_rest() {
+    let mut config = Source::demo().unwrap().resolve().unwrap();
+    config.optim.weight_decay = 0.3;
+    let setup = Setup::new(&config, DeviceChoice::Cpu, 1).unwrap();
+    let drawn = setup.drawn(&config, 1).unwrap();
+    let train: Vec<u32> = drawn.train.iter().copied().take(16).collect();
+    let views = Views {
+        dataset: &setup.dataset,
+        train: &train,
+        mixture: None,
+        val: &setup.val[..20],
+        augment: &Augment::none(),
+        mix: Mix::default(),
+        epochs: 1,
+        batch_size: 16,
+        accumulate: 1,
+        seed: 1,
+        halt: Halt::default(),
+    };
+    let start = init::initialise(&setup.student, 1);
+    let arm = ArmConfig::none();
+    let [all, alone] = [Decay::All, Decay::Weights].map(|decay| {
+        config.optim.decay = decay;
+        let scratch = tempfile::tempdir().unwrap();
+        let learner = Learner {
+            config: &config,
+            name: &arm.name,
+            engine: setup.engine_seeing(&setup.student_eyes, &setup.student, &start, &[], true).unwrap(),
+            head: None,
+            objective: Objective::new(&config, &arm, &setup.shapes(&drawn), &setup.device.burn().unwrap(), 1).unwrap(),
+            checkpoints: Checkpoints::new(scratch.path(), Duration::MAX),
+            observer: Box::new(Silent),
+        };
+        one(&views, None, learner).unwrap().last
+    });
+    for spec in setup.student.parameters() {
+        let same = all[&spec.key] == alone[&spec.key];
+        // Shifts begin at 0, which decay does not move.
+        let spared = matches!(spec.role, Role::Scale | Role::Bias);
+        assert_eq!(same, !spared, "{}", spec.key);
+    }
 }
