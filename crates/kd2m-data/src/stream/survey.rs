@@ -74,7 +74,7 @@ impl Left {
             *kinds.entry(format!("{ending}{why}")).or_default() += 1;
         }
         let mut kinds: Vec<(String, usize)> = kinds.into_iter().collect();
-        kinds.sort_by(|a, b| b.1.cmp(&a.1));
+        kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
         let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
         let inside = |path: &PathBuf| path.strip_prefix(folder).unwrap_or(path).display().to_string();
         let named: Vec<String> = self.0.iter().take(NAMED).map(|(_, path, _)| inside(path)).collect();
@@ -201,7 +201,9 @@ fn look(listing: Listing, reading: &Reading) -> Result<Looked, DataError> {
     let mut found = (0..files.len()).into_par_iter().fold(Found::nothing, each).reduce(Found::nothing, Found::and);
     found.failures.sort_by_key(|(index, _)| *index);
     if let Some(broken) = undecodable(&found.failures).filter(|_| reading.skip_bad) {
-        writer.map(Writer::abandon);
+        if let Some(writer) = writer {
+            writer.abandon();
+        }
         return Ok(Looked::Broken(Listing { folder, files, training, frame }, broken));
     }
     let mut failures = found.failures.into_iter();

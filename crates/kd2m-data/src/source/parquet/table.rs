@@ -58,7 +58,10 @@ impl Labels {
         let number = match field {
             Field::Str(word) => {
                 return match self {
-                    Self::Words(words) => Ok(words.push(word.clone())),
+                    Self::Words(words) => {
+                        words.push(word.clone());
+                        Ok(())
+                    }
                     Self::Numbers(numbers) if numbers.is_empty() => {
                         *self = Self::Words(vec![word.clone()]);
                         Ok(())
@@ -79,7 +82,10 @@ impl Labels {
             _ => return Err("has a class that is neither a whole number nor a word".to_owned()),
         };
         match self {
-            Self::Numbers(numbers) => Ok(numbers.push(number)),
+            Self::Numbers(numbers) => {
+                numbers.push(number);
+                Ok(())
+            }
             Self::Words(_) => Err("has a number for its class, others have words".to_owned()),
         }
     }
