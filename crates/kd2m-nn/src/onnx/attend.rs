@@ -290,7 +290,8 @@ impl<'v> Walk<'v> {
             groups.insert(0, group);
         }
         let alone = left == [Axis::Images] && is_images(self.values, *first);
-        if !alone && !(*first == Size::Known(-1) && left.first() == Some(&Axis::Images)) {
+        let in_a_row = left.first() == Some(&Axis::Images) && *first == Size::Known(-1);
+        if !alone && !in_a_row {
             return Err("mixes images".to_owned());
         }
         groups.insert(0, left);
