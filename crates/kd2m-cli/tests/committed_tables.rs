@@ -3,8 +3,10 @@
 use std::{fs, path::Path, process::Command};
 
 /// Grid and folder of its results.
-const GRIDS: [(&str, &str); 12] = [
+const GRIDS: [(&str, &str); 14] = [
     ("bench-cifar10", "cifar10"),
+    ("bench-cifar10-auto", "auto/cifar10"),
+    ("bench-cifar10-auto-shares", "auto/cifar10/shares"),
     ("bench-cifar10-small", "cifar10/small"),
     ("bench-cifar10-small-chosen", "cifar10/small/chosen"),
     ("bench-cifar10-small-ten", "cifar10/small/ten"),

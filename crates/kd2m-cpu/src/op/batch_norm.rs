@@ -114,7 +114,11 @@ impl Op for BatchNormalise {
 
     /// One value a channel has no variance.
     fn check(&self, layer: &str, n: usize) -> Result<(), CpuError> {
-        if n * self.positions < 2 && self.others.is_none() { Err(CpuError::BatchOfOne { layer: layer.to_owned() }) } else { Ok(()) }
+        if n * self.positions < 2 && self.others.is_none() {
+            Err(CpuError::BatchOfOne { layer: layer.to_owned() })
+        } else {
+            Ok(())
+        }
     }
 
     fn forward(&mut self, step: Forward) {

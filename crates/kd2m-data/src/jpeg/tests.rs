@@ -45,3 +45,42 @@ fn a_region_is_what_the_whole_has_there() {
     }
     assert!(tried > 600, "{tried}");
 }
+
+/// Bytes changed at random: read or refused, whole and in part alike in size.
+#[test]
+fn files_with_changed_bytes_end_in_pixels_or_an_error() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/images");
+    let (mut read, mut refused, mut state) = (0, 0, 11_usize);
+    let mut draw = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    for path in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let whole = fs::read(&path).unwrap();
+        if !whole.starts_with(b"\xff\xd8\xff") {
+            continue;
+        }
+        for _ in 0..40 {
+            let mut bytes = whole.clone();
+            for _ in 0..1 + draw(4) {
+                let place = draw(bytes.len());
+                bytes[place] = draw(256) as u8;
+            }
+            let region = size(&bytes).filter(|(height, width)| *height > 2 && *width > 2).map(|(height, width)| {
+                let (height, width) = (height as usize, width as usize);
+                Region { top: 1, left: 1, height: 1 + draw(height - 1), width: 1 + draw(width - 1) }
+            });
+            let Ok(found) = decode(&bytes, None) else {
+                refused += 1;
+                continue;
+            };
+            assert_eq!(found.planes.len(), 3 * found.height * found.width);
+            if let Some(region) = region {
+                let part = decode(&bytes, Some(region)).unwrap();
+                assert_eq!(part.planes.len(), 3 * region.height * region.width);
+            }
+            read += 1;
+        }
+    }
+    assert!(read > 100 && refused > 100, "{read} were read, {refused} refused");
+}

@@ -25,7 +25,7 @@ pub(crate) fn features(pictures: &Pictures, id: usize, heading: &str) -> Result<
         all_classes => pictures.all_classes,
         heats => pictures.heats.iter().map(|heat| heat_of(heat, &pictures.classes)).collect::<Vec<_>>(),
         plans => pictures.plans.iter().map(|p| context! {
-            arm => p.arm.clone(), figure => figure::plan::plan(p), within => format!("{:.0}", (100.0 * p.within_class).max(0.0)),
+            arm => p.arm.clone(), figure => figure::plan::plan(p), within => format!("{:.0}", (100.0 * p.within_class).max(0.0) + 0.0),
         }).collect::<Vec<_>>(),
     })
 }
