@@ -4,7 +4,7 @@ torchvision's ImageFolder, makes of it. crates/kd2m-data/tests/kinds.rs reads th
 
     python scripts/make_format_fixtures.py
 
-expected.csv has `name,height,width,pixels` with the bytes [h, w, 3] of `convert("RGB")` in hexadecimal, and a fifth column where the file has
+upright.csv has `name,height,width,pixels` of the files with an EXIF orientation once they are turned by `ImageOps.exif_transpose`. expected.csv has `name,height,width,pixels` with the bytes [h, w, 3] of `convert("RGB")` in hexadecimal, and a fifth column where the file has
 16 bits a value: the bytes that the nearest of 256 levels gives, from which Pillow differs (it clips grey values at 255 and takes the upper byte of
 colours). Files that Pillow does not write are put together here. Needs numpy, pillow; made with Pillow 13.0.0.
 """
@@ -22,7 +22,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 FOLDER = Path(__file__).resolve().parent.parent / "crates/kd2m-data/tests/kinds"
 HEIGHT, WIDTH = 7, 9
@@ -232,6 +232,21 @@ def webps():
     }
 
 
+def exif():
+    """A small picture with each of the eight orientations, and one of them in the formats that have a place for it."""
+    small = picture("RGB").crop((0, 0, 5, 3))
+    files = {}
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        files[f"exif-{orientation}.jpg"] = stored(small, "JPEG", quality=95, subsampling=0, exif=exif)
+        if orientation == 6:
+            files["exif-6.png"] = stored(small, "PNG", exif=exif)
+            files["exif-6.webp"] = stored(small, "WEBP", lossless=True, exif=exif)
+            files["exif-6.tif"] = stored(small, "TIFF", exif=exif)
+    return files
+
+
 def sixteen():
     """Files of 16 bits a value, each with the values themselves."""
     grey, alpha, rgb, rgba = (noise(channels, 65536) for channels in (1, 2, 3, 4))
@@ -257,7 +272,7 @@ FOLDER.mkdir(parents=True, exist_ok=True)
 for old in FOLDER.iterdir():
     old.unlink()
 lines = []
-for name, data in {**bmps(), **pngs(), **tiffs(), **pnms(), **gifs(), **webps(), **sixteen()}.items():
+for name, data in {**bmps(), **pngs(), **tiffs(), **pnms(), **gifs(), **webps(), **exif(), **sixteen()}.items():
     values = None
     if isinstance(data, tuple):
         data, values = data
@@ -268,5 +283,10 @@ for name, data in {**bmps(), **pngs(), **tiffs(), **pnms(), **gifs(), **webps(),
         nearest = ((values + 128) // 257).astype(np.uint8)
         line += "," + np.broadcast_to(nearest, (HEIGHT, WIDTH, 3)).tobytes().hex()
     lines.append(line + "\n")
+upright = []
+for name, data in exif().items():
+    pixels = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
+    upright.append(f"{name},{pixels.shape[0]},{pixels.shape[1]},{pixels.tobytes().hex()}\n")
+(FOLDER / "upright.csv").write_text("".join(upright))
 (FOLDER / "expected.csv").write_text("".join(lines))
 print(len(lines), "files")

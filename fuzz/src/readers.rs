@@ -115,6 +115,6 @@ pub fn mat(bytes: &[u8], folder: &Path) {
 
 pub fn images(bytes: &[u8], folder: &Path) {
     let path = written(folder, "x.png", bytes);
-    let _ = kd2m_data::read_image(&path, [3, 8, 8], None);
-    let _ = kd2m_data::read_image(&path, [1, 8, 8], None);
+    let _ = kd2m_data::read_image(&path, [3, 8, 8], None, kd2m_data::Orientation::Apply);
+    let _ = kd2m_data::read_image(&path, [1, 8, 8], None, kd2m_data::Orientation::Ignore);
 }

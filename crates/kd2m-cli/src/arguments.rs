@@ -1,6 +1,7 @@
 //! The command line. Every flag is documented where it is defined; help pages are made from here.
 
 mod compare;
+mod data;
 mod examples;
 mod network;
 mod shell;
@@ -9,6 +10,7 @@ mod values;
 use std::path::PathBuf;
 
 pub use compare::CompareArguments;
+pub use data::{DataAction, DataArguments};
 pub use network::{ExportArguments, ExportFormat, FeaturesArguments, NetworkArguments, PredictArguments};
 pub use shell::{CompletionsArguments, ManArguments};
 pub use values::AnySplit;
@@ -67,6 +69,9 @@ pub enum Command {
     /// Show what there is to choose from.
     #[command(after_help = examples::LIST)]
     List(ListArguments),
+    /// Data sets that others publish: what there is, whether what is here is that, and how it comes here.
+    #[command(after_help = data::HELP, arg_required_else_help = true)]
+    Data(DataArguments),
     /// Write a configuration to begin with, every key explained.
     #[command(after_help = examples::INIT)]
     Init(InitArguments),
@@ -100,7 +105,7 @@ impl Command {
             Command::Bench(bench) => Some(&mut bench.threads),
             Command::Reproduce(reproduce) => Some(&mut reproduce.threads),
             Command::Doctor(doctor) => Some(&mut doctor.threads),
-            Command::Report(_) | Command::List(_) | Command::Init(_) => None,
+            Command::Report(_) | Command::List(_) | Command::Data(_) | Command::Init(_) => None,
             Command::Compare(_) | Command::Completions(_) | Command::Man(_) => None,
         }
     }
@@ -169,6 +174,9 @@ pub struct RunArguments {
     /// Exit with 1 in place of a warning: files of the data set that are not read, classes without images.
     #[arg(long)]
     pub strict: bool,
+    /// Leave images that cannot be decoded out (data.skip_bad); they are counted and named.
+    #[arg(long)]
+    pub skip_bad: bool,
     /// Print the resolved configuration and stop.
     #[arg(long)]
     pub print_config: bool,
@@ -193,6 +201,9 @@ pub struct EvalArguments {
     /// Exit with 1 in place of a warning: files of the data set that are not read, classes without images.
     #[arg(long)]
     pub strict: bool,
+    /// Leave images of --data that cannot be decoded out; they are counted and named. Of a run its data.skip_bad says it.
+    #[arg(long, requires = "data")]
+    pub skip_bad: bool,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -317,6 +328,9 @@ pub struct BenchArguments {
     /// Exit with 1 in place of a warning: files of the data set that are not read, classes without images.
     #[arg(long)]
     pub strict: bool,
+    /// Leave images that cannot be decoded out (data.skip_bad); they are counted and named.
+    #[arg(long)]
+    pub skip_bad: bool,
     /// Print the plan with the estimated time and stop.
     #[arg(long)]
     pub dry_run: bool,

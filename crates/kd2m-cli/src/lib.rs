@@ -114,6 +114,7 @@ fn call(command: Command, crew: &Crew) -> Result<ExitCode, Error> {
         Command::Bench(bench) => command::bench::bench(&bench),
         Command::Reproduce(reproduce) => command::reproduce::reproduce(&reproduce),
         Command::List(list) => command::list::list(&list),
+        Command::Data(data) => command::data::data(&data),
         Command::Init(init) => command::init::init(&init),
         Command::Doctor(doctor) => command::doctor::doctor(&doctor),
         Command::Completions(completions) => command::shell::completions(&completions),

@@ -122,3 +122,28 @@ fn one_class_is_nothing_to_learn() {
     assert_eq!(refused.status.code(), Some(2));
     assert!(said.contains("data.dataset has one class, only: there is nothing to tell apart"), "{said}");
 }
+
+#[test]
+fn broken_images_end_the_command_or_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    for (class, grey) in [("a", 40), ("b", 200)] {
+        for i in 0..12 {
+            put(&data.join(format!("train/{class}/{i}.png")), &png(grey + i));
+        }
+        put(&data.join(format!("test/{class}/0.png")), &png(grey));
+    }
+    put(&data.join("train/a/cut.png"), &png(7)[..60]);
+    let refused = train(folder.path(), &[]);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(said.contains("train/a/cut.png: cannot be decoded ("), "{said}");
+    let left = train(folder.path(), &["--skip-bad"]);
+    let said = String::from_utf8_lossy(&left.stderr);
+    assert!(left.status.success(), "{said}");
+    let note = "1 of 27 images cannot be decoded and are left out (.png ";
+    assert!(said.contains(note) && said.contains("train/a/cut.png"), "{said}");
+    let strict = train(folder.path(), &["--skip-bad", "--strict"]);
+    assert_eq!(strict.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&strict.stderr).contains("(an error because of --strict)"));
+}

@@ -80,6 +80,16 @@ pub enum DataError {
         /// What is not as it was.
         how: &'static str,
     },
+    /// An image that is broken, cut off or none.
+    #[error("{place}: cannot be decoded ({why}): remove it or get it again{others}")]
+    Undecodable {
+        /// The file.
+        place: String,
+        /// What is wrong with it.
+        why: String,
+        /// What else cannot be, where others are broken too; follows the sentence.
+        others: String,
+    },
     /// A label that the data set cannot have.
     #[error(
         "{place}: record {record} (counted from 0) has {kind} {label}, expected {expected}: the file is damaged or belongs to another data set"
@@ -138,14 +148,16 @@ impl DataError {
 
     /// The same of a file with which others cannot be used either: whoever mends one would meet the next.
     pub(crate) fn with_others(self, others: &[PathBuf]) -> Self {
+        if others.is_empty() {
+            return self;
+        }
+        let more = others.len().saturating_sub(NAMED);
+        let beyond = if more > 0 { format!(" and {more} more") } else { String::new() };
+        let shown = list(&others[..others.len() - more]);
+        let told = format!("; {} more cannot be read either: {shown}{beyond}", others.len());
         match self {
-            Self::Format { place, problem } if !others.is_empty() => {
-                let more = others.len().saturating_sub(NAMED);
-                let beyond = if more > 0 { format!(" and {more} more") } else { String::new() };
-                let shown = list(&others[..others.len() - more]);
-                let problem = format!("{problem}; {} more cannot be read either: {shown}{beyond}", others.len());
-                Self::Format { place, problem }
-            }
+            Self::Format { place, problem } => Self::Format { place, problem: problem + &told },
+            Self::Undecodable { place, why, .. } => Self::Undecodable { place, why, others: told },
             other => other,
         }
     }

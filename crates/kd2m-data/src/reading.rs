@@ -2,7 +2,20 @@
 
 use std::path::Path;
 
-/// How [`load_with`](crate::load_with) reads a data set. All but the share for testing concerns image files, and no pixel depends on it.
+use serde::{Deserialize, Serialize};
+
+/// What becomes of an EXIF orientation, by which a camera says how an image that it stored on its side is to be turned.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Orientation {
+    /// Nothing, as torchvision has it, which turns TIFF files alone.
+    #[default]
+    Ignore,
+    /// The image is turned.
+    Apply,
+}
+
+/// How [`load_with`](crate::load_with) reads a data set. All but the share for testing concerns image files.
 #[derive(Clone, Copy)]
 pub struct Reading<'a> {
     /// Share of the images (above 0 and below 1) that is kept for testing where a folder of images does not say which.
@@ -11,6 +24,10 @@ pub struct Reading<'a> {
     pub memory: u64,
     /// A folder in which decoded images are stored, in a file of so many bytes as all have pixels.
     pub cache: Option<&'a Path>,
+    /// Whether images are turned as they say.
+    pub orientation: Orientation,
+    /// Images that cannot be decoded are left out and told of, where they are an error otherwise.
+    pub skip_bad: bool,
     /// Training images will be cut from their files ([`Augment::cuts`](crate::Augment::cuts)): they need not stay in memory.
     pub cuts: bool,
     /// Hears how many images, of how many, have been looked at.
@@ -19,6 +36,14 @@ pub struct Reading<'a> {
 
 impl Default for Reading<'_> {
     fn default() -> Self {
-        Self { test_fraction: 0.2, memory: 256 << 20, cache: None, cuts: false, progress: None }
+        Self {
+            test_fraction: 0.2,
+            memory: 256 << 20,
+            cache: None,
+            orientation: Orientation::Ignore,
+            skip_bad: false,
+            cuts: false,
+            progress: None,
+        }
     }
 }

@@ -21,7 +21,7 @@ fn unknown_names_propose_the_nearest() {
     assert_eq!(
         message("imagenet"),
         "unknown data set `imagenet`: known are digits, mnist, fashion_mnist, kmnist, emnist_balanced, emnist_byclass, emnist_bymerge, \
-         emnist_letters, emnist_digits, emnist_mnist, cifar10, cifar100, svhn, svhn-extra, stl10, folder"
+         emnist_letters, emnist_digits, emnist_mnist, cifar10, cifar100, svhn, svhn-extra, stl10, tiny-imagenet, folder, parquet"
     );
     assert_eq!(
         message("mnist:here"),

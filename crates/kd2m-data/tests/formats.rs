@@ -282,3 +282,48 @@ fn a_validation_folder_of_ones_own_is_what_is_validated_on() {
     // A share that is asked for is carved from all of it.
     assert_eq!(folder.split(Some(0.5), 0).val.len(), 9);
 }
+
+/// Tiny-ImageNet as its archive unpacks: two classes, three images and two for testing.
+#[test]
+fn tiny_imagenet_is_read_with_its_list_of_images_and_names() {
+    let root = tempdir().unwrap();
+    let place = |path: &str| root.path().join("tiny-imagenet-200").join(path);
+    for (path, grey) in [
+        ("train/n02/images/n02_0.JPEG", 10),
+        ("train/n01/images/n01_1.JPEG", 20),
+        ("train/n01/images/n01_0.JPEG", 30),
+        ("val/images/val_0.JPEG", 40),
+        ("val/images/val_1.JPEG", 50),
+        ("test/images/test_0.JPEG", 60),
+    ] {
+        fs::create_dir_all(place(path).parent().unwrap()).unwrap();
+        let image = image::RgbImage::from_pixel(64, 64, image::Rgb([grey, 0, 0]));
+        image.save_with_format(place(path), image::ImageFormat::Png).unwrap();
+    }
+    write(&place("train/n01/n01_boxes.txt"), b"n01_0.JPEG\t0\t0\t1\t1\n");
+    write(&place("val/val_annotations.txt"), b"val_0.JPEG\tn02\t0\t32\t44\t62\nval_1.JPEG\tn01\t0\t0\t1\t1\n");
+    write(&place("words.txt"), b"n00\tentity\nn01\tgoldfish, Carassius auratus\nn02\tpole\n");
+    let tiny = load("tiny-imagenet", Some(root.path())).unwrap();
+    assert_eq!((tiny.channels, tiny.height, tiny.width), (3, 64, 64));
+    assert_eq!(tiny.class_names, ["goldfish", "pole"]);
+    let reds = |samples: &Samples| -> Vec<u8> { (0..samples.len()).map(|i| samples.image(i).unwrap()[0]).collect() };
+    assert_eq!((reds(&tiny.train), &tiny.train.labels[..]), (vec![30, 20, 10], &[0, 0, 1][..]));
+    assert_eq!((reds(&tiny.test), &tiny.test.labels[..]), (vec![40, 50], &[1, 0][..]));
+    assert_eq!(tiny.augment, Augment::of(Operation::CropFlip { padding: 8, flip: true }));
+    // The folder itself is a root, and two classes of one name are told apart.
+    write(&place("words.txt"), b"n01\tcrane\nn02\tcrane\n");
+    assert_eq!(load("tiny-imagenet", Some(&place(""))).unwrap().class_names, ["crane (n01)", "crane (n02)"]);
+    for (text, problem) in [
+        (&b"val_0.JPEG\tn09\t0\n"[..], "line 1: names a class that train/ lacks"),
+        (b"\n\nval_0.JPEG n02\n", "line 3: is no file and class with a tab between"),
+        (b"../../evil\tn02\n", "line 1: names no file of val/images/"),
+        (b"", "val_annotations.txt: names no image"),
+    ] {
+        write(&place("val/val_annotations.txt"), text);
+        let why = load("tiny-imagenet", Some(root.path())).unwrap_err().to_string();
+        assert!(why.contains(problem), "{why}");
+    }
+    fs::remove_file(place("val/val_annotations.txt")).unwrap();
+    let why = load("tiny-imagenet", Some(root.path())).unwrap_err().to_string();
+    assert!(why.starts_with("tiny-imagenet: val/val_annotations.txt is missing (looked for "), "{why}");
+}

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use kd2m_data::{Dataset, load};
+use kd2m_data::{Dataset, Reading, Samples, load, load_with};
 use tempfile::tempdir;
 
 fn write(path: &Path, bytes: &[u8]) {
@@ -299,4 +299,42 @@ fn a_single_class_is_said() {
         root.load().unwrap().notes,
         ["ROOT/train/ has one class, a: there is nothing to tell apart; is PATH the folder above train/CLASS/?"]
     );
+}
+
+#[test]
+fn broken_images_are_left_out_where_that_is_asked_for() {
+    let root = Root::new();
+    for (path, grey) in [("train/a/1.png", 10), ("train/a/3.png", 30), ("train/b/2.png", 20), ("test/b/1.png", 40)] {
+        root.image(path, grey);
+    }
+    let cut = fixture("baseline.jpg");
+    write(&root.path("train/a/2.jpg"), &cut[..300]);
+    write(&root.path("train/b/0a.jpg"), &cut[..200]);
+    write(&root.path("train/b/9.png"), b"no image");
+    write(&root.path("test/a/9.png"), b"none either");
+    let name = name_of(root.0.path());
+    let why = load(&name, None).unwrap_err().to_string();
+    assert!(why.contains("; 3 more cannot be read either: "), "{why}");
+    let cache = tempdir().unwrap();
+    let read = |cache: Option<&Path>| {
+        let reading = Reading { skip_bad: true, cache, ..Reading::default() };
+        load_with(&name, None, &reading).map_err(|error| error.to_string())
+    };
+    // Looked at, stored, and read from what was stored.
+    for cache in [None, Some(cache.path()), Some(cache.path())] {
+        let left = read(cache).unwrap();
+        let greys =
+            |samples: &Samples| -> Vec<u8> { (0..samples.len()).map(|i| samples.image(i).unwrap()[0]).collect() };
+        assert_eq!((greys(&left.train), &left.train.labels[..]), (vec![0, 10, 30, 0, 20], &[0, 0, 0, 1, 1][..]));
+        assert_eq!((greys(&left.test), &left.test.labels[..]), (vec![0, 0, 40], &[0, 1, 1][..]));
+        let [note] = &left.notes[..] else { panic!("{:?}", left.notes) };
+        assert_eq!(
+            note.replace(&root.0.path().display().to_string(), "ROOT"),
+            "ROOT/: 4 of 12 images cannot be decoded and are left out (.jpg the file ends before the image does, it was cut off: 2, \
+             .png its first bytes are none of JPEG, PNG, WebP, GIF, BMP, TIFF and PNM: 2): train/a/2.jpg, train/b/0a.jpg, train/b/9.png, test/a/9.png"
+        );
+    }
+    // A class of which nothing is left.
+    write(&root.path("train/c/0.png"), b"no image");
+    assert!(read(None).unwrap_err().ends_with("has no training image of class c that can be decoded"));
 }

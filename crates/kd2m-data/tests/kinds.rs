@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use kd2m_data::{load, read_image};
+use kd2m_data::{Orientation, Reading, load, load_with, read_image};
 use tempfile::tempdir;
 
 /// What Pillow reads in a file, and the nearest of 256 levels where it has 16 bits a value.
@@ -95,7 +95,7 @@ fn by_itself(name: &str) {
     fs::write(&path, file(name)).unwrap();
     let Right { height, width, pillow, .. } = right(name);
     let size = if height > 0 { [height, width] } else { [pillow.len() / 3 / side(&pillow), side(&pillow)] };
-    check(name, &pixels(&read_image(&path, [3, size[0], size[1]], None).unwrap(), 3));
+    check(name, &pixels(&read_image(&path, [3, size[0], size[1]], None, Orientation::Ignore).unwrap(), 3));
 }
 
 /// The files of `images/` that are taken here are square.
@@ -198,13 +198,45 @@ cells! {
     pnm_p6: "pnm-p6.ppm",
     pnm_p6_31: "pnm-p6-31.ppm",
     pnm_p6_16: "pnm-p6-16.ppm",
+    jpeg_exif_1: "exif-1.jpg",
+    jpeg_exif_2: "exif-2.jpg",
+    jpeg_exif_3: "exif-3.jpg",
+    jpeg_exif_4: "exif-4.jpg",
+    jpeg_exif_5: "exif-5.jpg",
+    jpeg_exif_6: "exif-6.jpg",
+    jpeg_exif_7: "exif-7.jpg",
+    jpeg_exif_8: "exif-8.jpg",
+    png_exif_6: "exif-6.png",
+    webp_exif_6: "exif-6.webp",
+    tiff_exif_6: "exif-6.tif",
 }
 
 #[test]
 fn every_file_has_its_cell() {
     let names = fs::read_dir(folder("kinds")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let without: Vec<String> = names.filter(|name| name != "expected.csv" && !FILES.contains(&name.as_str())).collect();
+    let without: Vec<String> =
+        names.filter(|name| !name.ends_with(".csv") && !FILES.contains(&name.as_str())).collect();
     assert!(without.is_empty(), "{without:?}");
+}
+
+/// The orientation is left alone above (but in TIFF, where Pillow applies it by itself), and is applied as Pillow's `ImageOps.exif_transpose` does where it is asked for.
+#[test]
+fn images_are_turned_where_that_is_asked_for() {
+    let all = fs::read_to_string(folder("kinds").join("upright.csv")).unwrap();
+    assert_eq!(all.lines().count(), 11);
+    for line in all.lines() {
+        let fields: Vec<&str> = line.split(',').collect();
+        let name = fields[0];
+        let root = tempdir().unwrap();
+        for part in ["train", "test"] {
+            fs::create_dir_all(root.path().join(part).join("a")).unwrap();
+            fs::write(root.path().join(part).join("a").join(name), file(name)).unwrap();
+        }
+        let reading = Reading { orientation: Orientation::Apply, ..Reading::default() };
+        let found = load_with(&format!("folder:{}", root.path().display()), None, &reading).unwrap();
+        assert_eq!((found.height.to_string(), found.width.to_string()), (fields[1].into(), fields[2].into()), "{name}");
+        assert_eq!(pixels(&found.train.image(0).unwrap(), found.channels), bytes(fields[3]), "{name}");
+    }
 }
 
 /// 16 bits are scaled to the nearest of 256 levels. Pillow takes the upper byte of colours, at most one level from that, and of grey values

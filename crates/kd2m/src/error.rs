@@ -257,6 +257,14 @@ pub enum Error {
         /// What the hub says, and what to do; follows the name in the sentence.
         why: String,
     },
+    /// Published files of a data set that cannot be had, or are not what was published.
+    #[error("{name}: {why}")]
+    Published {
+        /// The data set.
+        name: String,
+        /// What is wrong, and what to do.
+        why: String,
+    },
     /// A model that the runtime of ONNX models does not run.
     #[error("{}: the ONNX runtime cannot run it: {why}", path.display())]
     Runtime {

@@ -25,6 +25,7 @@ pub mod number;
 pub mod objective;
 pub mod observers;
 pub mod preprocess;
+pub mod published;
 pub mod ranks;
 #[cfg(feature = "report")]
 pub mod report;

@@ -1,4 +1,4 @@
-//! SHA-256 of what is on disk, as 64 hexadecimal digits: how a file that changed is known.
+//! Sums of what is on disk, in hexadecimal digits: SHA-256, by which a file that changed is known, and MD5, which others publish.
 
 use std::{
     fs::File,
@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use md5::Md5;
 use sha2::{Digest, Sha256};
 
 use crate::Error;
@@ -20,7 +21,19 @@ pub fn of_bytes(bytes: &[u8]) -> String {
 /// # Errors
 /// It cannot be read.
 pub fn of_file(path: &Path) -> Result<String, Error> {
-    let mut hash = Sha256::new();
+    summed::<Sha256>(path)
+}
+
+/// The MD5 of a file, which tells a damaged one from a whole one and no more.
+///
+/// # Errors
+/// It cannot be read.
+pub fn md5_of_file(path: &Path) -> Result<String, Error> {
+    summed::<Md5>(path)
+}
+
+fn summed<D: Digest>(path: &Path) -> Result<String, Error> {
+    let mut hash = D::new();
     let read = File::open(path).and_then(|mut file| io::copy(&mut file, &mut Hashing(&mut hash)));
     read.map_err(|source| Error::io("read", path, source))?;
     Ok(hexadecimal(hash))
@@ -39,9 +52,9 @@ pub fn of_files(files: &[PathBuf]) -> Result<String, Error> {
 }
 
 /// A writer that keeps nothing but the sum.
-struct Hashing<'a>(&'a mut Sha256);
+struct Hashing<'a, D>(&'a mut D);
 
-impl io::Write for Hashing<'_> {
+impl<D: Digest> io::Write for Hashing<'_, D> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.update(bytes);
         Ok(bytes.len())
@@ -52,7 +65,7 @@ impl io::Write for Hashing<'_> {
     }
 }
 
-fn hexadecimal(hash: Sha256) -> String {
+fn hexadecimal(hash: impl Digest) -> String {
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -68,6 +81,8 @@ mod tests {
         let path = folder.path().join("abc");
         std::fs::write(&path, "abc").unwrap();
         assert_eq!((of_bytes(b"abc").as_str(), of_file(&path).unwrap().as_str()), (abc, abc));
+        // RFC 1321, appendix A.5.
+        assert_eq!(md5_of_file(&path).unwrap(), "900150983cd24fb0d6963f7d28e17f72");
         assert!(of_file(&folder.path().join("none")).is_err());
     }
 }

@@ -1,5 +1,7 @@
 //! Weights of the Hugging Face hub, from a server on this machine that answers as the hub does.
 
+mod connection;
+
 use std::{
     collections::BTreeMap,
     fs,
@@ -10,8 +12,9 @@ use std::{
     thread,
 };
 
+use connection::transport;
 use kd2m::{
-    hub::{Place, Reply, Transport, download},
+    hub::{Place, download},
     sums,
 };
 use kd2m_nn::{
@@ -130,35 +133,6 @@ fn answer(
     // What the other side still says is read, so that the end reaches it in order.
     let _ = stream.shutdown(std::net::Shutdown::Write);
     let _ = stream.read(&mut [0; 64]);
-}
-
-/// Plain connections, as far as this server needs them.
-#[cfg(not(feature = "download"))]
-struct Plain;
-
-#[cfg(not(feature = "download"))]
-impl Transport for Plain {
-    fn get(&self, url: &str, headers: &[(&str, String)]) -> Result<Reply, String> {
-        let (host, path) =
-            url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).ok_or("no plain address")?;
-        let mut stream = TcpStream::connect(host).map_err(|e| e.to_string())?;
-        let lines: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        write!(stream, "GET /{path} HTTP/1.1\r\nhost: {host}\r\n{lines}\r\n").map_err(|e| e.to_string())?;
-        let mut reader = BufReader::new(stream);
-        let mut head = String::new();
-        while reader.read_line(&mut head).map_err(|e| e.to_string())? > 2 {}
-        let status = head.split(' ').nth(1).and_then(|word| word.parse().ok()).ok_or("no status")?;
-        let pair = |line: &str| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
-        Ok(Reply { status, headers: head.lines().filter_map(pair).collect(), body: Box::new(reader) })
-    }
-}
-
-/// The program's own connections where it has some.
-fn transport() -> Box<dyn Transport> {
-    #[cfg(feature = "download")]
-    return Box::new(kd2m::hub::Network);
-    #[cfg(not(feature = "download"))]
-    Box::new(Plain)
 }
 
 fn network() -> (kd2m_nn::Graph, kd2m_nn::Weights, Vec<u8>) {

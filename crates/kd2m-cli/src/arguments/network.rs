@@ -108,6 +108,9 @@ pub struct FeaturesArguments {
     /// Which samples; train: the whole training part, from which validation is carved.
     #[arg(long, value_enum, default_value_t = AnySplit::Test)]
     pub split: AnySplit,
+    /// Leave images of --data that cannot be decoded out; they are counted and named. Of a run its data.skip_bad says it.
+    #[arg(long, requires = "data")]
+    pub skip_bad: bool,
     /// The file, .npz.
     #[arg(long, value_name = "FILE")]
     pub out: PathBuf,

@@ -72,7 +72,8 @@ struct Timed {
 /// One network: accuracy, each class, who is taken for whom.
 fn one(arguments: &EvalArguments, device: DeviceChoice) -> Result<ExitCode, Error> {
     let start = Instant::now();
-    let (saved, images) = network::open_with_images(&arguments.network, arguments.data.as_deref(), arguments.split)?;
+    let (saved, images) =
+        network::open_with_images(&arguments.network, arguments.data.as_deref(), arguments.split, arguments.skip_bad)?;
     let mut engine = saved.engine(device, arguments.network.threads)?;
     let begun = Instant::now();
     let scores = saved.scores(&images, engine.as_mut())?;

@@ -42,7 +42,7 @@ pub fn export(arguments: &ExportArguments) -> Result<ExitCode, Error> {
 /// On integers: ranges from validation, accuracy on test.
 fn int8(arguments: &ExportArguments) -> Result<ExitCode, Error> {
     let own = &arguments.network;
-    let (saved, validation) = network::open_with_images(own, arguments.data.as_deref(), AnySplit::Val)?;
+    let (saved, validation) = network::open_with_images(own, arguments.data.as_deref(), AnySplit::Val, false)?;
     let test = Images::of(validation.dataset.clone(), Split::Test, &saved);
     let device = DeviceChoice::parse(&own.device)?;
     let found = export::export_int8(&saved, &validation, &test, &arguments.out, device, own.threads)?;

@@ -16,7 +16,8 @@ pub fn features(arguments: &FeaturesArguments) -> Result<ExitCode, Error> {
     if out.extension().is_none_or(|ending| ending != "npz") {
         return Err(Error::Config(format!("--out {}: the file is a .npz, give it that ending", out.display())));
     }
-    let (saved, images) = network::open_with_images(&arguments.network, arguments.data.as_deref(), arguments.split)?;
+    let (saved, images) =
+        network::open_with_images(&arguments.network, arguments.data.as_deref(), arguments.split, arguments.skip_bad)?;
     let device = DeviceChoice::parse(&arguments.network.device)?;
     let mut engine = saved.engine(device, arguments.network.threads)?;
     let outputs = saved.outputs(&images, engine.as_mut())?;

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod bound;
 pub mod compare;
+pub mod data;
 pub mod distance;
 pub mod doctor;
 pub mod eval;

@@ -50,6 +50,7 @@ pub fn open_with_images(
     arguments: &NetworkArguments,
     data: Option<&str>,
     split: AnySplit,
+    skip_bad: bool,
 ) -> Result<(Saved, Images), Error> {
     let split = match split {
         AnySplit::Train => Split::Train,
@@ -57,7 +58,7 @@ pub fn open_with_images(
         AnySplit::Test => Split::Test,
     };
     let root = arguments.data_root.as_deref();
-    let loaded = data.map(|name| loading::load(name, root, Reading::default())).transpose()?;
+    let loaded = data.map(|name| loading::load(name, root, Reading { skip_bad, ..Reading::default() })).transpose()?;
     let saved = open(arguments, loaded.as_ref())?;
     let dataset = match (loaded, &saved.origin) {
         (Some(dataset), _) => dataset,

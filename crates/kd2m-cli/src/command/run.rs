@@ -89,6 +89,9 @@ fn configuration(arguments: &RunArguments) -> Result<Config, Error> {
     if let Some(root) = &arguments.data_root {
         source.put_path("data.root", root)?;
     }
+    if arguments.skip_bad {
+        source.set("data.skip_bad=true")?;
+    }
     if !arguments.seeds.is_empty() {
         source.set(&format!("train.seeds={:?}", arguments.seeds))?;
     }

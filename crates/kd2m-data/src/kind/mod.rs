@@ -2,6 +2,7 @@
 
 pub(crate) mod gif;
 pub(crate) mod tiff;
+pub(crate) mod upright;
 
 /// An image as three bytes a pixel.
 pub(crate) struct Rgb {

@@ -25,5 +25,7 @@ sources! {
     cifar: CIFAR10, CIFAR100;
     svhn: ENTRY, EXTRA;
     stl10: ENTRY;
+    tiny_imagenet: ENTRY;
     folder: ENTRY;
+    parquet: ENTRY;
 }

@@ -19,7 +19,10 @@ use stored::Stored;
 pub(crate) use survey::{Listing, Surveyed, survey};
 
 use crate::source::folder::decode::{Choose, decode, decode_part};
-use crate::{DataError, Frame, Interpolation};
+use crate::{DataError, Frame, Interpolation, Orientation};
+
+/// What tells turned images from others in sums.
+const UPRIGHT: &str = "turned by EXIF\n";
 
 /// How an image of a grey data set has changed.
 const NO_LONGER_GREY: &str = "it is no longer grey";
@@ -38,6 +41,7 @@ pub(crate) struct Set {
     folder: PathBuf,
     files: Vec<ImageFile>,
     frame: Option<Frame>,
+    orientation: Orientation,
     /// Channels, height and width of every image.
     shape: [usize; 3],
     /// Of grey images one plane, of others three.
@@ -89,6 +93,9 @@ impl Files {
     pub fn identify(&self, hash: &mut Sha256) {
         let frame = self.set.frame.map_or_else(String::new, |frame| frame.to_string());
         hash.update(frame.as_bytes());
+        if self.set.orientation == Orientation::Apply {
+            hash.update(UPRIGHT);
+        }
         for file in &self.set.files[self.range.clone()] {
             hash.update(file.line(&self.set.folder).as_bytes());
         }
@@ -117,7 +124,7 @@ impl Set {
         let file = &self.files[index];
         file.check()?;
         let [channels, height, width] = self.shape;
-        let picture = decode_part(&file.path, [height, width], interpolation, choose)?;
+        let picture = decode_part(&file.path, [height, width], interpolation, self.orientation, choose)?;
         match channels {
             1 if !picture.grey => Err(file.changed(NO_LONGER_GREY)),
             _ => Ok(self.whole(Cow::Owned(picture.planes))),
@@ -134,7 +141,7 @@ impl Set {
     fn decode(&self, index: usize) -> Result<Vec<u8>, DataError> {
         let file = &self.files[index];
         file.check()?;
-        let picture = decode(&file.path, self.frame.as_ref())?;
+        let picture = decode(&file.path, self.frame.as_ref(), self.orientation)?;
         let [channels, height, width] = self.shape;
         match picture.size {
             (h, w) if [h as usize, w as usize] != [height, width] => Err(file.changed("it has another size")),

@@ -3,6 +3,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::Range,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -13,10 +14,10 @@ use std::{
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::{ImageFile, Kept, Set, Stored, stored::Writer};
+use super::{ImageFile, Kept, Set, Stored, UPRIGHT, stored::Writer};
 use crate::source::folder::decode::{Size, decode};
 use crate::statistics::Counts;
-use crate::{DataError, Frame, Reading};
+use crate::{DataError, Frame, Orientation, Reading};
 
 /// Image files that make a data set.
 pub(crate) struct Listing {
@@ -36,6 +37,59 @@ pub(crate) struct Surveyed {
     pub set: Arc<Set>,
     /// Pixel values of those that are trained on.
     pub counts: Counts,
+    /// Files that are none of them.
+    pub left: Left,
+}
+
+/// Files that cannot be decoded and were left out, by their place in the listing, and why.
+#[derive(Debug, Default)]
+pub(crate) struct Left(Vec<(usize, PathBuf, String)>);
+
+/// Files that are named where some are left out.
+const NAMED: usize = 10;
+
+impl Left {
+    /// The labels of what was kept of a listing's first files and of the others behind them.
+    pub fn keep_both(&self, first: &[u32], others: &[u32]) -> (Vec<u32>, Vec<u32>) {
+        let kept = |labels: &[u32], begin: usize| {
+            let kept = labels.iter().enumerate().filter(|(i, _)| self.within(begin + i..begin + i + 1) == 0);
+            kept.map(|(_, label)| *label).collect()
+        };
+        (kept(first, 0), kept(others, first.len()))
+    }
+
+    /// How many of these places of the listing were left out.
+    pub fn within(&self, places: Range<usize>) -> usize {
+        let place = |end: usize| self.0.partition_point(|(index, ..)| *index < end);
+        place(places.end) - place(places.start)
+    }
+
+    /// The sentence on them, where there are some.
+    pub fn note(&self, folder: &Path, all: usize) -> Option<String> {
+        let mut kinds = BTreeMap::<String, usize>::new();
+        for (_, path, why) in &self.0 {
+            let ending = path
+                .extension()
+                .map_or(String::new(), |ending| format!(".{} ", ending.to_string_lossy().to_lowercase()));
+            *kinds.entry(format!("{ending}{why}")).or_default() += 1;
+        }
+        let mut kinds: Vec<(String, usize)> = kinds.into_iter().collect();
+        kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+        let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
+        let inside = |path: &PathBuf| path.strip_prefix(folder).unwrap_or(path).display().to_string();
+        let named: Vec<String> = self.0.iter().take(NAMED).map(|(_, path, _)| inside(path)).collect();
+        let more = self.0.len().saturating_sub(NAMED);
+        let beyond = if more > 0 { format!(" and {more} more") } else { String::new() };
+        (!self.0.is_empty()).then(|| {
+            format!(
+                "{}/: {} of {all} images cannot be decoded and are left out ({}): {}{beyond}",
+                folder.display(),
+                self.0.len(),
+                kinds.join(", "),
+                named.join(", ")
+            )
+        })
+    }
 }
 
 /// What some of the files are.
@@ -67,27 +121,60 @@ impl Found {
     }
 }
 
-/// Looks at all files, or at what a file of decoded images says of them.
+/// Looks at all files, or at what a file of decoded images says of them. Those that cannot be decoded are left out where that is asked for:
+/// the others are looked at again then, so that what is remembered of them holds for them alone.
 ///
 /// # Errors
 /// The first file that is no image or is broken, with the names of the others; the first of another size than the first file's; a file of
 /// decoded images that cannot be written.
-pub(crate) fn survey(listing: Listing, reading: &Reading) -> Result<Surveyed, DataError> {
+pub(crate) fn survey(mut listing: Listing, reading: &Reading) -> Result<Surveyed, DataError> {
+    let mut places: Vec<usize> = (0..listing.files.len()).collect();
+    let mut left = Left::default();
+    loop {
+        let broken = match look(listing, reading)? {
+            Looked::Whole(set, counts) => {
+                left.0.sort_unstable();
+                return Ok(Surveyed { set, counts, left });
+            }
+            Looked::Broken(rest, broken) => {
+                listing = rest;
+                broken
+            }
+        };
+        listing.training -= broken.iter().filter(|(index, _)| *index < listing.training).count();
+        let is_broken = |index: usize| broken.binary_search_by_key(&index, |(index, _)| *index).is_ok();
+        for (index, why) in &broken {
+            left.0.push((places[*index], listing.files[*index].path.clone(), why.clone()));
+        }
+        let (mut at, mut of_file) = (0..places.len(), 0..places.len());
+        places.retain(|_| at.next().is_some_and(|index| !is_broken(index)));
+        listing.files.retain(|_| of_file.next().is_some_and(|index| !is_broken(index)));
+    }
+}
+
+/// What came of one look.
+enum Looked {
+    Whole(Arc<Set>, Counts),
+    /// Some files are broken, and are to be left out: their places, ascending, and why.
+    Broken(Listing, Vec<(usize, String)>),
+}
+
+fn look(listing: Listing, reading: &Reading) -> Result<Looked, DataError> {
     let Listing { folder, files, training, frame } = listing;
-    let place = reading.cache.map(|cache| cache.join(name(&folder, &files, training, frame)));
+    let place = reading.cache.map(|cache| cache.join(name(&folder, &files, training, frame, reading.orientation)));
     let kept = Kept::new(files.len(), reading.memory);
-    let budget = reading.memory;
+    let (budget, orientation) = (reading.memory, reading.orientation);
     if let Some((stored, facts)) =
         place.as_deref().and_then(|place| Stored::open(place, files.len()).transpose()).transpose()?
     {
-        let set = Set { folder, files, frame, shape: facts.shape, kept, stored: Some(stored), budget };
-        return Ok(Surveyed { set: Arc::new(set), counts: facts.counts });
+        let set = Set { folder, files, frame, orientation, shape: facts.shape, kept, stored: Some(stored), budget };
+        return Ok(Looked::Whole(Arc::new(set), facts.counts));
     }
     let writer = place.map(|place| Writer::new(place, files.len())).transpose()?;
     let looked = AtomicUsize::new(0);
-    let look = |mut found: Found, index: usize| {
+    let each = |mut found: Found, index: usize| {
         let file: &ImageFile = &files[index];
-        match decode(&file.path, frame.as_ref()) {
+        match decode(&file.path, frame.as_ref(), orientation) {
             Ok(picture) => {
                 let plane = picture.planes.len() / 3;
                 if index < training {
@@ -111,8 +198,14 @@ pub(crate) fn survey(listing: Listing, reading: &Reading) -> Result<Surveyed, Da
         }
         found
     };
-    let mut found = (0..files.len()).into_par_iter().fold(Found::nothing, look).reduce(Found::nothing, Found::and);
+    let mut found = (0..files.len()).into_par_iter().fold(Found::nothing, each).reduce(Found::nothing, Found::and);
     found.failures.sort_by_key(|(index, _)| *index);
+    if let Some(broken) = undecodable(&found.failures).filter(|_| reading.skip_bad) {
+        if let Some(writer) = writer {
+            writer.abandon();
+        }
+        return Ok(Looked::Broken(Listing { folder, files, training, frame }, broken));
+    }
     let mut failures = found.failures.into_iter();
     let size = match failures.next() {
         Some((_, error)) => {
@@ -134,8 +227,18 @@ pub(crate) fn survey(listing: Listing, reading: &Reading) -> Result<Surveyed, Da
     let shape = [channels, height as usize, width as usize];
     let counts = found.counts.first(channels);
     let stored = writer.map(|writer| writer.finish(shape, &counts)).transpose()?;
-    let set = Set { folder, files, frame, shape, kept, stored, budget };
-    Ok(Surveyed { set: Arc::new(set), counts })
+    let set = Set { folder, files, frame, orientation, shape, kept, stored, budget };
+    Ok(Looked::Whole(Arc::new(set), counts))
+}
+
+/// All failures, where each is a file that cannot be decoded, and there are some.
+fn undecodable(failures: &[(usize, DataError)]) -> Option<Vec<(usize, String)>> {
+    let one = |(index, error): &(usize, DataError)| match error {
+        DataError::Undecodable { why, .. } => Some((*index, why.clone())),
+        _ => None,
+    };
+    let all: Vec<(usize, String)> = failures.iter().map(one).collect::<Option<_>>()?;
+    (!all.is_empty()).then_some(all)
 }
 
 /// The size that all files have.
@@ -156,9 +259,12 @@ fn one_size(sizes: &BTreeMap<Size, usize>, files: &[ImageFile]) -> Result<Size, 
 }
 
 /// The name of the file that holds these images decoded: by all that decides what is in it.
-fn name(folder: &Path, files: &[ImageFile], training: usize, frame: Option<Frame>) -> String {
+fn name(folder: &Path, files: &[ImageFile], training: usize, frame: Option<Frame>, orientation: Orientation) -> String {
     let frame = frame.map_or_else(String::new, |frame| frame.to_string());
     let mut hash = Sha256::new_with_prefix(format!("{training} of {}\n{frame}\n", files.len()));
+    if orientation == Orientation::Apply {
+        hash.update(UPRIGHT);
+    }
     for file in files {
         hash.update(file.line(folder).as_bytes());
     }

@@ -230,6 +230,8 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             test_fraction: data.test_fraction,
             memory: crate::config::image_memory(),
             cache: None,
+            skip_bad: data.skip_bad,
+            orientation: data.orientation,
             split_seed: data.split_seed,
             augment: data.augment.clone(),
             portion: crate::config::whole(),

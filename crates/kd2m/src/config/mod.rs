@@ -28,7 +28,7 @@ pub use weight::Weight;
 #[cfg(feature = "bench")]
 pub(crate) use {dotted::put, overrides::explained};
 
-use kd2m_data::{Augment, Reading};
+use kd2m_data::{Augment, Orientation, Reading};
 
 use crate::{
     Error,
@@ -109,6 +109,13 @@ pub struct DataConfig {
     /// commands; by default none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<PathBuf>,
+    /// Images that cannot be decoded are left out, counted and named; false: they end the command.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skip_bad: bool,
+    /// `ignore`, as torchvision does, or `apply`: images that a camera stored on their side are turned as their EXIF data say; by default ignored.
+    #[serde(default, skip_serializing_if = "is_ignored")]
+    #[schemars(with = "String")]
+    pub orientation: Orientation,
     /// `default` (the data set's own), `none`, or changes in their order, joined by `+`: `flip`, `crop:4`, `crop-flip:4`,
     /// `affine:DEGREES,SHIFT,ZOOM`, `resized-crop:LEAST` or `resized-crop:LEAST,bicubic` (in the first place cut out of the pictures as files
     /// have them), `jitter:BRIGHTNESS,CONTRAST,SATURATION,HUE`, `randaugment:OPERATIONS,MAGNITUDE`, `erase:PROBABILITY`.
@@ -130,6 +137,8 @@ impl DataConfig {
                 test_fraction: self.test_fraction.unwrap_or(usual.test_fraction),
                 memory: self.memory << 20,
                 cache: self.cache.as_deref(),
+                skip_bad: self.skip_bad,
+                orientation: self.orientation,
                 cuts: self.augment.parse::<Augment>().is_ok_and(|augment| augment.cuts()),
                 ..usual
             },
@@ -140,6 +149,10 @@ impl DataConfig {
     pub(crate) fn forget_place(&mut self) {
         (self.root, self.cache, self.memory) = (None, None, image_memory());
     }
+}
+
+fn is_ignored(orientation: &Orientation) -> bool {
+    *orientation == Orientation::Ignore
 }
 
 /// All of what is left after the split.

@@ -1,34 +1,18 @@
 //! One file of the hub, whole: what a broken connection left is gone on with, and what came is summed where the hub says the sum.
 
 use std::{
-    fs::{self, File},
-    io::{ErrorKind, Read, Write},
+    fs,
     path::{Path, PathBuf},
-    time::{Duration, Instant},
 };
 
-use super::http::{Answer, Client, said};
+use super::{
+    fill::{Broken, Length, fill},
+    http::{Answer, Client, said},
+};
 use crate::{Error, files, sums};
 
 /// Connections that are tried before it is said that they break.
 const TRIES: usize = 4;
-/// How often it is said how far it is.
-const TOLD: Duration = Duration::from_secs(5);
-const CHUNK: usize = 1 << 16;
-
-/// Why a file did not come.
-pub(super) enum Broken {
-    /// What the hub or the connection says; follows the repository's name.
-    There(String),
-    /// This machine's disk.
-    Here(Error),
-}
-
-impl From<Error> for Broken {
-    fn from(error: Error) -> Self {
-        Broken::Here(error)
-    }
-}
 
 /// Brings a file below `blobs`, where it is not there yet; its place. `path` is its address, `name` what it is called.
 pub(super) fn bring(
@@ -49,7 +33,8 @@ pub(super) fn bring(
         // Of two processes one brings it, the other finds it there.
         let alone = files::lock(&blobs.join(format!("{}.lock", about.tag)))?;
         if !place.is_file() {
-            match fill(client, answer, path, &unfinished, &about, &mut |line| tell(&line)) {
+            match fill(client, answer, path, &unfinished, &Length { name, bytes: about.size }, &mut |line| tell(&line))
+            {
                 Err(Broken::There(why)) => {
                     told = Some(why);
                     continue;
@@ -69,7 +54,6 @@ pub(super) fn bring(
 
 /// What the hub says of a file.
 struct About {
-    name: String,
     tag: String,
     size: u64,
 }
@@ -83,7 +67,7 @@ impl About {
             !tag.is_empty() && tag.len() <= 128 && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         });
         match (tag, answer.size) {
-            (Some(tag), Some(size)) => Ok(Self { name: name.to_owned(), tag, size }),
+            (Some(tag), Some(size)) => Ok(Self { tag, size }),
             _ => Err(Broken::There(format!(
                 "gives {name} without saying which file it is and how long: is HF_ENDPOINT a hub?"
             ))),
@@ -100,70 +84,4 @@ impl About {
         }
         Ok(())
     }
-}
-
-/// Fills the file from where it stands to its end.
-fn fill(
-    client: &Client,
-    whole: Answer,
-    path: &str,
-    file: &Path,
-    about: &About,
-    tell: &mut dyn FnMut(String),
-) -> Result<(), Broken> {
-    let disk = |doing: &'static str| move |source| Broken::Here(Error::io(doing, file, source));
-    let mut out = File::options().create(true).append(true).open(file).map_err(disk("write"))?;
-    let mut done = out.metadata().map_err(disk("read"))?.len();
-    if done > about.size {
-        out.set_len(0).map_err(disk("write"))?;
-        done = 0;
-    }
-    let answer = if done > 0 && done < about.size {
-        // One connection at a time.
-        drop(whole);
-        let rest = client.get(path, done).map_err(Broken::There)?;
-        match rest.status {
-            206 => rest,
-            // One that cannot go on begins again.
-            _ => {
-                drop(rest);
-                out.set_len(0).map_err(disk("write"))?;
-                done = 0;
-                client.get(path, 0).map_err(Broken::There)?
-            }
-        }
-    } else {
-        whole
-    };
-    let megabytes = |bytes: u64| bytes as f64 / 1e6;
-    tell(format!(
-        "{} of {:.1} MB is downloaded{}",
-        about.name,
-        megabytes(about.size),
-        if done > 0 { ", from where it broke off" } else { "" }
-    ));
-    let (mut reader, mut last) = (answer.body, Instant::now());
-    let mut chunk = vec![0; CHUNK];
-    while done < about.size {
-        let read = match reader.read(&mut chunk) {
-            Ok(read) => read,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Broken::There(stopped(about, done, &error.to_string()))),
-        };
-        if read == 0 {
-            return Err(Broken::There(stopped(about, done, "the connection ended")));
-        }
-        let take = read.min(usize::try_from(about.size - done).unwrap_or(usize::MAX));
-        out.write_all(&chunk[..take]).map_err(disk("write"))?;
-        done += take as u64;
-        if last.elapsed() >= TOLD {
-            last = Instant::now();
-            tell(format!("{}: {:.1} of {:.1} MB", about.name, megabytes(done), megabytes(about.size)));
-        }
-    }
-    out.sync_all().map_err(disk("write"))
-}
-
-fn stopped(about: &About, done: u64, why: &str) -> String {
-    format!("broke off {} after {done} of {} bytes ({why}): the same command goes on there", about.name, about.size)
 }

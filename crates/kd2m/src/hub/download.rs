@@ -9,7 +9,8 @@ use kd2m_nn::weights::hub::{self, Repository, stays_within};
 use serde::Deserialize;
 
 use super::{
-    blob::{Broken, bring},
+    blob::bring,
+    fill::Broken,
     http::{Client, Transport, said},
     place::{Place, fail},
 };

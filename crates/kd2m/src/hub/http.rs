@@ -30,13 +30,13 @@ pub trait Transport {
 }
 
 /// Who asks.
-pub(super) struct Client<'a> {
+pub(crate) struct Client<'a> {
     pub transport: &'a dyn Transport,
     pub place: &'a Place,
 }
 
 /// An answer, and what the hub says of the file in it.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     /// Of HTTP.
     pub status: u16,
     /// The file's name among blobs: of large files their SHA-256.

@@ -1,10 +1,11 @@
 //! Weights of the Hugging Face hub, `hf:OWNER/NAME`: what is not in the cache of its programs is downloaded into it, as they would, so that
 //! each finds what the other brought. What is there is used as it is, without asking anybody; another state is another `@REVISION`.
-//! `http.rs` asks (through `network.rs`, or whatever carries requests), `blob.rs` brings a file whole, `download.rs` a repository, `place.rs` says from where to where.
+//! `http.rs` asks (through `network.rs`, or whatever carries requests), `fill.rs` brings bytes to the disk, `blob.rs` a file whole, `download.rs` a repository, `place.rs` says from where to where.
 
 mod blob;
 mod download;
-mod http;
+pub(crate) mod fill;
+pub(crate) mod http;
 #[cfg(feature = "download")]
 mod network;
 mod place;

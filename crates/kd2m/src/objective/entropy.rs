@@ -38,11 +38,11 @@ mod tests {
         for i in 0..n {
             let row = &logits[i * k..][..k];
             let sum: f64 = row.iter().map(|x| x.exp()).sum();
-            for class in 0..k {
+            for (class, logit) in row.iter().enumerate() {
                 let hit = |labels: [u32; 3]| f64::from(u8::from(labels[i] as usize == class));
                 let target = share * hit(labels) + (1.0 - share) * hit(others);
                 let target = (1.0 - smoothing) * target + smoothing / k as f64;
-                expected -= target * (row[class] - sum.ln()) / n as f64;
+                expected -= target * (logit - sum.ln()) / n as f64;
             }
         }
         let values: Vec<f32> = logits.iter().map(|x| *x as f32).collect();

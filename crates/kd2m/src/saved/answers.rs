@@ -147,7 +147,8 @@ impl Saved {
 pub fn predict(saved: &Saved, files: &[PathBuf], engine: &mut dyn Engine) -> Result<Vec<Vec<f64>>, Error> {
     let mut found = Vec::new();
     for some in files.chunks(at_once(engine)) {
-        let images = read_images(some, saved.description.input, saved.description.frame.as_ref())?;
+        let orientation = saved.origin.as_ref().map(|origin| origin.config.data.orientation).unwrap_or_default();
+        let images = read_images(some, saved.description.input, saved.description.frame.as_ref(), orientation)?;
         let pixels: Vec<f32> = images.iter().flatten().map(|byte| f32::from(*byte) / 255.0).collect();
         let outputs = engine.forward(engine::Images { pixels: &pixels, n: some.len() }, Mode::Evaluate)?;
         found.extend(host(&outputs.logits)?.chunks_exact(saved.network.classes().max(1)).map(softmax));

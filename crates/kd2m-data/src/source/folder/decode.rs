@@ -6,13 +6,14 @@ use std::{
     path::Path,
 };
 
+use image::metadata::Orientation as Turn;
 use image::{ColorType, DynamicImage, ImageDecoder as _, ImageFormat, ImageReader};
 
 use crate::{
-    DataError, Frame, Interpolation, Reframe, Region,
+    DataError, Frame, Interpolation, Orientation, Reframe, Region,
     budget::{Budget, Share},
     jpeg::{self, Jpeg},
-    kind::{self, Rgb},
+    kind::{self, Rgb, upright},
     region,
 };
 
@@ -41,6 +42,16 @@ impl Picture {
         Self { size: (height, width), grey, planes: planes(&pixels) }
     }
 
+    /// It in another position.
+    fn turned(self, turn: Turn) -> Self {
+        if turn == Turn::NoTransforms {
+            return self;
+        }
+        let size = [self.size.0 as usize, self.size.1 as usize];
+        let (planes, [height, width]) = upright::turned(&self.planes, size, turn);
+        Self { size: (height as u32, width as u32), grey: self.grey, planes }
+    }
+
     /// A part of it.
     fn part(self, choose: Choose) -> Self {
         let size = [self.size.0 as usize, self.size.1 as usize];
@@ -58,13 +69,12 @@ impl Picture {
     }
 }
 
-/// The pixels of a file as they are stored (an EXIF orientation is not applied, as torchvision does not), resized and cut where a frame
-/// is asked for.
+/// The pixels of a file, turned by its EXIF orientation where that is asked for, then resized and cut where a frame is.
 ///
 /// # Errors
 /// A file that cannot be read, that is no image, or that is broken or cut off.
-pub(crate) fn decode(path: &Path, frame: Option<&Frame>) -> Result<Picture, DataError> {
-    decode_bytes(&path.display().to_string(), bytes_of(path)?, frame)
+pub(crate) fn decode(path: &Path, frame: Option<&Frame>, orientation: Orientation) -> Result<Picture, DataError> {
+    decode_bytes(&path.display().to_string(), bytes_of(path)?, frame, orientation)
 }
 
 /// What a file holds, no more than of any photograph.
@@ -82,9 +92,14 @@ fn bytes_of(path: &Path) -> Result<Vec<u8>, DataError> {
 ///
 /// # Errors
 /// Bytes that are no image, or of one that is broken or cut off.
-pub(crate) fn decode_bytes(place: &str, bytes: Vec<u8>, frame: Option<&Frame>) -> Result<Picture, DataError> {
+pub(crate) fn decode_bytes(
+    place: &str,
+    bytes: Vec<u8>,
+    frame: Option<&Frame>,
+    orientation: Orientation,
+) -> Result<Picture, DataError> {
     // Its share is held until the image has been resized, if it is: no thread waits for another on the way.
-    let (Picture { size, grey, planes }, _share) = read(place, bytes, None)?;
+    let (Picture { size, grey, planes }, _share) = read(place, bytes, orientation, None)?;
     let Some(frame) = frame else { return Ok(Picture { size, grey, planes }) };
     let reframe = Reframe::new(frame, [3, size.0 as usize, size.1 as usize]);
     let reframe = reframe.map_err(|why| DataError::format(place, format!("cannot be resized: {why}")))?;
@@ -100,10 +115,11 @@ pub(crate) fn decode_part(
     path: &Path,
     to: [usize; 2],
     interpolation: Interpolation,
+    orientation: Orientation,
     choose: Choose,
 ) -> Result<Picture, DataError> {
     let place = path.display().to_string();
-    let (picture, _share) = read(&place, bytes_of(path)?, Some(choose))?;
+    let (picture, _share) = read(&place, bytes_of(path)?, orientation, Some(choose))?;
     let from = [picture.size.0 as usize, picture.size.1 as usize];
     let grey = picture.grey;
     let planes = region::resized(&picture.compact(), from, to, interpolation);
@@ -115,14 +131,27 @@ pub(crate) fn decode_part(
 pub(crate) type Choose<'a> = &'a mut dyn FnMut([usize; 2]) -> Region;
 
 /// The image of a file's bytes, or a part of it, and its share of what may be held at once.
-fn read(place: &str, bytes: Vec<u8>, choose: Option<Choose>) -> Result<(Picture, Share<'static>), DataError> {
-    let broken = |why: &str| DataError::format(place, format!("cannot be decoded ({why}): remove it or get it again"));
+fn read(
+    place: &str,
+    bytes: Vec<u8>,
+    orientation: Orientation,
+    choose: Option<Choose>,
+) -> Result<(Picture, Share<'static>), DataError> {
+    let broken =
+        |why: &str| DataError::Undecodable { place: place.to_owned(), why: why.to_owned(), others: String::new() };
     // By content, not by name: images are often misnamed.
     let Ok(format) = image::guess_format(&bytes) else {
         return Err(broken("its first bytes are none of JPEG, PNG, WebP, GIF, BMP, TIFF and PNM"));
     };
+    let turn = match orientation {
+        // Of TIFF alone Pillow, so torchvision, turns images by itself.
+        Orientation::Ignore if format != ImageFormat::Tiff => Turn::NoTransforms,
+        Orientation::Ignore | Orientation::Apply => upright::turn(&bytes, format),
+    };
     let picture = match format {
-        ImageFormat::Jpeg => return jpeg(&bytes, choose).map_err(broken),
+        ImageFormat::Jpeg if turn == Turn::NoTransforms => return jpeg(&bytes, choose).map_err(broken),
+        // A part is chosen of the image as it is seen.
+        ImageFormat::Jpeg => jpeg(&bytes, None).map_err(str::to_owned),
         ImageFormat::Gif => gif(&bytes),
         ImageFormat::Tiff => tiff(bytes),
         // Of this the decoder takes parts for wholes.
@@ -130,6 +159,7 @@ fn read(place: &str, bytes: Vec<u8>, choose: Option<Choose>) -> Result<(Picture,
         _ => others(bytes, format),
     };
     let (picture, share) = picture.map_err(|why| broken(&why))?;
+    let picture = picture.turned(turn);
     let picture = match choose {
         Some(choose) => picture.part(choose),
         None => picture,
@@ -228,7 +258,8 @@ mod tests {
         image::RgbImage::new(40, 30).save(&path).unwrap();
         let all = DECODING.take(u64::MAX);
         let (done, waiting) = mpsc::channel();
-        let thread = thread::spawn(move || done.send(decode(&path, None).map(|picture| picture.size)));
+        let thread =
+            thread::spawn(move || done.send(decode(&path, None, Orientation::Ignore).map(|picture| picture.size)));
         assert!(waiting.recv_timeout(Duration::from_millis(150)).is_err(), "decoded beyond what may be held");
         drop(all);
         assert_eq!(waiting.recv_timeout(Duration::from_secs(30)).unwrap().unwrap(), (30, 40));

@@ -8,7 +8,7 @@ use crate::dataset::hexadecimal;
 use crate::stream::ImageFile;
 
 /// SHA-256 of the sorted list; paths begin below `folder`.
-pub(super) fn listing(folder: &Path, files: &[ImageFile]) -> String {
+pub(crate) fn listing(folder: &Path, files: &[ImageFile]) -> String {
     let mut lines: Vec<String> = files.iter().map(|file| file.line(folder)).collect();
     lines.sort();
     hexadecimal(Sha256::new_with_prefix(lines.concat()))

@@ -6,7 +6,7 @@
 //! `stream/` holds the images.
 
 pub(crate) mod decode;
-mod listing;
+pub(crate) mod listing;
 mod names;
 mod parts;
 mod walk;
@@ -48,7 +48,24 @@ fn load(Place { path: spec, root, reading }: Place) -> Result<Dataset, DataError
     let files: Vec<Result<ImageFile, DataError>> = paths.into_par_iter().map(ImageFile::new).collect();
     let files = files.into_iter().collect::<Result<Vec<ImageFile>, DataError>>()?;
     let listing = listing::listing(&folder, &files);
-    let Surveyed { set, counts } = survey(Listing { folder, files, training, frame }, reading)?;
+    let all = files.len();
+    let Surveyed { set, counts, left } = survey(Listing { folder: folder.clone(), files, training, frame }, reading)?;
+    notes.extend(left.note(&folder, all));
+    let (labels, test_labels) = left.keep_both(&labels, &test.labels);
+    let own = own - left.within(training - own..training);
+    for (part, labels) in [("training", &labels), ("test", &test_labels)] {
+        if labels.is_empty() {
+            return Err(DataError::format(
+                &folder.display().to_string(),
+                format!("has no {part} image that can be decoded"),
+            ));
+        }
+    }
+    if let Some(class) = (0..class_names.len()).find(|class| !labels.contains(&(*class as u32))) {
+        let problem = format!("has no training image of class {} that can be decoded", class_names[class]);
+        return Err(DataError::format(&folder.display().to_string(), problem));
+    }
+    let (training, tested) = (labels.len(), test_labels.len());
     let shape @ [_, height, width] = set.shape();
     let description = Description {
         name: format!("folder:{spec}"),
@@ -60,8 +77,20 @@ fn load(Place { path: spec, root, reading }: Place) -> Result<Dataset, DataError
         credit: ENTRY.credit,
     };
     let train = Samples::of_files(Files::new(&set, 0..training), labels);
-    let test = Samples::of_files(Files::new(&set, training..training + test.labels.len()), test.labels);
+    let test = Samples::of_files(Files::new(&set, training..training + tested), test_labels);
     Ok(description.counted(&counts, train, test).validating(own).noting(notes).listed(listing))
+}
+
+/// The images of a class's folder, in torchvision's order.
+///
+/// # Errors
+/// A folder that cannot be read, or that holds none.
+pub(crate) fn files_of_class(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
+    let images = walk::images(folder, &mut walk::Omitted::default())?;
+    match images.is_empty() {
+        true => Err(DataError::format(&folder.display().to_string(), format!("holds no image ({})", walk::endings()))),
+        false => Ok(images),
+    }
 }
 
 /// What a person should know of the classes, a sentence each.
@@ -90,7 +119,7 @@ fn odd_classes(train: &Listed, test: &Listed, class_names: &[String]) -> Vec<Str
 }
 
 /// `PATH`, `PATH@SIZE`, `PATH@HEIGHTxWIDTH` or `PATH@cropSIDE`; an `@` that no size follows belongs to the path.
-fn parse(spec: &str) -> (&str, Option<Frame>) {
+pub(crate) fn parse(spec: &str) -> (&str, Option<Frame>) {
     let side = |text: &str| text.parse().ok().filter(|side| (1..=4096).contains(side));
     let frame = |text: &str| {
         if let Some(text) = text.strip_prefix("crop") {
