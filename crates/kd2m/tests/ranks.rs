@@ -135,10 +135,12 @@ impl Observer for Stopping<'_> {
         let options = self.0.run.options;
         // Of several ranks the last alone hears of it.
         let hears = options.ranks.as_ref().is_none_or(|ranks| ranks.rank() + 1 == ranks.size());
-        if let (Event::Epoch { record, .. }, true, true) = (event, hears, self.0.student.is_some()) {
-            if record.epoch == 2 {
-                options.halt.ask();
-            }
+        let hears = hears && self.0.student.is_some();
+        if let Event::Epoch { record, .. } = event
+            && hears
+            && record.epoch == 2
+        {
+            options.halt.ask();
         }
         Ok(())
     }

@@ -291,10 +291,10 @@ impl<'v> Walk<'v> {
         }
         let alone = left == [Axis::Images] && is_images(self.values, *first);
         let in_a_row = left.first() == Some(&Axis::Images) && *first == Size::Known(-1);
-        if !alone && !in_a_row {
-            return Err("mixes images".to_owned());
+        match alone || in_a_row {
+            true => groups.insert(0, left),
+            false => return Err("mixes images".to_owned()),
         }
-        groups.insert(0, left);
         Ok(groups)
     }
 }
