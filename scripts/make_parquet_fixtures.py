@@ -4,7 +4,7 @@ crates/kd2m-data/tests/parquet.rs reads.
 
     python scripts/make_parquet_fixtures.py
 
-Image i of a file is grey in colour: red i, green 10 i, blue 255 - i, on 6 rows of 8 pixels. Needs pyarrow, pillow; made with pyarrow 25.0.1.
+Image i of a file is grey in colour: red i, green 10 i, blue 255 - i, on 6 rows of 8 pixels. Needs pyarrow, pillow; made with pyarrow 26.0.1.
 """
 
 import sys
