@@ -147,7 +147,7 @@ fn a_killed_grid_goes_on_and_two_shards_are_one() {
     // The cell is an ordinary run folder.
     let cell = place.out("whole").join("runs").join("digits-digits-cnn-teacher-digits-cnn-student");
     let eval = Command::new(env!("CARGO_BIN_EXE_kd2m")).arg("eval").arg(&cell).output().unwrap();
-    assert!(eval.status.success() && String::from_utf8_lossy(&eval.stdout).lines().count() == 1 + 6);
+    assert!(eval.status.success() && String::from_utf8_lossy(&eval.stdout).lines().count() == 2 + 6);
     assert!(cell.join("report.html").is_file() && cell.join("summary.json").is_file());
     let page = text(&place.out("whole").join("report.html"));
     let holds =

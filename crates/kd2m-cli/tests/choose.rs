@@ -146,7 +146,7 @@ fn rates_and_temperatures_are_chosen_told_drawn_and_the_same_however_they_were_r
     let cell = out.join("runs").join(CELL);
     assert!(text(&cell.join("config.toml")).contains("[arm.optim]\nlr = 0.05\n"));
     let eval = Command::new(env!("CARGO_BIN_EXE_kd2m")).arg("eval").arg(&cell).output().unwrap();
-    assert!(eval.status.success() && String::from_utf8_lossy(&eval.stdout).lines().count() == 1 + 6);
+    assert!(eval.status.success() && String::from_utf8_lossy(&eval.stdout).lines().count() == 2 + 6);
     let said = String::from_utf8_lossy(&eval.stderr);
     assert!(!said.contains("warning"), "{said}");
     // When, where and by what each folder was begun.

@@ -9,6 +9,7 @@ pub(crate) mod affine;
 mod colour;
 pub(crate) mod crop_flip;
 mod erase;
+mod forms;
 #[cfg(test)]
 mod golden;
 mod image;
@@ -23,8 +24,8 @@ use affine::Affine;
 use crop_flip::CropFlip;
 use image::Image;
 
+pub(crate) use forms::FORMS;
 pub use jitter::Jitter;
-pub(crate) use parse::FORMS;
 pub use rand_augment::RandAugment;
 pub use resized_crop::ResizedCrop;
 

@@ -15,11 +15,6 @@ const LARGEST: f32 = 10.0;
 /// A padding beyond any image's size only makes black images.
 const MOST_PADDING: usize = 1024;
 
-/// How each operation is written, for messages.
-pub(crate) const FORMS: &str = "none, or one or more joined by `+` of flip, crop:PADDING, crop-flip:PADDING, affine:DEGREES,TRANSLATE,SCALE, resized-crop:LEAST (or LEAST,bicubic), \
-     jitter:BRIGHTNESS,CONTRAST,SATURATION,HUE, randaugment:OPERATIONS,MAGNITUDE and erase:PROBABILITY \
-     (as crop-flip:4+jitter:0.4,0.4,0.4,0.1+erase:0.25)";
-
 impl fmt::Display for Augment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_none() {

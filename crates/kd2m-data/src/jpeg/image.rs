@@ -4,7 +4,6 @@
 use kd2m_simd::isa::{Isa, Kernel, Simd};
 
 use super::{
-    Jpeg,
     bits::Bits,
     colour::{Colours, to_rgb},
     frame::{Component, Frame},
@@ -13,6 +12,16 @@ use super::{
     upsample::{Enlarged, Plane},
 };
 use crate::Region;
+
+/// A decoded image, or a region of one.
+pub(crate) struct Jpeg {
+    pub height: usize,
+    pub width: usize,
+    /// Whether it has one component.
+    pub grey: bool,
+    /// `[3, h, w]`.
+    pub planes: Vec<u8>,
+}
 
 type Quantisation = Option<[u16; 64]>;
 

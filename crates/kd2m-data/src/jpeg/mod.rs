@@ -22,17 +22,9 @@ use bits::Bits;
 use frame::Frame;
 use huffman::{Codes, Table};
 use image::Image;
+pub(crate) use image::Jpeg;
 use scan::{Scan, Tables, place};
-
-/// A decoded image, or a region of one.
-pub(crate) struct Jpeg {
-    pub height: usize,
-    pub width: usize,
-    /// Whether it has one component.
-    pub grey: bool,
-    /// `[3, h, w]`.
-    pub planes: Vec<u8>,
-}
+use whole::find_marker;
 
 /// More scans no encoder writes; each may be a walk over all blocks.
 const MOST_SCANS: usize = 500;
@@ -109,15 +101,6 @@ fn segment(bytes: &[u8], from: usize) -> Result<Option<Segment<'_>>, &'static st
         Some((bytes.get(at + 2..end)?, end))
     });
     held.map(|(held, end)| Some(Segment { marker, held, end })).ok_or("a segment is longer than the file")
-}
-
-/// Where a byte of ones stands that a code of these follows.
-fn find_marker(bytes: &[u8], is_code: impl Fn(u8) -> bool) -> Option<usize> {
-    const AT_ONCE: usize = 64;
-    // Most pieces have no byte of ones, which is quickly seen.
-    let pieces = bytes.chunks(AT_ONCE).enumerate().filter(|(_, piece)| piece.contains(&0xff));
-    let mut places = pieces.flat_map(|(at, piece)| (AT_ONCE * at..).zip(piece)).filter(|(_, byte)| **byte == 0xff);
-    places.find(|(at, _)| bytes.get(at + 1).is_some_and(|code| is_code(*code))).map(|(at, _)| at)
 }
 
 fn number(segment: &[u8]) -> Result<usize, &'static str> {

@@ -23,7 +23,7 @@ pub(super) fn check_whole(bytes: &[u8]) -> Result<(), &'static str> {
         // Bytes that belong to no segment are passed over: entropy-coded data, in which 0xff is followed by 0 or is a restart, and
         // stray bytes between segments.
         let ahead = bytes.get(at..).unwrap_or_default();
-        let Some(next) = super::find_marker(ahead, is_marker) else { return Err(CUT) };
+        let Some(next) = find_marker(ahead, is_marker) else { return Err(CUT) };
         let marker = ahead[next + 1];
         at += next + 2;
         match marker {
@@ -86,6 +86,15 @@ fn is_progression(segment: &[u8], tables: &[u8]) -> bool {
         _ => tables.contains(&(0x10 | places & 0xf)),
     });
     band && coded && now <= 13 && (before == 0 || before == now + 1)
+}
+
+/// Where a byte of ones stands that a code of these follows.
+pub(super) fn find_marker(bytes: &[u8], is_code: impl Fn(u8) -> bool) -> Option<usize> {
+    const AT_ONCE: usize = 64;
+    // Most pieces have no byte of ones, which is quickly seen.
+    let pieces = bytes.chunks(AT_ONCE).enumerate().filter(|(_, piece)| piece.contains(&0xff));
+    let mut places = pieces.flat_map(|(at, piece)| (AT_ONCE * at..).zip(piece)).filter(|(_, byte)| **byte == 0xff);
+    places.find(|(at, _)| bytes.get(at + 1).is_some_and(|code| is_code(*code))).map(|(at, _)| at)
 }
 
 #[cfg(test)]

@@ -228,6 +228,10 @@ pub struct TrainConfig {
     pub sync_batch_norm: bool,
 }
 
+fn is_default<T: Default + PartialEq>(x: &T) -> bool {
+    *x == T::default()
+}
+
 fn is_true(x: &bool) -> bool {
     *x
 }
@@ -309,6 +313,7 @@ pub struct OptimConfig {
     /// In the gradient for `sgd`, decoupled for `adamw`.
     pub weight_decay: f64,
     /// What weight decay moves: `all`, or `weights` of convolutions and linear layers alone (no biases, norms, class tokens, positions).
+    #[serde(skip_serializing_if = "is_default")]
     pub decay: Decay,
     /// `cosine` (to `optim.min_lr`), `multistep` (÷ 10 after each of `optim.milestones`), `constant`.
     pub schedule: ScheduleKind,

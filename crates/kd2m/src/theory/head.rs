@@ -120,11 +120,17 @@ mod tests {
     "#;
 
     #[test]
-    fn every_network_of_the_zoo_has_a_linear_head() {
+    fn every_network_of_the_zoo_but_one_has_a_linear_head() {
         for model in zoo::MODELS {
             let options = ZooOptions::new(7, 3, 32, 32);
             let Ok(graph) = zoo::build(model.name, &options) else { continue };
-            let head = Affine::head(&graph, &initialise(&graph, 0)).unwrap();
+            let head = Affine::head(&graph, &initialise(&graph, 0));
+            if model.name == "squeezenet1_1" {
+                // It has a ReLU between its classifier and the mean of places.
+                assert!(matches!(head, Err(HeadError::NotLinear { .. })));
+                continue;
+            }
+            let head = head.unwrap();
             assert_eq!((head.inputs, head.outputs()), (graph.feature_width(), 7), "{}", model.name);
         }
     }
