@@ -1,6 +1,6 @@
 //! The bits of a scan, as libjpeg takes them: stuffed zeros left out, zeros after the end, restarts found again where some are lost.
 
-use super::huffman::{Extra, Table};
+use super::huffman::{Extra, Table, extended};
 
 const EOI: u8 = 0xd9;
 
@@ -191,12 +191,6 @@ impl<'a> Bits<'a> {
             }
         }
     }
-}
-
-/// A number of so many bits with its sign.
-#[inline(always)]
-pub(super) fn extended(number: i32, bits: u32) -> i32 {
-    if bits > 0 && number < 1 << (bits - 1) { number - (1 << bits) + 1 } else { number }
 }
 
 /// Whether one of eight bytes is 0xff.

@@ -1,9 +1,13 @@
 //! Huffman codes: from counts and symbols of a file to a table that the next bits are looked up in.
 
-use super::bits::extended;
-
 /// Codes up to this length are found in one step, with the value behind them if that is as near.
 const QUICK: u32 = 10;
+
+/// A number of so many bits with its sign.
+#[inline(always)]
+pub(super) fn extended(number: i32, bits: u32) -> i32 {
+    if bits > 0 && number < 1 << (bits - 1) { number - (1 << bits) + 1 } else { number }
+}
 
 /// A table as it stands in a file: how many codes have 1 to 16 bits, and their symbols in order.
 #[derive(Clone)]

@@ -312,7 +312,7 @@ pub struct OptimConfig {
     pub nesterov: bool,
     /// In the gradient for `sgd`, decoupled for `adamw`.
     pub weight_decay: f64,
-    /// What weight decay moves: `all`, or `weights` of convolutions and linear layers alone (no biases, norms, class tokens, positions).
+    /// What weight decay moves: by default `all`, or `weights` of convolutions and linear layers alone (no biases, norms, class tokens, positions).
     #[serde(skip_serializing_if = "is_default")]
     pub decay: Decay,
     /// `cosine` (to `optim.min_lr`), `multistep` (÷ 10 after each of `optim.milestones`), `constant`.

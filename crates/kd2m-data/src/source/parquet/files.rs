@@ -2,8 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::ENTRY;
 use crate::DataError;
+
+/// What the data set is called.
+pub(super) const NAME: &str = "parquet";
+
+/// What is looked for.
+pub(super) const FILES: &str = "a Parquet file with columns image and label, or a folder with train-*.parquet and test-*.parquet or validation-*.parquet";
 
 /// Files by their use, each in the order of their names.
 pub(super) struct Found {
@@ -21,10 +26,10 @@ pub(super) fn find(path: &str, root: Option<&Path>) -> Result<Found, DataError> 
     looked.dedup();
     let Some(place) = looked.iter().find(|path| path.exists()).cloned() else {
         return Err(DataError::Missing {
-            dataset: ENTRY.name,
+            dataset: NAME,
             file: "the file or folder".into(),
             looked,
-            help: format!("it must be {}", ENTRY.files),
+            help: format!("it must be {}", FILES),
         });
     };
     if place.is_file() {
@@ -46,7 +51,7 @@ pub(super) fn find(path: &str, root: Option<&Path>) -> Result<Found, DataError> 
     if train.is_empty() {
         return Err(DataError::format(
             &place.display().to_string(),
-            format!("holds no training images: it must be {}", ENTRY.files),
+            format!("holds no training images: it must be {}", FILES),
         ));
     }
     Ok(Found { place, train, validation, test })
@@ -67,7 +72,7 @@ fn below(folder: &Path) -> Result<Vec<PathBuf>, DataError> {
             return Ok(found);
         }
     }
-    Err(DataError::format(&folder.display().to_string(), format!("holds no Parquet file: it must be {}", ENTRY.files)))
+    Err(DataError::format(&folder.display().to_string(), format!("holds no Parquet file: it must be {}", FILES)))
 }
 
 /// What a folder holds, by name.

@@ -19,9 +19,9 @@ use crate::samples::Raw;
 use crate::{Augment, DataError, Dataset, Operation, split};
 
 pub(crate) const ENTRY: Entry = Entry {
-    name: "parquet",
+    name: files::NAME,
     about: "an image set of the Hugging Face hub: parquet:PATH, or with a size as folder:PATH@32 has",
-    files: "a Parquet file with columns image and label, or a folder with train-*.parquet and test-*.parquet or validation-*.parquet",
+    files: files::FILES,
     credit: "images of the user's own files",
     takes_path: true,
     load,
