@@ -151,7 +151,7 @@ fn every_cut_is_an_error() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(120))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
     #[test]
     fn changed_bytes_never_panic(at in 0usize..1000, value: u8, which in 0usize..3) {
         let mut bytes = fs::read(fixture(["fine.parquet", "plain.parquet", "words.parquet"][which])).unwrap();

@@ -2,12 +2,16 @@
 
 use std::{
     fs::File,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use parquet::{
-    file::reader::{FileReader, SerializedFileReader},
+    file::{
+        metadata::{ParquetMetaData, RowGroupMetaData},
+        reader::{FileReader, SerializedFileReader},
+    },
     record::{Field, Row},
     schema::types::Type,
 };
@@ -99,6 +103,18 @@ pub(super) fn too_large(bytes: u64) -> String {
     )
 }
 
+/// Whether every column lies within a file of this length: the reader takes what a file says of that for granted.
+fn columns_lie_within(about: &ParquetMetaData, length: u64) -> bool {
+    let chunks = about.row_groups().iter().flat_map(RowGroupMetaData::columns);
+    chunks.into_iter().all(|chunk| {
+        let from = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
+        let end = u64::try_from(from).ok().zip(u64::try_from(chunk.compressed_size()).ok());
+        end.and_then(|(from, bytes)| from.checked_add(bytes)).is_some_and(|end| end <= length)
+            && chunk.data_page_offset() >= 0
+            && chunk.num_values() >= 0
+    })
+}
+
 impl Table {
     /// The rows of some files, one behind the other.
     pub fn read(paths: &[PathBuf], how: How, most: u64) -> Result<Self, DataError> {
@@ -126,6 +142,15 @@ impl Table {
     }
 
     fn add(&mut self, path: &Path, how: How, most: u64) -> Result<(), DataError> {
+        // The crate panics at some files whose parts contradict each other. What was read of such a one is not used.
+        let added = catch_unwind(AssertUnwindSafe(|| self.add_rows(path, how, most)));
+        added.unwrap_or_else(|_| {
+            let why = "cannot be read as Parquet (its parts contradict each other): get it again";
+            Err(DataError::format(&path.display().to_string(), why))
+        })
+    }
+
+    fn add_rows(&mut self, path: &Path, how: How, most: u64) -> Result<(), DataError> {
         let place = path.display().to_string();
         let damaged = |error: parquet::errors::ParquetError| {
             DataError::format(
@@ -136,7 +161,11 @@ impl Table {
             )
         };
         let file = File::open(path).map_err(|source| DataError::Io { place: place.clone(), source })?;
+        let length = file.metadata().map_err(|source| DataError::Io { place: place.clone(), source })?.len();
         let reader = SerializedFileReader::new(file).map_err(damaged)?;
+        if !columns_lie_within(reader.metadata(), length) {
+            return Err(DataError::format(&place, "says of a column that it lies outside of the file: get it again"));
+        }
         let about = reader.metadata().file_metadata();
         let rows = u64::try_from(about.num_rows()).unwrap_or(0);
         let columns = Columns::of(
