@@ -146,6 +146,7 @@ impl DataConfig {
     }
 
     /// Leaves out where data lie and how they are held, which says nothing of what a run finds.
+    #[cfg(feature = "bench")]
     pub(crate) fn forget_place(&mut self) {
         (self.root, self.cache, self.memory) = (None, None, image_memory());
     }

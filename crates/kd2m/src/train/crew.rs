@@ -75,6 +75,7 @@ pub fn least(ranks: Option<&Arc<dyn Ranks>>, own: usize) -> usize {
 }
 
 /// Whether this process writes what people read.
+#[cfg(feature = "report")]
 pub fn leads(options: &RunOptions) -> bool {
     options.ranks.as_ref().is_none_or(|ranks| ranks.rank() == 0)
 }
