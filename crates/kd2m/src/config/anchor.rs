@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, TeacherCache, TeacherConfig};
+use super::{Config, TeacherConfig};
 use crate::imported;
 use kd2m_nn::weights::hub;
 
@@ -16,9 +16,7 @@ impl Config {
         }
         self.teacher.all_mut().for_each(anchor_teacher);
         [&mut self.student.weights, &mut self.data.root, &mut self.data.cache].into_iter().flatten().for_each(anchor);
-        if let TeacherCache::Folder(path) = &mut self.teacher.cache {
-            anchor(path);
-        }
+        self.teacher.cache.folder_mut().into_iter().for_each(anchor);
         self
     }
 }
@@ -59,7 +57,7 @@ fn anchor(path: &mut PathBuf) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Source;
+    use crate::config::{DrawnViews, Source, TeacherCache};
 
     fn resolved(sets: &[&str]) -> Config {
         let mut source = Source::demo().unwrap();
@@ -77,6 +75,8 @@ mod tests {
         assert_eq!(config.teacher.init, Some(here.join("i.pth")));
         assert_eq!(config.student.weights, Some(here.join("../s.pth")));
         assert_eq!(config.teacher.cache, TeacherCache::Folder(here.join("c")));
+        let views = resolved(&["teacher.cache=views:c"]).anchored();
+        assert_eq!(views.teacher.cache, TeacherCache::Views(DrawnViews(Some(here.join("c")))));
         assert_eq!(config.clone().anchored(), config);
         let plain = resolved(&[]);
         assert_eq!(plain.clone().anchored(), plain);

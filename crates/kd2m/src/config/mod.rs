@@ -2,6 +2,7 @@
 //! [`Config`] is what the file says; it is checked once, in [`Source::resolve`], and saved in the run folder.
 
 mod anchor;
+mod cache;
 mod check;
 mod configured;
 mod dotted;
@@ -19,7 +20,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use network::{FeaturesAs, Head, StudentConfig, TeacherCache, TeacherConfig};
+pub use cache::{DrawnViews, TeacherCache};
+pub use network::{FeaturesAs, Head, StudentConfig, TeacherConfig};
 pub use overrides::Source;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
