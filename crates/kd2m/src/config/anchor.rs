@@ -11,7 +11,8 @@ impl Config {
     /// The same with every path absolute, also that of `folder:PATH`, as it is saved in a run folder.
     #[must_use]
     pub fn anchored(mut self) -> Self {
-        if self.data.root.is_none() && lies_in_a_folder(&self.data.dataset) {
+        let named = [Some(&self.data.dataset), self.data.unlabelled.as_ref()];
+        if self.data.root.is_none() && named.into_iter().flatten().any(|name| lies_in_a_folder(name)) {
             self.data.root = Some(PathBuf::from("."));
         }
         self.teacher.all_mut().for_each(anchor_teacher);
@@ -106,5 +107,7 @@ mod tests {
         let root = |dataset: &str| resolved(&[&format!("data.dataset={dataset}")]).anchored().data.root;
         assert_eq!(root("folder:photos@64"), Some(here));
         assert_eq!(root("folder:/photos"), None);
+        let beside = |name: &str| resolved(&[&format!("data.unlabelled={name}")]).anchored().data.root;
+        assert_eq!((beside("folder:photos").is_some(), beside("folder:/photos"), beside("rest")), (true, None, None));
     }
 }

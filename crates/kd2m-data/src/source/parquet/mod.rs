@@ -16,7 +16,7 @@ use super::folder::{decode::Picture, parse};
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
 use crate::samples::Raw;
-use crate::{Augment, DataError, Dataset, Operation, split};
+use crate::{Augment, DataError, Dataset, Operation, Undecoded, left_out, split};
 
 pub(crate) const ENTRY: Entry = Entry {
     name: files::NAME,
@@ -39,7 +39,8 @@ fn load(Place { path, root, reading }: Place) -> Result<Dataset, DataError> {
     let mut notes = Vec::new();
     let mut part = |files: Option<Vec<std::path::PathBuf>>, what: &str| -> Result<Option<Table>, DataError> {
         let Some(files) = files else { return Ok(None) };
-        let table = Table::read(&files, How { frame: frame.as_ref(), orientation: reading.orientation }, MOST_HELD)?;
+        let how = How { frame: frame.as_ref(), orientation: reading.orientation, skip_bad: reading.skip_bad };
+        let table = Table::read(&files, how, MOST_HELD)?;
         if table.labels.are_secret() {
             notes.push(format!("{}: the classes of {what} are kept secret (-1), it is left out", place.display()));
             return Ok(None);
@@ -58,6 +59,10 @@ fn load(Place { path, root, reading }: Place) -> Result<Dataset, DataError> {
     if held > MOST_HELD {
         return Err(wrong(table::too_large(held)));
     }
+    let left: Vec<Undecoded> = all().flat_map(|table| table.left.clone()).collect();
+    let rows = all().map(|table| table.pictures.len()).sum::<usize>() + left.len();
+    notes.extend(left_out(rows, &left).map(|said| format!("{}: {said}", place.display())));
+    classes.keep_all(&train, &classes.numbers(&train)?)?;
     let raw = |table: Table| -> Result<Raw, DataError> {
         let labels = classes.numbers(&table)?;
         let mut pixels = Vec::with_capacity(labels.len() * channels * height * width);
