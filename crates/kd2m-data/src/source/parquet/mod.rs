@@ -2,10 +2,11 @@
 //! classes. `parquet:PATH` is one such file, of which a share is kept for testing, or a folder with `train-*.parquet` and `test-*.parquet` or
 //! `validation-*.parquet`, itself or in `data/` or another folder below it. Images are decoded as those of a folder are, and held in memory.
 //!
-//! `files.rs` finds files, `table.rs` reads one, `classes.rs` makes numbers of its classes.
+//! `files.rs` finds files, `table.rs` reads one, `pages.rs` looks at what it claims first, `classes.rs` makes numbers of its classes.
 
 mod classes;
 mod files;
+mod pages;
 mod table;
 
 use classes::Classes;

@@ -192,6 +192,7 @@ impl Table {
         };
         let file = File::open(path).map_err(|source| DataError::Io { place: place.clone(), source })?;
         let length = file.metadata().map_err(|source| DataError::Io { place: place.clone(), source })?.len();
+        let own = file.try_clone().map_err(|source| DataError::Io { place: place.clone(), source })?;
         let reader = SerializedFileReader::new(file).map_err(damaged)?;
         if !columns_lie_within(reader.metadata(), length) {
             return Err(DataError::format(&place, "says of a column that it lies outside of the file: get it again"));
@@ -209,6 +210,11 @@ impl Table {
         .map_err(|problem| DataError::format(&place, problem))?;
         if self.names.is_none() {
             self.names.clone_from(&columns.names);
+        }
+        let chunks = reader.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
+        let wanted = chunks.filter(|chunk| chunk.column_path().parts().first().is_some_and(|name| columns.has(name)));
+        if !pages::can_be(&own, wanted.filter_map(self::place)).map_err(|source| DataError::Io { place: place.clone(), source })? {
+            return Err(DataError::format(&place, "has a page that claims more than can be in it: get it again"));
         }
         let mut waiting: Vec<Waiting> = Vec::with_capacity(AT_ONCE);
         for (row, found) in reader.get_row_iter(Some(columns.projection.clone())).map_err(damaged)?.enumerate() {
@@ -281,6 +287,11 @@ struct Columns {
 }
 
 impl Columns {
+    /// Whether a column is read.
+    fn has(&self, name: &str) -> bool {
+        name == self.image || name == self.label
+    }
+
     /// Those of a schema; `described` is what `datasets` says of it.
     fn of(schema: &Type, described: Option<String>) -> Result<Self, String> {
         let features = described.and_then(|text| serde_json::from_str::<Value>(&text).ok());
