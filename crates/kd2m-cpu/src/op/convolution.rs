@@ -183,7 +183,7 @@ impl Op for Convolve {
         let tensor = &mut parameters.list[self.weight];
         let add = std::mem::replace(&mut tensor.has_gradient, true);
         let fused = match sink {
-            Sink::Step(update) => as_sgd(update),
+            Sink::Step(update) => as_sgd(&tensor.own(update)),
             Sink::Accumulate => None,
         };
         let (weight, moment) = (&mut tensor.value[..], &mut tensor.first[..]);
