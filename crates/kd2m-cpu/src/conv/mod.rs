@@ -308,11 +308,7 @@ impl Convolution {
                 depthwise::weight_gradient(self, x, dy, dw, n, accumulate);
                 false
             }
-            (Kernel::Direct, _) => {
-                let stepped = step.is_some();
-                direct::weight_gradient(self, x, dy, dw, n, accumulate, step);
-                stepped
-            }
+            (Kernel::Direct, _) => direct::weight_gradient(self, x, dy, dw, n, accumulate, step),
             _ => {
                 gemm::weight_gradient(self, x, dy, dw, n, accumulate);
                 false

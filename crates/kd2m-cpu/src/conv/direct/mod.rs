@@ -1,12 +1,14 @@
 //! Direct convolution: a register tile of rows × outputs is kept over all taps, so an output is written once, with all that follows it.
 //!
 //! No im2col and no packing of activations: rows of `[h][w][n][c]` are read where they lie, taps that meet padding are not in the list.
-//! Read next: `tile.rs` (forward and gradient to the input), `gradient.rs` (gradient to the weights).
+//! Read next: `tile.rs` (forward and gradient to the input), `gradient.rs` (gradient to the weights), `step.rs`.
 
 mod gradient;
+mod step;
 mod tile;
 
-pub use gradient::{Sgd, replay, weight_gradient};
+pub use gradient::weight_gradient;
+pub use step::{Sgd, replay};
 
 use super::{
     Convolution, Epilogue,
