@@ -416,6 +416,37 @@ fn smooth_activations() {
     }
 }
 
+/// In evaluation they are computed by the convolution before them: by every kernel, with all that it may have taken in before, and what
+/// follows has to see their values.
+#[test]
+fn smooth_activations_that_a_convolution_takes_in() {
+    for layer in [Layer::Gelu, Layer::Silu, Layer::HardSwish] {
+        let f = |b: &mut GraphBuilder, name: &str, x| b.push(name, layer.clone(), &[x]);
+        let depthwise = around("after a depthwise convolution", 20, 5, 6, |b, x| {
+            let y = b.conv("conv", x, Conv { groups: 20, ..Conv::square(20, 20, 3) });
+            let y = b.batch_norm("bn", y);
+            let y = f(b, "f", y);
+            let y = b.batch_norm("bn after", y);
+            b.relu("relu", y)
+        });
+        everywhere(&depthwise, &[2]);
+        let wide = around("after a wide one", 6, 12, 12, |b, x| {
+            let y = b.conv("conv", x, Conv::square(6, 7, 3).with_bias());
+            let y = f(b, "f", y);
+            let y = f(b, "f again", y);
+            b.relu("relu", y)
+        });
+        everywhere(&wide, &[1, 3]);
+        let sum = around("after a sum", 6, 3, 4, |b, x| {
+            let y = b.conv("conv", x, Conv::square(6, 6, 1));
+            let y = b.add("add", y, x);
+            let y = f(b, "f", y);
+            b.add("add after", y, x)
+        });
+        everywhere(&sum, &[1, 4]);
+    }
+}
+
 #[test]
 fn tokens_through_a_block_of_linear_layers() {
     let graph = around("tokens", 9, 3, 4, |b, x| {

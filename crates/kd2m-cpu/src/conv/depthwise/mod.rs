@@ -57,6 +57,10 @@ impl Job<'_> {
                 // SAFETY: each block has its own rows of y, which `check` has seen to be there.
                 to: unsafe { y.pointer(at) },
             });
+            if let Some(function) = self.epilogue.function {
+                // SAFETY: as above.
+                function(self.isa, unsafe { y.slice(at..at + block.rows * self.channels) });
+            }
         });
     }
 
@@ -238,8 +242,13 @@ mod tests {
             let shape = ConvShape { window, groups: channels, input, output, source: Source::Maps };
             let (x, weight) = (numbers(n * input.len(), 1), numbers(window.taps() * channels, 2));
             let (bias, residual) = (numbers(channels, 3), numbers(n * output.len(), 4));
-            let whole =
-                Epilogue { accumulate: true, bias: Some(&bias), residual: Some(&residual), limits: (-0.25, 1.5) };
+            let whole = Epilogue {
+                accumulate: true,
+                bias: Some(&bias),
+                residual: Some(&residual),
+                limits: (-0.25, 1.5),
+                function: None,
+            };
             for epilogue in [Epilogue::product(false), whole] {
                 let mut expected = numbers(n * output.len(), 5);
                 plain(&shape, &x, &weight, &mut expected, n, &epilogue);

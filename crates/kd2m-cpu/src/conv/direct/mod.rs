@@ -11,7 +11,7 @@ pub use gradient::weight_gradient;
 pub use step::{Sgd, replay};
 
 use super::{
-    Convolution, Epilogue,
+    Convolution, Epilogue, each,
     rows::{self, Block, Side},
 };
 use crate::{
@@ -80,18 +80,24 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run(&self, y: &mut [f32], n: usize, step: usize) {
+    fn run(&self, out: &mut [f32], n: usize, step: usize) {
         let Some(tile) = register_tile(self.isa) else { return };
         let blocks = rows::blocks(self.runs, n, step, self.side, tile.rows * TILES_OF_A_BLOCK);
-        self.check(&blocks, y.len());
+        self.check(&blocks, out.len());
         let (groups, columns) = (self.pack.groups, self.pack.blocks());
-        let y = Shared::new(y);
+        let y = Shared::new(out);
         if columns * self.bytes_of_a_block() <= weights_in_cache() && blocks.len() >= 4 * rayon::current_num_threads() {
             for_each(blocks.len(), |task| {
                 for group in 0..groups {
                     for column in 0..columns {
                         self.block(&blocks[task], group, column, y);
                     }
+                }
+                if let Some(function) = self.epilogue.function {
+                    let (block, channels) = (&blocks[task], groups * self.pack.outputs);
+                    let rows = block.output * channels..(block.output + block.rows) * channels;
+                    // SAFETY: the block's rows are this task's.
+                    function(self.isa, unsafe { y.slice(rows) });
                 }
             });
         } else {
@@ -103,6 +109,9 @@ impl Job<'_> {
                     self.block(block, column / columns, column % columns, y);
                 }
             });
+            if let Some(function) = self.epilogue.function {
+                each(self.isa, out, function);
+            }
         }
     }
 
