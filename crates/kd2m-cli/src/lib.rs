@@ -8,7 +8,7 @@
 mod arguments;
 mod bench_progress;
 mod command;
-#[cfg(any(test, feature = "download"))]
+#[cfg_attr(not(any(test, feature = "download")), expect(dead_code, reason = "a build that downloads shows it"))]
 mod download_progress;
 mod interrupt;
 mod memory;

@@ -9,7 +9,7 @@ use std::{
 use rayon::prelude::*;
 
 use super::files::{existing_root, open, read_at_most};
-use super::folder::{files_of_class, listing};
+use super::folder::{check_kept, files_of_class, listing};
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
 use crate::stream::{Files, ImageFile, Listing, Surveyed, survey};
@@ -63,6 +63,7 @@ fn load(Place { root, reading, .. }: Place) -> Result<Dataset, DataError> {
     let Surveyed { set, moments, left } =
         survey(Listing { folder: folder.clone(), files, training, frame: None, colour: false }, reading)?;
     let (labels, test_labels) = left.keep_both(&labels, &test_labels);
+    check_kept(&folder, &class_names, &labels, &test_labels)?;
     let (training, tested) = (labels.len(), test_labels.len());
     let description = Description {
         name: ENTRY.name.into(),

@@ -58,18 +58,7 @@ fn load(Place { path: spec, root, reading }: Place) -> Result<Dataset, DataError
     notes.extend(left.note(&folder, all));
     let (labels, test_labels) = left.keep_both(&labels, &test.labels);
     let own = own - left.within(training - own..training);
-    for (part, labels) in [("training", &labels), ("test", &test_labels)] {
-        if labels.is_empty() {
-            return Err(DataError::format(
-                &folder.display().to_string(),
-                format!("has no {part} image that can be decoded"),
-            ));
-        }
-    }
-    if let Some(class) = (0..class_names.len()).find(|class| !labels.contains(&(*class as u32))) {
-        let problem = format!("has no training image of class {} that can be decoded", class_names[class]);
-        return Err(DataError::format(&folder.display().to_string(), problem));
-    }
+    check_kept(&folder, &class_names, &labels, &test_labels)?;
     let (training, tested) = (labels.len(), test_labels.len());
     let shape @ [_, height, width] = set.shape();
     let description = Description {
@@ -120,6 +109,20 @@ pub(crate) fn unlabelled(
         )));
     }
     Ok((Samples::of_files(Files::new(&set, 0..count), vec![0; count]), notes, listing))
+}
+
+/// Refuses a folder of which too much was left out: both parts and every class in training must keep an image.
+pub(crate) fn check_kept(folder: &Path, class_names: &[String], train: &[u32], test: &[u32]) -> Result<(), DataError> {
+    let wrong = |problem: String| Err(DataError::format(&folder.display().to_string(), problem));
+    for (part, labels) in [("training", train), ("test", test)] {
+        if labels.is_empty() {
+            return wrong(format!("has no {part} image that can be decoded"));
+        }
+    }
+    match (0..class_names.len()).find(|class| !train.contains(&(*class as u32))) {
+        Some(class) => wrong(format!("has no training image of class {} that can be decoded", class_names[class])),
+        None => Ok(()),
+    }
 }
 
 /// Files as they are now.
