@@ -19,6 +19,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use network::vanishes;
 pub use network::{FeaturesAs, Head, StudentConfig, TeacherCache, TeacherConfig};
 pub use overrides::Source;
 use schemars::JsonSchema;
@@ -243,10 +244,6 @@ fn is_zero(x: &usize) -> bool {
 
 fn is_one(x: &f64) -> bool {
     *x == 1.0
-}
-
-fn vanishes(x: &f64) -> bool {
-    *x == 0.0
 }
 
 impl Default for TrainConfig {

@@ -9,7 +9,6 @@ use kd2m_nn::{Dropped, zoo::Stem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::vanishes;
 use crate::{
     imported,
     preprocess::{Keys, ResizeKey, SizeKeys},
@@ -88,6 +87,11 @@ pub struct TeacherConfig {
     /// Remember its outputs where no augmentation is random: in the run folder while it runs; a folder here instead of true keeps them for other runs; false: compute them in every step.
     #[serde(default)]
     pub cache: TeacherCache,
+}
+
+/// Whether a rate is none.
+pub(super) fn vanishes(x: &f64) -> bool {
+    *x == 0.0
 }
 
 fn yes() -> bool {
