@@ -8,6 +8,8 @@
 mod arguments;
 mod bench_progress;
 mod command;
+#[cfg(any(test, feature = "download"))]
+mod download_progress;
 mod interrupt;
 mod memory;
 mod next;

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 /// Grid and folder of its results.
-const GRIDS: [(&str, &str); 16] = [
+const GRIDS: [(&str, &str); 17] = [
     ("bench-cifar10", "cifar10"),
     ("bench-cifar10-auto", "auto/cifar10"),
     ("bench-cifar10-auto-shares", "auto/cifar10/shares"),
@@ -13,6 +13,7 @@ const GRIDS: [(&str, &str); 16] = [
     ("bench-digits", "digits/wide"),
     ("bench-digits-auto", "auto/digits"),
     ("bench-digits-confirm", "digits/confirm"),
+    ("bench-digits-from-mnist", "unpaired/domain"),
     ("bench-digits-mistakes", "digits/mistakes"),
     ("bench-digits-shares", "unpaired/shares"),
     ("bench-digits-unpaired", "unpaired"),

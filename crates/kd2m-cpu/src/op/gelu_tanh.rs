@@ -1,5 +1,7 @@
 //! The Gaussian error linear unit by a hyperbolic tangent.
 
+use std::f32::consts;
+
 use super::{
     function::{self, Function},
     sigmoid::sigmoid,
@@ -10,7 +12,7 @@ use crate::plan::{Compiler, Place};
 struct GeluTanh;
 
 /// 2 √(2/π).
-const A: f32 = 1.595_769_1;
+const A: f32 = 2.0 * consts::FRAC_2_SQRT_PI * consts::FRAC_1_SQRT_2;
 const C: f32 = 0.044_715;
 
 pub fn plan(c: &mut Compiler, node: usize) -> Place {

@@ -60,8 +60,8 @@ fn load(Place { root, reading, .. }: Place) -> Result<Dataset, DataError> {
     let class_names = names(&folder.join("words.txt"), &wnids)?;
     let all = files.len();
     let test_labels: Vec<u32> = tested.into_iter().map(|(_, label)| label).collect();
-    let Surveyed { set, counts, left } =
-        survey(Listing { folder: folder.clone(), files, training, frame: None }, reading)?;
+    let Surveyed { set, moments, left } =
+        survey(Listing { folder: folder.clone(), files, training, frame: None, colour: false }, reading)?;
     let (labels, test_labels) = left.keep_both(&labels, &test_labels);
     let (training, tested) = (labels.len(), test_labels.len());
     let description = Description {
@@ -76,7 +76,7 @@ fn load(Place { root, reading, .. }: Place) -> Result<Dataset, DataError> {
     let train = Samples::of_files(Files::new(&set, 0..training), labels);
     let test = Samples::of_files(Files::new(&set, training..training + tested), test_labels);
     let notes = left.note(&folder, all).into_iter().collect();
-    Ok(description.counted(&counts, train, test).noting(notes).listed(listing))
+    Ok(description.measured(moments, train, test).noting(notes).listed(listing))
 }
 
 /// The WordNet numbers of the classes, in their order.

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Config, Error,
-    config::{ArmConfig, TeacherCache},
+    config::ArmConfig,
     files,
     train::{
         folder::{Existing, RunFolder, read_config},
@@ -71,6 +71,16 @@ impl Store {
         self.out.join("teachers").join(&cell.teacher)
     }
 
+    /// Where all cells of one teacher remember what it says, unless their configuration names a folder.
+    pub fn teacher_cache(&self, cell: &Cell) -> PathBuf {
+        self.teacher_place(cell).join("teacher").join("cache")
+    }
+
+    /// Where a cell does.
+    pub fn remembered_in(&self, cell: &Cell) -> PathBuf {
+        cell.config.teacher.cache.folder().map_or_else(|| self.teacher_cache(cell), Path::to_owned)
+    }
+
     /// What is known of a cell's teacher.
     pub fn teacher(&self, cell: &Cell) -> Option<TeacherSummary> {
         self.own_teacher(cell).or_else(|| self.reused_teacher(cell))
@@ -92,7 +102,8 @@ impl Store {
     /// The reused runs' teacher where it is another than the one in this folder.
     pub fn other_teacher(&self, cell: &Cell) -> Option<TeacherSummary> {
         let (own, reused) = (self.own_teacher(cell)?, self.reused_teacher(cell)?);
-        let accuracies = |t: &TeacherSummary| (t.test_accuracy, t.val_accuracy);
+        // By their bits: of stored outputs both are NaN, and the same.
+        let accuracies = |t: &TeacherSummary| [t.test_accuracy, t.val_accuracy].map(f64::to_bits);
         (accuracies(&own) != accuracies(&reused)).then_some(reused)
     }
 
@@ -244,7 +255,7 @@ fn base(config: &Config) -> Config {
     own.arms.clear();
     own.train.seeds.clear();
     own.data.forget_place();
-    own.teacher.cache = TeacherCache::default();
+    own.teacher.cache.forget_place();
     own
 }
 
