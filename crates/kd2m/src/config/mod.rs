@@ -21,6 +21,7 @@ use std::{
 };
 
 pub use cache::{DrawnViews, TeacherCache};
+use network::vanishes;
 pub use network::{FeaturesAs, Head, StudentConfig, TeacherConfig};
 pub use overrides::Source;
 use schemars::JsonSchema;
@@ -262,10 +263,6 @@ fn is_zero(x: &usize) -> bool {
 
 fn is_one(x: &f64) -> bool {
     *x == 1.0
-}
-
-fn vanishes(x: &f64) -> bool {
-    *x == 0.0
 }
 
 impl Default for TrainConfig {

@@ -9,7 +9,7 @@ use kd2m_nn::{Dropped, zoo::Stem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{cache::TeacherCache, vanishes};
+use super::cache::TeacherCache;
 use crate::{
     imported,
     preprocess::{Keys, ResizeKey, SizeKeys},
@@ -88,6 +88,11 @@ pub struct TeacherConfig {
     /// Remember its outputs where no augmentation is random: in the run folder while it runs; a folder here instead of true keeps them for other runs; false: compute them in every step. `views`, or `views:DIR` for other runs: where augmentation is random, too, in half precision by seed, epoch and image (`docs/images.md`).
     #[serde(default)]
     pub cache: TeacherCache,
+}
+
+/// Whether a rate is none.
+pub(super) fn vanishes(x: &f64) -> bool {
+    *x == 0.0
 }
 
 fn yes() -> bool {
