@@ -480,7 +480,7 @@ pub struct ListArguments {
     /// Classes that models are built for.
     #[arg(long, default_value_t = 10)]
     pub classes: usize,
-    /// Height and width of the images that models are built for; without it, of those that each was made for.
+    /// Height and width of the images that models are built for; without it, of those that each was made for; for kernels 32.
     #[arg(long, value_name = "N")]
     pub size: Option<usize>,
     /// Network whose kernels are listed.

@@ -159,6 +159,11 @@ fn what_cannot_be_is_said_at_once() {
     assert!(why.contains("the teacher has no stage `block-13`; did you mean block-1"), "{why}");
     let why = refused("student.head=teacher");
     assert!(why.contains("set student.dropout = 0"), "{why}");
+    let shown = kd2m(&["list", "kernels", "--model", "deit_tiny_patch16_224", "--size", "64", "--json"]);
+    let shown: Value = serde_json::from_slice(&shown.stdout).unwrap();
+    // A patch embedding and four products in each of twelve blocks, and the classifier.
+    assert_eq!(shown.as_array().unwrap().len(), 1 + 12 * 4 + 1);
+    assert!(shown[0]["shape"].as_str().unwrap().ends_with("3×64×64 → 192×4×4"), "{}", shown[0]);
     let shown = kd2m(&["list", "models", "vit_tiny_cifar"]);
     let shown = String::from_utf8(shown.stdout).unwrap();
     for stage in ["block-1 (192 × 8 × 8)", "block-12-class (192 × 1 × 1)", "block-12-tokens (192 × 65 × 1)"] {

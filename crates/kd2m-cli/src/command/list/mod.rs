@@ -156,9 +156,13 @@ fn models(arguments: &ListArguments) -> Result<Vec<Value>, Error> {
     Ok(rows)
 }
 
+/// Height and width of images for which kernels are listed where nobody says.
+const KERNELS_SIDE: usize = 32;
+
 fn kernels(arguments: &ListArguments) -> Result<Vec<Value>, Error> {
     let stem = if arguments.stem == "cifar" { Stem::Cifar } else { Stem::Imagenet };
-    let graph = zoo::build(&arguments.model, &ZooOptions::new(arguments.classes, 3, 32, 32).stem(stem))?;
+    let side = arguments.size.unwrap_or(KERNELS_SIDE);
+    let graph = zoo::build(&arguments.model, &ZooOptions::new(arguments.classes, 3, side, side).stem(stem))?;
     let weights = init::initialise(&graph, 0);
     let network = Network::new(&graph, &weights, Options::default()).map_err(|e| Error::Config(e.to_string()))?;
     let row = |k: KernelChoice| {
