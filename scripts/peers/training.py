@@ -8,7 +8,8 @@
 Each row runs every candidate once a round, in its own process, on random images, with the mean squared distance of the features
 (where widths are equal) plus cross-entropy. Prints medians over the rounds as markdown: images a second, ratios, peak memory of
 the process (maximum resident set), and the share of the limit that the processor's multiply–adds set. `--results` keeps what was
-measured, so that a table can be made row by row. Needs torch and torchvision.
+measured, so that a table can be made row by row. Rows of a network alone at 224 (`NAME-alone-BATCH`) have onnxruntime beside them.
+Needs torch, torchvision and timm; those rows onnx and onnxruntime.
 """
 
 import argparse
@@ -36,7 +37,18 @@ ROWS = {  # name: teacher, student ("-": the teacher alone), stem, size of the i
     "imagenet-512": ("resnet34", "resnet18", "imagenet", "32", 512, 6),
     "resnet8x4-64": ("resnet8x4", "resnet8x4", "imagenet", "32", 64, 12),
     "resnet8-64": ("resnet8", "resnet8", "imagenet", "32", 64, 30),
+    "mobilenet_v3-32": ("mobilenet_v3_large", "mobilenet_v3_small", "imagenet", "224", 32, 5),
+    "efficientnet-32": ("efficientnet_b0", "mobilenet_v2", "imagenet", "224", 32, 4),
+    "resnet50-mobilenet_v2-32": ("resnet50", "mobilenet_v2", "imagenet", "224", 32, 4),
+    "convnext-16": ("convnext_tiny", "mobilenet_v2", "imagenet", "224", 16, 4),
+    "deit-16": ("deit_small_patch16_224", "deit_tiny_patch16_224", "imagenet", "224", 16, 4),
+    "MobileNetV2-64": ("MobileNetV2", "MobileNetV2", "imagenet", "32", 64, 20),
+    "ShuffleV2-64": ("ShuffleV2", "ShuffleV2", "imagenet", "32", 64, 20),
 }
+ALONE = "mobilenet_v3_large mobilenet_v3_small mobilenet_v2 efficientnet_b0 resnet50 convnext_tiny".split()
+ALONE += ["deit_small_patch16_224", "deit_tiny_patch16_224"]
+# Inference beside onnxruntime: a batch's images one by one and sixteen at once.
+ROWS |= {f"{name}-alone-{batch}": (name, "-", "imagenet", "224", batch, 64 // batch) for name in ALONE for batch in (1, 16)}
 
 
 AVX2 = {"ONEDNN_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "KD2M_ISA": "avx2"}
@@ -53,8 +65,37 @@ def network(name, stem, channels, side):
     if stem == "cifar":
         model.conv1 = torch.nn.Conv2d(3, 64, 3, 1, 1, bias=False)
         model.maxpool = torch.nn.Identity()
-    head, model.fc = model.fc, torch.nn.Identity()
+    # `fc`, `classifier.3`, `head`: each family calls its classifier something else, but it is the last linear layer of all.
+    path, head = [(path, module) for path, module in model.named_modules() if isinstance(module, torch.nn.Linear)][-1]
+    parent, _, last = path.rpartition(".")
+    setattr(model.get_submodule(parent), last, torch.nn.Identity())
     return model, head
+
+
+def runtime(name, stem, size, batch, steps, threads):
+    """onnxruntime's side of a network alone, from PyTorch's own export; runs in a process of its own."""
+    import tempfile
+    import time
+
+    import numpy as np
+    import onnxruntime
+    import torch
+
+    channels, side = map(int, size.split("x")) if "x" in size else (3, int(size))
+    model = torch.nn.Sequential(*network(name, stem, channels, side)).eval()
+    images = torch.rand(batch, channels, side, side)
+    with tempfile.TemporaryDirectory() as folder:
+        torch.onnx.export(model, (images,), f"{folder}/model.onnx", dynamo=False)
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        session = onnxruntime.InferenceSession(f"{folder}/model.onnx", options, providers=["CPUExecutionProvider"])
+    rates, called = [], session.get_inputs()[0].name
+    for _ in range(steps + 2):
+        images = np.random.default_rng(0).random(images.shape, np.float32)
+        start = time.perf_counter()
+        session.run(None, {called: images})
+        rates.append(batch / (time.perf_counter() - start))
+    print(statistics.median(rates[2:]))
 
 
 def peer(teacher, student, stem, size, batch, steps, threads, options):
@@ -66,6 +107,8 @@ def peer(teacher, student, stem, size, batch, steps, threads, options):
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     channels, side = map(int, size.split("x")) if "x" in size else (3, int(size))
+    if "onnxruntime" in options:
+        return runtime(teacher, stem, size, batch, steps, threads)
     wide = torch.channels_last if "channels_last" in options else torch.contiguous_format
     teacher_model = network(teacher, stem, channels, side)[0].to(memory_format=wide).eval()
     compiled = torch.compile if "compiled" in options else lambda model: model
@@ -115,7 +158,7 @@ def run(command, environment):
 def measure(arguments, name):
     """Runs every candidate of a row in alternation and returns its medians."""
     teacher, student, stem, size, batch, steps = ROWS[name]
-    kinds = ["eager", "channels_last"] + ["compiled"] * arguments.compile
+    kinds = ["eager", "channels_last"] + ["compiled"] * arguments.compile + ["onnxruntime"] * ("-alone-" in name)
     halves = ["bf16", "bf16,channels_last"] * arguments.bf16
     common = [teacher, student, stem, size, batch, steps, arguments.threads]
     candidates = {kind: [sys.executable, __file__, "--peer", *common, kind] for kind in kinds + halves}
@@ -138,7 +181,7 @@ def title(name, avx2, threads):
     """What a row is called in tables."""
     teacher, student, stem, size, batch, _ = ROWS[name]
     pair = f"{teacher} alone" if student == "-" else f"{teacher} → {student}"
-    stems = f", {stem} stem" if teacher in ("resnet34", "resnet50") else ""
+    stems = f", {stem} stem" if teacher in ("resnet34", "resnet50") and size != "224" else ""
     sizes = f" at {size}×{size}" if size == "224" else ""
     return f"{pair}{stems}{sizes}, batch {batch}" + ", AVX2" * avx2 + (f", {threads} thread" if threads != 2 else "")
 
@@ -154,7 +197,7 @@ def show(called, row):
     compiled = max((rate for kind, rate in rates.items() if kind.startswith("compiled")), default=None)
     peers = min((memory[kind] for kind in memory if kind != "kd2m"), default=None)
     size = lambda megabytes: "–" if megabytes is None else f"{megabytes:.0f}"
-    cells = [number(rate) for rate in (*plain, compiled, best(True), ours)]
+    cells = [number(rate) for rate in (*plain, compiled, best(True), rates.get("onnxruntime"), ours)]
     cells += [ratio(best(False)), ratio(best(True)), f"{size(memory.get('kd2m'))} / {size(peers)}"]
     cells += [f"{row['limit']:.0f} ({100 * ours / row['limit']:.0f} %)" if row["limit"] and ours else "–"]
     print(f"| {called} | " + " | ".join(cells) + " |", flush=True)
@@ -176,8 +219,8 @@ def main():
         results[title(name, arguments.avx2, arguments.threads)] = measure(arguments, name)
         if arguments.results:
             arguments.results.write_text(json.dumps(results, indent=1, ensure_ascii=False))
-    heads = "step|PyTorch eager|channels_last|compiled|bf16|kd2m|to best f32|to best bf16|MB, kd2m / least of PyTorch|limit (reached)"
-    print("| " + heads.replace("|", " | ") + " |\n" + "|---" * 10 + "|")
+    heads = "step|PyTorch eager|channels_last|compiled|bf16|onnxruntime|kd2m|to best f32|to best bf16|MB, kd2m / least of PyTorch|limit (reached)"
+    print("| " + heads.replace("|", " | ") + " |\n" + "|---" * 11 + "|")
     # Not `title`: that is the function above, which a variable of this name would hide in all of main.
     for called, row in results.items():
         show(called, row)

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 /// Grid and folder of its results.
-const GRIDS: [(&str, &str); 15] = [
+const GRIDS: [(&str, &str); 17] = [
     ("bench-cifar10", "cifar10"),
     ("bench-cifar10-auto", "auto/cifar10"),
     ("bench-cifar10-auto-shares", "auto/cifar10/shares"),
@@ -11,7 +11,9 @@ const GRIDS: [(&str, &str); 15] = [
     ("bench-cifar10-small-chosen", "cifar10/small/chosen"),
     ("bench-cifar10-small-ten", "cifar10/small/ten"),
     ("bench-digits", "digits/wide"),
+    ("bench-digits-auto", "auto/digits"),
     ("bench-digits-confirm", "digits/confirm"),
+    ("bench-digits-from-mnist", "unpaired/domain"),
     ("bench-digits-mistakes", "digits/mistakes"),
     ("bench-digits-shares", "unpaired/shares"),
     ("bench-digits-unpaired", "unpaired"),

@@ -4,7 +4,7 @@ use std::{any::Any, collections::BTreeMap, sync::Arc};
 
 use kd2m_nn::{
     Graph, NamedTensor, Weights,
-    step::{Decayed, Mode, Reduce, Then, Update},
+    step::{Decayed, Draws, Mode, Reduce, Then, Update},
 };
 
 use crate::{
@@ -238,6 +238,18 @@ impl Network {
     /// Weight decay moves these tensors alone from now on; all at first.
     pub fn decay(&mut self, decayed: Decayed) {
         self.parameters.decayed = decayed;
+    }
+
+    /// Each tensor that is named learns at so many times the rate of a step from now on, all others at the rate itself.
+    pub fn scale_rates(&mut self, rates: &BTreeMap<String, f64>) {
+        self.parameters.scale_rates(rates);
+    }
+
+    /// What the next training passes leave out at random is drawn from these.
+    pub fn draw_from(&mut self, draws: Draws) {
+        if let Some(training) = &mut self.training {
+            training.draws = draws;
+        }
     }
 
     /// One optimizer step with the accumulated gradients, which are forgotten.

@@ -1,6 +1,6 @@
 //! Parameters, their gradients and the optimizer's moments in the engine's order of memory; PyTorch's layout at the border.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use kd2m_nn::{
     Graph, NamedTensor, Role, Weights,
@@ -32,6 +32,8 @@ pub struct Parameter {
     pub second: Aligned,
     /// Whether `gradient` holds anything since the last step; if not, the next one is stored over it.
     pub has_gradient: bool,
+    /// It learns at so many times the rate of a step.
+    rate: f64,
     /// Parts that fused steps leave out (see `Convolution::dead`), and the steps that they have not done yet.
     postponed: (Vec<Range<usize>>, Vec<Sgd>),
 }
@@ -61,6 +63,11 @@ impl Parameter {
             }
             (value, first)
         })
+    }
+
+    /// A step as this tensor takes it.
+    pub fn own(&self, update: &Update) -> Update {
+        Update { lr: update.lr * self.rate, ..*update }
     }
 
     /// Does the postponed steps.
@@ -160,6 +167,7 @@ impl Parameters {
                 first: empty(),
                 second: empty(),
                 has_gradient: false,
+                rate: 1.0,
                 postponed: Default::default(),
             };
             list.push(parameter);
@@ -286,6 +294,11 @@ impl Parameters {
         }
     }
 
+    /// Each tensor that is named learns at so many times the rate of a step, all others at the rate itself.
+    pub fn scale_rates(&mut self, rates: &BTreeMap<String, f64>) {
+        self.list.iter_mut().for_each(|p| p.rate = rates.get(&p.key).copied().unwrap_or(1.0));
+    }
+
     /// Forgets all gradients.
     pub fn zero_gradients(&mut self) {
         self.list.iter_mut().for_each(|p| p.has_gradient = false);
@@ -315,12 +328,12 @@ impl Parameters {
             return;
         }
         p.catch_up(self.isa);
+        let own = p.own(update);
+        let own = if self.decayed.has(p.role) { own } else { Update { weight_decay: 0.0, ..own } };
         let adam = matches!(update.rule, Rule::AdamW { .. });
         let length = p.value.len();
         let second = if adam { &mut p.second[..length] } else { &mut [][..] };
-        let spared = Update { weight_decay: 0.0, ..*update };
-        let update = if self.decayed.has(p.role) { update } else { &spared };
-        update::apply(update, &mut p.value, &p.gradient, &mut p.first, second, self.steps);
+        update::apply(&own, &mut p.value, &p.gradient, &mut p.first, second, self.steps);
     }
 
     /// Steps every tensor that still has a gradient.

@@ -5,8 +5,8 @@ mod reference;
 
 use kd2m_cpu::{Mode, Network, Options, Then, isa::Isa};
 use kd2m_nn::{
-    Attention, Conv, Graph, GraphBuilder, GroupNorm, Init, Layer, LayerNorm, Linear, NamedTensor, NodeId, Pool,
-    Position, Prepend, Quantise, Role, Scale, Weights,
+    Attention, Conv, Dropout, Graph, GraphBuilder, GroupNorm, Init, Layer, LayerNorm, Linear, NamedTensor, NodeId,
+    Places, Pool, Position, Prepend, Quantise, Role, Scale, Weights, step::Draws,
 };
 use reference::{Loss, difference, noise, run, to_f64};
 
@@ -416,6 +416,37 @@ fn smooth_activations() {
     }
 }
 
+/// In evaluation they are computed by the convolution before them: by every kernel, with all that it may have taken in before, and what
+/// follows has to see their values.
+#[test]
+fn smooth_activations_that_a_convolution_takes_in() {
+    for layer in [Layer::Gelu, Layer::Silu, Layer::HardSwish] {
+        let f = |b: &mut GraphBuilder, name: &str, x| b.push(name, layer.clone(), &[x]);
+        let depthwise = around("after a depthwise convolution", 20, 5, 6, |b, x| {
+            let y = b.conv("conv", x, Conv { groups: 20, ..Conv::square(20, 20, 3) });
+            let y = b.batch_norm("bn", y);
+            let y = f(b, "f", y);
+            let y = b.batch_norm("bn after", y);
+            b.relu("relu", y)
+        });
+        everywhere(&depthwise, &[2]);
+        let wide = around("after a wide one", 6, 12, 12, |b, x| {
+            let y = b.conv("conv", x, Conv::square(6, 7, 3).with_bias());
+            let y = f(b, "f", y);
+            let y = f(b, "f again", y);
+            b.relu("relu", y)
+        });
+        everywhere(&wide, &[1, 3]);
+        let sum = around("after a sum", 6, 3, 4, |b, x| {
+            let y = b.conv("conv", x, Conv::square(6, 6, 1));
+            let y = b.add("add", y, x);
+            let y = f(b, "f", y);
+            b.add("add after", y, x)
+        });
+        everywhere(&sum, &[1, 4]);
+    }
+}
+
 #[test]
 fn tokens_through_a_block_of_linear_layers() {
     let graph = around("tokens", 9, 3, 4, |b, x| {
@@ -568,6 +599,89 @@ fn factors_of_channels_alone_and_with_what_follows() {
         everywhere(&tokens, &[2]);
     }
 }
+
+#[test]
+fn what_is_left_out_at_random_alone_and_with_what_follows() {
+    for whole in [true, false] {
+        let drop = |rate: f64, number: u64| Layer::Dropout(Dropout { rate, whole, number });
+        let alone = around("dropout", 5, 3, 4, |b, x| b.push("drop", drop(0.4, 1), &[x]));
+        everywhere(&alone, &[1, 6]);
+        let block = around("left out block", 5, 3, 4, |b, x| {
+            let y = b.conv("conv", x, Conv::square(5, 5, 3));
+            let y = b.batch_norm("bn", y);
+            let y = b.push("drop", drop(0.5, 2), &[y]);
+            let y = b.add("add", y, x);
+            let y = b.relu("relu", y);
+            // The sum is read again, and the branch by others too.
+            let z = b.push("second", drop(0.3, 3), &[y]);
+            b.add("sum", z, y)
+        });
+        everywhere(&block, &[2, 7]);
+        let vector = around("left out features", 6, 3, 4, |b, x| {
+            let y = b.global_avg_pool("mean", x);
+            b.push("drop", drop(0.5, 4), &[y])
+        });
+        everywhere(&vector, &[5]);
+        let tokens = around_tokens("left out tokens", 6, 2, 3, |b, x| {
+            let y = b.linear("linear", x, Linear::new(6, 6));
+            let y = b.push("drop", drop(0.5, 5), &[y]);
+            b.add("add", y, x)
+        });
+        everywhere(&tokens, &[4]);
+    }
+}
+
+/// A mask that is written down: of four samples the second and the third lose the branch, which counts twice in the others.
+#[test]
+fn a_left_out_branch_by_hand() {
+    let number = (0..200).find(|number| {
+        let kept = |sample| Draws::default().unit(*number, sample, 0) >= 0.5;
+        (0..4).map(kept).eq([true, false, false, true])
+    });
+    let (mut b, x) = GraphBuilder::new("by hand", 1, 1, 1, &[0.0], &[1.0]);
+    let y = b.conv("tenfold", x, Conv::square(1, 1, 1));
+    let drop = Dropout { rate: 0.5, whole: true, number: number.unwrap() };
+    let y = b.push("drop", Layer::Dropout(drop), &[y]);
+    let x = b.add("add", y, x);
+    let f = b.flatten("features", x);
+    let logits = b.linear("fc", f, Linear { bias: false, ..Linear::new(1, 1) });
+    let graph = b.finish(f, logits).unwrap();
+    let one = |value: f32, shape: &[usize]| NamedTensor { shape: shape.to_vec(), values: vec![value] };
+    let weights = Weights::from([
+        ("tenfold.weight".to_owned(), one(10.0, &[1, 1, 1, 1])),
+        ("fc.weight".to_owned(), one(1.0, &[1, 1])),
+    ]);
+    for isa in Isa::available() {
+        let mut network = Network::new(&graph, &weights, Options { isa: Some(isa), ..Options::default() }).unwrap();
+        let images = [1.0, 2.0, 3.0, 4.0];
+        network.forward(&images, 4, Mode::Evaluate).unwrap();
+        assert_eq!(network.features(), [11.0, 22.0, 33.0, 44.0]);
+        network.forward(&images, 4, Mode::Train).unwrap();
+        assert_eq!(network.features(), [21.0, 2.0, 3.0, 84.0], "{isa}");
+        network.backward(None, Some(&[1.0, 10.0, 100.0, 1000.0]), &[], Then::Accumulate).unwrap();
+        // d/dw of Σ g (2 w x) over the first and the last.
+        assert_eq!(network.gradients()["tenfold.weight"].values, [2.0 * 1.0 + 2.0 * 4000.0]);
+        // The last two of these samples are the first two of a batch that another rank begins.
+        network.draw_from(Draws { first: 2, ..Draws::default() });
+        network.forward(&images[2..], 2, Mode::Train).unwrap();
+        assert_eq!(network.features(), [3.0, 84.0]);
+    }
+}
+
+#[test]
+fn tokens_seen_as_maps() {
+    let graph = around_tokens("places", 6, 2, 3, |b, x| {
+        let x = b.push("class", Layer::Prepend(Prepend { width: 6, init: Init::Normal(1.0) }), &[x]);
+        let seen = |skip, height, width| Layer::Places(Places { skip, height, width });
+        for (name, layer) in [("patches", seen(1, 2, 3)), ("class token", seen(0, 1, 1)), ("all", seen(0, 7, 1))] {
+            let y = b.push(name, layer, &[x]);
+            b.stage(name, y);
+        }
+        b.linear("linear", x, Linear::new(6, 6))
+    });
+    everywhere(&graph, &[1, 4]);
+}
+
 /// Nothing between a map's becoming tokens and the layer.
 #[test]
 fn linear_layers_of_what_was_a_map() {

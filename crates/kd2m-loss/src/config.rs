@@ -111,7 +111,7 @@ impl CriterionConfig {
         Self { criterion: name.to_owned(), on: features(), memory: 0, options: BTreeMap::new(), checked }
     }
 
-    /// Compares these outputs: `features`, `logits`, `probabilities` or the name of a stage.
+    /// Compares these outputs: `features`, `logits`, `probabilities` or the name of a stage (the student's and the teacher's as `layer3:block-6`).
     pub fn on(self, output: &str) -> Self {
         Self { on: output.to_owned(), checked: OnceLock::new(), ..self }
     }

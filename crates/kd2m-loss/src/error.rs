@@ -128,7 +128,8 @@ impl UnknownOutput {
             who,
             near: nearest_names(name, known),
             always,
-            stages: network.maps.iter().map(|(stage, shape)| (stage.clone(), Some(*shape))).collect(),
+            // Second looks at tokens would be two thirds of the line.
+            stages: network.seen_once().map(|(stage, shape)| (stage.clone(), Some(*shape))).collect(),
         }
     }
 

@@ -40,28 +40,32 @@ pub enum On {
     Logits,
     /// Softmax of the logits.
     Probabilities,
-    /// A stage's map, averaged over positions.
-    Stage(String),
+    /// Stages' maps, averaged over positions: the student's and the teacher's.
+    Stage([String; 2]),
 }
 
 impl On {
-    /// Reads one of [`OUTPUTS`], or else the name of a stage; whether both networks have it [`MatchingConfig`] finds when it is
+    /// Reads one of [`OUTPUTS`], or else the name of a stage, or of the student's and the teacher's as `layer3:block-6`; whether both networks have it [`MatchingConfig`] finds when it is
     /// made for them.
     pub fn parse(text: &str) -> Self {
         match text {
             FEATURES => On::Features,
             "logits" => On::Logits,
             "probabilities" => On::Probabilities,
-            stage => On::Stage(stage.to_owned()),
+            stages => {
+                let (student, teacher) = stages.split_once(':').unwrap_or((stages, stages));
+                On::Stage([student, teacher].map(str::to_owned))
+            }
         }
     }
 
-    fn of(&self, criterion: &str, outputs: &Outputs) -> Result<Tensor<2>, CriterionError> {
+    fn of(&self, criterion: &str, outputs: &Outputs, student: bool) -> Result<Tensor<2>, CriterionError> {
         match self {
             On::Features => Ok(outputs.features.clone()),
             On::Logits => Ok(outputs.logits.clone()),
             On::Probabilities => Ok(softmax(outputs.logits.clone(), 1)),
-            On::Stage(stage) => {
+            On::Stage([of_student, of_teacher]) => {
+                let stage = if student { of_student } else { of_teacher };
                 let none =
                     || CriterionError::Batch { criterion: criterion.to_owned(), why: format!("no map `{stage}`") };
                 let map = outputs.map(stage).ok_or_else(none)?;
@@ -181,13 +185,13 @@ impl MatchingConfig {
     }
 
     fn reads(&self) -> Needs {
-        let maps = match &self.on {
-            On::Stage(stage) => vec![stage.clone()],
-            _ => vec![],
+        let [student_maps, teacher_maps] = match &self.on {
+            On::Stage(stages) => stages.clone().map(|stage| vec![stage]),
+            _ => [vec![], vec![]],
         };
         Needs {
-            student_maps: maps.clone(),
-            teacher_maps: maps,
+            student_maps,
+            teacher_maps,
             labels: self.labels == LabelUse::Hard || self.remembered > 0,
             features: self.on == On::Features,
             logits: matches!(self.on, On::Logits | On::Probabilities)
@@ -210,15 +214,17 @@ impl Recipe for MatchingConfig {
     }
 
     fn init(&self, shapes: &Shapes, device: &Device, seed: u64) -> Result<Box<dyn Criterion>, CriterionError> {
-        let width = |network: &NetworkShapes, who: &'static str| match &self.on {
+        let width = |network: &NetworkShapes, who: &'static str, side: usize| match &self.on {
             On::Features => Ok(network.features),
             On::Logits | On::Probabilities => Ok(shapes.classes),
-            On::Stage(stage) => network.map(stage).map(|[c, ..]| c).ok_or_else(|| CriterionError::UnknownOutput {
-                criterion: self.name.clone(),
-                unknown: Box::new(UnknownOutput::new(stage, who, network, OUTPUTS)),
-            }),
+            On::Stage(stages) => {
+                network.map(&stages[side]).map(|[c, ..]| c).ok_or_else(|| CriterionError::UnknownOutput {
+                    criterion: self.name.clone(),
+                    unknown: Box::new(UnknownOutput::new(&stages[side], who, network, OUTPUTS)),
+                })
+            }
         };
-        let (student, teacher) = (width(&shapes.student, "student")?, width(&shapes.teacher, "teacher")?);
+        let (student, teacher) = (width(&shapes.student, "student", 0)?, width(&shapes.teacher, "teacher", 1)?);
         let projected = student != teacher && !self.any_widths;
         Ok(Box::new(Matching {
             projector: projected.then(|| Projector::new(student, teacher, device, seed)),
@@ -256,7 +262,7 @@ impl Matching {
     }
 
     fn compared(&self, outputs: &Outputs, student: bool) -> Result<Tensor<2>, CriterionError> {
-        let x = self.config.on.of(&self.config.name, outputs)?;
+        let x = self.config.on.of(&self.config.name, outputs, student)?;
         Ok(match &self.projector {
             Some(projector) if student => projector.forward(&x),
             _ => x,
@@ -389,6 +395,50 @@ mod tests {
         assert!(wrong(Options::new("w2").set("classes", "answers")).contains("classes"));
         let memory = MatchingConfig::new(&Options::new("cw2").set("classes", "answers"), On::Features).unwrap();
         assert!(memory.with_memory(3).unwrap_err().to_string().contains("leave `memory` at 0"));
+    }
+
+    /// The student's stage and the teacher's, of other names, sizes and channels: means over places, the student's projected to the teacher's width.
+    #[test]
+    fn stages_of_two_names_are_compared() {
+        let device = Device::flex();
+        let vector = Tensor::<2>::zeros([2, 3], &device);
+        let of = |name: &str, shape: [usize; 4]| {
+            let values: Vec<f32> = (0..shape.iter().product()).map(|i| (i as f32 * 0.7).sin()).collect();
+            let map = Tensor::<4>::from_data(TensorData::new(values, shape), &device);
+            Outputs { maps: vec![(Arc::from(name), map)], ..Outputs::new(vector.clone(), vector.clone()) }
+        };
+        let (student, teacher) = (of("layer3", [2, 3, 2, 2]).leaves(), of("block-6", [2, 5, 4, 1]));
+        let config = MatchingConfig::new(&Options::new("mse"), On::parse("layer3:block-6")).unwrap();
+        let needs = config.needs();
+        assert_eq!((needs.student_maps, needs.teacher_maps), (vec!["layer3".to_owned()], vec!["block-6".to_owned()]));
+        let network = |name: &str, shape| NetworkShapes { features: 3, maps: vec![(name.to_owned(), shape)] };
+        let shapes = Shapes {
+            student: network("layer3", [3, 2, 2]),
+            teacher: network("block-6", [5, 4, 1]),
+            classes: 3,
+            train: Vec::new(),
+        };
+        let mut criterion = config.init(&shapes, &device, 4).unwrap();
+        let loss = host(&criterion.evaluate(&Batch::new(&student, &teacher)).unwrap().loss).unwrap()[0];
+        let learned = criterion.learned().unwrap().values().unwrap();
+        let means = |outputs: &Outputs, name: &str| -> Vec<Vec<f64>> {
+            let (map, places) = (outputs.map(name).unwrap(), 4);
+            let (values, [_, c, ..]) = (host(map).unwrap(), map.dims());
+            let mean = |plane: &[f32]| plane.iter().map(|x| f64::from(*x)).sum::<f64>() / places as f64;
+            values.chunks(places * c).map(|sample| sample.chunks(places).map(mean).collect()).collect()
+        };
+        let (weight, bias) = (&learned["projector.weight"].values, &learned["projector.bias"].values);
+        let mut right = 0.0;
+        for (x, y) in means(&student, "layer3").iter().zip(means(&teacher, "block-6")) {
+            for (row, y) in y.iter().enumerate() {
+                let product: f64 = x.iter().zip(&weight[row * 3..]).map(|(x, w)| x * f64::from(*w)).sum();
+                right += 0.5 * (product + f64::from(bias[row]) - y).powi(2);
+            }
+        }
+        assert!((f64::from(loss) - right).abs() < 1e-5, "{loss} {right}");
+        let error = config.init(&Shapes { teacher: network("block-7", [5, 4, 1]), ..shapes }, &device, 4);
+        let error = error.err().unwrap().to_string();
+        assert!(error.contains("the teacher has no stage `block-6`; did you mean block-7?"), "{error}");
     }
 
     /// mse on probabilities: (1/n) Σ ‖p − q‖², and ∂/∂u_k = (2/n) p_k ((p − q)_k − Σ_c p_c (p − q)_c).

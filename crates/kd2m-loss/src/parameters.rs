@@ -2,6 +2,8 @@
 //! The update rules are PyTorch's: SGD without dampening, L2 weight decay in the gradient; AdamW decoupled and bias-corrected.
 //! A set is a Burn module too, so that an optimizer of your own may step it instead.
 
+use std::collections::BTreeMap;
+
 use burn::{
     module::{Module, Param, ParamId},
     tensor::{Device, Gradients, Tensor, TensorData},
@@ -21,6 +23,8 @@ struct Kept {
     shape: Vec<usize>,
     /// Whether weight decay moves it.
     decays: bool,
+    /// It learns at so many times the rate of a step.
+    rate: f64,
     gradient: Option<Tensor<1>>,
     /// SGD: momentum. AdamW: first and second moment.
     moments: [Option<Tensor<1>>; 2],
@@ -56,13 +60,18 @@ impl ParameterSet {
     pub fn push(&mut self, key: &str, shape: &[usize], values: Vec<f32>) -> usize {
         self.values.push(Param::initialized(ParamId::new(), leaf(&self.upload(values))));
         let (key, shape) = (key.to_owned(), shape.to_vec());
-        self.kept.push(Kept { key, shape, decays: true, gradient: None, moments: [None, None] });
+        self.kept.push(Kept { key, shape, decays: true, rate: 1.0, gradient: None, moments: [None, None] });
         self.kept.len() - 1
     }
 
     /// Weight decay moves those tensors alone of whose index and shape this is true; all at first.
     pub fn decay_only(&mut self, is: impl Fn(usize, &[usize]) -> bool) {
         self.kept.iter_mut().enumerate().for_each(|(index, kept)| kept.decays = is(index, &kept.shape));
+    }
+
+    /// Each tensor that is named learns at so many times the rate of a step, all others at the rate itself.
+    pub fn scale_rates(&mut self, rates: &BTreeMap<String, f64>) {
+        self.kept.iter_mut().for_each(|kept| kept.rate = rates.get(&kept.key).copied().unwrap_or(1.0));
     }
 
     /// Replaces a value; it stays the same parameter to an optimizer.
@@ -130,6 +139,7 @@ impl ParameterSet {
             let kept = &mut self.kept[index];
             let Some(gradient) = kept.gradient.take() else { continue };
             let value = self.values[index].val().inner();
+            let lr = update.lr * kept.rate;
             let weight_decay = if kept.decays { update.weight_decay } else { 0.0 };
             let gradient = if update.gradient_scale == 1.0 { gradient } else { gradient * update.gradient_scale };
             let next = match update.rule {
@@ -145,7 +155,7 @@ impl ParameterSet {
                         kept.moments[0] = Some(buffer.clone());
                         if nesterov { gradient + buffer * momentum } else { buffer }
                     };
-                    value - direction * update.lr
+                    value - direction * lr
                 }
                 Rule::AdamW { beta1, beta2, eps } => {
                     let blend = |old: Option<Tensor<1>>, new: Tensor<1>, beta: f64| match old {
@@ -157,9 +167,9 @@ impl ParameterSet {
                     kept.moments = [Some(first.clone()), Some(second.clone())];
                     // Beyond the last i32 the powers are 0 as they are at it.
                     let t = i32::try_from(self.steps).unwrap_or(i32::MAX);
-                    let scale = update.lr / (1.0 - beta1.powi(t));
+                    let scale = lr / (1.0 - beta1.powi(t));
                     let root = (second / (1.0 - beta2.powi(t))).sqrt() + eps;
-                    value * (1.0 - update.lr * weight_decay) - first / root * scale
+                    value * (1.0 - lr * weight_decay) - first / root * scale
                 }
             };
             self.put(index, &next);

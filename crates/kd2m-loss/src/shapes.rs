@@ -1,6 +1,6 @@
 //! What a criterion reads of two networks, and the sizes that it is made for.
 
-use kd2m_nn::{CLASS_MAP, Graph, Shape};
+use kd2m_nn::{CLASS_MAP, Graph, Shape, is_second_look};
 
 /// What a criterion reads.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Shapes {
 pub struct NetworkShapes {
     /// Feature width d.
     pub features: usize,
-    /// Stages as (name, `[channels, height, width]`); among them, where the network can give it, [`CLASS_MAP`].
+    /// Stages as (name, `[channels, height, width]`); among them, where the network can give them, looks at its tokens and [`CLASS_MAP`].
     pub maps: Vec<(String, [usize; 3])>,
 }
 
@@ -74,7 +74,13 @@ impl NetworkShapes {
             Shape::Vector(_) | Shape::Tokens { .. } => None,
         });
         let class_map = graph.class_map().map(|shape| (CLASS_MAP.to_owned(), shape));
-        Self { features: graph.feature_width(), maps: maps.chain(class_map).collect() }
+        let maps = maps.chain(graph.token_stages()).chain(class_map);
+        Self { features: graph.feature_width(), maps: maps.collect() }
+    }
+
+    /// The stages without second looks at the tokens of one.
+    pub(crate) fn seen_once(&self) -> impl Iterator<Item = &(String, [usize; 3])> {
+        self.maps.iter().filter(|(name, _)| !is_second_look(name))
     }
 
     /// The `[channels, height, width]` of a stage.

@@ -2,7 +2,7 @@
 //! Maps of unequal height × width are averaged to the smaller of each (adaptive average pooling), as RepDistiller does.
 
 use burn::tensor::{Tensor, module::adaptive_avg_pool2d};
-use kd2m_nn::CLASS_MAP;
+use kd2m_nn::{CLASS_MAP, is_second_look};
 use kd2m_ot::{Options, options::OptionSpec};
 
 use crate::{
@@ -196,10 +196,11 @@ fn same_size(student: Tensor<4>, teacher: Tensor<4>) -> [Tensor<4>; 2] {
 }
 
 /// Blocks that both networks name alike, in the student's order. The stem is before the first block and left out, and so are the logits of
-/// each place behind the last.
+/// each place behind the last, and second looks at the tokens of one block.
 fn common(criterion: &str, shapes: &Shapes, choice: Choice) -> Result<Vec<Pair>, CriterionError> {
     let shared = shapes.student.maps.iter().map(|(name, _)| name).filter(|name| shapes.teacher.map(name).is_some());
-    let blocks: Vec<&String> = shared.filter(|name| !["stem", CLASS_MAP].contains(&name.as_str())).collect();
+    let is_block = |name: &&String| !["stem", CLASS_MAP].contains(&name.as_str()) && !is_second_look(name);
+    let blocks: Vec<&String> = shared.filter(is_block).collect();
     let chosen = match (choice, blocks.as_slice()) {
         (_, []) => {
             let why = format!(
@@ -219,10 +220,8 @@ fn common(criterion: &str, shapes: &Shapes, choice: Choice) -> Result<Vec<Pair>,
 }
 
 fn names(network: &NetworkShapes) -> String {
-    match network.maps.as_slice() {
-        [] => "none".to_owned(),
-        maps => maps.iter().map(|(name, [c, h, w])| format!("{name} {c}×{h}×{w}")).collect::<Vec<_>>().join(", "),
-    }
+    let all: Vec<String> = network.seen_once().map(|(name, [c, h, w])| format!("{name} {c}×{h}×{w}")).collect();
+    if all.is_empty() { "none".to_owned() } else { all.join(", ") }
 }
 
 #[cfg(test)]

@@ -1,17 +1,21 @@
 //! A network as a list of named nodes in execution order, shapes known, outputs marked.
 
+mod blocks;
 mod class_map;
+mod tokens;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    layer::{BatchNorm, Conv, Layer, LayerNorm, Linear, Pool},
+    layer::{BatchNorm, Conv, Layer, LayerNorm, Linear, Places, Pool},
     parameter::{ParameterSpec, key},
 };
 
 pub use crate::{parameter::NodeId, shape::Shape};
+pub use blocks::{DropError, Dropped, Ramp};
 pub use class_map::CLASS_MAP;
+pub use tokens::is_second_look;
 
 /// One layer at its place.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -75,6 +79,11 @@ pub struct Graph {
     features: NodeId,
     logits: NodeId,
     stages: Vec<(String, NodeId)>,
+    /// The last node of each block.
+    #[serde(default)]
+    blocks: Vec<NodeId>,
+    #[serde(default)]
+    ramp: Ramp,
 }
 
 impl Graph {
@@ -204,6 +213,8 @@ pub struct GraphBuilder {
     name: String,
     nodes: Vec<Node>,
     stages: Vec<(String, NodeId)>,
+    blocks: Vec<NodeId>,
+    ramp: Ramp,
     error: Option<GraphError>,
 }
 
@@ -211,7 +222,9 @@ impl GraphBuilder {
     /// A graph over images of this shape, which begins with its own normalisation.
     pub fn new(name: &str, channels: usize, height: usize, width: usize, mean: &[f32], std: &[f32]) -> (Self, NodeId) {
         let shape = Shape::Map { channels, height, width };
-        let mut builder = Self { name: name.to_owned(), nodes: Vec::new(), stages: Vec::new(), error: None };
+        let (stages, blocks) = (Vec::new(), Vec::new());
+        let mut builder =
+            Self { name: name.to_owned(), nodes: Vec::new(), stages, blocks, ramp: Ramp::default(), error: None };
         builder.nodes.push(Node { name: "input".into(), layer: Layer::Input, inputs: vec![], shape });
         let normalise = Layer::Normalise { mean: mean.to_vec(), std: std.to_vec() };
         let x = builder.push("normalise", normalise, &[NodeId(0)]);
@@ -288,6 +301,16 @@ impl GraphBuilder {
         self.stages.push((name.to_owned(), at));
     }
 
+    /// Marks the end of a block. Blocks follow each other; what lies between two belongs to the second.
+    pub fn block(&mut self, end: NodeId) {
+        self.blocks.push(end);
+    }
+
+    /// How the rate rises at which blocks are left out.
+    pub fn ramp(&mut self, ramp: Ramp) {
+        self.ramp = ramp;
+    }
+
     /// The node of this name.
     pub fn find(&self, name: &str) -> Option<NodeId> {
         self.nodes.iter().position(|n| n.name == name).map(NodeId)
@@ -298,11 +321,35 @@ impl GraphBuilder {
         self.nodes[at.0].shape
     }
 
+    /// Tokens as the map that their patches were, as a layer of its own name; themselves where that cannot be.
+    pub(crate) fn places(&mut self, at: NodeId) -> NodeId {
+        let (Shape::Tokens { tokens: count, .. }, Some([height, width])) = (self.shape(at), tokens::grid(&self.nodes))
+        else {
+            return at;
+        };
+        let Some(skip) = count.checked_sub(height * width) else { return at };
+        let name = format!("{}.places", self.nodes[at.0].name);
+        self.find(&name).unwrap_or_else(|| self.push(&name, Layer::Places(Places { skip, height, width }), &[at]))
+    }
+
     /// The graph with its features and logits marked.
     ///
     /// # Errors
     /// The first layer whose input does not fit, a name used twice, outputs that are not vectors, a stage of tokens.
     pub fn finish(self, features: NodeId, logits: NodeId) -> Result<Graph, GraphError> {
+        let graph = self.finish_watched(features, logits)?;
+        let of_tokens = |(_, id): &&(String, NodeId)| matches!(graph.node(*id).shape, Shape::Tokens { .. });
+        match graph.stages.iter().find(of_tokens) {
+            Some((stage, id)) => Err(GraphError::Stage { stage: stage.clone(), shape: graph.node(*id).shape }),
+            None => Ok(graph),
+        }
+    }
+
+    /// The same with stages of tokens too, which an engine hands out and no criterion reads.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish).
+    pub(crate) fn finish_watched(self, features: NodeId, logits: NodeId) -> Result<Graph, GraphError> {
         if let Some(error) = self.error {
             return Err(error);
         }
@@ -312,10 +359,7 @@ impl GraphBuilder {
                 return Err(GraphError::Output { output: what, node: name.clone(), shape: *shape });
             }
         }
-        let of_tokens = |(_, id): &&(String, NodeId)| matches!(self.nodes[id.0].shape, Shape::Tokens { .. });
-        if let Some((stage, id)) = self.stages.iter().find(of_tokens) {
-            return Err(GraphError::Stage { stage: stage.clone(), shape: self.nodes[id.0].shape });
-        }
-        Ok(Graph { name: self.name, nodes: self.nodes, features, logits, stages: self.stages })
+        let Self { name, nodes, stages, blocks, ramp, .. } = self;
+        Ok(Graph { name, nodes, features, logits, stages, blocks, ramp })
     }
 }

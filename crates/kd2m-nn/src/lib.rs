@@ -17,6 +17,8 @@ pub mod step;
 pub mod weights;
 pub mod zoo;
 
-pub use graph::{CLASS_MAP, Graph, GraphBuilder, GraphError, Node, NodeId, Shape};
+pub use graph::{
+    CLASS_MAP, DropError, Dropped, Graph, GraphBuilder, GraphError, Node, NodeId, Ramp, Shape, is_second_look,
+};
 pub use layer::*;
 pub use weights::{NamedTensor, ParameterSpec, Role, Weights};

@@ -28,6 +28,37 @@ pub enum Then {
     Step(Update),
 }
 
+/// What layers that leave something out at random draw from: with the layer, the sample and the value it decides each draw. A run that was
+/// stopped, and processes that have a part of every batch each, draw what one run draws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Draws {
+    /// The run's.
+    pub seed: u64,
+    /// From 0.
+    pub epoch: u64,
+    /// Of the epoch, from 0.
+    pub batch: u64,
+    /// The place in the batch of the first sample that is given.
+    pub first: u64,
+}
+
+impl Draws {
+    /// A number in 0…1, below 1, of 53 bits, for a value of a sample of those given in a layer.
+    pub fn unit(&self, layer: u64, sample: usize, value: usize) -> f64 {
+        let key = [self.seed, self.epoch, self.batch, layer, self.first + sample as u64, value as u64];
+        let mixed = key.into_iter().fold(0, |mixed, part| split_mix(mixed ^ split_mix(part)));
+        (mixed >> 11) as f64 / (1u64 << 53) as f64
+    }
+}
+
+/// SplitMix64's step (Steele et al. 2014): increment by the golden ratio, then a mixing bijection.
+fn split_mix(value: u64) -> u64 {
+    let mut z = value.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
 /// How a gradient becomes a step; both rules have PyTorch's meaning.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Rule {

@@ -81,6 +81,9 @@ pub enum Error {
     /// A network that cannot be built.
     #[error(transparent)]
     Zoo(#[from] kd2m_nn::zoo::ZooError),
+    /// A network that has not what is to be left out while it is trained.
+    #[error(transparent)]
+    Drop(#[from] kd2m_nn::DropError),
     /// Weights that cannot be read, written or used.
     #[error(transparent)]
     Weights(#[from] kd2m_nn::weights::WeightsError),

@@ -1,15 +1,17 @@
 //! Both engines are the same network: outputs, gradients, a step, running statistics. Burn's flex path is the reference.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use kd2m::engine::{
-    Decayed, Engine, Images, Mode, OutputGradients, Rule, Then, Update,
+    Decayed, Draws, Engine, Images, Mode, OutputGradients, Rule, Then, Update,
     burn::BurnEngine,
     cpu::CpuEngine,
     head::{FrozenHead, LipschitzHead},
 };
 use kd2m_nn::{
-    Attention, Conv, Graph, GraphBuilder, GroupNorm, Init, Layer, Linear, Pool, Position, Prepend, Role, Scale, Shape,
-    Weights, init, zoo,
+    Attention, Conv, Dropped, Graph, GraphBuilder, GroupNorm, Init, Layer, Linear, Pool, Position, Prepend, Role,
+    Scale, Shape, Weights, init, zoo,
 };
 
 /// Values in ±1 that look random and are the same everywhere.
@@ -233,6 +235,76 @@ fn decay_of_weights_alone() {
             }
         }
     }
+}
+
+/// Each tensor at its own rate is as after a step of that rate.
+#[test]
+fn rates_of_each_tensor_s_own() {
+    let graph = zoo::build("digits-cnn-student", &zoo::ZooOptions::new(10, 1, 8, 8)).unwrap();
+    let (weights, pixels, n) = (init::initialise(&graph, 5), images(&graph, 4), 4);
+    let rates = graph.rates(0.5);
+    assert!(rates.values().any(|rate| *rate < 0.3) && rates["fc.weight"] == 1.0);
+    for rule in [Rule::Sgd { momentum: 0.9, nesterov: true }, Rule::AdamW { beta1: 0.9, beta2: 0.999, eps: 1e-8 }] {
+        let stepped = |engine: usize, lr: f64, rates: Option<&BTreeMap<String, f64>>, at_once: bool| {
+            let mut engine = both_engines(&graph, &weights).into_iter().nth(engine).unwrap();
+            rates.into_iter().for_each(|rates| engine.scale_rates(rates));
+            let update = Update { lr, weight_decay: 0.3, gradient_scale: 1.0, rule };
+            engine.forward(Images { pixels: &pixels, n }, Mode::Train).unwrap();
+            let then = if at_once { Then::Step(update) } else { Then::Accumulate };
+            engine.backward(&gradients(&graph, n, &[]), then).unwrap();
+            if !at_once {
+                engine.step(&update).unwrap();
+            }
+            engine.network_state().unwrap()
+        };
+        for (engine, at_once) in [(0, true), (0, false), (1, true)] {
+            let scaled = stepped(engine, 0.1, Some(&rates), at_once);
+            for (key, rate) in &rates {
+                let own = stepped(engine, 0.1 * rate, None, at_once);
+                let apart = difference(&scaled[key].values, &own[key].values, 1e-6);
+                assert!(apart < 1e-7, "{rule:?} {engine} {key}: {apart}");
+            }
+        }
+    }
+}
+
+/// Blocks and features that are left out, and tokens as maps: both engines draw the same.
+#[test]
+fn what_is_left_out_and_tokens_as_maps() {
+    let graph = zoo::build("resnet8", &zoo::ZooOptions::new(7, 3, 16, 16)).unwrap();
+    let dropped = Dropped { blocks: 0.5, features: 0.3 };
+    agree_on("resnet8 left out", &graph.dropping(dropped).unwrap(), 8, false);
+    let (mut b, x) = GraphBuilder::new("seen", 3, 6, 4, &[0.5; 3], &[0.3; 3]);
+    let x = b.conv("embed", x, Conv { kernel: [2; 2], padding: [0; 2], ..Conv::square(3, 8, 2) }.stride(2).with_bias());
+    let x = b.push("tokens", Layer::Tokens, &[x]);
+    let x = b.push("class", Layer::Prepend(Prepend { width: 8, init: Init::Normal(0.5) }), &[x]);
+    let first = b.linear("mix1", x, Linear::new(8, 8));
+    b.block(first);
+    let y = b.linear("mix2", first, Linear::new(8, 8));
+    let x = b.add("add", y, first);
+    b.block(x);
+    let features = b.push("token", Layer::Token { at: 0 }, &[x]);
+    let logits = b.linear("fc", features, Linear::new(8, 5));
+    let graph = b.finish(features, logits).unwrap();
+    let stages: Vec<String> = graph.token_stages().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(stages.len(), 6);
+    let seen = graph.with_token_stages(&stages).unwrap();
+    agree_on("seen", &seen.dropping(dropped).unwrap(), 6, true);
+    // Other draws are other outputs, the same on both.
+    let (weights, pixels, n) = (init::initialise(&graph, 5), images(&graph, 6), 6);
+    let graph = seen.dropping(dropped).unwrap();
+    let [cpu, burn] = both_engines(&graph, &weights).map(|mut engine| {
+        let outputs = |draws: Draws, engine: &mut dyn Engine| {
+            engine.draw_from(draws);
+            let logits = engine.forward(Images { pixels: &pixels, n }, Mode::Train).unwrap().logits;
+            logits.into_data().try_into_vec::<f32>().unwrap()
+        };
+        [0, 1, 0].map(|epoch| outputs(Draws { epoch, ..Draws::default() }, engine.as_mut()))
+    });
+    for [first, second, again] in [&cpu, &burn] {
+        assert!(first != second && first == again);
+    }
+    assert!((0..2).all(|i| difference(&cpu[i], &burn[i], 1e-3) < 1e-5));
 }
 
 #[test]

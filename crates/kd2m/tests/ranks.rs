@@ -10,6 +10,11 @@ use std::{
 use kd2m::{
     Config, Error,
     config::Source,
+    engine::{
+        Draws, Engine, Images, Mode,
+        choose::on_processor,
+        spread::{Norms, Spread, Synchronised},
+    },
     ranks::{Ranks, threads::threads},
     train::{
         Event, Observer, RunOptions, Silent, distill,
@@ -17,7 +22,10 @@ use kd2m::{
         run::{Observe, Training},
     },
 };
-use kd2m_nn::{Weights, weights};
+use kd2m_nn::{
+    Dropped, Weights, init, weights,
+    zoo::{self, ZooOptions},
+};
 use serde_json::Value;
 
 const ARMS: [&str; 4] = ["w2", "hinton+cw2", "sinkhorn", "mmd-rbf"];
@@ -123,6 +131,47 @@ fn ranks_end_with_the_losses_and_weights_of_one() {
                     assert!((a - b).abs() < 1e-4 * a.abs().max(0.01), "{name}, {arm}, {size} ranks: {a} {b}");
                 }
             }
+        }
+    }
+}
+
+/// Each rank draws for its rows what one process draws for them, and where all run the whole batch all draw the same.
+#[test]
+fn ranks_leave_out_what_one_process_does() {
+    let graph = zoo::build("resnet8", &ZooOptions::new(7, 3, 8, 8)).unwrap();
+    let graph = graph.dropping(Dropped { blocks: 0.5, features: 0.3 }).unwrap();
+    let weights = init::initialise(&graph, 2);
+    let draws = Draws { seed: 1, epoch: 4, batch: 9, first: 0 };
+    for n in [12, 2] {
+        let pixels = init::uniform(3, "pixels", n * 3 * 64, 0.5);
+        let outputs = |mut engine: Box<dyn Engine>| {
+            engine.draw_from(draws);
+            let logits = engine.forward(Images { pixels: &pixels, n }, Mode::Train).unwrap().logits;
+            logits.into_data().try_into_vec::<f32>().unwrap()
+        };
+        let engine = |threads, others| {
+            let options = kd2m_cpu::Options { threads, others, ..kd2m_cpu::Options::default() };
+            on_processor(&graph, &weights, options).unwrap()
+        };
+        let alone = outputs(engine(1, None));
+        let undrawn = engine(1, None).forward(Images { pixels: &pixels, n }, Mode::Train).unwrap().logits;
+        assert!(undrawn.into_data().try_into_vec::<f32>().unwrap() != alone, "draws matter");
+        let together: Vec<Vec<f32>> = thread::scope(|scope| {
+            let one = |(rank, thread): (usize, kd2m::ranks::threads::Thread)| {
+                let (outputs, engine) = (&outputs, &engine);
+                scope.spawn(move || {
+                    let ranks: Arc<dyn Ranks> = Arc::new(thread);
+                    let norms = Synchronised::new(ranks.clone());
+                    let engine = engine(rank + 1, Some(norms.clone()));
+                    outputs(Box::new(Spread::new(engine, ranks, Norms::Synchronised(norms))))
+                })
+            };
+            let all: Vec<_> = threads(3).into_iter().enumerate().map(one).collect();
+            all.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        for (rank, logits) in together.iter().enumerate() {
+            let apart = logits.iter().zip(&alone).fold(0f32, |most, (x, y)| most.max((x - y).abs()));
+            assert!(apart < 1e-4, "{n} samples, rank {rank}: {apart}");
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     geometry::{Geometry, Window},
     isa::Isa,
     layout::{Extent, Pack},
+    threads::for_each_piece,
 };
 pub use direct::{Sgd, replay};
 use winograd::{Direction, TapWeights, Winograd};
@@ -95,7 +96,10 @@ impl ConvShape {
     }
 }
 
-/// What happens to a product before it is stored: `y = min(max(product + y₀ + bias + residual, low), high)`.
+/// A function of each number, over them.
+pub type Pointwise = fn(Isa, &mut [f32]);
+
+/// What happens to a product: `y = function(min(max(product + y₀ + bias + residual, low), high))`, all but the function before it is stored.
 #[derive(Clone, Copy)]
 pub struct Epilogue<'a> {
     /// Add to what is in the output already (y₀).
@@ -105,12 +109,14 @@ pub struct Epilogue<'a> {
     /// In the output's layout.
     pub residual: Option<&'a [f32]>,
     pub limits: (f32, f32),
+    /// Over what a task has stored, while it is in its cache.
+    pub function: Option<Pointwise>,
 }
 
 impl Epilogue<'_> {
     /// The bare product, stored or added.
     pub fn product(accumulate: bool) -> Self {
-        Self { accumulate, bias: None, residual: None, limits: (f32::NEG_INFINITY, f32::INFINITY) }
+        Self { accumulate, bias: None, residual: None, limits: (f32::NEG_INFINITY, f32::INFINITY), function: None }
     }
 
     pub fn is_limited(&self) -> bool {
@@ -230,7 +236,8 @@ impl Convolution {
         epilogue: Epilogue,
         workspace: &mut Workspace,
     ) {
-        match (self.rule(n, prepared.is_some()).kernel, &self.winograd) {
+        let kernel = self.rule(n, prepared.is_some()).kernel;
+        match (kernel, &self.winograd) {
             (Kernel::Winograd, Some(winograd)) => match prepared {
                 Some(points) => winograd.forward(x, points, y, n, epilogue, &mut workspace.tiles),
                 None if winograd.takes_taps() => {
@@ -245,6 +252,10 @@ impl Convolution {
             (Kernel::Depthwise, _) => depthwise::forward(self, x, weight, y, n, epilogue),
             (Kernel::Direct, _) => direct::forward(self, x, weight, y, n, epilogue),
             _ => gemm::forward(self, x, weight, y, n, epilogue),
+        }
+        // The other two have done it in their tasks.
+        if let (Kernel::Winograd | Kernel::Gemm, Some(function)) = (kernel, epilogue.function) {
+            each(self.isa, y, function);
         }
     }
 
@@ -308,11 +319,7 @@ impl Convolution {
                 depthwise::weight_gradient(self, x, dy, dw, n, accumulate);
                 false
             }
-            (Kernel::Direct, _) => {
-                let stepped = step.is_some();
-                direct::weight_gradient(self, x, dy, dw, n, accumulate, step);
-                stepped
-            }
+            (Kernel::Direct, _) => direct::weight_gradient(self, x, dy, dw, n, accumulate, step),
             _ => {
                 gemm::weight_gradient(self, x, dy, dw, n, accumulate);
                 false
@@ -346,6 +353,12 @@ impl Convolution {
     pub fn multiply_adds(&self) -> u64 {
         (self.geometry.pairs() * self.view.inputs * self.view.outputs * self.view.groups) as u64
     }
+}
+
+/// A function of each number, in a pass of its own.
+fn each(isa: Isa, y: &mut [f32], function: Pointwise) {
+    const PIECE: usize = 8192;
+    for_each_piece(y, PIECE, |_, y| function(isa, y));
 }
 
 /// The weights at Winograd's points, in room that layers of the same widths share.

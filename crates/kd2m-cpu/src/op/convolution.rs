@@ -8,7 +8,7 @@ use kd2m_nn::{Conv, Graph, Layer, Role};
 use super::{Backward, Dx, Forward, Op, Sink, batch_norm::Norm};
 use crate::{
     aligned::Aligned,
-    conv::{ConvShape, Convolution, Epilogue, FusedStep, Source, winograd},
+    conv::{ConvShape, Convolution, Epilogue, FusedStep, Pointwise, Source, winograd},
     geometry::Window,
     isa::Isa,
     layout::{Extent, Pack},
@@ -26,6 +26,8 @@ pub struct Convolve {
     pub conv: Convolution,
     norm: Option<Norm>,
     folded: Option<Folded>,
+    /// Of each output, in evaluation.
+    function: Option<Pointwise>,
     /// What the kernels derive from the weights of a frozen network.
     prepared: Option<winograd::Weights>,
 }
@@ -79,16 +81,26 @@ pub fn product(c: &mut Compiler, node: usize, window: Window, groups: usize) -> 
         conv: Convolution::new(shape, c.isa, c.winograd),
         norm: None,
         folded: None,
+        function: None,
         prepared: None,
     };
     Place::Pending(Pending::new(c.name(node), op, vec![input]))
 }
 
 impl Convolve {
-    /// Takes in the batch norm after it, for evaluation; false if it has one.
+    /// Takes in the batch norm after it, for evaluation; false if it has one, or a function.
     pub fn fold(&mut self, norm: &Norm) -> bool {
-        let free = self.norm.is_none();
-        self.norm.get_or_insert_with(|| norm.clone());
+        let free = self.norm.is_none() && self.function.is_none();
+        if free {
+            self.norm = Some(norm.clone());
+        }
+        free
+    }
+
+    /// Takes in the function after it, for evaluation; false if it has one.
+    pub fn apply(&mut self, function: Pointwise) -> bool {
+        let free = self.function.is_none();
+        self.function.get_or_insert(function);
         free
     }
 }
@@ -121,7 +133,7 @@ impl Op for Convolve {
     }
 
     fn takes_in(&self) -> bool {
-        true
+        self.function.is_none()
     }
 
     fn each_by_itself(&self) -> bool {
@@ -164,7 +176,7 @@ impl Op for Convolve {
             None => (step.parameters.values(self.weight), self.bias.map(|bias| step.parameters.values(bias))),
         };
         let limits = step.activation.limits();
-        let epilogue = Epilogue { accumulate: false, bias, residual: step.residual, limits };
+        let epilogue = Epilogue { accumulate: false, bias, residual: step.residual, limits, function: self.function };
         let prepared = self.prepared.as_ref();
         self.conv.forward(step.inputs[0], weight, prepared, step.y, step.n, epilogue, step.workspace);
     }
@@ -183,7 +195,7 @@ impl Op for Convolve {
         let tensor = &mut parameters.list[self.weight];
         let add = std::mem::replace(&mut tensor.has_gradient, true);
         let fused = match sink {
-            Sink::Step(update) => as_sgd(update),
+            Sink::Step(update) => as_sgd(&tensor.own(update)),
             Sink::Accumulate => None,
         };
         let (weight, moment) = (&mut tensor.value[..], &mut tensor.first[..]);

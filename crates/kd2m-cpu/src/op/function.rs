@@ -5,10 +5,11 @@
 
 use std::marker::PhantomData;
 
-use super::{Backward, Dx, Forward, Op};
+use super::{Backward, Convolve, Dx, Forward, Op};
 use crate::{
-    isa::{Kernel, Lanes},
-    plan::{Compiler, Place},
+    epilogue::Activation,
+    isa::{Isa, Kernel, Lanes},
+    plan::{Compiler, Place, Purpose},
     threads::for_each_piece,
 };
 
@@ -24,9 +25,20 @@ pub trait Function: Send + Sync + 'static {
 /// A layer that applies a function to each value.
 pub struct Apply<F>(PhantomData<F>);
 
-/// A step of its own: its derivative is taken at what it reads, which the step before has to keep.
+/// In evaluation taken in by the convolution or linear layer before it. In training a step of its own: its derivative is taken at what it
+/// reads, which the step before has to keep.
 pub fn plan<F: Function>(c: &mut Compiler, node: usize) -> Place {
-    c.stored(node, Apply::<F>(PhantomData))
+    let (input, evaluates) = (c.input(node, 0), c.purpose == Purpose::Evaluation);
+    let taken = c.take(input, |pending| {
+        let bare = pending.activation == Activation::None;
+        evaluates && bare && pending.op_mut::<Convolve>().is_some_and(|conv| conv.apply(over::<F>))
+    });
+    taken.map_or_else(|| c.stored(node, Apply::<F>(PhantomData)), Place::Pending)
+}
+
+/// The function's values over what they are of.
+fn over<F: Function>(isa: Isa, values: &mut [f32]) {
+    isa.run(Over::<F> { values, function: PhantomData });
 }
 
 /// Values of a task.
@@ -66,6 +78,19 @@ impl<F: Function> Op for Apply<F> {
                 function: PhantomData,
             });
         });
+    }
+}
+
+struct Over<'a, F> {
+    values: &'a mut [f32],
+    function: PhantomData<F>,
+}
+
+impl<F: Function> Kernel for Over<'_, F> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Lanes>(self, _: S) {
+        self.values.iter_mut().for_each(|x| *x = F::value(*x));
     }
 }
 

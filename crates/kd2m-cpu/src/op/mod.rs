@@ -10,7 +10,10 @@ mod identity;
 
 use std::{any::Any, collections::BTreeMap};
 
-use kd2m_nn::{Layer, step::Update};
+use kd2m_nn::{
+    Layer,
+    step::{Draws, Update},
+};
 
 pub use convolution::{Convolve, weight_pack};
 pub use function::exp;
@@ -73,6 +76,8 @@ layers! {
     attention: Attention(attention),
     token: Token { at },
     scale: Scale(scale),
+    dropout: Dropout(dropout),
+    places: Places(places),
 }
 
 /// What a step computes from its inputs before residual and activation, and what it remembers from forward to backward.
@@ -141,6 +146,8 @@ pub struct Forward<'a> {
     pub isa: Isa,
     /// Samples.
     pub n: usize,
+    /// What is left out at random is drawn from these.
+    pub draws: Draws,
     /// The batch in PyTorch's layout.
     pub images: &'a [f32],
     pub inputs: &'a [&'a [f32]],

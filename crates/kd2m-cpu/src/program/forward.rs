@@ -54,8 +54,8 @@ impl Program {
     }
 
     fn forward_step(&mut self, index: usize, parameters: &mut Parameters, images: &[f32], n: usize) {
-        let Self { plan: Plan { values, steps, .. }, buffers, slots, workspace, isa, .. } = self;
-        let (isa, step) = (*isa, &mut steps[index]);
+        let Self { plan: Plan { values, steps, .. }, buffers, slots, workspace, isa, draws, .. } = self;
+        let (isa, draws, step) = (*isa, *draws, &mut steps[index]);
         // The output's buffer leaves the list while its inputs' are read from there.
         let slot = slots[step.output];
         let mut buffer = std::mem::take(&mut buffers[slot]);
@@ -64,6 +64,7 @@ impl Program {
         step.op.forward(Forward {
             isa,
             n,
+            draws,
             images,
             inputs: &inputs,
             residual: step.residual.map(value),

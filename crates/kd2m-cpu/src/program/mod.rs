@@ -5,6 +5,8 @@ mod forward;
 
 use std::{collections::BTreeMap, time::Instant};
 
+use kd2m_nn::step::Draws;
+
 use crate::{
     aligned::Aligned,
     conv::Workspace,
@@ -37,6 +39,8 @@ pub struct Program {
     refreshed_at: Option<u64>,
     /// Samples of the last forward pass.
     pub n: usize,
+    /// What the next forward pass leaves out at random is drawn from these.
+    pub draws: Draws,
     /// Seconds by kind of work.
     pub profile: BTreeMap<&'static str, f64>,
 }
@@ -103,6 +107,7 @@ impl Program {
             gradient_slots,
             gradient_sizes,
             n: 0,
+            draws: Draws::default(),
             profile: BTreeMap::new(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kd2m_nn::{Conv, Graph, Layer, NodeId, Pool, Shape, Weights};
+use kd2m_nn::{Conv, Graph, Layer, NodeId, Pool, Shape, Weights, step::Draws};
 
 /// Tensors in f64 by key.
 pub type Tensors = BTreeMap<String, Vec<f64>>;
@@ -112,6 +112,22 @@ pub fn run(graph: &Graph, tensors: &Tensors, images: &[f64], n: usize, train: bo
                 let (x, (_, tokens, _)) = input(0);
                 x.chunks(tokens).map(|row| row[*at]).collect()
             }
+            Layer::Places(places) => {
+                let (x, (_, tokens, _)) = input(0);
+                x.chunks(tokens).flat_map(|row| row[places.skip..][..h * w].to_vec()).collect()
+            }
+            // By the draws of a network that was told nothing of them.
+            Layer::Dropout(dropout) if train => {
+                let x = input(0).0.iter().enumerate();
+                let value = |(i, x): (usize, &f64)| {
+                    let (sample, channel) = (i / (c * h * w), i / (h * w) % c);
+                    let of = if dropout.whole { 0 } else { channel };
+                    let dropped = Draws::default().unit(dropout.number, sample, of) < dropout.rate;
+                    if dropped { 0.0 } else { x / (1.0 - dropout.rate) }
+                };
+                x.map(value).collect()
+            }
+            Layer::Dropout(_) => input(0).0.clone(),
             Layer::Attention(attention) => attend(input(0).0, attention.heads, (c, h)),
             Layer::LayerNorm(norm) => {
                 let (x, places) = (input(0).0, h * w);
@@ -184,6 +200,10 @@ pub fn run(graph: &Graph, tensors: &Tensors, images: &[f64], n: usize, train: bo
 
 /// 2/√π e^(−x²) Σ 2ᵏ x^(2k+1) / (2k+1)!!, whose terms are all of one sign.
 fn erf(x: f64) -> f64 {
+    // Its distance from 1 is below f64's last place, and the sum would need more terms.
+    if x.abs() > 6.0 {
+        return x.signum();
+    }
     let (mut term, mut sum) = (x, x);
     for k in 1..200 {
         term *= 2.0 * x * x / f64::from(2 * k + 1);

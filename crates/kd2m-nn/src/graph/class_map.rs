@@ -34,6 +34,7 @@ impl Graph {
         let Node { name, .. } = graph.nodes.remove(mean.0);
         graph.nodes.iter_mut().flat_map(|node| &mut node.inputs).for_each(|id| *id = moved(*id));
         graph.stages.iter_mut().for_each(|(_, id)| *id = moved(*id));
+        graph.blocks.iter_mut().for_each(|id| *id = moved(*id));
         for node in linear.iter().map(|id| moved(*id).0) {
             let channels = graph.nodes[node].shape.len();
             graph.nodes[node].shape = Shape::Map { channels, height, width };

@@ -54,7 +54,7 @@ fn is_rounded(graph: &Graph, at: usize) -> bool {
 /// The network with every value that is rounded a stage, under its layer's name; and these names.
 ///
 /// # Errors
-/// Tokens, which no stage can be.
+/// None for a graph that was built.
 pub fn watched(graph: &Graph) -> Result<(Graph, Vec<String>), GraphError> {
     let (mut builder, first) = begin(graph);
     let mut places = vec![NodeId(0), first];
@@ -67,7 +67,7 @@ pub fn watched(graph: &Graph) -> Result<(Graph, Vec<String>), GraphError> {
     for at in &watched {
         builder.stage(&graph.nodes()[*at].name, places[*at]);
     }
-    let graph_of = builder.finish(places[graph.features().0], places[graph.logits().0])?;
+    let graph_of = builder.finish_watched(places[graph.features().0], places[graph.logits().0])?;
     Ok((graph_of, watched.into_iter().map(|at| graph.nodes()[at].name.clone()).collect()))
 }
 
@@ -157,6 +157,22 @@ mod tests {
         assert_eq!(Quantise::covering(0.0, 0.0).value(0.0), 0.0);
         // What all is above 0 has 0 too.
         assert_eq!(Quantise::covering(3.0, 4.0).value(0.0), 0.0);
+    }
+
+    /// Tokens are watched and rounded like maps, and what the linear layers of a block read is on a grid.
+    #[test]
+    fn every_product_of_a_transformer_reads_whole_numbers() {
+        let graph = zoo::build("vit_tiny_cifar", &ZooOptions::new(10, 3, 8, 8)).unwrap();
+        let (graph, weights) = fold(&graph, &initialise(&graph, 1)).unwrap();
+        let names = watched(&graph).unwrap().1;
+        assert!(
+            names.iter().any(|name| name == "blocks.3.norm1") && names.iter().any(|name| name == "blocks.3.mlp.act")
+        );
+        let ranges: Ranges = names.iter().map(|name| (name.clone(), [-1.0, 3.0])).collect();
+        let Int8 { graph, .. } = quantise(&graph, &weights, &ranges).unwrap();
+        for node in graph.nodes().iter().filter(|n| matches!(n.layer, Layer::Linear(_))) {
+            assert!(matches!(graph.node(node.inputs[0]).layer, Layer::Quantise(_)), "{}", node.name);
+        }
     }
 
     #[test]

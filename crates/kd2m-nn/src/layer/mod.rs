@@ -174,6 +174,10 @@ layers! {
     } => &token::Token { at: *at };
     /// A learned factor for each channel.
     scale: Scale(scale: Scale in scale) => scale;
+    /// What is left out at random while training.
+    dropout: Dropout(dropout: Dropout in dropout) => dropout;
+    /// Tokens as a map.
+    places: Places(places: Places in places) => places;
 }
 
 impl Layer {

@@ -243,10 +243,13 @@ impl Import {
         Ok(Read { graph: self.builder.finish(features, logits)?, weights: self.weights, notes: self.notes })
     }
 
-    /// The node of a value that is a map.
-    fn map_of(&self, name: &str) -> Result<NodeId, OnnxError> {
+    /// The node of a value that is a map, or of the map that its tokens were.
+    fn map_of(&mut self, name: &str) -> Result<NodeId, OnnxError> {
         match self.values.flows.get(name) {
             Some(Flow::Node(id)) if matches!(self.values.shapes[id.0], Shape::Map { .. }) => Ok(*id),
+            Some(Flow::Node(id)) if matches!(self.values.shapes[id.0], Shape::Tokens { .. }) => {
+                Ok(self.builder.places(*id))
+            }
             found => {
                 let what = if found.is_some() { "is no map" } else { "is no value that a layer gives" };
                 Err(OnnxError::Unsuitable(format!("`{name}` {what}: the last map of each size is {}", self.maps())))

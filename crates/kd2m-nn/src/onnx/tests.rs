@@ -438,6 +438,22 @@ fn values_that_are_named_become_stages() {
     assert!(vector.contains("`features` is no map"), "{vector}");
 }
 
+/// Tokens of a transformer that another program wrote are named as maps are, and become the map of their patches.
+#[test]
+fn tokens_that_are_named_become_maps() {
+    let graph = zoo::build("vit_tiny_cifar", &ZooOptions::new(10, 3, 16, 8)).unwrap();
+    let bytes = encode(&graph, &initialise(&graph, 1)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.onnx");
+    std::fs::write(&path, &bytes).unwrap();
+    let stages = [("middle", "blocks.5.add2"), ("same", "blocks.5.add2"), ("patches", "patch_embed.proj")];
+    let stages = stages.map(|(stage, value)| (stage.to_owned(), value.to_owned())).into();
+    let read = open_with_stages(&path, None, &stages).unwrap().graph;
+    let map = |name: &str| read.node(read.stage(name).unwrap()).shape.to_string();
+    assert_eq!(["middle", "same", "patches"].map(map), ["192×4×2"; 3]);
+    assert_eq!(read.nodes().len(), graph.nodes().len() + 1);
+}
+
 #[test]
 fn weights_that_do_not_fit_are_not_written() {
     let graph = zoo::build("mlp-3", &ZooOptions::new(10, 1, 8, 8)).unwrap();

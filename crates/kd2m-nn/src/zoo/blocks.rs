@@ -66,6 +66,7 @@ pub(super) fn residual_stage(
 ) -> NodeId {
     for i in 0..blocks {
         x = residual_block(b, &format!("{name}.{i}."), x, (kind, shortcut), width, if i == 0 { stride } else { 1 });
+        b.block(x);
     }
     b.stage(name, x);
     x

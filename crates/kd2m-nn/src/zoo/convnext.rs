@@ -1,4 +1,4 @@
-//! ConvNeXt (Liu et al. 2022) under torchvision's keys (`convnext_tiny`) and timm's (`convnext_atto`). No block is ever left out while training.
+//! ConvNeXt (Liu et al. 2022) under torchvision's keys (`convnext_tiny`) and timm's (`convnext_atto`).
 
 use super::ZooOptions;
 use crate::{
@@ -113,6 +113,7 @@ fn convnext(network: &ConvNext, options: &ZooOptions) -> Result<Graph, GraphErro
         }
         for i in 0..blocks {
             x = block(&mut b, keys, &keys.block(stage, i), x);
+            b.block(x);
         }
         b.stage(&format!("layer{}", stage + 1), x);
     }

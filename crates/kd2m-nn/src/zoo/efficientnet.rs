@@ -93,7 +93,7 @@ fn lite(name: &str, options: &ZooOptions, style: Style) -> Result<Graph, GraphEr
     b.finish(features, logits)
 }
 
-/// torchvision's `efficientnet_b0`; no block is ever left out while training.
+/// torchvision's `efficientnet_b0`.
 pub(super) fn b0(options: &ZooOptions) -> Result<Graph, GraphError> {
     let (mut b, x) = options.begin("efficientnet_b0");
     let unit = |b: &mut GraphBuilder, module: &str, x, conv, activation| {

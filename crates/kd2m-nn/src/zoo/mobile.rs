@@ -2,7 +2,7 @@
 //! channels (Hu et al. 2018), and blocks that widen, filter each channel by itself and narrow, whose sum has no activation.
 
 use crate::{
-    graph::{GraphBuilder, NodeId, Shape},
+    graph::{GraphBuilder, NodeId, Ramp, Shape},
     layer::{BatchNorm, Conv, Layer, Pool},
 };
 
@@ -103,7 +103,10 @@ impl Block {
     /// The input added where it has the output's shape.
     pub fn close(self, b: &mut GraphBuilder, module: &str, x: NodeId, y: NodeId) -> NodeId {
         let same = self.stride == 1 && b.shape(x).channels() == self.channels;
-        if same { b.add(&format!("{module}add"), x, y) } else { y }
+        let end = if same { b.add(&format!("{module}add"), x, y) } else { y };
+        b.block(end);
+        b.ramp(Ramp::ToBehind);
+        end
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::{ZooOptions, blocks::conv_bn};
 use crate::{
-    graph::{Graph, GraphBuilder, GraphError, NodeId},
+    graph::{Graph, GraphBuilder, GraphError, NodeId, Ramp},
     layer::{Conv, Init, Linear},
 };
 
@@ -22,10 +22,12 @@ pub(super) fn half(options: &ZooOptions) -> Result<Graph, GraphError> {
     let x = conv_bn(&mut b, "conv1.0", "conv1.1", x, Conv::square(options.channels, 16, 3).stride(2));
     let mut x = b.relu("conv1.2", x);
     b.stage("stem", x);
+    b.ramp(Ramp::ToBehind);
     for (group, (expansion, channels, repetitions, stride)) in SETTINGS.into_iter().enumerate() {
         for i in 0..repetitions {
             let stride = if i == 0 { stride } else { 1 };
             x = inverted_residual(&mut b, &format!("blocks.{group}.{i}."), x, expansion, channels / 2, stride);
+            b.block(x);
         }
         if let Some(stage) = STAGES.iter().position(|s| *s == group) {
             b.stage(&format!("layer{}", stage + 1), x);

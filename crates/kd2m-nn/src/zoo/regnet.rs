@@ -42,6 +42,7 @@ fn regnet(network: &RegNet, options: &ZooOptions) -> Result<Graph, GraphError> {
         for i in 0..blocks {
             let module = format!("trunk_output.block{stage}.block{stage}-{i}");
             x = block(&mut b, &module, x, channels, channels / network.group, if i == 0 { 2 } else { 1 });
+            b.block(x);
         }
         b.stage(&format!("layer{stage}"), x);
     }

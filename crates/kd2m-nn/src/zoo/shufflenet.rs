@@ -38,6 +38,7 @@ pub(super) fn v1(options: &ZooOptions) -> Result<Graph, GraphError> {
     for (stage, (width, blocks)) in [(240, 4), (480, 8), (960, 4)].into_iter().enumerate() {
         for i in 0..blocks {
             x = v1_block(&mut b, &format!("layer{}.{i}.", stage + 1), x, width, i == 0);
+            b.block(x);
         }
         b.stage(&format!("layer{}", stage + 1), x);
     }

@@ -1,5 +1,5 @@
 //! Vision transformers (Dosovitskiy et al. 2021; DeiT, Touvron et al. 2021) under torchvision's keys (`vit_b_16`) and timm's (the others).
-//! Features are the class token behind the last norm. Initial values are timm's; no block is ever left out while training.
+//! Features are the class token behind the last norm. Initial values are timm's.
 
 use super::ZooOptions;
 use crate::{
@@ -128,6 +128,7 @@ fn vit(network: &Vit, options: &ZooOptions) -> Result<Graph, GraphError> {
     let mut x = b.push(keys.positions, Layer::Position(Position { tokens, width, init: INIT }), &[x]);
     for i in 0..DEPTH {
         x = block(&mut b, network, &format!("{}{i}.", keys.block), x);
+        b.block(x);
     }
     let x = norm(&mut b, keys.norm, x);
     let features = b.push("class", Layer::Token { at: 0 }, &[x]);

@@ -16,6 +16,7 @@ pub(super) fn wrn(name: &str, options: &ZooOptions, depth: usize, widen: usize) 
         for i in 0..(depth - 4) / 6 {
             let stride = if stage > 1 && i == 0 { 2 } else { 1 };
             x = block(&mut b, &format!("block{stage}.layer.{i}."), x, (8 << stage) * widen, stride);
+            b.block(x);
         }
         b.stage(&format!("layer{stage}"), x);
     }

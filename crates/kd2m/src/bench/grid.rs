@@ -281,6 +281,8 @@ fn what_decides_the_teacher(config: &Config) -> Config {
             crop: None,
             size: None,
             interpolation: None,
+            drop_path: 0.0,
+            dropout: 0.0,
             head: Head::default(),
         },
         train: TrainConfig {

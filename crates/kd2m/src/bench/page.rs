@@ -27,7 +27,12 @@ use crate::{
         table::table as results_table,
         titled,
     },
-    train::{EpochRecord, about::About, folder::RunFolder, summary::StudentSummary},
+    train::{
+        EpochRecord,
+        about::About,
+        folder::RunFolder,
+        summary::{StudentSummary, TeacherSummary},
+    },
 };
 
 /// The page.
@@ -56,7 +61,7 @@ fn section(store: &Store, cell: &Cell, found: &CellResults, id: usize) -> Result
     let begun = folder.as_ref().and_then(|f| About::of(f).ok().flatten());
     Ok(context! {
         name => found.cell.clone(),
-        teacher => found.teacher.as_ref().map(|t| format!("{}: {:.2} %", t.model, t.test_accuracy)),
+        teacher => found.teacher.as_ref().map(TeacherSummary::described),
         student => found.student.clone(),
         seeds => found.seeds.len(),
         choice => found.select.as_ref().map(|_| table::choice(found)),

@@ -92,7 +92,8 @@ impl Store {
     /// The reused runs' teacher where it is another than the one in this folder.
     pub fn other_teacher(&self, cell: &Cell) -> Option<TeacherSummary> {
         let (own, reused) = (self.own_teacher(cell)?, self.reused_teacher(cell)?);
-        let accuracies = |t: &TeacherSummary| (t.test_accuracy, t.val_accuracy);
+        // By their bits: of stored outputs both are NaN, and the same.
+        let accuracies = |t: &TeacherSummary| [t.test_accuracy, t.val_accuracy].map(f64::to_bits);
         (accuracies(&own) != accuracies(&reused)).then_some(reused)
     }
 

@@ -77,7 +77,10 @@ pub(super) fn overview(cells: &[CellResults], table: Table) -> Vec<Vec<String>> 
 fn facts(cell: &CellResults) -> String {
     let teacher = cell.teacher.as_ref().map_or_else(
         || "Teacher: no result.".to_owned(),
-        |t| format!("Teacher {}: {:.2} % on test, {:.2} % on validation.", t.model, t.test_accuracy, t.val_accuracy),
+        |t| match t.val_accuracy {
+            score if score.is_nan() => format!("Teacher: {}.", t.described()),
+            score => format!("Teacher {}, {score:.2} % on validation.", t.described()),
+        },
     );
     let other = cell.other_teacher.as_ref().map_or_else(String::new, |t| {
         format!(
@@ -288,6 +291,12 @@ pub(super) mod tests {
         cell.arms.iter_mut().for_each(|arm| arm.choice = Some(choice.clone()));
         let grid = [("optim.lr".to_owned(), vec![0.01.into(), 0.05.into()])].into();
         CellResults { select: Some(Select { factors: Vec::new(), grid, seeds: vec![101] }), ..cell }
+    }
+
+    #[test]
+    fn of_a_teacher_that_is_stored_outputs_no_score_is_told() {
+        let text = facts(&CellResults { teacher: Some(TeacherSummary::of_outputs()), ..cell() });
+        assert!(text.starts_with("Teacher: stored outputs. Student small"), "{text}");
     }
 
     #[test]

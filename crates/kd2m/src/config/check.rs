@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use kd2m_loss::class_map;
 use kd2m_nn::{
-    CLASS_MAP,
+    CLASS_MAP, Dropped,
     zoo::{self, ZooOptions},
 };
 
@@ -36,7 +36,7 @@ impl Config {
     /// # Errors
     /// The first key that is out of range, with what would be accepted.
     pub fn check(&self) -> Result<(), Error> {
-        let Config { train, data, teacher, .. } = self;
+        let Config { train, data, teacher, student, .. } = self;
         let rules: &[(bool, &str, String)] = &[
             (valid_name(&self.name), "name", format!("{:?}: letters, digits, `-`, `_`, `.`", self.name)),
             (
@@ -52,6 +52,16 @@ impl Config {
             (distinct(&train.seeds), "train.seeds", format!("{:?}: each seed once", train.seeds)),
             (train.accumulate > 0, "train.accumulate", "0: at least 1".to_owned()),
             (train.accumulate <= MOST, "train.accumulate", format!("{}: at most {MOST}", train.accumulate)),
+            (
+                (0.0..1.0).contains(&student.drop_path),
+                "student.drop_path",
+                format!("{}: from 0 to below 1", student.drop_path),
+            ),
+            (
+                (0.0..1.0).contains(&student.dropout),
+                "student.dropout",
+                format!("{}: from 0 to below 1", student.dropout),
+            ),
             ((0.0..1.0).contains(&train.ema), "train.ema", format!("{}: from 0 to below 1", train.ema)),
             (moderate(train.ce_weight), "train.ce_weight", format!("{}: from 0 to {LARGE}", train.ce_weight)),
             (train.track_bounds <= MOST, "train.track_bounds", format!("{}: at most {MOST}", train.track_bounds)),
@@ -104,6 +114,7 @@ impl Config {
         self.teacher.preprocessing().check()?;
         self.student.preprocessing().check()?;
         self.check_source()?;
+        self.check_dropped()?;
         let mut names = HashSet::new();
         // The mean of several has no stages: what reads some is told when it is made.
         let teacher_stages = if teacher.others.is_empty() { stages(&teacher.model) } else { None };
@@ -122,9 +133,28 @@ impl Config {
 }
 
 impl Config {
+    /// That the student has what it is to leave out. A network that cannot be built is told of where it is.
+    fn check_dropped(&self) -> Result<(), Error> {
+        let student = zoo::build(&self.student.model, &ZooOptions::new(2, 3, 32, 32)).ok();
+        let dropped = self.student.dropped();
+        for (key, part) in [
+            ("student.drop_path", Dropped { features: 0.0, ..dropped }),
+            ("student.dropout", Dropped { blocks: 0.0, ..dropped }),
+        ] {
+            if let Some(Err(error)) = student.as_ref().map(|student| student.dropping(part)) {
+                return Err(Error::Key { key: key.to_owned(), why: format!("cannot be: {error}") });
+            }
+        }
+        Ok(())
+    }
+
     fn check_head(&self, arm: &ArmConfig) -> Result<(), Error> {
         let (penalty, name) = (arm.head_lipschitz, &arm.name);
         let own = arm.head.unwrap_or(self.student.head).is_own();
+        if !own && self.student.dropout > 0.0 {
+            let why = "head = \"teacher\" keeps the classifier, and student.dropout leaves out what it reads: set student.dropout = 0";
+            return Err(Error::ArmKey { arm: name.clone(), why: why.to_owned() });
+        }
         for loss in arm.losses.iter().filter(|_| !own) {
             if registry::check(&loss.criterion)?.needs().student_maps.iter().any(|stage| stage == CLASS_MAP) {
                 let why = format!(
@@ -160,6 +190,11 @@ fn check_optim(optim: &OptimConfig) -> Result<(), (&'static str, String)> {
             not_negative(optim.min_lr) && optim.min_lr <= optim.lr,
             "optim.min_lr",
             format!("{}: from 0 to optim.lr", optim.min_lr),
+        ),
+        (
+            optim.layer_decay > 0.0 && optim.layer_decay <= 1.0,
+            "optim.layer_decay",
+            format!("{}: above 0, at most 1", optim.layer_decay),
         ),
         (moderate(optim.warmup_epochs), "optim.warmup_epochs", format!("{}: from 0 to {LARGE}", optim.warmup_epochs)),
         (moderate(optim.clip_norm), "optim.clip_norm", format!("{}: from 0 to {LARGE}", optim.clip_norm)),

@@ -14,7 +14,7 @@ use crate::criterion::{CriterionConfig, config::Value, matching::FEATURES, regis
 pub struct Keys {
     /// A name of `kd2m list criteria`.
     criterion: String,
-    /// `features`, `logits`, `probabilities` (softmax of the logits), or a stage whose map is averaged over positions. A criterion that is no metric reads what its method reads, as `hinton` the logits, and takes none.
+    /// `features`, `logits`, `probabilities` (softmax of the logits), or a stage whose map is averaged over positions (`layer3:block-6`: the student's and the teacher's). A criterion that is no metric reads what its method reads, as `hinton` the logits, and takes none.
     #[serde(default = "features", skip_serializing_if = "String::is_empty")]
     on: String,
     /// λ: a number, or `auto`, by which the criterion's gradient has a stated share of cross entropy's (`docs/loss-weights.md`), or a multiple as `auto*3`. When left out, that of the method's authors, and `auto` where there is none.

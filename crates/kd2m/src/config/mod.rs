@@ -241,6 +241,10 @@ fn is_zero(x: &usize) -> bool {
     *x == 0
 }
 
+fn is_one(x: &f64) -> bool {
+    *x == 1.0
+}
+
 fn vanishes(x: &f64) -> bool {
     *x == 0.0
 }
@@ -316,6 +320,9 @@ pub struct OptimConfig {
     /// What weight decay moves: by default `all`, or `weights` of convolutions and linear layers alone (no biases, norms, class tokens, positions).
     #[serde(skip_serializing_if = "is_default")]
     pub decay: Decay,
+    /// Each part of a network learns at so many times the rate of the part behind it, the classifier at `optim.lr`: blocks of networks with layer norms, stages of others; 1: all alike.
+    #[serde(skip_serializing_if = "is_one")]
+    pub layer_decay: f64,
     /// `cosine` (to `optim.min_lr`), `multistep` (÷ 10 after each of `optim.milestones`), `constant`.
     pub schedule: ScheduleKind,
     /// Epochs after which `multistep` divides the rate by ten.
@@ -340,6 +347,7 @@ impl Default for OptimConfig {
             nesterov: false,
             weight_decay: 0.0,
             decay: Decay::All,
+            layer_decay: 1.0,
             schedule: ScheduleKind::Cosine,
             milestones: Vec::new(),
             min_lr: 1e-4,

@@ -5,10 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kd2m_nn::zoo::Stem;
+use kd2m_nn::{Dropped, zoo::Stem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::vanishes;
 use crate::{
     imported,
     preprocess::{Keys, ResizeKey, SizeKeys},
@@ -140,6 +141,11 @@ impl TeacherConfig {
 }
 
 impl StudentConfig {
+    /// What it leaves out while it is trained.
+    pub fn dropped(&self) -> Dropped {
+        Dropped { blocks: self.drop_path, features: self.dropout }
+    }
+
     /// How pixels become its input.
     pub fn preprocessing(&self) -> Keys<'_> {
         let size = SizeKeys {
@@ -241,6 +247,12 @@ pub struct StudentConfig {
     /// `bilinear` or `bicubic`, antialiased as Pillow's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interpolation: Option<String>,
+    /// Stochastic depth: the rate at which residual blocks are left out while training, sample by sample, rising from 0 at the first block as in torchvision and timm (`docs/networks.md`); 0: none.
+    #[serde(default, skip_serializing_if = "vanishes")]
+    pub drop_path: f64,
+    /// The rate at which features are left out before the classifier while training; 0: none.
+    #[serde(default, skip_serializing_if = "vanishes")]
+    pub dropout: f64,
     /// `own` (when left out); `teacher`: the teacher's classifier, which is not trained (SimKD); needs equal widths; `lift`: its own, behind a linear layer to the teacher's feature width that is kept (Lift, ICML 2026): the features are that layer's.
     #[serde(default, skip_serializing_if = "Head::is_plain")]
     pub head: Head,

@@ -1,13 +1,15 @@
 //! The engine of a device.
 
+use std::borrow::Cow;
+
 use kd2m_cpu::Options;
 use kd2m_nn::{CLASS_MAP, Graph, Weights};
 
 use super::{Engine, burn::BurnEngine, cpu::CpuEngine};
 use crate::{Error, device::DeviceChoice};
 
-/// An engine that runs (and, when `trainable`, trains) a graph on a device, with these maps handed out, [`CLASS_MAP`] among them where the
-/// graph can give it; threads of the CPU engine, 0: one a core.
+/// An engine that runs (and, when `trainable`, trains) a graph on a device, with these maps handed out, those among them that are made for
+/// whoever asks ([`mapped`]); threads of the CPU engine, 0: one a core.
 ///
 /// # Errors
 /// Weights that do not fit, a stage that is not there, or a device that was not compiled in.
@@ -24,10 +26,7 @@ pub fn engine(
             let options = Options { threads, trainable, stages: stages.to_vec(), ..Options::default() };
             on_processor(graph, weights, options)
         }
-        other => {
-            let mapped = mapped(graph, stages);
-            Ok(Box::new(BurnEngine::new(mapped.as_ref().unwrap_or(graph), weights, stages, &other.burn()?)?))
-        }
+        other => Ok(Box::new(BurnEngine::new(&mapped(graph, stages), weights, stages, &other.burn()?)?)),
     }
 }
 
@@ -36,11 +35,13 @@ pub fn engine(
 /// # Errors
 /// As [`engine`].
 pub fn on_processor(graph: &Graph, weights: &Weights, options: Options) -> Result<Box<dyn Engine>, Error> {
-    let mapped = mapped(graph, &options.stages);
-    Ok(Box::new(CpuEngine::with_options(mapped.as_ref().unwrap_or(graph), weights, options)?))
+    let graph = mapped(graph, &options.stages);
+    Ok(Box::new(CpuEngine::with_options(&graph, weights, options)?))
 }
 
-/// The graph with the class map, where that is asked for and there is one.
-fn mapped(graph: &Graph, stages: &[String]) -> Option<Graph> {
-    stages.iter().any(|stage| stage == CLASS_MAP).then(|| graph.with_class_map()).flatten()
+/// The graph with what of these stages is made for whoever asks for it: the class map, where there is one, and looks at tokens.
+pub fn mapped<'g>(graph: &'g Graph, stages: &[String]) -> Cow<'g, Graph> {
+    let class_map = stages.iter().any(|stage| stage == CLASS_MAP).then(|| graph.with_class_map()).flatten();
+    let graph = class_map.map_or(Cow::Borrowed(graph), Cow::Owned);
+    graph.with_token_stages(stages).map_or(graph, Cow::Owned)
 }

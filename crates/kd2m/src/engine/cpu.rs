@@ -1,12 +1,12 @@
 //! Our own CPU engine: `kd2m-cpu`'s plain slices as tensors on Burn's flex device, where the (small) losses are computed.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use kd2m_cpu::{CpuError, Network, Options};
 use kd2m_nn::{Graph, NamedTensor, Shape, Weights};
 
-use super::{Decayed, Engine, EngineError, Images, Mode, OutputGradients, Then, Update};
+use super::{Decayed, Draws, Engine, EngineError, Images, Mode, OutputGradients, Then, Update};
 use crate::batch::{CopyError, Outputs, host};
 
 /// A compiled network on this machine's processor.
@@ -103,6 +103,14 @@ impl Engine for CpuEngine {
 
     fn decay(&mut self, decayed: Decayed) {
         self.network.decay(decayed);
+    }
+
+    fn scale_rates(&mut self, rates: &BTreeMap<String, f64>) {
+        self.network.scale_rates(rates);
+    }
+
+    fn draw_from(&mut self, draws: Draws) {
+        self.network.draw_from(draws);
     }
 
     fn change_gradients(&mut self, change: &mut dyn FnMut(&mut [f32])) -> Result<(), EngineError> {

@@ -20,6 +20,10 @@ macro_rules! left_to_inner {
             self.inner.gather_gradients()
         }
 
+        fn draw_from(&mut self, draws: crate::engine::Draws) {
+            self.inner.draw_from(draws);
+        }
+
         fn bytes(&self, n: usize) -> Option<usize> {
             self.inner.bytes(n)
         }
@@ -27,6 +31,10 @@ macro_rules! left_to_inner {
     (state) => {
         fn decay(&mut self, decayed: crate::engine::Decayed) {
             self.inner.decay(decayed);
+        }
+
+        fn scale_rates(&mut self, rates: &std::collections::BTreeMap<String, f64>) {
+            self.inner.scale_rates(rates);
         }
 
         fn gradient_norm_squared(&self) -> Result<f64, CopyError> {
@@ -84,6 +92,10 @@ macro_rules! only_forward {
         }
 
         fn decay(&mut self, _: crate::engine::Decayed) {}
+
+        fn scale_rates(&mut self, _: &std::collections::BTreeMap<String, f64>) {}
+
+        fn draw_from(&mut self, _: crate::engine::Draws) {}
 
         fn step(&mut self, _: &Update) -> Result<(), EngineError> {
             Err(EngineError::Frozen)

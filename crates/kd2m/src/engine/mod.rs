@@ -12,10 +12,10 @@ pub mod runtime;
 pub mod seeing;
 pub mod spread;
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use ::burn::tensor::Tensor;
-pub use kd2m_nn::step::{Decayed, Mode, Rule, Then, Update};
+pub use kd2m_nn::step::{Decayed, Draws, Mode, Rule, Then, Update};
 use kd2m_nn::{NamedTensor, Weights, optimizer::OptimizerError};
 use thiserror::Error;
 
@@ -114,6 +114,12 @@ pub trait Engine: Send {
 
     /// Weight decay moves these tensors alone from now on; all at first.
     fn decay(&mut self, decayed: Decayed);
+
+    /// Each tensor that is named learns at so many times the rate of a step from now on, all others at the rate itself.
+    fn scale_rates(&mut self, rates: &BTreeMap<String, f64>);
+
+    /// What the next training passes leave out at random is drawn from these.
+    fn draw_from(&mut self, draws: Draws);
 
     /// Makes the accumulated gradients those of all ranks, where several share the network: before their norm is asked for.
     ///

@@ -9,7 +9,7 @@ use std::sync::{
 use burn::tensor::{Device, Tensor, TensorData};
 use kd2m_nn::{Graph, NamedTensor, Role, Weights, step::Reduce};
 
-use super::{Engine, EngineError, Images, Mode, OutputGradients, Then, Update, inner::left_to_inner};
+use super::{Draws, Engine, EngineError, Images, Mode, OutputGradients, Then, Update, inner::left_to_inner};
 use crate::{
     batch::{CopyError, Outputs, host},
     ranks::{Ranks, Share},
@@ -63,6 +63,8 @@ pub struct Spread {
     norms: Norms,
     /// Rows of the last batch.
     n: usize,
+    /// Of the whole batch.
+    draws: Draws,
     /// Whether the accumulated gradients are those of all ranks.
     gathered: bool,
 }
@@ -70,7 +72,7 @@ pub struct Spread {
 impl Spread {
     /// Each rank makes its own, at the same place.
     pub fn new(inner: Box<dyn Engine>, ranks: Arc<dyn Ranks>, norms: Norms) -> Self {
-        Self { inner, ranks, norms, n: 0, gathered: false }
+        Self { inner, ranks, norms, n: 0, draws: Draws::default(), gathered: false }
     }
 
     /// A batch of fewer rows than ranks is run by each as a whole.
@@ -134,9 +136,11 @@ impl Engine for Spread {
             norms.resting.store(whole, Ordering::Relaxed);
         }
         if whole {
+            self.inner.draw_from(self.draws);
             return self.inner.forward(images, mode);
         }
         let rows = self.share().of(images.n);
+        self.inner.draw_from(Draws { first: self.draws.first + rows.start as u64, ..self.draws });
         let found = self.inner.forward(Images { pixels: self.own(images.pixels), n: rows.len() }, mode)?;
         if mode == Mode::Train {
             self.average_norms()?;
@@ -162,6 +166,10 @@ impl Engine for Spread {
             Then::Accumulate => Ok(()),
             Then::Step(update) => self.step(&update),
         }
+    }
+
+    fn draw_from(&mut self, draws: Draws) {
+        self.draws = draws;
     }
 
     fn gather_gradients(&mut self) -> Result<(), EngineError> {

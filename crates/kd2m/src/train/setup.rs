@@ -1,6 +1,7 @@
 //! From a checked configuration to data, graphs and engines.
 
 use std::{
+    borrow::Cow,
     path::Path,
     sync::{Arc, OnceLock},
 };
@@ -8,7 +9,7 @@ use std::{
 use kd2m_cpu::Options;
 use kd2m_data::{Augment, Dataset, Portion, Reframe};
 use kd2m_nn::{
-    Graph, Weights, onnx,
+    Dropped, Graph, Weights, onnx,
     step::Reduce,
     weights::{self, Owner, Source},
     zoo::{self, Stem, ZooOptions},
@@ -409,6 +410,15 @@ impl Setup {
         }
     }
 
+    /// The student with these stages, as it is trained: with what it leaves out at random then.
+    fn learning_student(&self, config: &Config, stages: &[String]) -> Result<Cow<'_, Graph>, Error> {
+        let (graph, dropped) = (engine::choose::mapped(&self.student, stages), config.student.dropped());
+        match dropped == Dropped::default() {
+            true => Ok(graph),
+            false => Ok(Cow::Owned(graph.dropping(dropped)?)),
+        }
+    }
+
     /// The engine that trains a student of an arm from these weights.
     ///
     /// # Errors
@@ -420,7 +430,9 @@ impl Setup {
         start: &Weights,
         stages: &[String],
     ) -> Result<Box<dyn Engine>, Error> {
-        let engine = self.learning_engine(&self.student_eyes, &self.student, start, stages)?;
+        let graph = self.learning_student(config, stages)?;
+        let mut engine = self.learning_engine(&self.student_eyes, &graph, start, stages)?;
+        engine.scale_rates(&self.student.rates(config.optim.layer_decay));
         Ok(match config.student.head {
             Head::Own | Head::Lift if arm.head_lipschitz > 0.0 => {
                 Box::new(LipschitzHead::new(engine, &self.student, arm.head_lipschitz))

@@ -64,6 +64,14 @@ impl TeacherSummary {
             normalisation: None,
         }
     }
+
+    /// Its name with what it scored on test; of stored outputs no score is known.
+    pub fn described(&self) -> String {
+        match self.test_accuracy {
+            score if score.is_nan() => "stored outputs".to_owned(),
+            score => format!("{}: {score:.2} % on test", self.model),
+        }
+    }
 }
 
 /// One student: `students/ARM/seed-K/summary.json`.

@@ -75,10 +75,13 @@ impl Run<'_> {
                     share: setup.share(),
                 };
                 let training = Training { run: *self, place: &place, student: None };
+                let graph = setup.teacher.graph()?;
+                let mut engine = setup.learning_engine(&setup.teacher_eyes, graph, &start, &[])?;
+                engine.scale_rates(&graph.rates(config.optim.layer_decay));
                 let learner = Learner {
                     config,
                     name: "teacher",
-                    engine: setup.learning_engine(&setup.teacher_eyes, setup.teacher.graph()?, &start, &[])?,
+                    engine,
                     head: None,
                     objective: Objective::cross_entropy(config.optim.label_smoothing),
                     checkpoints: checkpoints(),

@@ -1,17 +1,24 @@
 //! The gradient to the weights: `dw[tap][input × output] = Σ over rows xᵀ · dy`, in tiles of inputs × outputs that run down the rows.
 //! Rows go in chunks that stay in L2 while all taps pass over them; SGD can be done on the finished tile, before it leaves the registers.
 
+use std::ops::Range;
+
 #[cfg(target_arch = "x86_64")]
 use super::tile::ROWS_OF_32;
-use super::{register_tile, tile::ROWS_OF_16};
+use super::{
+    register_tile,
+    step::{Sgd, step},
+    tile::ROWS_OF_16,
+};
 use crate::{
+    cache,
     conv::{
         Convolution, FusedStep,
         rows::{self, Strip},
     },
     isa::{Isa, Kernel, Lanes},
     layout::Pack,
-    threads::{Shared, for_each, part},
+    threads::{Shared, for_each, for_each_piece, part},
 };
 
 /// Rows of a chunk. Taps outermost would stream x and dy from L3 once a tap: 15 % slower with large maps.
@@ -19,19 +26,34 @@ const CHUNK: usize = 512;
 /// Rows of a chunk whose columns of dy are copied together.
 #[cfg(target_arch = "x86_64")]
 const COPIED_CHUNK: usize = 192;
+/// Rows of a chunk at the least: each one loads and stores the sums.
+const FEWEST_ROWS: usize = 64;
 
 /// Rows of a chunk, and whether a task first copies its columns of dy: rows of dy lie a power of two apart and throw each other out of
 /// a first-level cache of 32 KiB, and a tile of six inputs reads them again for every six (Zen 3: 55 → 71 GFLOP/s for 512 inputs,
-/// 75 → 96 for 128). The taller tile of AVX-512 reads them half as often.
-fn chunk(isa: Isa) -> (usize, bool) {
-    match isa {
+/// 75 → 96 for 128). The taller tile of AVX-512 reads them half as often. Several blocks of outputs share the rows of x, which then stay
+/// in half of the second-level cache together with theirs.
+fn chunk(isa: Isa, pack: &Pack, columns: usize) -> (usize, bool) {
+    let (most, copies) = match isa {
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2(_) => (COPIED_CHUNK, true),
         _ => (CHUNK, false),
-    }
+    };
+    let row = size_of::<f32>() * pack.groups * (pack.inputs + pack.outputs);
+    let together = (cache::second_level() / 2 / row).clamp(FEWEST_ROWS, most);
+    (if columns > 1 { together } else { most }, copies)
 }
 
-/// Adds to (or stores in) `dw` in the order of `conv.view`; with `step`, steps the weights instead and leaves `dw` undefined.
+/// Parts of the rows, each with sums of its own, where rows are many and weights are few.
+const ROW_PARTS: usize = 16;
+/// From so many rows on: fewer stay in cache with whatever reads them twice.
+const MANY_ROWS: usize = 1 << 14;
+/// Up to so many weights.
+const FEW_WEIGHTS: usize = 1 << 16;
+/// Weights of a task that adds the parts up.
+const PIECE: usize = 4096;
+
+/// Adds to (or stores in) `dw` in the order of `conv.view`; with `step`, if the answer is true, the weights are stepped and `dw` is undefined.
 pub fn weight_gradient(
     conv: &Convolution,
     x: &[f32],
@@ -40,78 +62,150 @@ pub fn weight_gradient(
     n: usize,
     accumulate: bool,
     step: Option<FusedStep>,
-) {
-    let Some(tile) = register_tile(conv.isa) else { return };
+) -> bool {
+    let Some(tile) = register_tile(conv.isa) else { return false };
     let (pack, side) = (&conv.view, conv.source_rows(n));
     let strips: Vec<Vec<Strip>> =
         conv.geometry.meetings.iter().map(|m| rows::strips(m, n, conv.geometry.step, side)).collect();
     check(pack, &strips, x.len(), dy.len());
     assert!(dw.len() >= pack.len());
-    let pieces = pack.inputs.div_ceil(tile.rows);
-    let columns = pack.groups * pack.blocks();
-    let (input_parts, tap_parts) = parts(columns, pieces, pack.taps);
-    let (most, copies) = chunk(conv.isa);
-    let dw = Shared::new(dw);
-    let step = step.map(|step| {
+    let mut job = Job { isa: conv.isa, pack, strips: &strips, x, dy, step: None };
+    let rows = conv.shape.output.positions() * n;
+    if rows >= MANY_ROWS && pack.len() <= FEW_WEIGHTS {
+        job.in_row_parts(rows, dw, accumulate);
+        return false;
+    }
+    let stepped = step.is_some();
+    job.step = step.map(|step| {
         assert!(step.weight.len() >= pack.len() && step.moment.len() >= pack.len());
         (step.sgd, Shared::new(step.weight), Shared::new(step.moment))
     });
+    let dw = Shared::new(dw);
+    let pieces = pack.inputs.div_ceil(tile.rows);
+    let columns = pack.groups * pack.blocks();
+    let (input_parts, tap_parts) = parts(columns, pieces, pack.taps);
     for_each(columns * input_parts * tap_parts, |task| {
         let (column, rest) = (task / (input_parts * tap_parts), task % (input_parts * tap_parts));
-        let (input_part, tap_part) = (rest / tap_parts, rest % tap_parts);
-        let (group, block) = (column / pack.blocks(), column % pack.blocks());
-        let inputs = part(pack.inputs, input_part, input_parts);
-        let taps = part(pack.taps, tap_part, tap_parts);
-        let (outputs, width) = (pack.outputs_of(block), pack.width(block));
+        let inputs = part(pack.inputs, rest / tap_parts, input_parts);
+        let taps = part(pack.taps, rest % tap_parts, tap_parts);
+        // SAFETY: each (inputs, outputs, tap) is one task's.
+        unsafe { job.sum(0..rows, column..column + 1, inputs, taps, dw, accumulate) };
+    });
+    stepped
+}
+
+/// What tasks share.
+struct Job<'a> {
+    isa: Isa,
+    pack: &'a Pack,
+    /// By tap.
+    strips: &'a [Vec<Strip>],
+    x: &'a [f32],
+    dy: &'a [f32],
+    /// Instead of storing a gradient.
+    step: Option<(Sgd, Shared<'a>, Shared<'a>)>,
+}
+
+impl Job<'_> {
+    /// Both maps are read from memory once, and not for every block of outputs and part of the inputs again; their number is fixed, so
+    /// that the bits do not depend on the number of threads.
+    fn in_row_parts(&self, rows: usize, dw: &mut [f32], accumulate: bool) {
+        let (pack, weights) = (self.pack, self.pack.len());
+        let mut sums = vec![0.0; ROW_PARTS * weights];
+        let shared = Shared::new(&mut sums);
+        for_each(ROW_PARTS, |i| {
+            // SAFETY: each task has its own sums.
+            unsafe {
+                let sums = Shared::new(shared.slice(i * weights..(i + 1) * weights));
+                let columns = 0..pack.groups * pack.blocks();
+                self.sum(part(rows, i, ROW_PARTS), columns, 0..pack.inputs, 0..pack.taps, sums, true);
+            }
+        });
+        for_each_piece(&mut dw[..weights], PIECE, |piece, dw| {
+            for (i, value) in (piece * PIECE..).zip(dw) {
+                let sum: f32 = (0..ROW_PARTS).map(|part| sums[part * weights + i]).sum();
+                *value = if accumulate { *value + sum } else { sum };
+            }
+        });
+    }
+
+    /// Sums over `rows` of the output's map for some blocks of outputs (counted over all groups), inputs and taps.
+    ///
+    /// # Safety
+    /// No one else touches these weights, and `to` holds the pack.
+    unsafe fn sum(
+        &self,
+        rows: Range<usize>,
+        columns: Range<usize>,
+        inputs: Range<usize>,
+        taps: Range<usize>,
+        to: Shared,
+        accumulate: bool,
+    ) {
+        let pack = self.pack;
+        let (most, copies) = chunk(self.isa, pack, columns.len());
         let channels = pack.groups * pack.outputs;
-        let total = conv.shape.output.positions() * n;
         let mut cursors = vec![Cursor::default(); pack.taps];
-        let mut pairs = Vec::new();
-        let first = group * pack.outputs + outputs.start;
-        let mut copy = vec![0.0; if copies { most.min(total) * width } else { 0 }];
-        for chunk in (0..total).step_by(most).map(|start| start..total.min(start + most)) {
-            // (where row 0 is or would be, values from a row to the next, columns)
-            let (dy, row, columns) = if copies {
-                for (to, row) in copy.chunks_exact_mut(width).zip(chunk.clone()) {
-                    to[..outputs.len()].copy_from_slice(&dy[row * channels + first..][..outputs.len()]);
-                }
-                (copy.as_ptr().wrapping_sub(chunk.start * width), width, width)
-            } else {
-                (dy[first..].as_ptr(), channels, outputs.len())
-            };
+        let mut pairs = vec![Vec::new(); pack.taps];
+        if rows.start > 0 {
+            taps.clone().for_each(|tap| cursors[tap].advance(&self.strips[tap], rows.start, &mut pairs[tap]));
+        }
+        let mut fresh = vec![true; pack.taps];
+        let mut copy = vec![0.0; if copies { most.min(rows.len()) * pack.block } else { 0 }];
+        for chunk in rows.clone().step_by(most).map(|start| start..rows.end.min(start + most)) {
             for tap in taps.clone() {
-                // Only meets padding: its steps without a gradient are postponed (see `Convolution::dead`).
-                if strips[tap].is_empty() && step.is_some() {
-                    continue;
-                }
-                let fresh = cursors[tap] == Cursor::default();
-                cursors[tap].advance(&strips[tap], chunk.end, &mut pairs);
-                let done = cursors[tap].next == strips[tap].len();
-                // Nothing more comes for a finished tap; one without any rows still has a gradient (of zero) and a step.
-                if pairs.is_empty() && !(done && fresh && chunk.start == 0) {
-                    continue;
-                }
-                let at = pack.start(group, block) + (tap * pack.inputs + inputs.start) * width;
-                // SAFETY: `check` has seen that all strips lie in their slices; each (inputs, outputs, tap) is one task's.
-                unsafe {
-                    OuterProduct {
-                        pairs: &pairs,
-                        x: x.as_ptr().add(group * pack.inputs + inputs.start),
-                        dy,
-                        row,
-                        inputs: inputs.len(),
-                        columns,
-                        to: dw.pointer(at),
-                        accumulate: accumulate || !fresh,
-                        step: step
-                            .filter(|_| done)
-                            .map(|(sgd, weight, moment)| (sgd, weight.pointer(at), moment.pointer(at))),
+                cursors[tap].advance(&self.strips[tap], chunk.end, &mut pairs[tap]);
+            }
+            for column in columns.clone() {
+                let (group, block) = (column / pack.blocks(), column % pack.blocks());
+                let (outputs, width) = (pack.outputs_of(block), pack.width(block));
+                let first = group * pack.outputs + outputs.start;
+                // (where row 0 is or would be, values from a row to the next, columns)
+                let (dy, row, columns) = if copies {
+                    for (to, row) in copy.chunks_exact_mut(width).zip(chunk.clone()) {
+                        let (to, padding) = to.split_at_mut(outputs.len());
+                        to.copy_from_slice(&self.dy[row * channels + first..][..outputs.len()]);
+                        padding.fill(0.0);
                     }
-                    .run_on(conv.isa);
+                    (copy.as_ptr().wrapping_sub(chunk.start * width), width, width)
+                } else {
+                    (self.dy[first..].as_ptr(), channels, outputs.len())
+                };
+                for tap in taps.clone() {
+                    let (strips, pairs) = (&self.strips[tap], &pairs[tap]);
+                    let done = cursors[tap].next == strips.len();
+                    // One without any rows still has a gradient (of zero) and a step, unless its steps are postponed (see
+                    // `Convolution::dead`); nothing more comes for a finished one.
+                    let empty = strips.is_empty() && self.step.is_none() && chunk.start == rows.start;
+                    if pairs.is_empty() && !empty {
+                        continue;
+                    }
+                    let at = pack.start(group, block) + (tap * pack.inputs + inputs.start) * width;
+                    // SAFETY: `check` has seen that all strips lie in their slices; the weights are the caller's.
+                    unsafe {
+                        OuterProduct {
+                            pairs,
+                            x: self.x.as_ptr().add(group * pack.inputs + inputs.start),
+                            dy,
+                            row,
+                            inputs: inputs.len(),
+                            columns,
+                            to: to.pointer(at),
+                            accumulate: accumulate || !fresh[tap],
+                            step: self
+                                .step
+                                .filter(|_| done)
+                                .map(|(sgd, weight, moment)| (sgd, weight.pointer(at), moment.pointer(at))),
+                        }
+                        .run_on(self.isa);
+                    }
                 }
             }
+            for tap in taps.clone() {
+                fresh[tap] &= pairs[tap].is_empty();
+            }
         }
-    });
+    }
 }
 
 /// Into how many parts inputs and taps are cut so that the threads have even work: sums are not cut, so the bits stay.
@@ -159,16 +253,6 @@ impl Cursor {
             }
         }
     }
-}
-
-/// Stochastic gradient descent on a tile, with the gradient still in registers.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Sgd {
-    pub lr: f32,
-    pub weight_decay: f32,
-    pub gradient_scale: f32,
-    pub momentum: f32,
-    pub nesterov: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -255,67 +339,6 @@ impl OuterProduct<'_> {
                         }
                     }
                 }
-            }
-        }
-    }
-}
-
-/// One register of SGD in memory.
-///
-/// # Safety
-/// Both pointers hold a register.
-#[inline(always)]
-unsafe fn step<S: Lanes>(lanes: S, sgd: &Sgd, weight: *mut f32, moment: *mut f32, gradient: S::F32) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let (w, v) = stepped(lanes, sgd, lanes.load(weight), lanes.load(moment), gradient);
-        lanes.store(weight, w);
-        lanes.store(moment, v);
-    }
-}
-
-/// Weights and momentum after a step, as [`update`](crate::update) has it.
-#[inline(always)]
-fn stepped<S: Lanes>(lanes: S, sgd: &Sgd, w: S::F32, v: S::F32, gradient: S::F32) -> (S::F32, S::F32) {
-    let g = lanes.mul_add(gradient, lanes.splat(sgd.gradient_scale), lanes.mul(w, lanes.splat(sgd.weight_decay)));
-    let momentum = lanes.splat(sgd.momentum);
-    let v = lanes.mul_add(momentum, v, g);
-    let direction = if sgd.nesterov { lanes.mul_add(momentum, v, g) } else { v };
-    (lanes.mul_add(lanes.splat(-sgd.lr), direction, w), v)
-}
-
-/// Does the steps of weights whose gradient is zero, one after another, as if each had been done in its time.
-pub fn replay(isa: Isa, steps: &[Sgd], weight: &mut [f32], moment: &mut [f32]) {
-    const PIECE: usize = 4096;
-    let (length, weight, moment) = (weight.len().min(moment.len()), Shared::new(weight), Shared::new(moment));
-    for_each(length.div_ceil(PIECE), |i| {
-        let range = i * PIECE..length.min((i + 1) * PIECE);
-        // SAFETY: the pieces do not overlap.
-        let (weight, moment) = unsafe { (weight.slice(range.clone()), moment.slice(range)) };
-        isa.run(Replay { steps, weight, moment });
-    });
-}
-
-struct Replay<'a> {
-    steps: &'a [Sgd],
-    weight: &'a mut [f32],
-    moment: &'a mut [f32],
-}
-
-impl Kernel for Replay<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Lanes>(self, lanes: S) {
-        for (w, v) in self.weight.chunks_mut(S::COUNT).zip(self.moment.chunks_mut(S::COUNT)) {
-            let count = w.len();
-            // SAFETY: `count` values are there.
-            unsafe {
-                let (mut a, mut b) = (lanes.load_first(count, w.as_ptr()), lanes.load_first(count, v.as_ptr()));
-                for sgd in self.steps {
-                    (a, b) = stepped(lanes, sgd, a, b, lanes.zero());
-                }
-                lanes.store_first(count, w.as_mut_ptr(), a);
-                lanes.store_first(count, v.as_mut_ptr(), b);
             }
         }
     }

@@ -1,15 +1,17 @@
 //! Direct convolution: a register tile of rows × outputs is kept over all taps, so an output is written once, with all that follows it.
 //!
 //! No im2col and no packing of activations: rows of `[h][w][n][c]` are read where they lie, taps that meet padding are not in the list.
-//! Read next: `tile.rs` (forward and gradient to the input), `gradient.rs` (gradient to the weights).
+//! Read next: `tile.rs` (forward and gradient to the input), `gradient.rs` (gradient to the weights), `step.rs`.
 
 mod gradient;
+mod step;
 mod tile;
 
-pub use gradient::{Sgd, replay, weight_gradient};
+pub use gradient::weight_gradient;
+pub use step::{Sgd, replay};
 
 use super::{
-    Convolution, Epilogue,
+    Convolution, Epilogue, each,
     rows::{self, Block, Side},
 };
 use crate::{
@@ -78,18 +80,24 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn run(&self, y: &mut [f32], n: usize, step: usize) {
+    fn run(&self, out: &mut [f32], n: usize, step: usize) {
         let Some(tile) = register_tile(self.isa) else { return };
         let blocks = rows::blocks(self.runs, n, step, self.side, tile.rows * TILES_OF_A_BLOCK);
-        self.check(&blocks, y.len());
+        self.check(&blocks, out.len());
         let (groups, columns) = (self.pack.groups, self.pack.blocks());
-        let y = Shared::new(y);
+        let y = Shared::new(out);
         if columns * self.bytes_of_a_block() <= weights_in_cache() && blocks.len() >= 4 * rayon::current_num_threads() {
             for_each(blocks.len(), |task| {
                 for group in 0..groups {
                     for column in 0..columns {
                         self.block(&blocks[task], group, column, y);
                     }
+                }
+                if let Some(function) = self.epilogue.function {
+                    let (block, channels) = (&blocks[task], groups * self.pack.outputs);
+                    let rows = block.output * channels..(block.output + block.rows) * channels;
+                    // SAFETY: the block's rows are this task's.
+                    function(self.isa, unsafe { y.slice(rows) });
                 }
             });
         } else {
@@ -101,6 +109,9 @@ impl Job<'_> {
                     self.block(block, column / columns, column % columns, y);
                 }
             });
+            if let Some(function) = self.epilogue.function {
+                each(self.isa, out, function);
+            }
         }
     }
 

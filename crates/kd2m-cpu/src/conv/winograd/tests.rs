@@ -178,7 +178,7 @@ fn products_from_taps_agree(isa: Isa, case: Case) {
     let (bias_at, mut y) = (|i: usize| f64::from(bias[i % case.outputs]), start.clone());
     expected.iter_mut().enumerate().for_each(|(i, e)| *e = (*e + f64::from(start[i]) + bias_at(i)).max(0.0));
     let limits = (0.0, f32::INFINITY);
-    let epilogue = Epilogue { accumulate: true, bias: Some(&bias), residual: None, limits };
+    let epilogue = Epilogue { accumulate: true, bias: Some(&bias), residual: None, limits, function: None };
     let taps = TapWeights { pack: &pack, packed: &packed, direction: Direction::Forward };
     layer.product_of_taps(&x, &taps, &mut y, case.n, epilogue, &mut used_workspace());
     let error = relative_error(&y, &expected);
@@ -218,7 +218,7 @@ fn epilogue_agrees(isa: Isa, case: Case) {
         *value = value.clamp(low, high);
     }
     let limits = (low as f32, high as f32);
-    let epilogue = Epilogue { accumulate: true, bias: Some(&bias), residual: Some(&residual), limits };
+    let epilogue = Epilogue { accumulate: true, bias: Some(&bias), residual: Some(&residual), limits, function: None };
     let mut y = start.clone();
     layer.forward(&x, &weights, &mut y, case.n, epilogue, &mut used_workspace());
     let error = relative_error(&y, &expected);

@@ -2,12 +2,15 @@
 
 mod layer;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use kd2m_nn::{Graph, NamedTensor, NodeId, Role, Shape, Weights};
 
-use super::{Decayed, Engine, EngineError, Images, Mode, OutputGradients, Then, Update};
+use super::{Decayed, Draws, Engine, EngineError, Images, Mode, OutputGradients, Then, Update};
 use crate::{
     batch::{CopyError, Outputs, host},
     parameters::{ParameterSet, fitting},
@@ -24,6 +27,7 @@ pub struct BurnEngine {
     /// Running statistics by node and role.
     running: HashMap<(NodeId, Role), Tensor<1>>,
     stages: Vec<(Arc<str>, NodeId)>,
+    draws: Draws,
     /// Tracked outputs of the last training forward pass.
     tape: Option<Outputs>,
 }
@@ -48,8 +52,8 @@ impl BurnEngine {
                 None => Err(EngineError::Other(format!("{} has no stage `{name}`", graph.name))),
             })
             .collect::<Result<_, _>>()?;
-        let mut engine =
-            Self { graph: graph.clone(), device, parameters, index, running: HashMap::new(), stages, tape: None };
+        let (graph, running, draws) = (graph.clone(), HashMap::new(), Draws::default());
+        let mut engine = Self { graph, device, parameters, index, running, stages, draws, tape: None };
         engine.load_running(weights)?;
         Ok(engine)
     }
@@ -65,9 +69,9 @@ impl BurnEngine {
 
     /// One layer. In training mode a batch norm also moves its running statistics.
     fn apply(&mut self, id: NodeId, inputs: &[Value], mode: Mode) -> Result<Value, EngineError> {
-        let Self { graph, device, parameters, index, running, .. } = self;
+        let Self { graph, device, parameters, index, running, draws, .. } = self;
         let node = graph.node(id);
-        let mut scope = Scope { node: id, mode, device, parameters, index, running };
+        let mut scope = Scope { node: id, mode, draws: *draws, device, parameters, index, running };
         layer::apply(&mut scope, &node.layer, inputs)
             .ok_or_else(|| EngineError::Other(format!("{}: the engine cannot run this layer here", node.name)))
     }
@@ -165,6 +169,14 @@ impl Engine for BurnEngine {
     fn decay(&mut self, decayed: Decayed) {
         let roles: HashMap<usize, Role> = self.index.iter().map(|((_, role), at)| (*at, *role)).collect();
         self.parameters.decay_only(|at, _| roles.get(&at).is_some_and(|role| decayed.has(*role)));
+    }
+
+    fn scale_rates(&mut self, rates: &BTreeMap<String, f64>) {
+        self.parameters.scale_rates(rates);
+    }
+
+    fn draw_from(&mut self, draws: Draws) {
+        self.draws = draws;
     }
 
     fn step(&mut self, update: &Update) -> Result<(), EngineError> {

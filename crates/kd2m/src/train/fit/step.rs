@@ -10,7 +10,7 @@ use crate::{
     Error,
     batch::{Batch, Mixed, host},
     config::Algorithm,
-    engine::{Images, Mode, OutputGradients, Rule, Then, Update},
+    engine::{Draws, Images, Mode, OutputGradients, Rule, Then, Update},
     objective::{Backward, automatic::MEASURED},
     teacher::Answer,
     train::{observer::Event, schedule::learning_rate, sides::Sides},
@@ -45,6 +45,7 @@ impl Learning<'_> {
     pub fn step(&mut self, views: &Views, lesson: &Lesson) -> Result<(), Error> {
         let started = Instant::now();
         let Lesson { data, labels, mixed, epoch, number, batches, .. } = *lesson;
+        self.it.engine.draw_from(Draws { seed: views.seed, epoch: epoch as u64, batch: number as u64, first: 0 });
         let student = self.it.engine.forward(Images { pixels: &data.images, n: data.len() }, Mode::Train)?;
         let against = match lesson.answer {
             Some(answer) => answer.clone(),

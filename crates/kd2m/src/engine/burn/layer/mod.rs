@@ -62,4 +62,6 @@ layers! {
     attention: Attention(attention),
     token: Token { at },
     scale: Scale(scale),
+    dropout: Dropout(dropout),
+    places: Places(places),
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use kd2m_nn::{NodeId, Role};
+use kd2m_nn::{NodeId, Role, step::Draws};
 
 use crate::{engine::Mode, parameters::ParameterSet};
 
@@ -11,6 +11,8 @@ use crate::{engine::Mode, parameters::ParameterSet};
 pub struct Scope<'a> {
     pub node: NodeId,
     pub mode: Mode,
+    /// What is left out at random is drawn from these.
+    pub draws: Draws,
     pub device: &'a Device,
     pub parameters: &'a ParameterSet,
     /// Index into `parameters` by node and role.

@@ -1,13 +1,18 @@
 //! Convolution of each channel by itself: vectors of channels, whose sums over all taps stay in registers for several rows at once.
+//! The gradient to the weights is in `gradient.rs`.
+
+mod gradient;
+
+pub use gradient::weight_gradient;
 
 use super::{
     Convolution, Epilogue,
-    rows::{self, Block, Side, Strip},
+    rows::{self, Block, Side},
 };
 use crate::{
     geometry::Run,
     isa::{Isa, Kernel, Lanes},
-    threads::{Shared, for_each, part},
+    threads::{Shared, for_each},
 };
 
 /// Rows of a task.
@@ -52,24 +57,33 @@ impl Job<'_> {
                 // SAFETY: each block has its own rows of y, which `check` has seen to be there.
                 to: unsafe { y.pointer(at) },
             });
+            if let Some(function) = self.epilogue.function {
+                // SAFETY: as above.
+                function(self.isa, unsafe { y.slice(at..at + block.rows * self.channels) });
+            }
         });
     }
 
     /// Everything that the rows reach through pointers is inside the slices.
     fn check(&self, blocks: &[Block], outputs: usize) {
         let channels = self.channels;
-        for block in blocks {
-            let furthest = self.runs[block.run].taps.iter().map(|(position, _)| *position).max();
-            if let Some(position) = furthest {
-                let last = position * self.side.position + block.shift + (block.rows - 1) * block.stride;
-                assert!(last + channels <= self.x.len());
-            }
-            assert!((block.output + block.rows) * channels <= outputs);
-        }
+        check_rows(blocks, self.runs, self.side, channels, self.x.len(), outputs);
         let taps = self.runs.iter().flat_map(|run| &run.taps).map(|(_, tap)| *tap).max();
         assert!(taps.is_none_or(|tap| (tap + 1) * channels <= self.weight.len()));
         assert!(self.epilogue.bias.is_none_or(|bias| bias.len() >= channels));
         assert!(self.epilogue.residual.is_none_or(|residual| residual.len() >= outputs));
+    }
+}
+
+/// All rows of the blocks lie inside slices of so many values.
+fn check_rows(blocks: &[Block], runs: &[Run], side: Side, channels: usize, x: usize, outputs: usize) {
+    for block in blocks {
+        let furthest = runs[block.run].taps.iter().map(|(position, _)| *position).max();
+        if let Some(position) = furthest {
+            let last = position * side.position + block.shift + (block.rows - 1) * block.stride;
+            assert!(last + channels <= x);
+        }
+        assert!((block.output + block.rows) * channels <= outputs);
     }
 }
 
@@ -174,50 +188,6 @@ impl Rows<'_> {
     }
 }
 
-pub fn weight_gradient(conv: &Convolution, x: &[f32], dy: &[f32], dw: &mut [f32], n: usize, accumulate: bool) {
-    let (side, channels) = (conv.source_rows(n), conv.shape.output.channels);
-    let strips: Vec<_> = conv.geometry.meetings.iter().map(|m| rows::strips(m, n, conv.geometry.step, side)).collect();
-    // Whole cache lines of channels for each task, so that tasks do not share lines of dw.
-    let parts = channels.div_ceil(32);
-    let shared = Shared::new(dw);
-    for_each(strips.len() * parts, |task| {
-        let (tap, range) = (task / parts, part(channels, task % parts, parts));
-        // SAFETY: each task has its own channels of its tap.
-        let target = unsafe { shared.slice(tap * channels + range.start..tap * channels + range.end) };
-        if !accumulate {
-            target.fill(0.0);
-        }
-        conv.isa.run(Products { strips: &strips[tap], x, dy, first: range.start, channels, target });
-    });
-}
-
-/// Sums of products over all rows of a tap.
-struct Products<'a> {
-    strips: &'a [Strip],
-    x: &'a [f32],
-    dy: &'a [f32],
-    first: usize,
-    channels: usize,
-    target: &'a mut [f32],
-}
-
-impl Kernel for Products<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<S: Lanes>(self, _: S) {
-        let width = self.target.len();
-        for strip in self.strips {
-            for r in 0..strip.rows {
-                let x = &self.x[strip.input + r * strip.stride + self.first..][..width];
-                let dy = &self.dy[(strip.output + r) * self.channels + self.first..][..width];
-                for ((value, x), g) in self.target.iter_mut().zip(x).zip(dy) {
-                    *value += x * g;
-                }
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,8 +242,13 @@ mod tests {
             let shape = ConvShape { window, groups: channels, input, output, source: Source::Maps };
             let (x, weight) = (numbers(n * input.len(), 1), numbers(window.taps() * channels, 2));
             let (bias, residual) = (numbers(channels, 3), numbers(n * output.len(), 4));
-            let whole =
-                Epilogue { accumulate: true, bias: Some(&bias), residual: Some(&residual), limits: (-0.25, 1.5) };
+            let whole = Epilogue {
+                accumulate: true,
+                bias: Some(&bias),
+                residual: Some(&residual),
+                limits: (-0.25, 1.5),
+                function: None,
+            };
             for epilogue in [Epilogue::product(false), whole] {
                 let mut expected = numbers(n * output.len(), 5);
                 plain(&shape, &x, &weight, &mut expected, n, &epilogue);
