@@ -165,7 +165,7 @@ pub(crate) fn over_all<P: Sync, W: Wire + Send>(
     of: impl Fn(&P) -> W + Sync,
 ) -> Result<Vec<W>, Interrupted> {
     let own = &work[share(work.len(), ranks.rank(), ranks.size())];
-    let found: Vec<W> = own.par_iter().map(|work| of(work)).collect();
+    let found: Vec<W> = own.par_iter().map(&of).collect();
     check()?;
     Ok(wire::gather(ranks, found))
 }
