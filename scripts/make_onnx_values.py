@@ -285,7 +285,20 @@ values["tokens"] = model(
 )  # fmt: skip
 values["gelu"] = model([CONV, node("Gelu", ["c"], ["r"], approximate="none"), *head("r")], WEIGHTS, 20)
 values["silu"] = model([CONV, node("Sigmoid", ["c"], ["s"]), node("Mul", ["s", "c"], ["r"]), *head("r")], WEIGHTS)
-refused["gelu-tanh"] = model([CONV, node("Gelu", ["c"], ["r"], approximate="tanh"), *head("r")], WEIGHTS, 20)
+values["gelu-tanh"] = model([CONV, node("Gelu", ["c"], ["r"], approximate="tanh"), *head("r")], WEIGHTS, 20)
+# As PyTorch writes it before opset 20.
+values["gelu-tanh-in-parts"] = model(
+    [
+        CONV, node("Mul", ["c", "c"], ["c2"]), node("Mul", ["c", "c2"], ["c3"]), node("Mul", ["kappa", "c3"], ["ks"]), node("Add", ["c", "ks"], ["u"]),
+        node("Mul", ["beta", "u"], ["v"]), node("Tanh", ["v"], ["t"]), node("Add", ["one", "t"], ["t1"]), node("Mul", ["c", "t1"], ["d"]),
+        node("Mul", ["half", "d"], ["r"]), *head("r"),
+    ],
+    [*WEIGHTS, floats("kappa", 0.044715), floats("beta", (2 / np.pi) ** 0.5), floats("one", 1.0), floats("half", 0.5)],
+)  # fmt: skip
+values["leaky-relu"] = model([CONV, node("LeakyRelu", ["c"], ["r"], alpha=0.2), *head("r")], WEIGHTS)
+values["prelu"] = model([CONV, node("PRelu", ["c", "a"], ["r"]), *head("r")], [*WEIGHTS, floats("a", [0.1, 0.2, 0.3, -0.4], (4, 1, 1))])
+values["prelu-of-one"] = model([CONV, node("PRelu", ["c", "a"], ["r"]), *head("r")], [*WEIGHTS, floats("a", [0.25])])
+refused["prelu-of-places"] = model([CONV, node("PRelu", ["c", "a"], ["r"]), *head("r")], [*WEIGHTS, floats("a", np.arange(6), (1, 6))])
 values["sigmoid"] = model([CONV, node("Sigmoid", ["c"], ["r"]), *head("r")], WEIGHTS)
 refused["softmax-inside"] = model([CONV, node("Softmax", ["c"], ["r"], axis=1), *head("r")], WEIGHTS)
 refused["pad-reflects"] = model([CONV, node("Pad", ["c", "p"], ["r"], mode="reflect"), *head("r")], [*WEIGHTS, ints("p", [0, 0, 1, 1, 0, 0, 1, 1])])  # fmt: skip

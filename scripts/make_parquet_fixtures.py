@@ -69,6 +69,16 @@ write("plain.parquet", {"id": (pa.string(), list("abcdefgh")), "image": (pa.bina
 # Names as text.
 write("words.parquet", {"label": (pa.string(), ["owl", "cat"] * 3), "image": structs(range(6))})
 
+# Three of ten images are none: cut off, null, text.
+some = structs(range(10))[1]
+some[2]["bytes"], some[5], some[8]["bytes"] = some[2]["bytes"][:40], None, b"no image"
+write("broken.parquet", {"image": (STRUCT, some), "label": (pa.int64(), [0, 1] * 5)}, described({"image": {"_type": "Image"}, "label": names("cat", "dog")}))
+# A class of which nothing is left, by number and by word.
+lost = structs(range(5))[1]
+lost[4] = None
+write("lost.parquet", {"image": (STRUCT, lost), "label": (pa.int64(), [0, 1, 0, 1, 2])}, described(features))
+write("lost-word.parquet", {"image": (STRUCT, lost), "label": (pa.string(), ["owl", "cat", "owl", "cat", "dog"])})
+
 # What cannot be used.
 write("bad/zstd.parquet", {"image": structs(range(2)), "label": (pa.int64(), [0, 1])}, compression="zstd")
 write("bad/no-image.parquet", {"text": (pa.string(), ["a", "b"]), "label": (pa.int64(), [0, 1])})

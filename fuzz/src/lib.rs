@@ -23,6 +23,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("idx", readers::idx),
     ("cifar", readers::cifar),
     ("mat", readers::mat),
+    ("parquet", readers::parquet),
     ("images", readers::images),
     ("config", options::config),
     ("metric", options::metric),

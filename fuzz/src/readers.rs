@@ -113,6 +113,14 @@ pub fn mat(bytes: &[u8], folder: &Path) {
     let _ = kd2m_data::load("svhn", Some(&folder));
 }
 
+/// An image set of the Hugging Face hub, as strictly as it is read and as leniently.
+pub fn parquet(bytes: &[u8], folder: &Path) {
+    let name = format!("parquet:{}", written(folder, "x.parquet", bytes).display());
+    for skip_bad in [false, true] {
+        let _ = kd2m_data::load_with(&name, None, &kd2m_data::Reading { skip_bad, ..Default::default() });
+    }
+}
+
 pub fn images(bytes: &[u8], folder: &Path) {
     let path = written(folder, "x.png", bytes);
     let _ = kd2m_data::read_image(&path, [3, 8, 8], None, kd2m_data::Orientation::Apply);

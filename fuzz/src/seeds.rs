@@ -37,6 +37,10 @@ pub fn of(target: &str, random: &mut Random) -> Vec<Vec<u8>> {
         "idx" => mnist().into_iter().map(|(_, bytes)| bytes).collect(),
         "cifar" => vec![tar(&cifar()), record(0)],
         "mat" => vec![svhn()],
+        "parquet" => ["", "/bad", "/parted/data"]
+            .iter()
+            .flat_map(|below| files(&format!("crates/kd2m-data/tests/parquet{below}"), &[".parquet"]))
+            .collect(),
         "images" => files(
             "crates/kd2m-data/tests/images",
             &[".jpg", ".png", ".bmp", ".tif", ".TIFF", ".tiff", ".webp", ".ppm", ".pgm"],

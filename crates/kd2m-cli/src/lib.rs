@@ -8,6 +8,8 @@
 mod arguments;
 mod bench_progress;
 mod command;
+#[cfg_attr(not(any(test, feature = "download")), expect(dead_code, reason = "a build that downloads shows it"))]
+mod download_progress;
 mod interrupt;
 mod memory;
 mod next;

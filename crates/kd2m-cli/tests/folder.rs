@@ -1,57 +1,29 @@
 //! Folders of images through the program: what is not read is said, on stderr and under `--quiet` too, and an error under `--strict`.
 
+mod picture;
+
 use std::{
     fs,
     path::Path,
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
+    time::{Duration, Instant},
 };
 
-/// A PNG of 8 × 8 pixels of one grey, its data in a stored (uncompressed) block so that no other program is needed.
-fn png(grey: u8) -> Vec<u8> {
-    let chunk = |name: &[u8; 4], data: &[u8]| {
-        let body = [&name[..], data].concat();
-        [&(data.len() as u32).to_be_bytes()[..], &body, &crc(&body).to_be_bytes()].concat()
-    };
-    // Each row begins with its filter: none.
-    let rows: Vec<u8> = (0..8).flat_map(|_| [0].into_iter().chain([grey; 8])).collect();
-    let (mut a, mut b) = (1_u32, 0_u32);
-    for byte in &rows {
-        a = (a + u32::from(*byte)) % 65_521;
-        b = (b + a) % 65_521;
-    }
-    let length = rows.len() as u16;
-    let zlib = [
-        &[0x78, 0x01, 0x01][..],
-        &length.to_le_bytes(),
-        &(!length).to_le_bytes(),
-        &rows,
-        &((b << 16) | a).to_be_bytes(),
-    ]
-    .concat();
-    let header = [&8_u32.to_be_bytes()[..], &8_u32.to_be_bytes(), &[8, 0, 0, 0, 0]].concat();
-    [b"\x89PNG\r\n\x1a\n", &chunk(b"IHDR", &header)[..], &chunk(b"IDAT", &zlib), &chunk(b"IEND", &[])].concat()
-}
-
-/// CRC-32 of zip and PNG.
-fn crc(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| if sum & 1 == 1 { (sum >> 1) ^ 0xedb8_8320 } else { sum >> 1 })
-    })
-}
-
-fn put(path: &Path, bytes: &[u8]) {
-    fs::create_dir_all(path.parent().unwrap()).unwrap();
-    fs::write(path, bytes).unwrap();
-}
+use picture::{png, put};
 
 fn train(folder: &Path, more: &[&str]) -> Output {
+    prepared(folder, more).output().unwrap()
+}
+
+fn prepared(folder: &Path, more: &[&str]) -> Command {
     let config = "name = \"x\"\n[data]\ndataset = \"digits\"\naugment = \"none\"\nval_fraction = 0.3\n[teacher]\nmodel = \"mlp-3\"\n\
                   [student]\nmodel = \"mlp-3\"\n[train]\nepochs = 1\nbatch_size = 4\nseeds = [1]\n";
     fs::write(folder.join("c.toml"), config).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_kd2m"));
     command.args(["train", "-q", "--no-tensorboard", "--overwrite", "--config"]).arg(folder.join("c.toml"));
     command.arg("--set").arg(format!("data.dataset=folder:{}", folder.join("data").display()));
-    command.arg("--out").arg(folder.join("out")).args(more).output().unwrap()
+    command.arg("--out").arg(folder.join("out")).args(more);
+    command
 }
 
 #[test]
@@ -146,4 +118,101 @@ fn broken_images_end_the_command_or_are_left_out() {
     let strict = train(folder.path(), &["--skip-bad", "--strict"]);
     assert_eq!(strict.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&strict.stderr).contains("(an error because of --strict)"));
+    let again = train(folder.path(), &["--skip-bad"]);
+    assert!(again.status.success());
+    // What the network is then asked about.
+    let (run, images) = (folder.path().join("out").display().to_string(), format!("folder:{}", data.display()));
+    let [whole, cut] = ["train/a/0.png", "train/a/cut.png"].map(|name| data.join(name).display().to_string());
+    let int8 = folder.path().join("x.onnx").display().to_string();
+    for (command, files) in [
+        ("predict", &[&whole, &cut][..]),
+        ("eval", &[&"--data".to_owned(), &images, &"--split=train".to_owned()]),
+        ("export", &[&"--data".to_owned(), &images, &"--format=onnx-int8".to_owned(), &"--out".to_owned(), &int8]),
+    ] {
+        let ask = |more: &[&str]| {
+            let mut program = Command::new(env!("CARGO_BIN_EXE_kd2m"));
+            let found = program.args([command, &run, "--teacher"]).args(files).args(more).output().unwrap();
+            let [out, said] = [found.stdout, found.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+            (found.status.code(), out, said)
+        };
+        let (code, _, said) = ask(&[]);
+        assert!(code == Some(2) && said.contains("train/a/cut.png: cannot be decoded ("), "{command}: {said}");
+        let (code, out, said) = ask(&["--skip-bad"]);
+        assert_eq!(code, Some(0), "{command}: {said}");
+        assert!(said.contains("images cannot be decoded and are left out (") && said.contains("cut.png"), "{said}");
+        if command == "predict" {
+            assert!(said.contains("warning: 1 of 2 ") && out.starts_with(&whole) && !out.contains("cut.png"), "{out}");
+        }
+    }
+    // What the run has looked at is not looked at again: an image that is not asked for may be anything.
+    fs::remove_file(&cut).unwrap();
+    assert!(train(folder.path(), &[]).status.success());
+    let spoilt = data.join("train/b/3.png");
+    kept(&spoilt, &vec![b'x'; png(203).len()]);
+    let eval = |split: &str| {
+        let found =
+            Command::new(env!("CARGO_BIN_EXE_kd2m")).args(["eval", &run, "--teacher", "--split", split]).output();
+        let found = found.unwrap();
+        (found.status.code(), String::from_utf8_lossy(&found.stderr).into_owned())
+    };
+    let (tested, trained) = (eval("test"), eval("train"));
+    assert_eq!(tested.0, Some(0), "{}", tested.1);
+    assert!(trained.0 == Some(2) && trained.1.contains("train/b/3.png: cannot be decoded ("), "{}", trained.1);
+    put(Path::new(&cut), &png(7)[..60]);
+    let none =
+        Command::new(env!("CARGO_BIN_EXE_kd2m")).args(["predict", &run, "--teacher", &cut, "--skip-bad"]).output();
+    let none = none.unwrap();
+    assert_eq!(none.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&none.stderr).contains("1 of 1 images cannot be decoded"), "{none:?}");
+}
+
+/// Writes a file as one that has not changed.
+fn kept(path: &Path, bytes: &[u8]) {
+    let time = fs::metadata(path).unwrap().modified().unwrap();
+    fs::write(path, bytes).unwrap();
+    fs::File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+}
+
+/// How a training ends of whose images one is spoilt after its first epochs, and what it says.
+fn spoilt_under_way(spoil: impl Fn(&Path)) -> (Option<i32>, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    for (class, grey) in [("a", 40), ("b", 200)] {
+        for i in 0..12 {
+            put(&data.join(format!("train/{class}/{i}.png")), &png(grey + i));
+        }
+        put(&data.join(format!("test/{class}/0.png")), &png(grey));
+    }
+    let mut command = prepared(folder.path(), &["--epochs", "1000000", "--set", "data.memory=0"]);
+    let mut running = command.stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let metrics = folder.path().join("out/teacher/metrics.jsonl");
+    let begun = Instant::now();
+    let mut wait = |until: &mut dyn FnMut(&mut Child) -> bool| {
+        while !until(&mut running) && begun.elapsed() < Duration::from_secs(120) {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    wait(&mut |running| {
+        let epochs = fs::read_to_string(&metrics).map_or(0, |text| text.lines().count());
+        epochs > 1 || running.try_wait().unwrap().is_some()
+    });
+    spoil(&data.join("train/b/7.png"));
+    wait(&mut |running| running.try_wait().unwrap().is_some());
+    let _ = running.kill();
+    let ended = running.wait_with_output().unwrap();
+    (ended.status.code(), String::from_utf8_lossy(&ended.stderr).into_owned())
+}
+
+#[test]
+fn an_image_that_is_spoilt_under_way_ends_the_run_by_name() {
+    for (what, spoil, expected) in [
+        ("removed", &(|path: &Path| fs::remove_file(path).unwrap()) as &dyn Fn(&Path), "cannot read "),
+        ("replaced", &|path: &Path| put(path, &[&png(9)[..], &[0]].concat()), "has changed since its folder was read"),
+        ("damaged", &|path: &Path| kept(path, &vec![b'x'; png(207).len()]), "cannot be decoded ("),
+    ] {
+        let (code, said) = spoilt_under_way(spoil);
+        assert_eq!(code, Some(2), "{what}: {said}");
+        let line = said.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
+        assert!(line.contains("train/b/7.png") && line.contains(expected), "{what}: {said}");
+    }
 }

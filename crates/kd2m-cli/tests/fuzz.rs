@@ -159,6 +159,7 @@ targets! {
     idx: EXECUTIONS / 2;
     cifar: EXECUTIONS / 2;
     mat: EXECUTIONS / 2;
+    parquet: EXECUTIONS / 2;
     images: EXECUTIONS;
     config: EXECUTIONS;
     metric: EXECUTIONS;

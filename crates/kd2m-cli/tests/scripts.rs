@@ -291,7 +291,9 @@ fn the_comparison_of_loading_prints_its_rows() {
     let Some(mut python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
     let ours = folder.path().join("loader_speed");
+    // Both programs in one: of the second another argument is the network.
     let said = r#"case "$1" in *all) peak=205.0 ;; *few) peak=200.0 ;; esac
+        [ "$3" = resnet18 ] && echo "step 620.5 ms, without loading 610.0 ms" && echo "loading 1.69 % of a step, waiting 0.10 %" && exit
         echo "first look 1.50 s at 300 images"; echo "median 250.0 images/s"; echo "peak $peak MB""#;
     fs::write(&ours, format!("#!/bin/sh\n{said}\n")).unwrap();
     fs::set_permissions(&ours, fs::Permissions::from_mode(0o755)).unwrap();
@@ -299,12 +301,14 @@ fn the_comparison_of_loading_prints_its_rows() {
     fs::write(folder.path().join("made-300"), "").unwrap();
     let (script, results) = (root().join("scripts/compare-peers"), folder.path().join("results.json"));
     python.env("PYTHONPATH", folder.path()).env("PYTHONDONTWRITEBYTECODE", "1");
-    python.arg(&script).arg("data").arg(&ours).args(["--small", "--keep"]).arg(folder.path()).arg("--results");
+    python.arg(&script).arg("data").arg(&ours).arg("--step").arg(&ours);
+    python.args(["--small", "--keep"]).arg(folder.path()).arg("--results");
     let output = python.arg(&results).output().unwrap();
     let printed = text(&output);
     assert!(output.status.success(), "{printed}");
     assert!(printed.contains("| 300 files | 250 | – | – | – |"), "{printed}");
     assert!(printed.contains("| 300 files | 1.5 s | 205 MB | 200 MB | **1.025** (≤ 1.05) |"), "{printed}");
+    assert!(printed.contains("| kd2m | 620.5 ms | 610.0 ms | **1.69 %** (< 5 %) | 0.10 % |"), "{printed}");
     // What was kept is printed again, with both sides.
     let mut kept: serde_json::Value = serde_json::from_str(&fs::read_to_string(&results).unwrap()).unwrap();
     kept["rates"]["torchvision, PIL"] = 100.0.into();
@@ -447,8 +451,9 @@ fn the_programs_that_scripts_call_run_small() {
             fs::copy(&photo, photos.join(place).join(format!("{i}.jpg"))).unwrap();
         }
     }
-    let calls: [(&str, Vec<&str>, &str); 4] = [
+    let calls: [(&str, Vec<&str>, &str); 5] = [
         ("loader_speed", vec![photos.to_str().unwrap(), "16", "resized-crop:0.2+flip", "4", "2", "2", "0"], "images/s"),
+        ("loader_share", vec![photos.to_str().unwrap(), "32", "resnet8", "4", "2", "1"], "% of a step, waiting "),
         ("compare_devices", vec!["cpu", "hinton", "mse"], "2 compared, 0 beyond tolerance"),
         ("dump_step", vec!["resnet8", "resnet8", "imagenet", "32", "2", step.to_str().unwrap(), "1"], ""),
         ("step", vec!["mlp-3", "mlp-3", "imagenet", "1x28", "8", "2", "1"], "images/s"),

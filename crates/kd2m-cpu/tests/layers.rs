@@ -6,7 +6,7 @@ mod reference;
 use kd2m_cpu::{Mode, Network, Options, Then, isa::Isa};
 use kd2m_nn::{
     Attention, Conv, Dropout, Graph, GraphBuilder, GroupNorm, Init, Layer, LayerNorm, Linear, NamedTensor, NodeId,
-    Places, Pool, Position, Prepend, Quantise, Role, Scale, Weights, step::Draws,
+    Places, Pool, Position, Prelu, Prepend, Quantise, Role, Scale, Weights, step::Draws,
 };
 use reference::{Loss, difference, noise, run, to_f64};
 
@@ -397,7 +397,7 @@ fn group_norms_alone_and_with_all_that_fuses() {
 
 #[test]
 fn smooth_activations() {
-    for layer in [Layer::Gelu, Layer::Silu, Layer::Sigmoid, Layer::HardSigmoid, Layer::HardSwish] {
+    for layer in [Layer::Gelu, Layer::GeluTanh, Layer::Silu, Layer::Sigmoid, Layer::HardSigmoid, Layer::HardSwish] {
         let alone = around("smooth", 7, 4, 5, |b, x| b.push("f", layer.clone(), &[x]));
         everywhere(&alone, &[1, 3]);
         let shared = around("smooth shared", 7, 4, 5, |b, x| {
@@ -444,6 +444,22 @@ fn smooth_activations_that_a_convolution_takes_in() {
             b.add("add after", y, x)
         });
         everywhere(&sum, &[1, 4]);
+    }
+}
+
+#[test]
+fn slopes_below_zero_given_and_learned() {
+    for prelu in [Prelu::Given(0.2), Prelu::Learned(1), Prelu::Learned(7)] {
+        let layer = Layer::Prelu(prelu);
+        let alone = around("prelu", 7, 4, 5, |b, x| b.push("f", layer.clone(), &[x]));
+        everywhere(&alone, &[1, 3]);
+        let shared = around("prelu shared", 7, 4, 5, |b, x| {
+            let y = b.conv("conv", x, Conv::square(7, 7, 3));
+            let y = b.push("f", layer.clone(), &[y]);
+            b.add("add", y, x)
+        });
+        everywhere(&shared, &[2]);
+        everywhere(&around_tokens("prelu of tokens", 7, 2, 3, |b, x| b.push("f", layer.clone(), &[x])), &[2]);
     }
 }
 

@@ -5,7 +5,7 @@
 use sha2::{Digest, Sha256};
 
 use crate::statistics::Counts;
-use crate::{Augment, DataError, Samples, Split, samples::Raw, split};
+use crate::{Augment, DataError, Samples, Seen, Split, samples::Raw, split};
 
 /// A part of a data set: validation is carved from the training part by [`split`](crate::split).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub struct Dataset {
     pub val_fraction: f64,
     /// The training part, validation included.
     pub train: Samples,
+    /// How many images at the end of the training part have no label; theirs says nothing.
+    pub unlabelled: usize,
     /// Places in the training part of the images that the data set itself sets apart for validation, ascending; empty: it sets none apart.
     pub validation: Vec<u32>,
     /// The test part.
@@ -72,13 +74,13 @@ impl Description {
         let [channels, height, width] = self.shape;
         let mut counts = Counts::new(channels);
         counts.add(&train.pixels, height * width);
-        self.counted(&counts, train.into(), test.into())
+        let moments = counts.moments(self.scale);
+        self.measured(moments, train.into(), test.into())
     }
 
-    /// Of training images with these counts of values.
-    pub(crate) fn counted(self, counts: &Counts, train: Samples, test: Samples) -> Dataset {
+    /// Of training images with this mean and deviation of each channel.
+    pub(crate) fn measured(self, (mean, std): (Vec<f32>, Vec<f32>), train: Samples, test: Samples) -> Dataset {
         let [channels, height, width] = self.shape;
-        let (mean, std) = counts.moments(self.scale);
         Dataset {
             name: self.name,
             channels,
@@ -92,6 +94,7 @@ impl Description {
             augment: self.augment,
             val_fraction: self.val_fraction,
             train,
+            unlabelled: 0,
             validation: Vec::new(),
             test,
             credit: self.credit,
@@ -117,10 +120,25 @@ impl Dataset {
     /// [`split`](crate::split()) by this share, or by [`val_fraction`](Self::val_fraction).
     pub fn split(&self, share: Option<f64>, seed: u64) -> Split {
         if share.is_none() && !self.validation.is_empty() {
-            let train = (0..self.train.len() as u32).filter(|i| self.validation.binary_search(i).is_err());
+            let train = (0..self.labelled() as u32).filter(|i| self.validation.binary_search(i).is_err());
             return Split { train: train.collect(), val: self.validation.clone() };
         }
-        split(&self.train.labels, self.classes, share.unwrap_or(self.val_fraction), seed)
+        split(&self.train.labels[..self.labelled()], self.classes, share.unwrap_or(self.val_fraction), seed)
+    }
+
+    /// How many images of the training part have a label; they come first.
+    pub fn labelled(&self) -> usize {
+        self.train.len() - self.unlabelled
+    }
+
+    /// The same with images without labels behind those of the training part, and what a person should know of them; `listing` is the sum of
+    /// their files' list.
+    pub(crate) fn with_unlabelled(mut self, samples: Samples, notes: Vec<String>, listing: &str) -> Self {
+        self.unlabelled += samples.len();
+        self.train = self.train.and(samples);
+        self.notes.extend(notes);
+        self.listing = self.listing.map(|own| hexadecimal(Sha256::new_with_prefix(own + listing)));
+        self
     }
 
     /// The same of files with this sum of their list.
@@ -131,6 +149,12 @@ impl Dataset {
     /// How a data set that has changed is known: [`listing`](Self::listing) of a folder of images, else [`checksum`](Self::checksum).
     pub fn sum(&self) -> String {
         self.listing.clone().unwrap_or_else(|| self.checksum())
+    }
+
+    /// What a first look at these image files found.
+    pub fn seen(&self) -> Seen {
+        let size = Some([self.height, self.width]);
+        Seen { channels: self.channels, size, mean: self.mean.clone(), std: self.std.clone() }
     }
 
     /// The number of values of one image, `channels × height × width`.

@@ -44,9 +44,17 @@ pub fn read_images(
     orientation: Orientation,
 ) -> Result<Vec<Vec<u8>>, DataError> {
     // All are decoded before the first error is looked at, so that it does not depend on the threads.
-    let images: Vec<Result<Vec<u8>, DataError>> =
-        paths.par_iter().map(|path| read_image(path, shape, frame, orientation)).collect();
-    images.into_iter().collect()
+    read_each_image(paths, shape, frame, orientation).into_iter().collect()
+}
+
+/// The same, of each file what became of it.
+pub fn read_each_image(
+    paths: &[PathBuf],
+    shape: [usize; 3],
+    frame: Option<&Frame>,
+    orientation: Orientation,
+) -> Vec<Result<Vec<u8>, DataError>> {
+    paths.par_iter().map(|path| read_image(path, shape, frame, orientation)).collect()
 }
 
 /// Weights of 299/1000, 587/1000 and 114/1000 in 16 bits.

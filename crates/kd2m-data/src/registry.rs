@@ -2,7 +2,11 @@
 
 use std::path::Path;
 
-use crate::{DataError, Dataset, Entry, Reading, entry::Place, source::ENTRIES};
+use crate::{
+    DataError, Dataset, Entry, Reading,
+    entry::Place,
+    source::{ENTRIES, folder},
+};
 
 /// All data sets, in the order of their listing.
 pub fn registry() -> &'static [Entry] {
@@ -35,6 +39,25 @@ pub fn load_with(name: &str, root: Option<&Path>, reading: &Reading<'_>) -> Resu
         _ if entry.takes_path => Err(unknown(format!("write `{known}:PATH`, where PATH holds {}", entry.files))),
         _ => Err(unknown(format!("`{known}` takes no path, its files are found under --data-root"))),
     }
+}
+
+/// A data set with the images of a folder, `folder:PATH[@SIZE]`, as further training images, which have no labels: all that lie below it, whatever their
+/// folders are called.
+///
+/// # Errors
+/// Another name; images that are missing, broken or of another shape than the data set's.
+pub fn load_unlabelled(
+    dataset: Dataset,
+    name: &str,
+    root: Option<&Path>,
+    reading: &Reading<'_>,
+) -> Result<Dataset, DataError> {
+    let Some(path) = name.strip_prefix(folder::ENTRY.name).and_then(|rest| rest.strip_prefix(':')) else {
+        let hint = "images without labels are those of a folder: write `folder:PATH`".to_owned();
+        return Err(DataError::UnknownDataset { name: name.to_owned(), hint });
+    };
+    let (samples, notes, listing) = folder::unlabelled(Place { path, root, reading }, &dataset)?;
+    Ok(dataset.with_unlabelled(samples, notes, &listing))
 }
 
 /// The names nearest to `name`, or all of them.

@@ -22,6 +22,8 @@ enum Images {
     Memory(Vec<u8>),
     /// In files, which are decoded when they are asked for.
     Files(Files),
+    /// Those of two sets, one behind the other.
+    Joined(Box<[Samples; 2]>),
 }
 
 impl Samples {
@@ -33,6 +35,12 @@ impl Samples {
     /// Image files and their labels `[n]`.
     pub(crate) fn of_files(files: Files, labels: Vec<u32>) -> Self {
         Self { images: Images::Files(files), labels }
+    }
+
+    /// Others of the same shape behind these.
+    pub(crate) fn and(self, others: Self) -> Self {
+        let labels = [&self.labels[..], &others.labels].concat();
+        Self { images: Images::Joined(Box::new([self, others])), labels }
     }
 
     /// The number of samples.
@@ -59,6 +67,10 @@ impl Samples {
                 Ok(Cow::Borrowed(&pixels[index * size..(index + 1) * size]))
             }
             Images::Files(files) => files.image(index),
+            Images::Joined(sides) => {
+                let (side, index) = side(sides, index);
+                side.image(index)
+            }
         }
     }
 
@@ -86,6 +98,11 @@ impl Samples {
                 Ok(part.map_or(image, Cow::Owned))
             }
             Images::Files(files) => files.part(index, interpolation, &mut choose),
+            Images::Joined(sides) => {
+                let (side, index) = side(sides, index);
+                // Not the closure itself: of it there would be one type more for each set.
+                side.part(index, [0, height, width], interpolation, &mut choose as &mut dyn FnMut([usize; 2]) -> Region)
+            }
         }
     }
 
@@ -94,6 +111,7 @@ impl Samples {
         match &self.images {
             Images::Memory(pixels) => hash.update(pixels),
             Images::Files(files) => files.identify(hash),
+            Images::Joined(sides) => sides.iter().for_each(|side| side.identify(hash)),
         }
         for label in &self.labels {
             hash.update(label.to_le_bytes());
@@ -105,12 +123,26 @@ impl Samples {
         match &self.images {
             Images::Memory(pixels) => pixels.len() as u64,
             Images::Files(files) => files.memory(),
+            Images::Joined(sides) => sides.iter().map(Self::memory).sum(),
         }
     }
 
     /// Whether an image may have to be decoded first, which is worth a thread of its own.
     pub(crate) fn are_files(&self) -> bool {
-        matches!(self.images, Images::Files(_))
+        match &self.images {
+            Images::Memory(_) => false,
+            Images::Files(_) => true,
+            Images::Joined(sides) => sides.iter().any(Self::are_files),
+        }
+    }
+}
+
+/// Which of two sets a sample of both is in, and where.
+fn side(sides: &[Samples; 2], index: usize) -> (&Samples, usize) {
+    let [first, second] = sides;
+    match index.checked_sub(first.len()) {
+        None => (first, index),
+        Some(index) => (second, index),
     }
 }
 
@@ -146,5 +178,8 @@ mod tests {
         let samples = Samples::new(vec![0, 10, 7, 7, 20, 30, 7, 7], vec![0, 1]);
         assert_eq!(*samples.image(1).unwrap(), [20, 30, 7, 7]);
         assert_eq!((samples.len(), samples.memory()), (2, 8));
+        let joined = samples.clone().and(Samples::new(vec![1, 2, 3, 4], vec![7]));
+        assert_eq!((&*joined.image(1).unwrap(), &*joined.image(2).unwrap()), (&[20, 30, 7, 7][..], &[1, 2, 3, 4][..]));
+        assert_eq!((joined.memory(), &joined.labels[..], joined.are_files()), (12, &[0, 1, 7][..], false));
     }
 }

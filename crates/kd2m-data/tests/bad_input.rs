@@ -31,7 +31,7 @@ fn unknown_names_propose_the_nearest() {
         assert_eq!(
             message(name),
             format!(
-                "unknown data set `{name}`: write `folder:PATH`, where PATH holds train/CLASS/ and test/CLASS/ (or val/CLASS/), or CLASS/ alone, with images (JPEG, PNG, WebP, TIFF, BMP, PPM)"
+                "unknown data set `{name}`: write `folder:PATH`, where PATH holds train/CLASS/ and test/CLASS/ (or val/CLASS/), or CLASS/ alone, with images (JPEG, PNG, WebP, TIFF, BMP, PPM), or images without classes"
             )
         );
     }
@@ -76,7 +76,7 @@ fn missing_files_say_where_they_were_looked_for() {
     );
     assert_eq!(
         message("folder:photos", root.path()),
-        "folder: the folder is missing (looked for ROOT/photos, photos): it must hold train/CLASS/ and test/CLASS/ (or val/CLASS/), or CLASS/ alone, with images (JPEG, PNG, WebP, TIFF, BMP, PPM)"
+        "folder: the folder is missing (looked for ROOT/photos, photos): it must hold train/CLASS/ and test/CLASS/ (or val/CLASS/), or CLASS/ alone, with images (JPEG, PNG, WebP, TIFF, BMP, PPM), or images without classes"
     );
 }
 
@@ -321,7 +321,7 @@ fn broken_folders_are_named() {
     assert_eq!(
         load_from(""),
         "folder: test/ (or val/) is missing (looked for ROOT/test, ROOT/val): \
-         the folder must hold train/CLASS/ and test/CLASS/ (or val/CLASS/), or CLASS/ alone, with images (JPEG, PNG, WebP, TIFF, BMP, PPM)"
+         the folder must hold train/CLASS/ and test/CLASS/ (or val/CLASS/), or CLASS/ alone, with images (JPEG, PNG, WebP, TIFF, BMP, PPM), or images without classes"
     );
     save("test/dog/1.png", 8, 6);
     save("val/bird/1.png", 8, 6);

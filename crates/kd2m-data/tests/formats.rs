@@ -310,6 +310,18 @@ fn tiny_imagenet_is_read_with_its_list_of_images_and_names() {
     assert_eq!((reds(&tiny.train), &tiny.train.labels[..]), (vec![30, 20, 10], &[0, 0, 1][..]));
     assert_eq!((reds(&tiny.test), &tiny.test.labels[..]), (vec![40, 50], &[1, 0][..]));
     assert_eq!(tiny.augment, Augment::of(Operation::CropFlip { padding: 8, flip: true }));
+    // The only image of a class must not be left out, one of two may be.
+    let skipping = Reading { skip_bad: true, ..Reading::default() };
+    let spoilt = |path: &str| {
+        let whole = fs::read(place(path)).unwrap();
+        write(&place(path), b"no image");
+        let read = load_with("tiny-imagenet", Some(root.path()), &skipping).map_err(|error| error.to_string());
+        write(&place(path), &whole);
+        read
+    };
+    assert_eq!(spoilt("train/n01/images/n01_0.JPEG").unwrap().train.labels, [0, 1]);
+    let why = spoilt("train/n02/images/n02_0.JPEG").unwrap_err();
+    assert!(why.ends_with("tiny-imagenet-200: has no training image of class pole that can be decoded"), "{why}");
     // The folder itself is a root, and two classes of one name are told apart.
     write(&place("words.txt"), b"n01\tcrane\nn02\tcrane\n");
     assert_eq!(load("tiny-imagenet", Some(&place(""))).unwrap().class_names, ["crane (n01)", "crane (n02)"]);

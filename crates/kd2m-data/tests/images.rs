@@ -301,6 +301,43 @@ fn a_single_class_is_said() {
     );
 }
 
+/// Images in no class, in the folder itself or in its parts, with folders below them.
+#[test]
+fn images_without_classes_are_one_class() {
+    let root = tempdir().unwrap();
+    let named = name_of(root.path());
+    let read = || load(&named, None).map_err(|error| error.to_string());
+    let image = |path: &str, grey: u8| {
+        let path = root.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        image::GrayImage::from_pixel(2, 2, image::Luma([grey])).save(path).unwrap();
+    };
+    (0..9).for_each(|i| image(&format!("{i}.png"), i));
+    image("deeper/down/9.png", 9);
+    let set = read().unwrap();
+    assert_eq!((set.class_names.join(" "), set.train.len(), set.test.len()), ("unlabelled".to_owned(), 8, 2));
+    let [note] = &set.notes[..] else { panic!("{:?}", set.notes) };
+    assert!(note.ends_with("/ holds images without classes, so they are unlabelled: 2 of 10 images are kept for testing (data.test_fraction = 0.2, by name)"), "{note}");
+    // Classes beside them are what is meant, as before.
+    image("cat/a.png", 1);
+    image("cat/b.png", 2);
+    image("dog/a.png", 3);
+    image("dog/b.png", 4);
+    fs::remove_dir_all(root.path().join("deeper")).unwrap();
+    assert_eq!(read().unwrap().class_names, ["cat", "dog"]);
+    // Parts without classes.
+    (0..5).for_each(|i| image(&format!("train/{i}.png"), i));
+    assert!(read().unwrap_err().contains("test/ (or val/) is missing"));
+    image("val/0.png", 0);
+    let set = read().unwrap();
+    assert_eq!((set.classes, set.train.len(), set.test.len(), set.validation.len()), (1, 5, 1, 0));
+    let [note] = &set.notes[..] else { panic!("{:?}", set.notes) };
+    assert!(note.ends_with("train/ holds images without classes, so they are unlabelled"), "{note}");
+    image("test/0.png", 0);
+    let set = read().unwrap();
+    assert_eq!((set.train.len(), set.test.len(), set.validation), (6, 1, vec![5]));
+}
+
 #[test]
 fn broken_images_are_left_out_where_that_is_asked_for() {
     let root = Root::new();

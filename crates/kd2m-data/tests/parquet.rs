@@ -95,6 +95,34 @@ fn a_test_part_without_classes_leaves_its_place_to_validation() {
     assert!(note.ends_with("secret: the classes of test are kept secret (-1), it is left out"), "{note}");
 }
 
+/// Rows 2, 5 and 8 of ten hold a cut image, none, and text.
+#[test]
+fn rows_without_an_image_end_it_or_are_left_out() {
+    let why = read("broken.parquet").unwrap_err();
+    assert!(why.starts_with("ROOT/broken.parquet, row 2: cannot be decoded ("), "{why}");
+    let reading = Reading { skip_bad: true, ..Reading::default() };
+    let skipped = |name: &str| load_with(&format!("parquet:{}", fixture(name)), None, &reading);
+    let set = skipped("broken.parquet").unwrap();
+    let mut all = [numbers(&set.train, 48), numbers(&set.test, 48)].concat();
+    for samples in [&set.train, &set.test] {
+        let classes: Vec<u32> = numbers(samples, 48).iter().map(|number| u32::from(*number) % 2).collect();
+        assert_eq!(classes, samples.labels);
+    }
+    all.sort_unstable();
+    assert_eq!(all, [0, 1, 3, 4, 6, 7, 9]);
+    let [left, parted] = &set.notes[..] else { panic!("{:?}", set.notes) };
+    assert!(left.contains("broken.parquet: 3 of 10 images cannot be decoded and are left out ("), "{left}");
+    assert!(left.contains("has no image: 1"), "{left}");
+    assert!(left.ends_with("broken.parquet, row 2, broken.parquet, row 5, broken.parquet, row 8"), "{left}");
+    assert!(parted.contains("has no test part"), "{parted}");
+    for (name, class) in [("lost.parquet", "owl"), ("lost-word.parquet", "dog")] {
+        let why = skipped(name).unwrap_err().to_string();
+        assert!(why.ends_with(&format!("{name}: has no training image of class {class} that can be decoded")), "{why}");
+    }
+    // What is no matter of one image ends it all the same.
+    assert!(skipped("bad/sizes.parquet").is_err() && skipped("bad/label.parquet").is_err());
+}
+
 #[test]
 fn what_cannot_be_used_is_said() {
     for (name, expected) in [

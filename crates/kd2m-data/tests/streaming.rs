@@ -11,7 +11,7 @@ use std::{
 };
 
 use image::{GrayImage, Luma, Rgb, RgbImage};
-use kd2m_data::{Augment, DataError, Dataset, Loader, Operation, Part, Reading, Samples, fill, load_with};
+use kd2m_data::{Augment, DataError, Dataset, Loader, Operation, Part, Reading, Samples, Seen, fill, load_with};
 use tempfile::{TempDir, tempdir};
 
 /// Eighteen training and four test images of two classes, of their own sizes, one of them grey.
@@ -94,6 +94,40 @@ fn statistics_are_those_of_the_training_images() {
         let [found, deviation] = [data.mean[channel], data.std[channel]].map(f64::from);
         assert!((found - mean).abs() < 1e-6 && (deviation - variance.sqrt()).abs() < 1e-6);
     }
+}
+
+/// What a first look found stands in its place: nothing is decoded until it is asked for.
+#[test]
+fn what_was_seen_is_not_looked_at_again() {
+    let root = photographs();
+    let whole = read(root.path(), 0, None).unwrap();
+    let seen = whole.seen();
+    let broken = root.path().join("train/a/0.png");
+    let bytes = fs::read(&broken).unwrap();
+    fs::write(&broken, &bytes[..bytes.len() / 2]).unwrap();
+    assert!(read(root.path(), 0, None).unwrap_err().contains("train/a/0.png: cannot be decoded ("));
+    let looked = AtomicUsize::new(0);
+    let progress = |done: usize, _: usize| {
+        looked.fetch_max(done, Relaxed);
+    };
+    let again = |name: &str, skip_bad: bool, seen: &Seen| {
+        let reading = Reading { seen: Some(seen), progress: Some(&progress), skip_bad, ..Reading::default() };
+        load_with(name, None, &reading).map(Arc::new).map_err(|error| error.to_string())
+    };
+    let data = again(&name(root.path()), false, &seen).unwrap();
+    assert_eq!(looked.load(Relaxed), 0);
+    assert_eq!((data.channels, data.height, data.width), (whole.channels, whole.height, whole.width));
+    assert_eq!((&data.mean, &data.std), (&whole.mean, &whole.std));
+    let all: Vec<u32> = (1..18).collect();
+    assert_eq!(batch(&data, &data.train, &all).unwrap(), batch(&whole, &whole.train, &all).unwrap());
+    let why = data.train.image(0).unwrap_err();
+    assert!(matches!(why, DataError::Undecodable { .. }), "{why}");
+    // Where broken images are to be left out they have to be found, and without a size all have to be of one.
+    assert!(again(&name(root.path()), true, &seen).unwrap().notes[0].contains("1 of 22 images cannot be decoded"));
+    assert_eq!(looked.swap(0, Relaxed), 22);
+    let plain = format!("folder:{}", root.path().display());
+    assert!(again(&plain, false, &Seen { size: None, ..seen }).is_err());
+    assert_eq!(looked.load(Relaxed), 22);
 }
 
 #[test]

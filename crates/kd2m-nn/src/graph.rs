@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    layer::{BatchNorm, Conv, Layer, LayerNorm, Linear, Places, Pool},
+    layer::{BatchNorm, Conv, Layer, LayerNorm, Linear, Places, Pool, Ramp},
     parameter::{ParameterSpec, key},
 };
 
 pub use crate::{parameter::NodeId, shape::Shape};
-pub use blocks::{DropError, Dropped, Ramp};
+pub use blocks::{DropError, Dropped};
 pub use class_map::CLASS_MAP;
 pub use tokens::is_second_look;
 
@@ -207,6 +207,15 @@ impl Graph {
     }
 }
 
+/// Height and width of the map whose places became tokens.
+fn grid(nodes: &[Node]) -> Option<[usize; 2]> {
+    let map = nodes.iter().find(|node| matches!(node.layer, Layer::Tokens))?.inputs.first()?;
+    match nodes[map.0].shape {
+        Shape::Map { height, width, .. } => Some([height, width]),
+        _ => None,
+    }
+}
+
 /// Builds a graph layer by layer; shapes are inferred and checked at [`finish`](GraphBuilder::finish).
 #[derive(Debug, Clone)]
 pub struct GraphBuilder {
@@ -323,8 +332,7 @@ impl GraphBuilder {
 
     /// Tokens as the map that their patches were, as a layer of its own name; themselves where that cannot be.
     pub(crate) fn places(&mut self, at: NodeId) -> NodeId {
-        let (Shape::Tokens { tokens: count, .. }, Some([height, width])) = (self.shape(at), tokens::grid(&self.nodes))
-        else {
+        let (Shape::Tokens { tokens: count, .. }, Some([height, width])) = (self.shape(at), grid(&self.nodes)) else {
             return at;
         };
         let Some(skip) = count.checked_sub(height * width) else { return at };

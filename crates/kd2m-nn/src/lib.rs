@@ -17,8 +17,6 @@ pub mod step;
 pub mod weights;
 pub mod zoo;
 
-pub use graph::{
-    CLASS_MAP, DropError, Dropped, Graph, GraphBuilder, GraphError, Node, NodeId, Ramp, Shape, is_second_look,
-};
+pub use graph::{CLASS_MAP, DropError, Dropped, Graph, GraphBuilder, GraphError, Node, NodeId, Shape, is_second_look};
 pub use layer::*;
 pub use weights::{NamedTensor, ParameterSpec, Role, Weights};

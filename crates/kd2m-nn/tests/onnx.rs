@@ -76,7 +76,10 @@ fn what_no_layer_is_refused_with_its_reason() {
         ("divided-by-zero", "operator Div of d: of a constant by what is computed, or by zero, is not a layer"),
         ("empty-limits", "operator Clip of r: min = 1, max = 1 leave nothing"),
         ("unknown-attribute", "operator GlobalAveragePool of gp: attribute exclude_outliers = 1 is not read"),
-        ("gelu-tanh", "operator Gelu of r: approximate = tanh is not a layer, only none is"),
+        (
+            "prelu-of-places",
+            "operator PRelu of r: its slopes [1, 6] are not one for all, or one for each channel [4, 1, 1]",
+        ),
         (
             "rows-not-groups",
             "operator Reshape of g: begins an instance norm of what is no map's groups in rows and back again",

@@ -32,6 +32,20 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), Error> {
     sync_folder(folder)
 }
 
+/// Makes a file that is whole as soon as it is there; one that is there already stays.
+///
+/// # Errors
+/// The folder cannot be written, or the disk is full; nothing is left behind.
+pub(crate) fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = temporary().tempfile_in(folder)?;
+    file.write_all(bytes)?;
+    match file.persist_noclobber(path) {
+        Err(e) if e.error.kind() != io::ErrorKind::AlreadyExists => Err(e.error),
+        _ => Ok(()),
+    }
+}
+
 /// Sees to it that names which were given or taken in a folder outlast a power cut.
 ///
 /// # Errors

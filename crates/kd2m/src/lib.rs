@@ -12,6 +12,7 @@ pub mod columns;
 pub mod config;
 pub mod criterion;
 pub mod device;
+pub mod disk;
 pub mod engine;
 pub mod error;
 pub mod export;

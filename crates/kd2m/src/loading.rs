@@ -36,6 +36,28 @@ pub(crate) fn tell(line: &str) {
 /// # Errors
 /// An unknown name, and whatever is missing from or wrong with the files.
 pub fn load(name: &str, root: Option<&Path>, reading: Reading) -> Result<Dataset, DataError> {
+    told(name, reading, |reading| kd2m_data::load_with(name, root, reading))
+}
+
+/// A data set with the images of a folder as further training images without labels.
+///
+/// # Errors
+/// As [`kd2m_data::load_unlabelled`].
+pub fn load_unlabelled(
+    dataset: Dataset,
+    name: &str,
+    root: Option<&Path>,
+    reading: Reading,
+) -> Result<Dataset, DataError> {
+    told(name, reading, |reading| kd2m_data::load_unlabelled(dataset, name, root, reading))
+}
+
+/// Reads, with a word on how far it is where that takes long.
+fn told(
+    name: &str,
+    reading: Reading,
+    read: impl FnOnce(&Reading) -> Result<Dataset, DataError>,
+) -> Result<Dataset, DataError> {
     let began = Instant::now();
     let last = Mutex::new(began);
     let progress = |done: usize, all: usize| {
@@ -47,10 +69,9 @@ pub fn load(name: &str, root: Option<&Path>, reading: Reading) -> Result<Dataset
         let left = began.elapsed().as_secs_f64() / done as f64 * (all - done) as f64;
         tell(&format!("{name}: {done} of {all} images are looked at, {left:.0} s left"));
     };
-    let loaded = kd2m_data::load_with(name, root, &Reading { progress: Some(&progress), ..reading })?;
+    let loaded = read(&Reading { progress: Some(&progress), ..reading })?;
     if *last.lock().unwrap_or_else(PoisonError::into_inner) > began {
-        let (images, seconds) = (loaded.train.len() + loaded.test.len(), began.elapsed().as_secs_f64());
-        tell(&format!("{name}: all {images} images are whole ({seconds:.0} s)"));
+        tell(&format!("{name}: all images are whole ({:.0} s)", began.elapsed().as_secs_f64()));
     }
     Ok(loaded)
 }

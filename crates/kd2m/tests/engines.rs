@@ -10,8 +10,8 @@ use kd2m::engine::{
     head::{FrozenHead, LipschitzHead},
 };
 use kd2m_nn::{
-    Attention, Conv, Dropped, Graph, GraphBuilder, GroupNorm, Init, Layer, Linear, Pool, Position, Prepend, Role,
-    Scale, Shape, Weights, init, zoo,
+    Attention, Conv, Dropped, Graph, GraphBuilder, GroupNorm, Init, Layer, Linear, Pool, Position, Prelu, Prepend,
+    Role, Scale, Shape, Weights, init, zoo,
 };
 
 /// Values in ±1 that look random and are the same everywhere.
@@ -313,17 +313,20 @@ fn gates_zeros_and_windows_beyond_the_map() {
     let x = b.push("zeros", Layer::Pad { around: [0, 1, 2, 0] }, &[x]);
     let x = b.conv("embed", x, Conv { padding: [0; 2], ..Conv::square(3, 12, 3) }.with_bias());
     let x = b.push("hard swish", Layer::HardSwish, &[x]);
+    let x = b.push("leaky", Layer::Prelu(Prelu::Given(0.3)), &[x]);
+    let x = b.push("slopes", Layer::Prelu(Prelu::Learned(12)), &[x]);
     let x = b.push("zero channels", Layer::PadChannels { before: 1, after: 2 }, &[x]);
     let x = b.conv("narrow", x, Conv::square(15, 12, 1));
     b.stage("embedded", x);
     let x = b.max_pool("max", x, Pool { beyond: [1, 0], ..Pool::new([3; 2], [2, 1], [1; 2]) });
     let s = b.global_avg_pool("squeeze", x);
     let s = b.linear("reduce", s, Linear::new(12, 4));
-    let s = b.push("silu", Layer::Silu, &[s]);
+    let s = b.push("gelu", Layer::GeluTanh, &[s]);
     let s = b.linear("expand", s, Linear::new(4, 12));
     let s = b.push("gate", Layer::HardSigmoid, &[s]);
     let x = b.push("excite", Layer::Mul, &[x, s]);
     let y = b.push("sigmoid", Layer::Sigmoid, &[x]);
+    let y = b.push("slope", Layer::Prelu(Prelu::Learned(1)), &[y]);
     let x = b.push("product", Layer::Mul, &[y, x]);
     let x = b.push("live", Layer::AvgPool(Pool { live_only: true, ..Pool::new([3; 2], [2; 2], [1; 2]) }), &[x]);
     let x = b.push("beyond", Layer::AvgPool(Pool { beyond: [1, 1], ..Pool::new([2; 2], [2; 2], [1; 2]) }), &[x]);

@@ -13,7 +13,10 @@ use std::{
 };
 
 use connection::transport;
-use kd2m::published::{download, verify};
+use kd2m::{
+    hub::Step,
+    published::{download, verify},
+};
 use kd2m_data::Published;
 
 /// A server of some files, and what was asked of it.
@@ -77,9 +80,18 @@ fn answer(mut stream: TcpStream, files: &BTreeMap<&str, Vec<u8>>, asked: &Mutex<
 
 /// What is said, in the order in which it is.
 fn fetched(files: &[Published], root: &Path) -> Result<Vec<String>, String> {
-    let mut said = Vec::new();
-    let mut tell = |line: &str| said.push(line.to_owned());
+    let (mut said, mut last) = (Vec::new(), 0);
+    let mut tell = |step: Step| match step {
+        Step::Said(line) => said.push(line.to_owned()),
+        // Never back, but where a file begins.
+        Step::Bytes { done, before, all, .. } => {
+            assert!(done <= all && before < done && (done > last || last == all || before == 0), "{step:?}");
+            last = done;
+        }
+        _ => {}
+    };
     download("toy", files, root, transport().as_ref(), &mut tell).map_err(|e| e.to_string())?;
+    assert!(last == 0 || said.iter().any(|line| line.contains(" is downloaded")));
     Ok(said)
 }
 

@@ -111,7 +111,10 @@ fn what_needs_pairs_or_does_not_exist_is_refused_by_name() {
         ("arm.0.loss.0.on=layer1", "reads maps of stages"),
         ("data.portion=3/2", "data.portion is wrong: \"3/2\" is no portion: write NUMBER/OF"),
         ("data.labelled_share=1", "data.labelled_share is 1: above 0 and below 1"),
-        ("data.unlabelled=others", "data.unlabelled is unknown: write \"rest\""),
+        (
+            "data.unlabelled=others",
+            "data.unlabelled is unknown: write \"rest\" for the training images that data.train_limit leaves out, or \"folder:PATH@SIZE\"",
+        ),
         ("data.class_shares=[1, 2]", "data.class_shares has 2: each is a share from 0 to 1"),
         ("arm.1.loss.0.classes=guesses", "labels | answers"),
     ] {

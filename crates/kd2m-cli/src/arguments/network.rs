@@ -90,6 +90,9 @@ pub struct PredictArguments {
     /// Image files (JPEG, PNG, WebP, TIFF, BMP, PPM).
     #[arg(required = true, value_name = "IMAGE")]
     pub images: Vec<PathBuf>,
+    /// Leave images that cannot be decoded out; they are counted and named.
+    #[arg(long)]
+    pub skip_bad: bool,
     /// How many classes are shown of each image.
     #[arg(long, value_name = "N", default_value_t = 5)]
     pub top: usize,
@@ -129,6 +132,9 @@ pub struct ExportArguments {
     /// Of onnx-int8: the data set whose validation images give the ranges of values and whose test images the accuracy, in place of the run's.
     #[arg(long, value_name = "DATASET")]
     pub data: Option<String>,
+    /// Leave images of --data that cannot be decoded out; they are counted and named. Of a run its data.skip_bad says it.
+    #[arg(long, requires = "data")]
+    pub skip_bad: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]

@@ -122,13 +122,9 @@ fn told(name: &str, verified: &Verified) -> String {
 
 #[cfg(feature = "download")]
 fn download(Entry { name, files, .. }: &Entry, root: &Path, quiet: bool) -> Result<(), Error> {
-    let mut tell = |line: &str| {
-        if !quiet {
-            crate::say::say!("{line}");
-        }
-    };
-    published::download(name, files, root, &kd2m::hub::Network, &mut tell)?;
-    tell(&format!("{name}: all files are below {}", root.display()));
+    let mut progress = crate::download_progress::DownloadProgress::new(quiet);
+    published::download(name, files, root, &kd2m::hub::Network, &mut |step| progress.hear(step))?;
+    progress.hear(kd2m::hub::Step::Said(&format!("{name}: all files are below {}", root.display())));
     Ok(())
 }
 

@@ -76,7 +76,8 @@ fn one(arguments: &EvalArguments, device: DeviceChoice) -> Result<ExitCode, Erro
         network::open_with_images(&arguments.network, arguments.data.as_deref(), arguments.split, arguments.skip_bad)?;
     let mut engine = saved.engine(device, arguments.network.threads)?;
     let begun = Instant::now();
-    let scores = saved.scores(&images, engine.as_mut())?;
+    let scores = saved.scores(&images, engine.as_mut());
+    let scores = scores.map_err(|e| network::with_all_broken(e, &arguments.network, arguments.data.as_deref()))?;
     let images_per_second = scores.images as f64 / begun.elapsed().as_secs_f64();
     let found = Timed { scores, images_per_second, seconds: start.elapsed().as_secs_f64() };
     let text = match arguments.json {

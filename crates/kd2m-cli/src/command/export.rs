@@ -42,10 +42,12 @@ pub fn export(arguments: &ExportArguments) -> Result<ExitCode, Error> {
 /// On integers: ranges from validation, accuracy on test.
 fn int8(arguments: &ExportArguments) -> Result<ExitCode, Error> {
     let own = &arguments.network;
-    let (saved, validation) = network::open_with_images(own, arguments.data.as_deref(), AnySplit::Val, false)?;
+    let (saved, validation) =
+        network::open_with_images(own, arguments.data.as_deref(), AnySplit::Val, arguments.skip_bad)?;
     let test = Images::of(validation.dataset.clone(), Split::Test, &saved);
     let device = DeviceChoice::parse(&own.device)?;
-    let found = export::export_int8(&saved, &validation, &test, &arguments.out, device, own.threads)?;
+    let found = export::export_int8(&saved, &validation, &test, &arguments.out, device, own.threads);
+    let found = found.map_err(|e| network::with_all_broken(e, own, arguments.data.as_deref()))?;
     let ([plain, rounded], [whole, small]) = (found.accuracy, found.bytes);
     show(&format!(
         "{}: {} ({}) on 8 bits, ranges from {} validation images\naccuracy on {} (test): f32 {plain:.2} %, int8 {rounded:.2} %\n\

@@ -20,7 +20,8 @@ pub fn features(arguments: &FeaturesArguments) -> Result<ExitCode, Error> {
         network::open_with_images(&arguments.network, arguments.data.as_deref(), arguments.split, arguments.skip_bad)?;
     let device = DeviceChoice::parse(&arguments.network.device)?;
     let mut engine = saved.engine(device, arguments.network.threads)?;
-    let outputs = saved.outputs(&images, engine.as_mut())?;
+    let outputs = saved.outputs(&images, engine.as_mut());
+    let outputs = outputs.map_err(|e| network::with_all_broken(e, &arguments.network, arguments.data.as_deref()))?;
     outputs.write_npz(out)?;
     show(&format!(
         "{}: {} features of {} images of {} ({})\n",

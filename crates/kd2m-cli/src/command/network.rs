@@ -7,7 +7,7 @@ use kd2m::{
     saved::{self, Facts, Images, Saved, Split, Which},
     warning,
 };
-use kd2m_data::{Dataset, Reading};
+use kd2m_data::{DataError, Dataset, Reading, Seen};
 use kd2m_nn::zoo::Stem;
 
 use crate::{
@@ -58,14 +58,19 @@ pub fn open_with_images(
         AnySplit::Test => Split::Test,
     };
     let root = arguments.data_root.as_deref();
-    let loaded = data.map(|name| loading::load(name, root, Reading { skip_bad, ..Reading::default() })).transpose()?;
-    let saved = open(arguments, loaded.as_ref())?;
+    // Of a run everything is known, of a file of weights what it does not say may be the data's.
+    let run = if saved::is_weights(&arguments.network) { None } else { Some(open(arguments, None)?) };
+    let seen = known(arguments, run.as_ref());
+    let loaded =
+        data.map(|name| loading::load(name, root, Reading { skip_bad, seen: seen.as_ref(), ..Reading::default() }));
+    let loaded = loaded.transpose()?;
+    let saved = match run {
+        Some(saved) => saved,
+        None => open(arguments, loaded.as_ref())?,
+    };
     let dataset = match (loaded, &saved.origin) {
         (Some(dataset), _) => dataset,
-        (None, Some(origin)) => {
-            let own = &origin.config.data;
-            own.load(root.or(own.root.as_deref()))?
-        }
+        (None, Some(origin)) => origin.data(root)?,
         (None, None) => {
             return Err(Error::Config(format!(
                 "{} is a file: name the images with --data DATASET (`kd2m list datasets`)",
@@ -76,4 +81,30 @@ pub fn open_with_images(
     dataset.notes.iter().try_for_each(|note| warning::warn(note))?;
     let images = Images::of(Arc::new(dataset), split, &saved);
     Ok((saved, images))
+}
+
+/// What a first look at image files would be for, where the network does not ask for it: one that sees colours, and says itself how it sees, sees
+/// every image in colour. Images are then decoded once, when it is asked about them.
+fn known(arguments: &NetworkArguments, run: Option<&Saved>) -> Option<Seen> {
+    let of_file =
+        || saved::channels(&arguments.network).filter(|_| arguments.model.is_none() && arguments.channels.is_none());
+    let channels = run.map_or_else(of_file, |saved| Some(saved.description.input[0]));
+    // Mean and deviation are asked for by nobody then.
+    channels.filter(|channels| *channels == 3).map(|channels| Seen {
+        channels,
+        size: None,
+        mean: vec![0.0; channels],
+        std: vec![1.0; channels],
+    })
+}
+
+/// Of an image that cannot be decoded, found when the network was asked about it: all that cannot be.
+pub fn with_all_broken(error: Error, arguments: &NetworkArguments, data: Option<&str>) -> Error {
+    match (&error, data) {
+        (Error::Data(DataError::Undecodable { .. }), Some(name)) => {
+            let looked = loading::load(name, arguments.data_root.as_deref(), Reading::default());
+            looked.err().map_or(error, Error::from)
+        }
+        _ => error,
+    }
 }

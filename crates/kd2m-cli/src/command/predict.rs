@@ -2,7 +2,13 @@
 
 use std::process::ExitCode;
 
-use kd2m::{Error, device::DeviceChoice, saved};
+use kd2m::{
+    Error,
+    device::DeviceChoice,
+    saved::{self, Predicted},
+    warning,
+};
+use kd2m_data::left_out;
 
 use super::network;
 use crate::{arguments::PredictArguments, output::show};
@@ -15,9 +21,17 @@ pub fn predict(arguments: &PredictArguments) -> Result<ExitCode, Error> {
     let network = network::open(&arguments.network, None)?;
     let device = DeviceChoice::parse(&arguments.network.device)?;
     let mut engine = network.engine(device, arguments.network.threads)?;
-    let answers = saved::predict(&network, &arguments.images, engine.as_mut())?;
+    let images = &arguments.images;
+    let Predicted { answers, left } = saved::predict(&network, images, engine.as_mut(), arguments.skip_bad)?;
+    if let Some(said) = left_out(images.len(), &left) {
+        match left.len() == images.len() {
+            true => return Err(Error::Config(said)),
+            false => warning::warn(&said)?,
+        }
+    }
     let (mut text, mut all) = (String::new(), Vec::new());
-    for (image, probabilities) in arguments.images.iter().zip(&answers) {
+    for (image, probabilities) in images.iter().zip(&answers) {
+        let Some(probabilities) = probabilities else { continue };
         let mut ranked: Vec<(usize, f64)> = probabilities.iter().copied().enumerate().collect();
         // Equal ones stay in the order of the classes.
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kd2m_nn::{Conv, Graph, Layer, NodeId, Pool, Shape, Weights, step::Draws};
+use kd2m_nn::{Conv, Graph, Layer, NodeId, Pool, Prelu, Shape, Weights, step::Draws};
 
 /// Tensors in f64 by key.
 pub type Tensors = BTreeMap<String, Vec<f64>>;
@@ -154,6 +154,15 @@ pub fn run(graph: &Graph, tensors: &Tensors, images: &[f64], n: usize, train: bo
                 by_channel(&rows.collect::<Vec<_>>(), c, h * w, |z, ch| z * gamma[ch] + beta[ch])
             }
             Layer::Gelu => input(0).0.iter().map(|x| x * 0.5 * (1.0 + erf(x / 2.0_f64.sqrt()))).collect(),
+            Layer::GeluTanh => {
+                let tanh = |x: &f64| ((2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x.powi(3))).tanh();
+                input(0).0.iter().map(|x| 0.5 * x * (1.0 + tanh(x))).collect()
+            }
+            Layer::Prelu(prelu) => by_channel(input(0).0, c, h * w, |x, ch| match (prelu, x > 0.0) {
+                (_, true) => x,
+                (Prelu::Given(slope), _) => f64::from(*slope) * x,
+                (Prelu::Learned(slopes), _) => tensor("weight").unwrap()[ch % slopes] * x,
+            }),
             Layer::Silu => input(0).0.iter().map(|x| x / (1.0 + (-x).exp())).collect(),
             Layer::Sigmoid => input(0).0.iter().map(|x| 1.0 / (1.0 + (-x).exp())).collect(),
             Layer::HardSigmoid => input(0).0.iter().map(|x| (x / 6.0 + 0.5).clamp(0.0, 1.0)).collect(),

@@ -66,6 +66,12 @@ impl Frame {
         self.crop.unwrap_or_else(|| self.resized(from))
     }
 
+    /// The same where it does not depend on the images.
+    pub(crate) fn fixed_size(&self) -> Option<[usize; 2]> {
+        let squashed = if let Resize::Squash(size) = self.resize { Some(size) } else { None };
+        self.crop.or(squashed)
+    }
+
     /// The longest side on the way, which has to be bounded.
     ///
     /// # Errors

@@ -208,6 +208,9 @@ fn decode(kind: u32, bytes: Vec<u8>) -> Option<Values> {
         6 => each(&bytes, |b| f64::from(u32::from_le_bytes(b))),
         7 => each(&bytes, |b| f64::from(f32::from_le_bytes(b))),
         9 => each(&bytes, f64::from_le_bytes),
+        // What is too large to be exact in an f64 is no label either.
+        12 => each(&bytes, |b| i64::from_le_bytes(b) as f64),
+        13 => each(&bytes, |b| u64::from_le_bytes(b) as f64),
         _ => return None,
     })
 }

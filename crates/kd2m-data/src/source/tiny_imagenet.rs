@@ -9,7 +9,7 @@ use std::{
 use rayon::prelude::*;
 
 use super::files::{existing_root, open, read_at_most};
-use super::folder::{files_of_class, listing};
+use super::folder::{check_kept, files_of_class, listing};
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
 use crate::stream::{Files, ImageFile, Listing, Surveyed, survey};
@@ -60,9 +60,10 @@ fn load(Place { root, reading, .. }: Place) -> Result<Dataset, DataError> {
     let class_names = names(&folder.join("words.txt"), &wnids)?;
     let all = files.len();
     let test_labels: Vec<u32> = tested.into_iter().map(|(_, label)| label).collect();
-    let Surveyed { set, counts, left } =
-        survey(Listing { folder: folder.clone(), files, training, frame: None }, reading)?;
+    let Surveyed { set, moments, left } =
+        survey(Listing { folder: folder.clone(), files, training, frame: None, colour: false }, reading)?;
     let (labels, test_labels) = left.keep_both(&labels, &test_labels);
+    check_kept(&folder, &class_names, &labels, &test_labels)?;
     let (training, tested) = (labels.len(), test_labels.len());
     let description = Description {
         name: ENTRY.name.into(),
@@ -76,7 +77,7 @@ fn load(Place { root, reading, .. }: Place) -> Result<Dataset, DataError> {
     let train = Samples::of_files(Files::new(&set, 0..training), labels);
     let test = Samples::of_files(Files::new(&set, training..training + tested), test_labels);
     let notes = left.note(&folder, all).into_iter().collect();
-    Ok(description.counted(&counts, train, test).noting(notes).listed(listing))
+    Ok(description.measured(moments, train, test).noting(notes).listed(listing))
 }
 
 /// The WordNet numbers of the classes, in their order.

@@ -17,7 +17,10 @@ use sha2::{Digest, Sha256};
 use super::{ImageFile, Kept, Set, Stored, UPRIGHT, stored::Writer};
 use crate::source::folder::decode::{Size, decode};
 use crate::statistics::Counts;
-use crate::{DataError, Frame, Orientation, Reading};
+use crate::{DataError, Frame, Orientation, Reading, Undecoded, left_out};
+
+/// A byte of a picture is this much of 1.
+const BYTE: f32 = 1.0 / 255.0;
 
 /// Image files that make a data set.
 pub(crate) struct Listing {
@@ -29,14 +32,16 @@ pub(crate) struct Listing {
     pub training: usize,
     /// How each comes to its size.
     pub frame: Option<Frame>,
+    /// They are shown in colour even where all are grey.
+    pub colour: bool,
 }
 
 /// What the first look found.
 pub(crate) struct Surveyed {
     /// All images, to be asked for.
     pub set: Arc<Set>,
-    /// Pixel values of those that are trained on.
-    pub counts: Counts,
+    /// Mean and deviation of each channel over those that are trained on, of pixels in 0…1.
+    pub moments: (Vec<f32>, Vec<f32>),
     /// Files that are none of them.
     pub left: Left,
 }
@@ -44,9 +49,6 @@ pub(crate) struct Surveyed {
 /// Files that cannot be decoded and were left out, by their place in the listing, and why.
 #[derive(Debug, Default)]
 pub(crate) struct Left(Vec<(usize, PathBuf, String)>);
-
-/// Files that are named where some are left out.
-const NAMED: usize = 10;
 
 impl Left {
     /// The labels of what was kept of a listing's first files and of the others behind them.
@@ -66,29 +68,13 @@ impl Left {
 
     /// The sentence on them, where there are some.
     pub fn note(&self, folder: &Path, all: usize) -> Option<String> {
-        let mut kinds = BTreeMap::<String, usize>::new();
-        for (_, path, why) in &self.0 {
-            let ending = path
-                .extension()
-                .map_or(String::new(), |ending| format!(".{} ", ending.to_string_lossy().to_lowercase()));
-            *kinds.entry(format!("{ending}{why}")).or_default() += 1;
-        }
-        let mut kinds: Vec<(String, usize)> = kinds.into_iter().collect();
-        kinds.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
-        let inside = |path: &PathBuf| path.strip_prefix(folder).unwrap_or(path).display().to_string();
-        let named: Vec<String> = self.0.iter().take(NAMED).map(|(_, path, _)| inside(path)).collect();
-        let more = self.0.len().saturating_sub(NAMED);
-        let beyond = if more > 0 { format!(" and {more} more") } else { String::new() };
-        (!self.0.is_empty()).then(|| {
-            format!(
-                "{}/: {} of {all} images cannot be decoded and are left out ({}): {}{beyond}",
-                folder.display(),
-                self.0.len(),
-                kinds.join(", "),
-                named.join(", ")
-            )
-        })
+        let one = |(_, path, why): &(usize, PathBuf, String)| {
+            let ending = path.extension().map(|ending| format!(".{} ", ending.to_string_lossy().to_lowercase()));
+            let name = path.strip_prefix(folder).unwrap_or(path).display().to_string();
+            Undecoded { name, kind: format!("{}{why}", ending.unwrap_or_default()) }
+        };
+        let said = left_out(all, &self.0.iter().map(one).collect::<Vec<_>>())?;
+        Some(format!("{}/: {said}", folder.display()))
     }
 }
 
@@ -132,9 +118,9 @@ pub(crate) fn survey(mut listing: Listing, reading: &Reading) -> Result<Surveyed
     let mut left = Left::default();
     loop {
         let broken = match look(listing, reading)? {
-            Looked::Whole(set, counts) => {
+            Looked::Whole(set, moments) => {
                 left.0.sort_unstable();
-                return Ok(Surveyed { set, counts, left });
+                return Ok(Surveyed { set, moments, left });
             }
             Looked::Broken(rest, broken) => {
                 listing = rest;
@@ -154,21 +140,29 @@ pub(crate) fn survey(mut listing: Listing, reading: &Reading) -> Result<Surveyed
 
 /// What came of one look.
 enum Looked {
-    Whole(Arc<Set>, Counts),
+    Whole(Arc<Set>, (Vec<f32>, Vec<f32>)),
     /// Some files are broken, and are to be left out: their places, ascending, and why.
     Broken(Listing, Vec<(usize, String)>),
 }
 
 fn look(listing: Listing, reading: &Reading) -> Result<Looked, DataError> {
-    let Listing { folder, files, training, frame } = listing;
-    let place = reading.cache.map(|cache| cache.join(name(&folder, &files, training, frame, reading.orientation)));
+    let Listing { folder, files, training, frame, colour } = listing;
+    let how = How { training, frame, orientation: reading.orientation, colour };
+    let place = reading.cache.map(|cache| cache.join(name(&folder, &files, how)));
     let kept = Kept::new(files.len(), reading.memory);
     let (budget, orientation) = (reading.memory, reading.orientation);
     if let Some((stored, facts)) =
         place.as_deref().and_then(|place| Stored::open(place, files.len()).transpose()).transpose()?
     {
         let set = Set { folder, files, frame, orientation, shape: facts.shape, kept, stored: Some(stored), budget };
-        return Ok(Looked::Whole(Arc::new(set), facts.counts));
+        return Ok(Looked::Whole(Arc::new(set), facts.counts.moments(BYTE)));
+    }
+    let seen = reading.seen.filter(|_| !reading.skip_bad && reading.cache.is_none());
+    let size = seen.and_then(|seen| frame.map_or(seen.size, |frame| frame.fixed_size()));
+    if let (Some(seen), Some([height, width])) = (seen, size) {
+        let shape = [seen.channels, height, width];
+        let set = Set { folder, files, frame, orientation, shape, kept, stored: None, budget };
+        return Ok(Looked::Whole(Arc::new(set), (seen.mean.clone(), seen.std.clone())));
     }
     let writer = place.map(|place| Writer::new(place, files.len())).transpose()?;
     let looked = AtomicUsize::new(0);
@@ -204,7 +198,7 @@ fn look(listing: Listing, reading: &Reading) -> Result<Looked, DataError> {
         if let Some(writer) = writer {
             writer.abandon();
         }
-        return Ok(Looked::Broken(Listing { folder, files, training, frame }, broken));
+        return Ok(Looked::Broken(Listing { folder, files, training, frame, colour }, broken));
     }
     let mut failures = found.failures.into_iter();
     let size = match failures.next() {
@@ -223,12 +217,12 @@ fn look(listing: Listing, reading: &Reading) -> Result<Looked, DataError> {
             return Err(error);
         }
     };
-    let channels = if found.is_grey { 1 } else { 3 };
+    let channels = if found.is_grey && !colour { 1 } else { 3 };
     let shape = [channels, height as usize, width as usize];
     let counts = found.counts.first(channels);
     let stored = writer.map(|writer| writer.finish(shape, &counts)).transpose()?;
     let set = Set { folder, files, frame, orientation, shape, kept, stored, budget };
-    Ok(Looked::Whole(Arc::new(set), counts))
+    Ok(Looked::Whole(Arc::new(set), counts.moments(BYTE)))
 }
 
 /// All failures, where each is a file that cannot be decoded, and there are some.
@@ -258,12 +252,23 @@ fn one_size(sizes: &BTreeMap<Size, usize>, files: &[ImageFile]) -> Result<Size, 
     }
 }
 
+/// What decides what is in a file of decoded images, beside the files themselves.
+struct How {
+    training: usize,
+    frame: Option<Frame>,
+    orientation: Orientation,
+    colour: bool,
+}
+
 /// The name of the file that holds these images decoded: by all that decides what is in it.
-fn name(folder: &Path, files: &[ImageFile], training: usize, frame: Option<Frame>, orientation: Orientation) -> String {
-    let frame = frame.map_or_else(String::new, |frame| frame.to_string());
-    let mut hash = Sha256::new_with_prefix(format!("{training} of {}\n{frame}\n", files.len()));
-    if orientation == Orientation::Apply {
+fn name(folder: &Path, files: &[ImageFile], how: How) -> String {
+    let frame = how.frame.map_or_else(String::new, |frame| frame.to_string());
+    let mut hash = Sha256::new_with_prefix(format!("{} of {}\n{frame}\n", how.training, files.len()));
+    if how.orientation == Orientation::Apply {
         hash.update(UPRIGHT);
+    }
+    if how.colour {
+        hash.update("in colour\n");
     }
     for file in files {
         hash.update(file.line(folder).as_bytes());

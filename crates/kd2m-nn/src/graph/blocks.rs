@@ -2,25 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Graph, Node};
 use crate::{
-    layer::{Dropout, Layer},
+    layer::{Dropout, Layer, Ramp},
     parameter::{NodeId, Role},
     shape::Shape,
 };
-
-/// How the rate at which blocks are left out rises from 0 at the first of N blocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Ramp {
-    /// By 1 / (N − 1) a block: the last has the rate that is asked for (transformers, ConvNeXt, ResNets in torchvision and timm).
-    #[default]
-    ToLast,
-    /// By 1 / N a block: that would be the rate of one more (the networks for phones in torchvision and timm).
-    ToBehind,
-}
 
 /// What is left out while a network is trained.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]

@@ -1,6 +1,6 @@
 //! Tokens behind each block as maps that criteria read: those of the image's patches, the class token, all of them.
 
-use super::{Graph, Node};
+use super::{Graph, Node, grid};
 use crate::{
     layer::{Layer, Places},
     parameter::NodeId,
@@ -54,15 +54,6 @@ impl Graph {
                 .into_iter()
                 .flatten()
         })
-    }
-}
-
-/// Height and width of the map whose places became tokens.
-pub(super) fn grid(nodes: &[Node]) -> Option<[usize; 2]> {
-    let map = nodes.iter().find(|node| matches!(node.layer, Layer::Tokens))?.inputs.first()?;
-    match nodes[map.0].shape {
-        Shape::Map { height, width, .. } => Some([height, width]),
-        _ => None,
     }
 }
 

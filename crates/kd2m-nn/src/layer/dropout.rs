@@ -20,6 +20,16 @@ pub struct Dropout {
     pub number: u64,
 }
 
+/// How the rate at which blocks are left out rises from 0 at the first of N blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Ramp {
+    /// By 1 / (N − 1) a block: the last has the rate that is asked for (transformers, ConvNeXt, ResNets in torchvision and timm).
+    #[default]
+    ToLast,
+    /// By 1 / N a block: that would be the rate of one more (the networks for phones in torchvision and timm).
+    ToBehind,
+}
+
 impl Dropout {
     /// The factors of n samples, `[n, channels]`.
     pub fn factors(&self, draws: &Draws, n: usize, channels: usize) -> Vec<f32> {

@@ -42,7 +42,9 @@ fn gelu(operator: &mut Operator) -> Result<Option<()>, String> {
             operator.reads_each_alone();
             Ok(Some(()))
         }
-        Some(other) => Err(format!("approximate = {other} is not a layer, only none is")),
+        // Another layer's.
+        Some("tanh") => Ok(None),
+        Some(other) => Err(format!("approximate = {other} is not a layer, only none and tanh are")),
     }
 }
 

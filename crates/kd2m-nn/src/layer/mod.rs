@@ -18,6 +18,7 @@ use crate::{
 };
 use kind::{Kind, Tensor};
 
+pub use dropout::Ramp;
 pub(crate) use init::Fan;
 pub use init::Init;
 pub use pool::Pool;
@@ -135,6 +136,8 @@ layers! {
     group_norm: GroupNorm(norm: GroupNorm in group_norm) => norm;
     /// x Φ(x), with the error function.
     gelu: Gelu => &gelu::Gelu;
+    /// x (1 + tanh(√(2/π) (x + 0.044715 x³))) / 2.
+    gelu_tanh: GeluTanh => &gelu_tanh::GeluTanh;
     /// x / (1 + exp(−x)).
     silu: Silu => &silu::Silu;
     /// 1 / (1 + exp(−x)).
@@ -143,6 +146,8 @@ layers! {
     hard_sigmoid: HardSigmoid => &hard_sigmoid::HardSigmoid;
     /// x min(max(x / 6 + 1/2, 0), 1).
     hard_swish: HardSwish => &hard_swish::HardSwish;
+    /// x above 0, below a slope times x.
+    prelu: Prelu(prelu: Prelu in prelu) => prelu;
     /// The product of two inputs of equal shape, or of a map and a factor for each of its channels.
     mul: Mul => &mul::Mul;
     /// Zeros around maps.

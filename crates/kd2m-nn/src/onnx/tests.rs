@@ -6,7 +6,7 @@ use super::{names::IMAGES, *};
 use crate::{
     graph::GraphBuilder,
     init::initialise,
-    layer::{Attention, Conv, GroupNorm, Init, Layer, LayerNorm, Linear, Pool, Position, Prepend},
+    layer::{Attention, Conv, GroupNorm, Init, Layer, LayerNorm, Linear, Pool, Position, Prelu, Prepend},
     onnx::proto::{Attribute, GraphProto, Model, NodeProto},
     zoo::{self, MODELS, ZooOptions},
 };
@@ -467,6 +467,9 @@ fn of_gates() -> Graph {
     let x = b.push("zeros", Layer::Pad { around: [0, 0, 1, 2] }, &[x]);
     let x = b.conv("embed", x, Conv { kernel: [3; 2], padding: [0; 2], ..Conv::square(3, 6, 3) }.stride(2).with_bias());
     let x = b.push("hard swish", Layer::HardSwish, &[x]);
+    let x = b.push("leaky", Layer::Prelu(Prelu::Given(0.2)), &[x]);
+    let x = b.push("slopes", Layer::Prelu(Prelu::Learned(6)), &[x]);
+    let x = b.push("gelu", Layer::GeluTanh, &[x]);
     let x = b.push("zero channels", Layer::PadChannels { before: 1, after: 2 }, &[x]);
     let x = b.conv("narrow", x, Conv::square(9, 6, 1));
     let x = b.max_pool("max", x, Pool { beyond: [1, 1], ..Pool::new([3; 2], [2; 2], [0; 2]) });

@@ -2,8 +2,8 @@
 //! channels (Hu et al. 2018), and blocks that widen, filter each channel by itself and narrow, whose sum has no activation.
 
 use crate::{
-    graph::{GraphBuilder, NodeId, Ramp, Shape},
-    layer::{BatchNorm, Conv, Layer, Pool},
+    graph::{GraphBuilder, NodeId, Shape},
+    layer::{BatchNorm, Conv, Layer, Pool, Ramp},
 };
 
 /// In what the families differ.

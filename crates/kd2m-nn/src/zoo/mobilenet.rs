@@ -3,8 +3,8 @@
 
 use super::{ZooOptions, blocks::conv_bn};
 use crate::{
-    graph::{Graph, GraphBuilder, GraphError, NodeId, Ramp},
-    layer::{Conv, Init, Linear},
+    graph::{Graph, GraphBuilder, GraphError, NodeId},
+    layer::{Conv, Init, Linear, Ramp},
 };
 
 const FEATURES: usize = 1280;

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     Config, Error,
-    config::{ArmConfig, TeacherCache},
+    config::ArmConfig,
     files,
     train::{
         folder::{Existing, RunFolder, read_config},
@@ -69,6 +69,16 @@ impl Store {
     /// The run folder of a teacher.
     pub fn teacher_place(&self, cell: &Cell) -> PathBuf {
         self.out.join("teachers").join(&cell.teacher)
+    }
+
+    /// Where all cells of one teacher remember what it says, unless their configuration names a folder.
+    pub fn teacher_cache(&self, cell: &Cell) -> PathBuf {
+        self.teacher_place(cell).join("teacher").join("cache")
+    }
+
+    /// Where a cell does.
+    pub fn remembered_in(&self, cell: &Cell) -> PathBuf {
+        cell.config.teacher.cache.folder().map_or_else(|| self.teacher_cache(cell), Path::to_owned)
     }
 
     /// What is known of a cell's teacher.
@@ -245,7 +255,7 @@ fn base(config: &Config) -> Config {
     own.arms.clear();
     own.train.seeds.clear();
     own.data.forget_place();
-    own.teacher.cache = TeacherCache::default();
+    own.teacher.cache.forget_place();
     own
 }
 

@@ -28,7 +28,9 @@ use crate::{
     train::{
         distill::{check_arms, check_weights},
         outlook::{self, Ahead},
+        room,
         setup::Setup,
+        together::Asked,
     },
 };
 
@@ -107,12 +109,18 @@ fn check_criteria(status: &Status, device: DeviceChoice, listen: Listener) -> Re
         let config = &status.grid.cells[cell].config;
         let setup = Setup::new(config, device, 1)?;
         check_weights(config, &setup, &mut told)?;
-        let ahead = Ahead { arms: config.arms.len(), at_once: 1, remembered: false };
+        let ahead = Ahead { arms: config.arms.len(), at_once: 1, teacher: Asked::ByEachGroup };
         for line in outlook::networks(config, &setup, ahead)? {
             listen(Progress::Note(format!("{}: {line}", status.grid.cells[cell].name)));
         }
         let trials = status.grid.cells[cell].trials.iter().flatten().map(|trial| trial.arm.clone());
-        check_arms(config, &setup, &config.arms.iter().cloned().chain(trials).collect::<Vec<_>>())?;
+        let arms: Vec<_> = config.arms.iter().cloned().chain(trials).collect();
+        check_arms(config, &setup, &arms)?;
+        let at = &status.grid.cells[cell];
+        if let Some(room) = room::of_views(config, &setup, &arms, &status.store.remembered_in(at))? {
+            listen(Progress::Note(format!("{}: {}", at.name, room.line)));
+            room.short.into_iter().for_each(|text| listen(Progress::Notice(text)));
+        }
     }
     Ok(())
 }

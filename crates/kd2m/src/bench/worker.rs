@@ -219,9 +219,7 @@ impl Worker<'_, '_> {
             inputs::settle(&folder, config, &setup, first)?;
         }
         arms.iter().try_for_each(|arm| store.note_arm(stage, at, arm, seed))?;
-        // All cells of one teacher share what is known of it.
-        let shared = store.teacher_place(at).join("teacher").join("cache");
-        let options = RunOptions { teacher_cache: Some(shared), ..self.options.clone() };
+        let options = RunOptions { teacher_cache: Some(store.teacher_cache(at)), ..self.options.clone() };
         let run = Run { config, setup: &setup, folder: &folder, options: &options };
         let (weights, teacher) = run.teacher(&mut Silent)?;
         run.refuse_weak(&teacher, &mut Silent)?;

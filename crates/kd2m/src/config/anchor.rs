@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, TeacherCache, TeacherConfig};
+use super::{Config, TeacherConfig};
 use crate::imported;
 use kd2m_nn::weights::hub;
 
@@ -11,14 +11,13 @@ impl Config {
     /// The same with every path absolute, also that of `folder:PATH`, as it is saved in a run folder.
     #[must_use]
     pub fn anchored(mut self) -> Self {
-        if self.data.root.is_none() && lies_in_a_folder(&self.data.dataset) {
+        let named = [Some(&self.data.dataset), self.data.unlabelled.as_ref()];
+        if self.data.root.is_none() && named.into_iter().flatten().any(|name| lies_in_a_folder(name)) {
             self.data.root = Some(PathBuf::from("."));
         }
         self.teacher.all_mut().for_each(anchor_teacher);
         [&mut self.student.weights, &mut self.data.root, &mut self.data.cache].into_iter().flatten().for_each(anchor);
-        if let TeacherCache::Folder(path) = &mut self.teacher.cache {
-            anchor(path);
-        }
+        self.teacher.cache.folder_mut().into_iter().for_each(anchor);
         self
     }
 }
@@ -59,7 +58,7 @@ fn anchor(path: &mut PathBuf) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Source;
+    use crate::config::{DrawnViews, Source, TeacherCache};
 
     fn resolved(sets: &[&str]) -> Config {
         let mut source = Source::demo().unwrap();
@@ -77,6 +76,8 @@ mod tests {
         assert_eq!(config.teacher.init, Some(here.join("i.pth")));
         assert_eq!(config.student.weights, Some(here.join("../s.pth")));
         assert_eq!(config.teacher.cache, TeacherCache::Folder(here.join("c")));
+        let views = resolved(&["teacher.cache=views:c"]).anchored();
+        assert_eq!(views.teacher.cache, TeacherCache::Views(DrawnViews(Some(here.join("c")))));
         assert_eq!(config.clone().anchored(), config);
         let plain = resolved(&[]);
         assert_eq!(plain.clone().anchored(), plain);
@@ -106,5 +107,7 @@ mod tests {
         let root = |dataset: &str| resolved(&[&format!("data.dataset={dataset}")]).anchored().data.root;
         assert_eq!(root("folder:photos@64"), Some(here));
         assert_eq!(root("folder:/photos"), None);
+        let beside = |name: &str| resolved(&[&format!("data.unlabelled={name}")]).anchored().data.root;
+        assert_eq!((beside("folder:photos").is_some(), beside("folder:/photos"), beside("rest")), (true, None, None));
     }
 }

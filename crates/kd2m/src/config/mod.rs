@@ -2,6 +2,7 @@
 //! [`Config`] is what the file says; it is checked once, in [`Source::resolve`], and saved in the run folder.
 
 mod anchor;
+mod cache;
 mod check;
 mod configured;
 mod dotted;
@@ -19,7 +20,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use network::{FeaturesAs, Head, StudentConfig, TeacherCache, TeacherConfig};
+pub use cache::{DrawnViews, TeacherCache};
+use network::vanishes;
+pub use network::{FeaturesAs, Head, StudentConfig, TeacherConfig};
 pub use overrides::Source;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,7 +31,7 @@ pub use weight::Weight;
 #[cfg(feature = "bench")]
 pub(crate) use {dotted::put, overrides::explained};
 
-use kd2m_data::{Augment, Orientation, Reading};
+use kd2m_data::{Augment, Orientation, Reading, Seen};
 
 use crate::{
     Error,
@@ -92,7 +95,7 @@ pub struct DataConfig {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub limit_by_seed: bool,
     /// Images without labels that criteria see beside the labelled ones: `rest` is the training images that `data.train_limit` leaves
-    /// out. By default none.
+    /// out, `folder:PATH[@SIZE]` all that lie below a folder. By default none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unlabelled: Option<String>,
     /// Share of a batch that is labelled where there are unlabelled images; all labelled ones where these are fewer.
@@ -123,26 +126,43 @@ pub struct DataConfig {
     pub augment: String,
 }
 
+/// What `data.unlabelled` calls the training images that `data.train_limit` leaves out.
+pub(crate) const REST: &str = "rest";
+
 impl DataConfig {
     /// The data set; files are looked for under `root`.
     ///
     /// # Errors
     /// An unknown name, and whatever is missing from or wrong with the files.
     pub fn load(&self, root: Option<&Path>) -> Result<kd2m_data::Dataset, kd2m_data::DataError> {
+        self.load_seen(root, None)
+    }
+
+    /// The same, image files without a first look where it is known what that finds.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub(crate) fn load_seen(
+        &self,
+        root: Option<&Path>,
+        seen: Option<&Seen>,
+    ) -> Result<kd2m_data::Dataset, kd2m_data::DataError> {
         let usual = Reading::default();
-        loading::load(
-            &self.dataset,
-            root,
-            Reading {
-                test_fraction: self.test_fraction.unwrap_or(usual.test_fraction),
-                memory: self.memory << 20,
-                cache: self.cache.as_deref(),
-                skip_bad: self.skip_bad,
-                orientation: self.orientation,
-                cuts: self.augment.parse::<Augment>().is_ok_and(|augment| augment.cuts()),
-                ..usual
-            },
-        )
+        let reading = Reading {
+            test_fraction: self.test_fraction.unwrap_or(usual.test_fraction),
+            memory: self.memory << 20,
+            cache: self.cache.as_deref(),
+            skip_bad: self.skip_bad,
+            orientation: self.orientation,
+            seen,
+            cuts: self.augment.parse::<Augment>().is_ok_and(|augment| augment.cuts()),
+            ..usual
+        };
+        let dataset = loading::load(&self.dataset, root, reading)?;
+        match self.unlabelled.as_deref() {
+            None | Some(REST) => Ok(dataset),
+            Some(folder) => loading::load_unlabelled(dataset, folder, root, reading),
+        }
     }
 
     /// Leaves out where data lie and how they are held, which says nothing of what a run finds.
@@ -243,10 +263,6 @@ fn is_zero(x: &usize) -> bool {
 
 fn is_one(x: &f64) -> bool {
     *x == 1.0
-}
-
-fn vanishes(x: &f64) -> bool {
-    *x == 0.0
 }
 
 impl Default for TrainConfig {

@@ -9,7 +9,7 @@ use kd2m_nn::{Dropped, zoo::Stem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::vanishes;
+use super::cache::TeacherCache;
 use crate::{
     imported,
     preprocess::{Keys, ResizeKey, SizeKeys},
@@ -85,9 +85,14 @@ pub struct TeacherConfig {
     /// Its training images; `data.train_limit` by default, 0: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub train_limit: Option<usize>,
-    /// Remember its outputs where no augmentation is random: in the run folder while it runs; a folder here instead of true keeps them for other runs; false: compute them in every step.
+    /// Remember its outputs where no augmentation is random: in the run folder while it runs; a folder here instead of true keeps them for other runs; false: compute them in every step. `views`, or `views:DIR` for other runs: where augmentation is random, too, in half precision by seed, epoch and image (`docs/images.md`).
     #[serde(default)]
     pub cache: TeacherCache,
+}
+
+/// Whether a rate is none.
+pub(super) fn vanishes(x: &f64) -> bool {
+    *x == 0.0
 }
 
 fn yes() -> bool {
@@ -187,29 +192,6 @@ impl FeaturesAs {
     /// True unless something is done to them.
     pub fn is_raw(&self) -> bool {
         *self == FeaturesAs::Raw
-    }
-}
-
-/// Where a teacher's outputs are remembered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "`teacher.cache` is true, false or a folder")]
-pub enum TeacherCache {
-    /// In the folder of the run while it lasts (of a grid: beside the teacher), or not at all.
-    Switch(bool),
-    /// In this folder, for every run that names it.
-    Folder(PathBuf),
-}
-
-impl TeacherCache {
-    /// False only when it was switched off.
-    pub fn is_on(&self) -> bool {
-        *self != TeacherCache::Switch(false)
-    }
-}
-
-impl Default for TeacherCache {
-    fn default() -> Self {
-        TeacherCache::Switch(true)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use kd2m_data::Portion;
 
-use super::{ArmConfig, Config, Head};
+use super::{ArmConfig, Config, Head, REST};
 use crate::{Error, criterion::registry, imported};
 
 impl Config {
@@ -22,8 +22,11 @@ impl Config {
         if !(share > 0.0 && share < 1.0) {
             return Err(key("data.labelled_share", format!("is {share}: above 0 and below 1")));
         }
-        if self.data.unlabelled.as_ref().is_some_and(|unlabelled| unlabelled != "rest") {
-            let why = "is unknown: write \"rest\" for the training images that data.train_limit leaves out".to_owned();
+        let known = |unlabelled: &str| unlabelled == REST || unlabelled.starts_with("folder:");
+        if self.data.unlabelled.as_deref().is_some_and(|unlabelled| !known(unlabelled)) {
+            let why = "is unknown: write \"rest\" for the training images that data.train_limit leaves out, or \"folder:PATH@SIZE\" for those of a \
+                       folder"
+                .to_owned();
             return Err(key("data.unlabelled", why));
         }
         let teacher = &self.teacher;

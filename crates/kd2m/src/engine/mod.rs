@@ -19,7 +19,10 @@ pub use kd2m_nn::step::{Decayed, Draws, Mode, Rule, Then, Update};
 use kd2m_nn::{NamedTensor, Weights, optimizer::OptimizerError};
 use thiserror::Error;
 
-use crate::batch::{CopyError, Outputs};
+use crate::{
+    batch::{CopyError, Outputs},
+    teacher::ViewsError,
+};
 
 /// Augmented pixels in 0…1, `[n, channels, height, width]` row-major.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +87,9 @@ pub enum EngineError {
         /// The image in it.
         index: u32,
     },
+    /// A teacher's stored outputs of views that are drawn.
+    #[error(transparent)]
+    Views(#[from] ViewsError),
     /// A teacher that only answers, asked to learn.
     #[error("this network is not trained: it only answers")]
     Frozen,

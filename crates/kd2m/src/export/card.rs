@@ -73,7 +73,7 @@ fn credit(dataset: &str) -> Option<&'static str> {
 }
 
 fn of_run(page: &mut String, origin: &Origin) {
-    let Origin { config, teacher, student } = origin;
+    let Origin { config, teacher, student, .. } = origin;
     let _ = writeln!(page, "## Results\n\n| on {} | accuracy, % |\n|---|---|", config.data.dataset);
     let percent = |name: &str, value: f64| match value.is_finite() {
         true => format!("| {name} | {value:.2} |\n"),

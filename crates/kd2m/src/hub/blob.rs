@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    fill::{Broken, Length, fill},
+    fill::{Broken, Length, Lines, fill},
     http::{Answer, Client, said},
 };
 use crate::{Error, files, sums};
@@ -33,8 +33,8 @@ pub(super) fn bring(
         // Of two processes one brings it, the other finds it there.
         let alone = files::lock(&blobs.join(format!("{}.lock", about.tag)))?;
         if !place.is_file() {
-            match fill(client, answer, path, &unfinished, &Length { name, bytes: about.size }, &mut |line| tell(&line))
-            {
+            let (length, mut lines) = (Length { name, bytes: about.size }, Lines::new());
+            match fill(client, answer, path, &unfinished, &length, &mut |step| lines.hear(step, tell)) {
                 Err(Broken::There(why)) => {
                     told = Some(why);
                     continue;

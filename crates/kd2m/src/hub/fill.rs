@@ -10,8 +10,6 @@ use std::{
 use super::http::{Answer, Client};
 use crate::Error;
 
-/// How often it is said how far it is.
-const TOLD: Duration = Duration::from_secs(5);
 const CHUNK: usize = 1 << 16;
 
 /// Why a file did not come.
@@ -28,7 +26,57 @@ impl From<Error> for Broken {
     }
 }
 
+/// What is heard of a download.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Step<'a> {
+    /// What happened, a sentence.
+    Said(&'a str),
+    /// How much of a file is here.
+    Bytes {
+        /// What it is called.
+        name: &'a str,
+        /// Those that are here.
+        done: u64,
+        /// Of these, what was here before this connection.
+        before: u64,
+        /// Of the whole file.
+        all: u64,
+    },
+}
+
+/// A download in lines, one every few seconds.
+pub(crate) struct Lines {
+    last: Instant,
+}
+
+impl Lines {
+    /// How often it is said how far it is.
+    const TOLD: Duration = Duration::from_secs(5);
+
+    pub fn new() -> Self {
+        Self { last: Instant::now() }
+    }
+
+    /// Tells what is due.
+    pub fn hear(&mut self, step: Step, tell: &mut dyn FnMut(&str)) {
+        match step {
+            Step::Said(line) => tell(line),
+            Step::Bytes { name, done, all, .. } if done < all && self.last.elapsed() >= Self::TOLD => {
+                self.last = Instant::now();
+                tell(&format!("{name}: {:.1} of {:.1} MB", megabytes(done), megabytes(all)));
+            }
+            Step::Bytes { .. } => {}
+        }
+    }
+}
+
+fn megabytes(bytes: u64) -> f64 {
+    bytes as f64 / 1e6
+}
+
 /// What a file is called, and how long it is.
+#[derive(Clone, Copy)]
 pub(crate) struct Length<'a> {
     pub name: &'a str,
     pub bytes: u64,
@@ -41,7 +89,7 @@ pub(crate) fn fill(
     path: &str,
     file: &Path,
     about: &Length,
-    tell: &mut dyn FnMut(String),
+    tell: &mut dyn FnMut(Step),
 ) -> Result<(), Broken> {
     let disk = |doing: &'static str| move |source| Broken::Here(Error::io(doing, file, source));
     let mut out = File::options().create(true).append(true).open(file).map_err(disk("write"))?;
@@ -67,14 +115,10 @@ pub(crate) fn fill(
     } else {
         whole
     };
-    let megabytes = |bytes: u64| bytes as f64 / 1e6;
-    tell(format!(
-        "{} of {:.1} MB is downloaded{}",
-        about.name,
-        megabytes(about.bytes),
-        if done > 0 { ", from where it broke off" } else { "" }
-    ));
-    let (mut reader, mut last) = (answer.body, Instant::now());
+    let (Length { name, bytes: all }, before) = (*about, done);
+    let goes_on = if before > 0 { ", from where it broke off" } else { "" };
+    tell(Step::Said(&format!("{name} of {:.1} MB is downloaded{goes_on}", megabytes(all))));
+    let mut reader = answer.body;
     let mut chunk = vec![0; CHUNK];
     while done < about.bytes {
         let read = match reader.read(&mut chunk) {
@@ -88,10 +132,7 @@ pub(crate) fn fill(
         let take = read.min(usize::try_from(about.bytes - done).unwrap_or(usize::MAX));
         out.write_all(&chunk[..take]).map_err(disk("write"))?;
         done += take as u64;
-        if last.elapsed() >= TOLD {
-            last = Instant::now();
-            tell(format!("{}: {:.1} of {:.1} MB", about.name, megabytes(done), megabytes(about.bytes)));
-        }
+        tell(Step::Bytes { name, done, before, all });
     }
     out.sync_all().map_err(disk("write"))
 }

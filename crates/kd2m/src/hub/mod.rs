@@ -13,6 +13,7 @@ mod place;
 use std::path::Path;
 
 pub use download::download;
+pub use fill::Step;
 pub use http::{Reply, Transport};
 use kd2m_nn::weights::{Source, WeightsError, hub::Repository};
 #[cfg(feature = "download")]

@@ -9,7 +9,7 @@ use super::unpack::unpack;
 use crate::{
     Error, files,
     hub::{
-        Place, Transport,
+        Place, Step, Transport,
         fill::{Broken, Length, fill},
         http::Client,
     },
@@ -29,7 +29,7 @@ pub fn download(
     published: &[Published],
     root: &Path,
     transport: &dyn Transport,
-    tell: &mut dyn FnMut(&str),
+    tell: &mut dyn FnMut(Step),
 ) -> Result<(), Error> {
     let fail = |why: String| Error::Published { name: name.to_owned(), why };
     for file in published {
@@ -45,7 +45,7 @@ pub fn download(
                     file.md5
                 )));
             }
-            tell(&format!("{} is there", place.display()));
+            tell(Step::Said(&format!("{} is there", place.display())));
         } else {
             bring(file, &place, transport, tell).map_err(|broken| match broken {
                 Broken::There(why) => fail(why),
@@ -59,7 +59,7 @@ pub fn download(
     Ok(())
 }
 
-fn bring(file: &Published, place: &Path, transport: &dyn Transport, tell: &mut dyn FnMut(&str)) -> Result<(), Broken> {
+fn bring(file: &Published, place: &Path, transport: &dyn Transport, tell: &mut dyn FnMut(Step)) -> Result<(), Broken> {
     let name = file.file();
     let beside = |ending: &str| place.with_file_name(format!("{name}.{ending}"));
     let (unfinished, lock) = (beside("incomplete"), beside("lock"));
@@ -83,7 +83,7 @@ fn bring(file: &Published, place: &Path, transport: &dyn Transport, tell: &mut d
                 file.url
             )));
         };
-        match fill(&client, answer, file.url, &unfinished, &Length { name, bytes }, &mut |line| tell(&line)) {
+        match fill(&client, answer, file.url, &unfinished, &Length { name, bytes }, tell) {
             Err(Broken::There(why)) => {
                 told = Some(why);
                 continue;

@@ -9,19 +9,19 @@ use std::{
 
 use zip::ZipArchive;
 
-use crate::{Error, files};
+use crate::{Error, files, hub::Step};
 
 /// Unpacks all files of an archive below a folder.
 ///
 /// # Errors
 /// An archive that is damaged, a name that leads out of it, the disk.
-pub(super) fn unpack(archive: &Path, folder: &Path, tell: &mut dyn FnMut(&str)) -> Result<(), Error> {
+pub(super) fn unpack(archive: &Path, folder: &Path, tell: &mut dyn FnMut(Step)) -> Result<(), Error> {
     let wrong = |why: String| Error::Published { name: archive.display().to_string(), why };
     let broken =
         |error: zip::result::ZipError| wrong(format!("cannot be unpacked ({error}): remove it and download it again"));
     let file = File::open(archive).map_err(|source| Error::io("read", archive, source))?;
     let mut zip = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
-    tell(&format!("{}: {} files are unpacked, or there", archive.display(), zip.len()));
+    tell(Step::Said(&format!("{}: {} files are unpacked, or there", archive.display(), zip.len())));
     for i in 0..zip.len() {
         let mut entry = zip.by_index(i).map_err(broken)?;
         let Some(inside) = entry.enclosed_name() else {

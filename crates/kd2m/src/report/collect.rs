@@ -87,7 +87,7 @@ pub fn collect(
     }
     // Compared again: a summary of an older version lacks what Holm makes of its p values.
     let summary = files::read_json::<Summary>(&folder.summary())?.compare();
-    let setup = Setup::new(&config, device, threads)?;
+    let setup = Setup::with_data(&config, inputs::load_data(&folder, &config)?, device, threads)?;
     inputs::verify(&folder, &config, &setup, &mut Spoken)?;
     inputs::check_all(&folder)?;
     let arms: Vec<&str> = summary.students.iter().map(|s| s.arm.as_str()).collect();

@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use kd2m_data::{Dataset, Loader, Part, Reframe, read_images};
+use kd2m_data::{DataError, Dataset, Loader, Part, Reframe, Undecoded, read_each_image};
 
 use super::network::Saved;
 use crate::{
@@ -70,7 +70,7 @@ impl Images {
         let seed = own.map_or(0, |data| data.split_seed);
         let all = |count: usize| (0..count as u32).collect::<Vec<u32>>();
         let (part, indices) = match split {
-            Split::Train => (Part::Train, all(dataset.train.len())),
+            Split::Train => (Part::Train, all(dataset.labelled())),
             Split::Test => (Part::Test, all(dataset.test.len())),
             Split::Validation => (Part::Train, dataset.split(share, seed).val),
         };
@@ -140,20 +140,47 @@ impl Saved {
     }
 }
 
-/// The probabilities of all classes for image files, in their order.
+/// What became of image files.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Predicted {
+    /// The probabilities of all classes for each file, in their order; none for one that is left out.
+    pub answers: Vec<Option<Vec<f64>>>,
+    /// Files that are left out.
+    pub left: Vec<Undecoded>,
+}
+
+/// Asks a network about image files; those that cannot be decoded are an error, or, with `skip_bad`, left out.
 ///
 /// # Errors
-/// A file that is no image; what the engine cannot do.
-pub fn predict(saved: &Saved, files: &[PathBuf], engine: &mut dyn Engine) -> Result<Vec<Vec<f64>>, Error> {
-    let mut found = Vec::new();
+/// A file that cannot be read or is no image; what the engine cannot do.
+pub fn predict(saved: &Saved, files: &[PathBuf], engine: &mut dyn Engine, skip_bad: bool) -> Result<Predicted, Error> {
+    let mut predicted = Predicted { answers: Vec::with_capacity(files.len()), left: Vec::new() };
+    let orientation = saved.origin.as_ref().map(|origin| origin.config.data.orientation).unwrap_or_default();
+    let (input, frame) = (saved.description.input, saved.description.frame.as_ref());
     for some in files.chunks(at_once(engine)) {
-        let orientation = saved.origin.as_ref().map(|origin| origin.config.data.orientation).unwrap_or_default();
-        let images = read_images(some, saved.description.input, saved.description.frame.as_ref(), orientation)?;
-        let pixels: Vec<f32> = images.iter().flatten().map(|byte| f32::from(*byte) / 255.0).collect();
-        let outputs = engine.forward(engine::Images { pixels: &pixels, n: some.len() }, Mode::Evaluate)?;
-        found.extend(host(&outputs.logits)?.chunks_exact(saved.network.classes().max(1)).map(softmax));
+        let (mut pixels, mut sound) = (Vec::<f32>::new(), Vec::new());
+        for (file, read) in some.iter().zip(read_each_image(some, input, frame, orientation)) {
+            match read {
+                Ok(image) => {
+                    pixels.extend(image.iter().map(|byte| f32::from(*byte) / 255.0));
+                    sound.push(true);
+                }
+                Err(DataError::Undecodable { why, .. }) if skip_bad => {
+                    predicted.left.push(Undecoded { name: file.display().to_string(), kind: why });
+                    sound.push(false);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let n = sound.iter().filter(|sound| **sound).count();
+        let logits = match n {
+            0 => Vec::new(),
+            n => host(&engine.forward(engine::Images { pixels: &pixels, n }, Mode::Evaluate)?.logits)?,
+        };
+        let mut rows = logits.chunks_exact(saved.network.classes().max(1)).map(softmax);
+        predicted.answers.extend(sound.into_iter().map(|sound| if sound { rows.next() } else { None }));
     }
-    Ok(found)
+    Ok(predicted)
 }
 
 /// Probabilities of one row of logits.

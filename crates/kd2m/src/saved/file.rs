@@ -49,6 +49,13 @@ pub fn is_weights(path: &Path) -> bool {
         || path.join(IN_FOLDER).is_file()
 }
 
+/// How many channels the images of a file's network have, where it says all that is to be known of it itself.
+pub fn channels(path: &Path) -> Option<usize> {
+    let inside = path.join(IN_FOLDER);
+    let source = if inside.is_file() { Source { path: inside, key: None } } else { Source::parse(path) };
+    Description::read(&source.file().ok()?).map(|own| own.input[0])
+}
+
 /// The network of a file.
 ///
 /// # Errors

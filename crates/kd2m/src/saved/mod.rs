@@ -10,9 +10,9 @@ mod open;
 mod run;
 mod scores;
 
-pub use answers::{Images, Split, predict};
+pub use answers::{Images, Predicted, Split, predict};
 pub use description::Description;
-pub use file::{Facts, is_weights};
+pub use file::{Facts, channels, is_weights};
 pub use network::{Origin, Saved};
 pub use open::open;
 pub use run::Which;

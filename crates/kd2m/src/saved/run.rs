@@ -84,6 +84,7 @@ pub fn open(path: &Path, which: &Which, data_root: Option<&Path>) -> Result<Save
     let origin = Origin {
         teacher: files::read_json(&folder.teacher_summary()).ok(),
         student: of_arm.map(|of_arm| (of_arm, files::read_json(&place.join("summary.json")).ok(), which.best)),
+        folder: folder.clone(),
         config,
     };
     inputs::check(&folder, &file)?;
@@ -140,14 +141,14 @@ fn teacher(path: &Path, data_root: Option<&Path>) -> Result<Saved, Error> {
     let own = folder.teacher_weights();
     inputs::check(&folder, &own)?;
     if own.is_file() && Description::read(&own).is_some() && imported::file(&config.teacher.model).is_none() {
-        let origin = Origin { config, teacher, student: None };
+        let origin = Origin { folder, config, teacher, student: None };
         return from_file(&own, "teacher".to_owned(), origin, data_root);
     }
     // Given to the run: what it is, configuration and data say.
-    let setup = Setup::new(&config, DeviceChoice::Cpu, 0)?;
+    let setup = Setup::with_data(&config, inputs::load_data(&folder, &config)?, DeviceChoice::Cpu, 0)?;
     let Network { graph, weights, eyes } = setup.saved_teacher(&config, &folder)?;
     let description = describe(&config, &setup, &eyes, graph.classes());
-    let origin = Origin { config, teacher, student: None };
+    let origin = Origin { folder, config, teacher, student: None };
     let network = frozen::Network::Graph(graph, weights);
     Ok(Saved { description, network, whose: "teacher".to_owned(), eyes_from: eyes.from, origin: Some(origin) })
 }

@@ -119,11 +119,7 @@ impl Cache {
         }
         for (i, index) in indices.iter().enumerate() {
             let slot = self.slot(part, *index);
-            let cells = blocks.iter().flat_map(|block| {
-                let width = block.len() / n;
-                &block[i * width..(i + 1) * width]
-            });
-            let row: Vec<f32> = cells.copied().collect();
+            let row: Vec<f32> = Layout::row(blocks, n, i).collect();
             if let Some(Err(why)) = self.file.as_mut().map(|file| file.write(slot, &row)) {
                 self.give_up_file(&why);
             }

@@ -29,6 +29,8 @@ pub struct Parts<'a> {
     pub layout: &'a Layout,
     /// Precision, engine, kernels and threads.
     pub arithmetic: &'a str,
+    /// How views of samples are drawn; none: samples are seen as they are.
+    pub views: Option<&'a str>,
 }
 
 impl Key {
@@ -56,6 +58,7 @@ impl Key {
         add(&parts.split.iter().flat_map(|i| i.to_le_bytes()).collect::<Vec<u8>>());
         add(format!("{:?}", parts.layout).as_bytes());
         add(parts.arithmetic.as_bytes());
+        parts.views.into_iter().for_each(|views| add(views.as_bytes()));
         Self(hash.finalize().into())
     }
 
@@ -88,7 +91,14 @@ pub(super) mod tests {
     pub fn some_key(arithmetic: &str) -> Key {
         let graph = graph(1.0);
         let (weights, layout) = (initialise(&graph, 1), Layout::of(&graph, &[]));
-        Key::new(&Parts { whose: Whose::Graph(&graph, &weights), data: "d", split: &[1], layout: &layout, arithmetic })
+        Key::new(&Parts {
+            whose: Whose::Graph(&graph, &weights),
+            data: "d",
+            split: &[1],
+            layout: &layout,
+            arithmetic,
+            views: None,
+        })
     }
 
     #[test]
@@ -106,6 +116,7 @@ pub(super) mod tests {
             split: &[1, 2],
             layout: &layout,
             arithmetic: "f32 avx2",
+            views: None,
         };
         let others = [
             Parts { whose: Whose::Graph(&graph_b, &weights), ..base },
@@ -116,6 +127,8 @@ pub(super) mod tests {
             Parts { split: &[1, 3], ..base },
             Parts { layout: &with_map, ..base },
             Parts { arithmetic: "f32 avx512", ..base },
+            Parts { views: Some("flip"), ..base },
+            Parts { views: Some("crop:4"), ..base },
         ];
         assert_eq!(Key::new(&base), Key::new(&base));
         let keys: Vec<Key> = others.iter().chain([&base]).map(Key::new).collect();

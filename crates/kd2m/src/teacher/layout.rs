@@ -25,6 +25,14 @@ impl Layout {
         Self { features: all.features, logits: graph.classes(), maps }
     }
 
+    /// Row i of n out of the blocks `[n, width]` of a layout.
+    pub(super) fn row(blocks: &[Vec<f32>], n: usize, i: usize) -> impl Iterator<Item = f32> {
+        blocks.iter().flat_map(move |block| {
+            let width = block.len() / n;
+            block[i * width..(i + 1) * width].iter().copied()
+        })
+    }
+
     /// Numbers of a row.
     pub fn width(&self) -> usize {
         self.features + self.logits + self.maps.iter().map(|(_, map)| map.iter().product::<usize>()).sum::<usize>()

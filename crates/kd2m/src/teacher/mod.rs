@@ -12,6 +12,7 @@ mod listed;
 mod rows;
 pub mod several;
 mod stored;
+pub(crate) mod views;
 
 pub use bank::Bank;
 use burn::tensor::{Tensor, TensorData};
@@ -23,6 +24,7 @@ pub use key::Key;
 pub use layout::Layout;
 pub use listed::Listed;
 pub use stored::{Head, StoredOutputs};
+pub use views::{Views, ViewsError};
 
 use crate::{
     batch::{Outputs, host},
@@ -84,13 +86,20 @@ pub trait Teacher: Send {
 pub struct NetworkTeacher {
     engine: Box<dyn Engine>,
     cache: Option<Cache>,
+    views: Option<Views>,
     recalled: usize,
 }
 
 impl NetworkTeacher {
     /// Freezes a network; with a cache, outputs of fixed views are computed once.
     pub fn new(engine: Box<dyn Engine>, cache: Option<Cache>) -> Self {
-        Self { engine, cache, recalled: 0 }
+        Self { engine, cache, views: None, recalled: 0 }
+    }
+
+    /// The same, whose outputs of views that are drawn are stored, or rounded as if they were.
+    #[must_use]
+    pub fn with_views(self, views: Option<Views>) -> Self {
+        Self { views, ..self }
     }
 
     /// Rows of the cache as outputs on the engine's device.
@@ -116,28 +125,56 @@ impl NetworkTeacher {
 }
 
 impl NetworkTeacher {
-    fn outputs(&mut self, images: Images, indices: &[u32], view: View) -> Result<Outputs, EngineError> {
+    fn outputs(&mut self, images: Images, query: &Query) -> Result<Outputs, EngineError> {
+        let (indices, view) = (query.indices, query.view);
+        if self.views.is_some() && !view.fixed && !indices.is_empty() {
+            return self.of_drawn_view(images, query);
+        }
         let Some(cache) = self.cache.as_mut().filter(|_| view.fixed && !indices.is_empty()) else {
             return self.engine.forward(images, Mode::Evaluate);
         };
+        let layout = cache.layout().clone();
         if let Some(rows) = cache.recall(view.part, indices) {
-            let layout = cache.layout().clone();
             self.recalled += 1;
             return Ok(self.assemble(&layout, &rows, indices.len()));
         }
         let outputs = self.engine.forward(images, Mode::Evaluate)?;
-        let mut blocks = vec![host(&outputs.features)?, host(&outputs.logits)?];
-        for map in cache.layout().maps.iter().filter_map(|(name, _)| outputs.map(name)) {
-            blocks.push(host(map)?);
-        }
-        cache.remember(view.part, indices, &blocks);
+        cache.remember(view.part, indices, &blocks(&layout, &outputs)?);
         Ok(outputs)
     }
+
+    /// Outputs as they are stored, whether they were before or are now.
+    fn of_drawn_view(&mut self, images: Images, query: &Query) -> Result<Outputs, EngineError> {
+        let [seed, epoch, _] = query.draw;
+        let (indices, at) = (query.indices, [seed, epoch]);
+        let Some(views) = &mut self.views else { return self.engine.forward(images, Mode::Evaluate) };
+        let layout = views.layout().clone();
+        let rows = match views.recall(indices, at)? {
+            Some(rows) => {
+                self.recalled += 1;
+                rows
+            }
+            None => {
+                let outputs = self.engine.forward(images, Mode::Evaluate)?;
+                views.settle(indices, at, &blocks(&layout, &outputs)?)?
+            }
+        };
+        Ok(self.assemble(&layout, &rows, indices.len()))
+    }
+}
+
+/// What a layout keeps of outputs, a block `[n, width]` each.
+fn blocks(layout: &Layout, outputs: &Outputs) -> Result<Vec<Vec<f32>>, EngineError> {
+    let mut blocks = vec![host(&outputs.features)?, host(&outputs.logits)?];
+    for map in layout.maps.iter().filter_map(|(name, _)| outputs.map(name)) {
+        blocks.push(host(map)?);
+    }
+    Ok(blocks)
 }
 
 impl Teacher for NetworkTeacher {
     fn answer(&mut self, images: Images, query: &Query) -> Result<Answer, EngineError> {
-        Ok(Answer { all: self.outputs(images, query.indices, query.view)?, labelled: None })
+        Ok(Answer { all: self.outputs(images, query)?, labelled: None })
     }
 
     fn recalled(&self) -> usize {

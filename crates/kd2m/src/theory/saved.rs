@@ -84,7 +84,8 @@ pub fn bound_saved(
     if let Some(root) = options.data_root {
         config.data.root = Some(root.to_owned());
     }
-    let setup = Setup::new(&config, options.device, options.threads)?;
+    let data = inputs::load_data(&folder, &config)?;
+    let setup = Setup::with_data(&config, data, options.device, options.threads)?;
     setup.teacher.classifying_graph(setup.dataset.classes)?;
     inputs::verify(&folder, &config, &setup, observer)?;
     let (part, indices, split): (_, Vec<u32>, _) = match options.on {

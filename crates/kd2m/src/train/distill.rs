@@ -11,10 +11,11 @@ use super::{
     observer::{Event, Observer, Shared},
     outlook::{self, Ahead},
     owner::Owner,
+    room,
     run::{Run, RunOptions, arms},
     setup::Setup,
     summary::{ArmSummary, StudentSummary, Summary},
-    together,
+    together::{self, Asked},
 };
 use crate::{
     Config, Error,
@@ -43,7 +44,7 @@ pub fn train_teacher(config: &Config, options: &RunOptions, observer: &mut dyn O
     let options = &place.options;
     let (folder, _owner) = open_folder(config, options)?;
     inputs::settle(&folder, config, &setup, observer)?;
-    outlook::tell(config, &setup, Ahead { arms: 0, at_once: 0, remembered: false }, observer)?;
+    outlook::tell(config, &setup, Ahead { arms: 0, at_once: 0, teacher: Asked::ByEachGroup }, observer)?;
     let run = Run { config, setup: &setup, folder: &folder, options };
     if config.train.track_bounds > 0 {
         let note = "train.track_bounds waits for kd2m distill: no student is bounded here";
@@ -82,10 +83,13 @@ pub fn distill(config: &Config, options: &RunOptions, observer: &mut dyn Observe
     let options = &place.options;
     let (folder, _owner) = open_folder(config, options)?;
     inputs::settle(&folder, config, &setup, observer)?;
-    let remembered = together::remembers(config, &setup, options);
     let at_once = crew::least(options.ranks.as_ref(), together::at_once(config, &setup, options, 1)?);
-    outlook::tell(config, &setup, Ahead { arms: arms.len(), at_once: at_once.min(arms.len()), remembered }, observer)?;
+    let teacher = together::asked(config, &setup, options);
+    outlook::tell(config, &setup, Ahead { arms: arms.len(), at_once: at_once.min(arms.len()), teacher }, observer)?;
     let run = Run { config, setup: &setup, folder: &folder, options };
+    if !options.no_teacher_cache {
+        room::tell(config, &setup, &arms, &run.remembered_in(), observer)?;
+    }
     let (weights, teacher) = run.teacher(observer)?;
     run.refuse_weak(&teacher, observer)?;
     let mut students: Vec<Vec<StudentSummary>> = vec![Vec::new(); arms.len()];

@@ -4,7 +4,10 @@ use std::collections::HashSet;
 
 use kd2m_data::{Dataset, Mixture};
 
-use crate::{Error, config::Config};
+use crate::{
+    Error,
+    config::{Config, REST},
+};
 
 /// A student's images, places in the training part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,12 +31,15 @@ impl Drawn {
             false => data.split_seed,
         };
         let train = kd2m_data::limit(portion, &dataset.train.labels, dataset.classes, data.train_limit, draw);
-        if data.unlabelled.is_none() {
-            return Ok(Self { train, mixture: None });
-        }
-        // `rest`, the only word that the check of a configuration lets pass.
-        let labelled: HashSet<&u32> = train.iter().collect();
-        let unlabelled: Vec<u32> = portion.iter().filter(|index| !labelled.contains(index)).copied().collect();
+        let unlabelled: Vec<u32> = match data.unlabelled.as_deref() {
+            None => return Ok(Self { train, mixture: None }),
+            Some(REST) => {
+                let labelled: HashSet<&u32> = train.iter().collect();
+                portion.iter().filter(|index| !labelled.contains(index)).copied().collect()
+            }
+            // Those of a folder lie behind the data set's own.
+            Some(_) => (dataset.labelled() as u32..dataset.train.len() as u32).collect(),
+        };
         if unlabelled.is_empty() {
             let why = "is \"rest\", but every training image has a label: set data.train_limit to fewer".to_owned();
             return Err(Error::Key { key: "data.unlabelled".to_owned(), why });

@@ -6,6 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use kd2m_data::{Dataset, Seen};
 use kd2m_nn::{
     onnx,
     weights::{self, Source},
@@ -35,6 +36,9 @@ struct Data {
     dataset: String,
     /// Of its decoded images and labels; of a folder of images, of its files' paths, sizes and times.
     sha256: String,
+    /// Of a folder of images: what the first look found, which holds as long as the sum does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    seen: Option<Seen>,
 }
 
 /// A file of weights or outputs.
@@ -146,6 +150,21 @@ pub fn sum_of_data(folder: &RunFolder) -> Result<Option<String>, Error> {
     Ok(read(folder)?.and_then(|inputs| inputs.data).map(|data| data.sha256))
 }
 
+/// The data of a run; image files without a first look where the run has looked at these.
+///
+/// # Errors
+/// Data that are not there or broken; `inputs.json` cannot be read.
+pub fn load_data(folder: &RunFolder, config: &Config) -> Result<Dataset, Error> {
+    let (data, root) = (&config.data, config.data.root.as_deref());
+    if let Some(Data { sha256, seen: Some(seen), .. }) = read(folder)?.and_then(|inputs| inputs.data) {
+        let dataset = data.load_seen(root, Some(&seen))?;
+        if dataset.sum() == sha256 {
+            return Ok(dataset);
+        }
+    }
+    Ok(data.load(root)?)
+}
+
 /// Takes over what another folder knows of a file that is linked or copied from there.
 ///
 /// # Errors
@@ -191,7 +210,9 @@ fn refuse_changed(before: &Inputs, now: &Inputs) -> Result<(), Error> {
 }
 
 fn data(config: &Config, setup: &Setup) -> Data {
-    Data { dataset: config.data.dataset.clone(), sha256: setup.data_sum() }
+    let data = &setup.dataset;
+    let seen = data.listing.is_some().then(|| data.seen());
+    Data { dataset: config.data.dataset.clone(), sha256: setup.data_sum(), seen }
 }
 
 /// Of the files that a configuration names.

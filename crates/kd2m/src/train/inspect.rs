@@ -160,7 +160,7 @@ pub fn evaluate_saved(
     if let Some(root) = data_root {
         config.data.root = Some(root.to_owned());
     }
-    let setup = Setup::new(&config, device, threads)?;
+    let setup = Setup::with_data(&config, inputs::load_data(&folder, &config)?, device, threads)?;
     inputs::verify(&folder, &config, &setup, observer)?;
     let all: Vec<u32> = (0..setup.dataset.test.len() as u32).collect();
     let (part, indices, split) = match on {

@@ -19,6 +19,7 @@ pub mod observer;
 pub(crate) mod outlook;
 pub(crate) mod owner;
 pub mod record;
+pub(crate) mod room;
 pub mod run;
 pub(crate) mod schedule;
 pub mod setup;

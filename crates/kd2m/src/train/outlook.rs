@@ -11,7 +11,7 @@ use super::{
     observer::{Event, Observer},
     setup::Setup,
     side::TeacherSide,
-    together::{self, copies},
+    together::{self, Asked, copies},
 };
 use crate::{
     Config, Error,
@@ -35,8 +35,8 @@ pub struct Ahead {
     pub arms: usize,
     /// Of these, how many are trained at once.
     pub at_once: usize,
-    /// What the teacher says is remembered from the first epoch on.
-    pub remembered: bool,
+    /// How often the teacher is run on an image.
+    pub teacher: Asked,
 }
 
 /// Tells data, networks, memory and time; that memory is short even where progress is not shown.
@@ -237,8 +237,11 @@ impl<'a> Cost<'a> {
         let images = if drawn.mixture.is_some() { images } else { drawn.train.len() as f64 };
         let (seeds, epochs) = (config.train.seeds.len() as f64, config.train.epochs);
         let each = fit(images, epochs, student) + 2.0 * test * student;
-        let passes =
-            if ahead.remembered { 1.0 } else { epochs as f64 * seeds * ahead.arms.div_ceil(ahead.at_once) as f64 };
+        let passes = match ahead.teacher {
+            Asked::Once => 1.0,
+            Asked::InEachEpoch => epochs as f64 * seeds,
+            Asked::ByEachGroup => epochs as f64 * seeds * ahead.arms.div_ceil(ahead.at_once) as f64,
+        };
         Ok((of_teacher, seeds * ahead.arms as f64 * each + teacher * (passes * images + val)))
     }
 }
@@ -322,7 +325,7 @@ mod tests {
         let config = Source::demo().unwrap().resolve().unwrap();
         let setup = Setup::new(&config, DeviceChoice::Cpu, 1).unwrap();
         let mut heard = Heard(Vec::new());
-        tell(&config, &setup, Ahead { arms: 7, at_once: 1, remembered: false }, &mut heard).unwrap();
+        tell(&config, &setup, Ahead { arms: 7, at_once: 1, teacher: Asked::ByEachGroup }, &mut heard).unwrap();
         let [data, teacher, student, cost] = &heard.0[..] else { panic!("{:?}", heard.0) };
         assert!(
             data.starts_with(
@@ -346,7 +349,7 @@ mod tests {
             "{cost}"
         );
         let mut alone = Heard(Vec::new());
-        tell(&config, &setup, Ahead { arms: 0, at_once: 0, remembered: false }, &mut alone).unwrap();
+        tell(&config, &setup, Ahead { arms: 0, at_once: 0, teacher: Asked::ByEachGroup }, &mut alone).unwrap();
         assert!(alone.0.len() == 3 && !alone.0[2].contains("criteria"), "{:?}", alone.0);
     }
 }

@@ -150,9 +150,21 @@ impl Setup {
     /// # Errors
     /// Data that is not there or broken, an unknown model, images that a model cannot take.
     pub fn new(config: &Config, device: DeviceChoice, threads: usize) -> Result<Self, Error> {
+        Self::with_data(config, config.data.load(config.data.root.as_deref())?, device, threads)
+    }
+
+    /// The same of data that are loaded.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub(crate) fn with_data(
+        config: &Config,
+        dataset: Dataset,
+        device: DeviceChoice,
+        threads: usize,
+    ) -> Result<Self, Error> {
         hub::provide_all(config)?;
         let data = &config.data;
-        let dataset = data.load(data.root.as_deref())?;
         dataset.notes.iter().try_for_each(|note| warning::warn(note))?;
         let labels = &dataset.train.labels;
         let split = dataset.split(data.val_fraction, data.split_seed);

@@ -1,5 +1,10 @@
 //! What a student learns from: the teacher itself, run or remembered, or a bank of its outputs on other images.
 
+use std::{
+    cell::OnceCell,
+    path::{Path, PathBuf},
+};
+
 use kd2m_data::{Loader, Part};
 use kd2m_nn::Weights;
 
@@ -7,11 +12,11 @@ use super::{drawn::Drawn, inputs, run::Run, setup::Setup, side::TeacherSide};
 use crate::{
     Error,
     batch::host,
-    config::{Config, TeacherCache},
-    engine::Images,
+    config::Config,
+    engine::{EngineError, Images},
     teacher::{
-        Bank, Cache, Key, Limits, Listed, NetworkTeacher, Query, Source, Standardisation, Standardised, StoredOutputs,
-        Teacher, View,
+        Bank, Cache, Key, Layout, Limits, Listed, NetworkTeacher, Query, Source, Standardisation, Standardised,
+        StoredOutputs, Teacher, View, Views,
         key::{self, Whose},
     },
 };
@@ -98,8 +103,9 @@ impl Run<'_> {
             return Ok(Box::new(Bank::new(self.bank(weights)?, setup.device.burn()?)));
         }
         let engine = setup.teacher_engine(weights, stages)?;
-        let cache = self.teacher_cache(weights, stages, &engine.arithmetic());
-        Ok(Box::new(NetworkTeacher::new(engine, cache)))
+        let known = Known { weights, stages, arithmetic: &engine.arithmetic(), data: OnceCell::new() };
+        let (cache, views) = (self.teacher_cache(&known), self.views(&known, drawn)?);
+        Ok(Box::new(NetworkTeacher::new(engine, cache).with_views(views)))
     }
 
     /// The teacher's outputs on the images that it was trained on, once a run: the file can be given to others as `teacher.outputs`.
@@ -122,19 +128,56 @@ impl Run<'_> {
     }
 
     /// Where the outputs of this teacher are remembered, if they are to be.
-    fn teacher_cache(&self, weights: &Weights, stages: &[String], arithmetic: &str) -> Option<Cache> {
-        let Run { config, setup, folder, options } = self;
+    fn teacher_cache(&self, known: &Known) -> Option<Cache> {
+        let Run { config, setup, options, .. } = self;
         if options.no_teacher_cache || !config.teacher.cache.is_on() {
             return None;
         }
-        let place = match (&config.teacher.cache, &options.teacher_cache) {
-            (TeacherCache::Folder(place), _) | (_, Some(place)) => place.clone(),
-            _ => folder.teacher_cache(),
-        };
-        let (data, layout) = (&setup.dataset, setup.teacher.layout(stages)?);
+        let data = &setup.dataset;
+        let (layout, key) = self.key(known, None)?;
+        Some(Cache::on_disk(
+            layout,
+            [data.train.len(), data.test.len()],
+            Limits::default(),
+            &self.remembered_in(),
+            &key,
+        ))
+    }
+
+    /// Where its outputs of views that are drawn are stored. Where nothing may be, or no other process could know of it, they are rounded all the
+    /// same: what is found does not depend on that.
+    fn views(&self, known: &Known, drawn: &Drawn) -> Result<Option<Views>, Error> {
+        let Run { config, setup, options, .. } = self;
+        let (augment, mix, batch) = (&setup.augment, config.train.mix(), config.train.batch_size);
+        if !config.teacher.cache.has_views() {
+            return Ok(None);
+        }
+        let mut how = augment.to_string();
+        if !mix.is_none() {
+            // Which images meet depends on the batches.
+            how += &format!(", {mix:?} in batches of {batch} of {:?}", drawn.train);
+        }
+        let Some((layout, key)) = self.key(known, Some(&how)) else { return Ok(None) };
+        Ok(Some(match options.no_teacher_cache {
+            true => Views::rounded(layout),
+            false => Views::stored(layout, &self.remembered_in(), key).map_err(EngineError::from)?,
+        }))
+    }
+
+    /// The folder in which the teacher's outputs are remembered.
+    pub(super) fn remembered_in(&self) -> PathBuf {
+        let Run { config, folder, options, .. } = self;
+        let named = config.teacher.cache.folder().map(Path::to_owned);
+        named.or_else(|| options.teacher_cache.clone()).unwrap_or_else(|| folder.teacher_cache())
+    }
+
+    /// What is remembered of a sample, and all that decides a bit of it; nothing where there is no network.
+    fn key(&self, known: &Known, views: Option<&str>) -> Option<(Layout, Key)> {
+        let Run { config, setup, .. } = self;
+        let layout = setup.teacher.layout(known.stages)?;
         let files;
         let whose = match &setup.teacher {
-            TeacherSide::Network(graph) => Whose::Graph(graph, weights),
+            TeacherSide::Network(graph) => Whose::Graph(graph, known.weights),
             TeacherSide::Frozen(frozen) => {
                 files = frozen.identity();
                 Whose::Files(&files)
@@ -143,11 +186,23 @@ impl Run<'_> {
         };
         let key = Key::new(&key::Parts {
             whose,
-            data: &data.checksum(),
+            data: known.data.get_or_init(|| setup.dataset.checksum()),
             split: &setup.val,
             layout: &layout,
-            arithmetic: &format!("{:?} {arithmetic}", config.train.precision),
+            arithmetic: &format!("{:?} {}", config.train.precision, known.arithmetic),
+            views,
         });
-        Some(Cache::on_disk(layout, [data.train.len(), data.test.len()], Limits::default(), &place, &key))
+        Some((layout, key))
     }
+}
+
+/// A teacher whose outputs are asked for.
+struct Known<'a> {
+    weights: &'a Weights,
+    /// Whose maps are handed out.
+    stages: &'a [String],
+    /// [`crate::engine::Engine::arithmetic`].
+    arithmetic: &'a str,
+    /// [`kd2m_data::Dataset::checksum`], where it is asked for.
+    data: OnceCell<String>,
 }

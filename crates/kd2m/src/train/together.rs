@@ -27,6 +27,17 @@ const BESIDE: f64 = 1.75;
 /// Copies of its weights that the loop keeps of a network: best, last, average.
 const COPIES: usize = 3;
 
+/// How often the teacher is run on an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// What it says is remembered from the first epoch on.
+    Once,
+    /// In each epoch of each seed, for all arms.
+    InEachEpoch,
+    /// In each epoch of each seed, for the arms that are trained at once.
+    ByEachGroup,
+}
+
 /// How one arm of several ended.
 type Ends = BTreeMap<usize, Result<StudentSummary, Error>>;
 
@@ -127,11 +138,16 @@ impl Open<'_> {
     }
 }
 
-/// Whether what the teacher says is known after the first epoch.
-pub fn remembers(config: &Config, setup: &Setup, options: &RunOptions) -> bool {
+/// How often the teacher is run on an image: what it says to views that are always the same is known after the first epoch.
+pub fn asked(config: &Config, setup: &Setup, options: &RunOptions) -> Asked {
     let stored = matches!(setup.teacher, TeacherSide::Outputs(_)) || !config.teacher.paired;
-    let known = stored || (config.teacher.cache.is_on() && !options.no_teacher_cache);
-    known && setup.augment.is_none() && config.train.mix().is_none()
+    let cached = config.teacher.cache.is_on() && !options.no_teacher_cache;
+    let are_fixed = setup.augment.is_none() && config.train.mix().is_none();
+    match (stored || cached, are_fixed) {
+        (true, true) => Asked::Once,
+        _ if cached && config.teacher.cache.has_views() => Asked::InEachEpoch,
+        _ => Asked::ByEachGroup,
+    }
 }
 
 /// An engine that trains the student of a run.
@@ -158,7 +174,7 @@ pub fn at_once(config: &Config, setup: &Setup, options: &RunOptions, workers: us
     if options.side_by_side > 0 {
         return Ok(options.side_by_side);
     }
-    if remembers(config, setup, options) {
+    if asked(config, setup, options) == Asked::Once {
         return Ok(1);
     }
     let Some(bytes) = student(setup)?.bytes(config.train.batch_size) else { return Ok(1) };

@@ -24,7 +24,7 @@ pub fn doctor(arguments: &DoctorArguments) -> Result<ExitCode, Error> {
         machine::kernels(),
         machine::threads(arguments.threads),
         machine::memory(),
-        disk::disk(&arguments.out),
+        disk::room_for_runs(&arguments.out),
     ];
     findings.extend(data::sets(arguments.data_root.as_deref()));
     let is_well = findings.iter().all(|finding| finding.state != State::Wrong);

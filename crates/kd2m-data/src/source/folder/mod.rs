@@ -18,7 +18,7 @@ use rayon::prelude::*;
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
 use crate::stream::{Files, ImageFile, Listing, Surveyed, survey};
-use crate::{Augment, DataError, Dataset, Frame, Interpolation, Operation, Samples};
+use crate::{Augment, DataError, Dataset, Frame, Interpolation, Operation, Reading, Samples};
 use parts::{Listed, Parts};
 
 pub(crate) const ENTRY: Entry = Entry {
@@ -33,10 +33,16 @@ pub(crate) const ENTRY: Entry = Entry {
 fn load(Place { path: spec, root, reading }: Place) -> Result<Dataset, DataError> {
     let (path, frame) = parse(spec);
     let folder = resolve(path, root)?;
-    let Parts { class_names, train, validation, test, parted } = Parts::find(&folder, reading.test_fraction)?;
+    let found = Parts::find(&folder, reading.test_fraction)?;
+    let Parts { class_names, train, validation, test, parted, unlabelled } = found;
     let mut notes: Vec<String> = parted.into_iter().collect();
+    if unlabelled && notes.is_empty() {
+        notes.push(format!("{}/ holds images without classes, so they are unlabelled", train.folder.display()));
+    }
     notes.extend([Some(&train), validation.as_ref(), Some(&test)].into_iter().flatten().filter_map(Listed::left_out));
-    notes.extend(odd_classes(&train, &test, &class_names));
+    if !unlabelled {
+        notes.extend(odd_classes(&train, &test, &class_names));
+    }
     let (mut paths, mut labels) = (train.paths, train.labels);
     let own = validation.map_or(0, |part| {
         labels.extend(&part.labels);
@@ -45,26 +51,14 @@ fn load(Place { path: spec, root, reading }: Place) -> Result<Dataset, DataError
     });
     let training = paths.len();
     paths.extend(test.paths);
-    let files: Vec<Result<ImageFile, DataError>> = paths.into_par_iter().map(ImageFile::new).collect();
-    let files = files.into_iter().collect::<Result<Vec<ImageFile>, DataError>>()?;
+    let files = as_they_are(paths)?;
     let listing = listing::listing(&folder, &files);
     let all = files.len();
-    let Surveyed { set, counts, left } = survey(Listing { folder: folder.clone(), files, training, frame }, reading)?;
+    let Surveyed { set, moments, left } = survey(Listing { folder: folder.clone(), files, training, frame, colour: false }, reading)?;
     notes.extend(left.note(&folder, all));
     let (labels, test_labels) = left.keep_both(&labels, &test.labels);
     let own = own - left.within(training - own..training);
-    for (part, labels) in [("training", &labels), ("test", &test_labels)] {
-        if labels.is_empty() {
-            return Err(DataError::format(
-                &folder.display().to_string(),
-                format!("has no {part} image that can be decoded"),
-            ));
-        }
-    }
-    if let Some(class) = (0..class_names.len()).find(|class| !labels.contains(&(*class as u32))) {
-        let problem = format!("has no training image of class {} that can be decoded", class_names[class]);
-        return Err(DataError::format(&folder.display().to_string(), problem));
-    }
+    check_kept(&folder, &class_names, &labels, &test_labels)?;
     let (training, tested) = (labels.len(), test_labels.len());
     let shape @ [_, height, width] = set.shape();
     let description = Description {
@@ -78,7 +72,63 @@ fn load(Place { path: spec, root, reading }: Place) -> Result<Dataset, DataError
     };
     let train = Samples::of_files(Files::new(&set, 0..training), labels);
     let test = Samples::of_files(Files::new(&set, training..training + tested), test_labels);
-    Ok(description.counted(&counts, train, test).validating(own).noting(notes).listed(listing))
+    Ok(description.measured(moments, train, test).validating(own).noting(notes).listed(listing))
+}
+
+/// All images below a folder, without labels, for a data set of this shape; what a person should know of them, and the sum of their list.
+///
+/// # Errors
+/// A folder that is missing, cannot be read or holds no image; images that are broken or of another shape.
+pub(crate) fn unlabelled(
+    Place { path: spec, root, reading }: Place,
+    dataset: &Dataset,
+) -> Result<(Samples, Vec<String>, String), DataError> {
+    let (path, frame) = parse(spec);
+    let folder = resolve(path, root)?;
+    let wrong = |problem: String| DataError::format(&folder.display().to_string(), problem);
+    if dataset.scale != 1.0 / 255.0 {
+        return Err(wrong(format!("holds bytes from 0 to 255, the pixels of {} are others", dataset.name)));
+    }
+    let listed = Listed::of_one_class(&folder)?;
+    let mut notes: Vec<String> = listed.left_out().into_iter().collect();
+    let files = as_they_are(listed.paths)?;
+    let (all, listing) = (files.len(), listing::listing(&folder, &files));
+    let (colour, reading) = (dataset.channels == 3, Reading { seen: None, ..*reading });
+    let listed = Listing { folder: folder.clone(), files, training: 0, frame, colour };
+    let Surveyed { set, left, .. } = survey(listed, &reading)?;
+    notes.extend(left.note(&folder, all));
+    let (count, shape) = (all - left.within(0..all), [dataset.channels, dataset.height, dataset.width]);
+    if count == 0 {
+        return Err(wrong("has no image that can be decoded".to_owned()));
+    }
+    if set.shape() != shape {
+        let ([c, h, w], [channels, height, width]) = (set.shape(), shape);
+        return Err(wrong(format!(
+            "has images of {c}×{h}×{w}, those of {} are {channels}×{height}×{width}: give them that size, as in folder:PATH@{height}x{width}",
+            dataset.name
+        )));
+    }
+    Ok((Samples::of_files(Files::new(&set, 0..count), vec![0; count]), notes, listing))
+}
+
+/// Refuses a folder of which too much was left out: both parts and every class in training must keep an image.
+pub(crate) fn check_kept(folder: &Path, class_names: &[String], train: &[u32], test: &[u32]) -> Result<(), DataError> {
+    let wrong = |problem: String| Err(DataError::format(&folder.display().to_string(), problem));
+    for (part, labels) in [("training", train), ("test", test)] {
+        if labels.is_empty() {
+            return wrong(format!("has no {part} image that can be decoded"));
+        }
+    }
+    match (0..class_names.len()).find(|class| !train.contains(&(*class as u32))) {
+        Some(class) => wrong(format!("has no training image of class {} that can be decoded", class_names[class])),
+        None => Ok(()),
+    }
+}
+
+/// Files as they are now.
+fn as_they_are(paths: Vec<PathBuf>) -> Result<Vec<ImageFile>, DataError> {
+    let files: Vec<Result<ImageFile, DataError>> = paths.into_par_iter().map(ImageFile::new).collect();
+    files.into_iter().collect()
 }
 
 /// The images of a class's folder, in torchvision's order.

@@ -14,7 +14,9 @@ use crate::DataError;
 pub(super) const NAME: &str = "folder";
 /// What it must hold.
 pub(super) const FILES: &str =
-    "train/CLASS/ and test/CLASS/ (or val/CLASS/), or CLASS/ alone, with images (JPEG, PNG, WebP, TIFF, BMP, PPM)";
+    "train/CLASS/ and test/CLASS/ (or val/CLASS/), or CLASS/ alone, with images (JPEG, PNG, WebP, TIFF, BMP, PPM), or images without classes";
+/// The one class of images that have none.
+const UNLABELLED: &str = "unlabelled";
 
 /// The images of a folder by their use, none read yet.
 pub(super) struct Parts {
@@ -25,6 +27,8 @@ pub(super) struct Parts {
     pub test: Listed,
     /// The sentence on images that were set apart for testing here.
     pub parted: Option<String>,
+    /// Images lie in no class: all are of one.
+    pub unlabelled: bool,
 }
 
 impl Parts {
@@ -37,11 +41,20 @@ impl Parts {
         if !is_parted && let Some(whole) = Listed::classes_alone(folder)? {
             return whole.part(test_fraction);
         }
+        if !is_parted && let Some(whole) = Listed::without_classes(folder)? {
+            return whole.part(test_fraction);
+        }
         let train_folder = subfolder(folder, "train/", &["train"])?;
         let test_folder = subfolder(folder, "test/ (or val/)", &["test", "val"])?;
         let validation_folder = Some(folder.join("val")).filter(|val| val.is_dir() && *val != test_folder);
         let mut omitted = Omitted::default();
         let classes = walk::classes(&train_folder, &mut omitted)?;
+        let whole = if classes.is_empty() { Listed::without_classes(&train_folder)? } else { None };
+        if let Some(Whole { listed: train, class_names, unlabelled }) = whole {
+            let validation = validation_folder.as_deref().map(Listed::of_one_class).transpose()?;
+            let test = Listed::of_one_class(&test_folder)?;
+            return Ok(Self { train, validation, test, class_names, parted: None, unlabelled });
+        }
         let class_names = checked(&train_folder, &classes)?;
         let other = |folder: &Path| {
             let mut omitted = Omitted::default();
@@ -51,7 +64,7 @@ impl Parts {
         let train = Listed::of(&train_folder, classes, &class_names, omitted)?;
         let validation = validation_folder.as_deref().map(other).transpose()?;
         let test = other(&test_folder)?;
-        Ok(Self { train, validation, test, class_names, parted: None })
+        Ok(Self { train, validation, test, class_names, parted: None, unlabelled: false })
     }
 }
 
@@ -90,6 +103,7 @@ pub(super) struct Listed {
 struct Whole {
     listed: Listed,
     class_names: Vec<String>,
+    unlabelled: bool,
 }
 
 impl Listed {
@@ -135,7 +149,27 @@ impl Listed {
             return Ok(None);
         }
         let class_names = checked(folder, &classes)?;
-        Ok(Some(Whole { listed: Self::of(folder, classes, &class_names, omitted)?, class_names }))
+        let listed = Self::of(folder, classes, &class_names, omitted)?;
+        Ok(Some(Whole { listed, class_names, unlabelled: false }))
+    }
+
+    /// The images of a folder that holds some itself, those below it too; none where it does not: then it is not what was meant.
+    fn without_classes(folder: &Path) -> Result<Option<Whole>, DataError> {
+        if !walk::holds_images(folder)? {
+            return Ok(None);
+        }
+        let (listed, class_names) = (Self::of_one_class(folder)?, vec![UNLABELLED.to_owned()]);
+        Ok(Some(Whole { listed, class_names, unlabelled: true }))
+    }
+
+    /// All images below a folder as one class.
+    pub fn of_one_class(folder: &Path) -> Result<Self, DataError> {
+        let mut omitted = Omitted::default();
+        let paths = walk::images(folder, &mut omitted)?;
+        match paths.is_empty() {
+            true => Err(DataError::format(&folder.display().to_string(), no_image(&omitted))),
+            false => Ok(Self { folder: folder.to_owned(), labels: vec![0; paths.len()], paths, omitted }),
+        }
     }
 }
 
@@ -158,11 +192,16 @@ impl Whole {
         }
         let (all, tested) = (paths.len(), is_test.iter().filter(|test| **test).count());
         if tested == 0 {
-            let problem = "holds one image a class: none is left to test on".to_owned();
+            let each = if self.unlabelled { "" } else { " a class" };
+            let problem = format!("holds one image{each}: none is left to test on");
             return Err(DataError::format(&folder.display().to_string(), problem));
         }
+        let (what, by) = match self.unlabelled {
+            true => ("images without classes, so they are unlabelled", "name"),
+            false => ("classes and no train/ and test/", "class and name"),
+        };
         let parted = format!(
-            "{}/ holds classes and no train/ and test/: {tested} of {all} images are kept for testing (data.test_fraction = {share}, by class and name)",
+            "{}/ holds {what}: {tested} of {all} images are kept for testing (data.test_fraction = {share}, by {by})",
             folder.display()
         );
         let side = |test: bool, omitted: Omitted| {
@@ -171,7 +210,8 @@ impl Whole {
             Listed { folder: folder.clone(), paths, labels, omitted }
         };
         let (train, test) = (side(false, omitted), side(true, Omitted::default()));
-        Ok(Parts { class_names: self.class_names, train, validation: None, test, parted: Some(parted) })
+        let (class_names, unlabelled) = (self.class_names, self.unlabelled);
+        Ok(Parts { class_names, train, validation: None, test, parted: Some(parted), unlabelled })
     }
 }
 

@@ -98,6 +98,16 @@ pub(super) fn classes(folder: &Path, omitted: &mut Omitted) -> Result<Vec<PathBu
     Ok(found)
 }
 
+/// Whether images lie in a folder itself.
+pub(super) fn holds_images(folder: &Path) -> Result<bool, DataError> {
+    for path in entries(folder)? {
+        if matches!(entry(&path)?, Entry::Image(_)) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The images of a class, those of its subfolders too, in torchvision's order: by folder, then by name.
 pub(super) fn images(class: &Path, omitted: &mut Omitted) -> Result<Vec<PathBuf>, DataError> {
     let mut folders = Vec::new();

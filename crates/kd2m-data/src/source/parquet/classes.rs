@@ -61,4 +61,26 @@ impl Classes {
         };
         (0..table.pictures.len()).map(number).collect()
     }
+
+    /// Refuses a class all of whose training images were left out; `labels` are those of the others.
+    pub fn keep_all(&self, train: &Table, labels: &[u32]) -> Result<(), DataError> {
+        let number = |word: &String| self.names.binary_search(word).ok();
+        let left: Vec<(Option<usize>, String)> = match &train.left_labels {
+            Labels::Words(words) => words.iter().map(|word| (number(word), word.clone())).collect(),
+            Labels::Numbers(numbers) => {
+                numbers.iter().map(|number| (usize::try_from(*number).ok(), number.to_string())).collect()
+            }
+        };
+        let is_lost = |(number, _): &&(Option<usize>, String)| {
+            number.is_none_or(|number| !labels.iter().any(|label| *label as usize == number))
+        };
+        match left.iter().find(is_lost) {
+            None => Ok(()),
+            Some((number, said)) => {
+                let name = number.and_then(|number| self.names.get(number)).unwrap_or(said);
+                let problem = format!("has no training image of class {name} that can be decoded");
+                Err(DataError::format(&train.shown(), problem))
+            }
+        }
+    }
 }

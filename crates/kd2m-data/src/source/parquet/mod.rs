@@ -2,10 +2,11 @@
 //! classes. `parquet:PATH` is one such file, of which a share is kept for testing, or a folder with `train-*.parquet` and `test-*.parquet` or
 //! `validation-*.parquet`, itself or in `data/` or another folder below it. Images are decoded as those of a folder are, and held in memory.
 //!
-//! `files.rs` finds files, `table.rs` reads one, `classes.rs` makes numbers of its classes.
+//! `files.rs` finds files, `table.rs` reads one, `pages.rs` looks at what it claims first, `classes.rs` makes numbers of its classes.
 
 mod classes;
 mod files;
+mod pages;
 mod table;
 
 use classes::Classes;
@@ -16,7 +17,7 @@ use super::folder::{decode::Picture, parse};
 use crate::dataset::Description;
 use crate::entry::{Entry, Place};
 use crate::samples::Raw;
-use crate::{Augment, DataError, Dataset, Operation, split};
+use crate::{Augment, DataError, Dataset, Operation, Undecoded, left_out, split};
 
 pub(crate) const ENTRY: Entry = Entry {
     name: files::NAME,
@@ -39,7 +40,8 @@ fn load(Place { path, root, reading }: Place) -> Result<Dataset, DataError> {
     let mut notes = Vec::new();
     let mut part = |files: Option<Vec<std::path::PathBuf>>, what: &str| -> Result<Option<Table>, DataError> {
         let Some(files) = files else { return Ok(None) };
-        let table = Table::read(&files, How { frame: frame.as_ref(), orientation: reading.orientation }, MOST_HELD)?;
+        let how = How { frame: frame.as_ref(), orientation: reading.orientation, skip_bad: reading.skip_bad };
+        let table = Table::read(&files, how, MOST_HELD)?;
         if table.labels.are_secret() {
             notes.push(format!("{}: the classes of {what} are kept secret (-1), it is left out", place.display()));
             return Ok(None);
@@ -58,6 +60,10 @@ fn load(Place { path, root, reading }: Place) -> Result<Dataset, DataError> {
     if held > MOST_HELD {
         return Err(wrong(table::too_large(held)));
     }
+    let left: Vec<Undecoded> = all().flat_map(|table| table.left.clone()).collect();
+    let rows = all().map(|table| table.pictures.len()).sum::<usize>() + left.len();
+    notes.extend(left_out(rows, &left).map(|said| format!("{}: {said}", place.display())));
+    classes.keep_all(&train, &classes.numbers(&train)?)?;
     let raw = |table: Table| -> Result<Raw, DataError> {
         let labels = classes.numbers(&table)?;
         let mut pixels = Vec::with_capacity(labels.len() * channels * height * width);

@@ -9,7 +9,7 @@ use std::{
 
 use parquet::{
     file::{
-        metadata::{ParquetMetaData, RowGroupMetaData},
+        metadata::{ColumnChunkMetaData, ParquetMetaData, RowGroupMetaData},
         reader::{FileReader, SerializedFileReader},
     },
     record::{Field, Row},
@@ -18,9 +18,14 @@ use parquet::{
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::super::folder::decode::{Picture, decode_bytes};
-use crate::{DataError, Frame, Orientation};
+use super::{
+    super::folder::decode::{Picture, decode_bytes},
+    pages,
+};
+use crate::{DataError, Frame, Orientation, Undecoded};
 
+/// What is said of a row whose image is null.
+const NO_IMAGE: &str = "has no image";
 /// Rows that are read before they are decoded together.
 const AT_ONCE: usize = 256;
 /// Names of columns of classes, the likeliest first.
@@ -33,12 +38,19 @@ const IMAGES: [&str; 2] = ["image", "img"];
 pub(super) struct How<'a> {
     pub frame: Option<&'a Frame>,
     pub orientation: Orientation,
+    /// Rows without an image that can be decoded are left out, where they are an error otherwise.
+    pub skip_bad: bool,
 }
 
 /// One part of a set.
 pub(super) struct Table {
     pub pictures: Vec<Picture>,
     pub labels: Labels,
+    /// The place of each image in its file, counted from 0.
+    rows: Vec<usize>,
+    /// Rows that are left out, and their classes.
+    pub left: Vec<Undecoded>,
+    pub left_labels: Labels,
     /// Of the classes, where a file says them.
     pub names: Option<Vec<String>>,
     /// Each file, and how many images there are up to its end.
@@ -103,27 +115,45 @@ pub(super) fn too_large(bytes: u64) -> String {
     )
 }
 
+/// Where a column begins and ends.
+fn place(chunk: &ColumnChunkMetaData) -> Option<(u64, u64)> {
+    let from = u64::try_from(chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset())).ok()?;
+    Some((from, from.checked_add(u64::try_from(chunk.compressed_size()).ok()?)?))
+}
+
 /// Whether every column lies within a file of this length: the reader takes what a file says of that for granted.
 fn columns_lie_within(about: &ParquetMetaData, length: u64) -> bool {
     let chunks = about.row_groups().iter().flat_map(RowGroupMetaData::columns);
     chunks.into_iter().all(|chunk| {
-        let from = chunk.dictionary_page_offset().unwrap_or(chunk.data_page_offset());
-        let end = u64::try_from(from).ok().zip(u64::try_from(chunk.compressed_size()).ok());
-        end.and_then(|(from, bytes)| from.checked_add(bytes)).is_some_and(|end| end <= length)
-            && chunk.data_page_offset() >= 0
-            && chunk.num_values() >= 0
+        place(chunk).is_some_and(|(_, end)| end <= length) && chunk.data_page_offset() >= 0 && chunk.num_values() >= 0
     })
 }
 
 impl Table {
     /// The rows of some files, one behind the other.
     pub fn read(paths: &[PathBuf], how: How, most: u64) -> Result<Self, DataError> {
-        let mut table =
-            Self { pictures: Vec::new(), labels: Labels::Numbers(Vec::new()), names: None, files: Vec::new() };
+        let mut table = Self {
+            pictures: Vec::new(),
+            labels: Labels::Numbers(Vec::new()),
+            rows: Vec::new(),
+            left: Vec::new(),
+            left_labels: Labels::Numbers(Vec::new()),
+            names: None,
+            files: Vec::new(),
+        };
         for path in paths {
             table.add(path, how, most)?;
         }
         Ok(table)
+    }
+
+    /// Its files, the first of several.
+    pub fn shown(&self) -> String {
+        let first = self.files.first().map(|(path, _)| path.display().to_string()).unwrap_or_default();
+        match self.files.len() {
+            0 | 1 => first,
+            all => format!("{first} and {} more", all - 1),
+        }
     }
 
     /// What messages call an image.
@@ -138,7 +168,7 @@ impl Table {
 
     /// The place of an image in its file, counted from 0.
     pub fn row(&self, i: usize) -> usize {
-        i - self.files.iter().map(|(_, end)| *end).take_while(|end| *end <= i).last().unwrap_or(0)
+        self.rows[i]
     }
 
     fn add(&mut self, path: &Path, how: How, most: u64) -> Result<(), DataError> {
@@ -162,6 +192,7 @@ impl Table {
         };
         let file = File::open(path).map_err(|source| DataError::Io { place: place.clone(), source })?;
         let length = file.metadata().map_err(|source| DataError::Io { place: place.clone(), source })?.len();
+        let own = file.try_clone().map_err(|source| DataError::Io { place: place.clone(), source })?;
         let reader = SerializedFileReader::new(file).map_err(damaged)?;
         if !columns_lie_within(reader.metadata(), length) {
             return Err(DataError::format(&place, "says of a column that it lies outside of the file: get it again"));
@@ -180,41 +211,71 @@ impl Table {
         if self.names.is_none() {
             self.names.clone_from(&columns.names);
         }
-        let before = self.pictures.len();
-        let mut waiting: Vec<Vec<u8>> = Vec::with_capacity(AT_ONCE);
+        let chunks = reader.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
+        let wanted = chunks.filter(|chunk| chunk.column_path().parts().first().is_some_and(|name| columns.has(name)));
+        if !pages::can_be(&own, wanted.filter_map(self::place)).map_err(|source| DataError::Io { place: place.clone(), source })? {
+            return Err(DataError::format(&place, "has a page that claims more than can be in it: get it again"));
+        }
+        let mut waiting: Vec<Waiting> = Vec::with_capacity(AT_ONCE);
         for (row, found) in reader.get_row_iter(Some(columns.projection.clone())).map_err(damaged)?.enumerate() {
             let found = found.map_err(damaged)?;
-            let wrong = |problem: String| DataError::format(&format!("{place}, row {row}"), problem);
             let field = |name: &str| {
                 found.get_column_iter().find(|(own, _)| *own == name).map_or(&Field::Null, |(_, field)| field)
             };
-            waiting.push(bytes(field(&columns.image)).map_err(|problem| wrong(problem.to_owned()))?);
-            self.labels.push(field(&columns.label)).map_err(wrong)?;
+            waiting.push(Waiting { row, image: bytes(field(&columns.image)), label: field(&columns.label).clone() });
             if waiting.len() == AT_ONCE {
-                self.decode(&place, before, &mut waiting, how)?;
+                self.decode(path, &mut waiting, how)?;
                 let each = self.pictures.first().map_or(0, |picture| picture.planes.len() as u64);
                 if each * rows > 3 * most {
                     return Err(DataError::format(&place, too_large(each * rows)));
                 }
             }
         }
-        self.decode(&place, before, &mut waiting, how)?;
+        self.decode(path, &mut waiting, how)?;
         self.files.push((path.to_owned(), self.pictures.len()));
         Ok(())
     }
 
-    /// All that wait; `before` are of other files. The first that is broken is told, with how many more there are.
-    fn decode(&mut self, place: &str, before: usize, waiting: &mut Vec<Vec<u8>>, how: How) -> Result<(), DataError> {
-        let first = self.pictures.len() - before;
-        let rows = std::mem::take(waiting).into_par_iter().enumerate();
-        let decoded: Vec<Result<Picture, DataError>> = rows
-            .map(|(i, bytes)| decode_bytes(&format!("{place}, row {}", first + i), bytes, how.frame, how.orientation))
-            .collect();
-        for picture in decoded {
-            self.pictures.push(picture?);
+    /// All that wait, of one file. The first that is broken is told, or left out as all others are.
+    fn decode(&mut self, path: &Path, waiting: &mut Vec<Waiting>, how: How) -> Result<(), DataError> {
+        let place = |row: usize| format!("{}, row {row}", path.display());
+        let decoded = std::mem::take(waiting).into_par_iter().map(|Waiting { row, image, label }| {
+            let image = image.map_err(|problem| DataError::format(&place(row), problem));
+            (row, label, image.and_then(|bytes| decode_bytes(&place(row), bytes, how.frame, how.orientation)))
+        });
+        for (row, label, picture) in decoded.collect::<Vec<(usize, Field, Result<Picture, DataError>)>>() {
+            let labels = match (picture, how.skip_bad) {
+                (Ok(picture), _) => {
+                    self.pictures.push(picture);
+                    self.rows.push(row);
+                    &mut self.labels
+                }
+                (Err(DataError::Undecodable { why, .. }), true) => {
+                    self.left.push(undecoded(path, row, why));
+                    &mut self.left_labels
+                }
+                (Err(DataError::Format { problem, .. }), true) if problem == NO_IMAGE => {
+                    self.left.push(undecoded(path, row, problem));
+                    &mut self.left_labels
+                }
+                (Err(error), _) => return Err(error),
+            };
+            labels.push(&label).map_err(|problem| DataError::format(&place(row), problem))?;
         }
         Ok(())
     }
+}
+
+/// A row that is read and not decoded yet.
+struct Waiting {
+    row: usize,
+    image: Result<Vec<u8>, &'static str>,
+    label: Field,
+}
+
+fn undecoded(path: &Path, row: usize, kind: String) -> Undecoded {
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    Undecoded { name: format!("{file}, row {row}"), kind }
 }
 
 /// The columns that are read.
@@ -226,6 +287,11 @@ struct Columns {
 }
 
 impl Columns {
+    /// Whether a column is read.
+    fn has(&self, name: &str) -> bool {
+        name == self.image || name == self.label
+    }
+
     /// Those of a schema; `described` is what `datasets` says of it.
     fn of(schema: &Type, described: Option<String>) -> Result<Self, String> {
         let features = described.and_then(|text| serde_json::from_str::<Value>(&text).ok());
@@ -259,6 +325,6 @@ fn bytes(field: &Field) -> Result<Vec<u8>, &'static str> {
                 "has the path of an image without its bytes: write the set with them (`datasets` does with `embed_external_files`)",
             ),
         },
-        _ => Err("has no image"),
+        _ => Err(NO_IMAGE),
     }
 }

@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     Config, Error,
-    config::{Source, TeacherCache},
+    config::Source,
     files,
     train::statistics::{deviation, mean, plus_minus},
 };
@@ -176,7 +176,7 @@ fn keys(config: &Config) -> BTreeMap<String, String> {
     own.name.clear();
     own.data.forget_place();
     own.train.seeds.clear();
-    own.teacher.cache = TeacherCache::default();
+    own.teacher.cache.forget_place();
     (own.teacher.model, own.teacher.init) = (String::new(), None);
     (own.student.model, own.student.weights) = (String::new(), None);
     let mut found = BTreeMap::new();
