@@ -263,7 +263,8 @@ pub struct ReportArguments {
 /// Files are .npy, .npz or .safetensors; file.npz:key names one array of several.
 #[derive(Args)]
 pub struct DistanceArguments {
-    /// Features of A, n × d, f32 or f64: file.npy, file.npz[:key] or file.safetensors[:key].
+    /// Features of A, n × d, f32 or f64: file.npy, file.npz[:key], file.safetensors[:key], or the shards of a set: a folder with
+    /// part-*.npy, or a pattern as 'a/part-*.npy'.
     pub a: String,
     /// Features of B, m × d.
     pub b: String,
@@ -291,6 +292,10 @@ pub struct DistanceArguments {
     /// Write the coupling: .npy dense n × m, or .npz sparse for scipy.sparse.load_npz.
     #[arg(long, value_name = "FILE")]
     pub plan_out: Option<PathBuf>,
+    /// Keep the potentials of an exact plan in this .npy after each pass, and begin from it where it is there: a solve that was ended goes
+    /// on. They change the time, never the answer.
+    #[arg(long, value_name = "FILE")]
+    pub duals: Option<PathBuf>,
     /// Exit with 1 when a solver stopped before it converged, or a class occurs on one side only.
     #[arg(long)]
     pub strict: bool,

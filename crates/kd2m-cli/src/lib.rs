@@ -57,7 +57,7 @@ pub fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         threads::cap(threads);
     }
     let crew = match arguments.command {
-        Command::Train(_) | Command::Distill(_) => Crew::begin(),
+        Command::Train(_) | Command::Distill(_) | Command::Distance(_) => Crew::begin(),
         _ => Ok(Crew::default()),
     };
     let crew = match crew {
@@ -112,7 +112,7 @@ fn call(command: Command, crew: &Crew) -> Result<ExitCode, Error> {
         Command::Bound(bound) => command::bound::bound(&bound),
         Command::Compare(compare) => command::compare::compare(&compare),
         Command::Report(report) => command::report::report(&report),
-        Command::Distance(distance) => command::distance::distance(&distance),
+        Command::Distance(distance) => command::distance::distance(&distance, crew),
         Command::Bench(bench) => command::bench::bench(&bench),
         Command::Reproduce(reproduce) => command::reproduce::reproduce(&reproduce),
         Command::List(list) => command::list::list(&list),

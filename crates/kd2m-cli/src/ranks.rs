@@ -1,4 +1,4 @@
-//! `kd2m train` and `kd2m distill` as one of several processes that MPI started: rank 0 speaks for all.
+//! `kd2m train`, `kd2m distill` and `kd2m distance` as one of several processes that MPI started: rank 0 speaks for all.
 
 use std::sync::{
     Arc,
@@ -19,6 +19,39 @@ pub(crate) fn is_silent() -> bool {
     SILENT.load(Ordering::Relaxed)
 }
 
+/// Several processes that a launcher has started, as it tells each of them.
+struct Started {
+    size: usize,
+    rank: usize,
+    /// Who did.
+    by: &'static str,
+}
+
+impl Started {
+    /// Where each launcher says how many there are and which one this is: Open MPI, MPICH, Slurm's `srun`.
+    const TOLD: [(&'static str, &'static str, &'static str); 4] = [
+        ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK", "MPI"),
+        ("PMI_SIZE", "PMI_RANK", "MPI"),
+        ("MPI_PMI_SIZE", "MPI_PMI_RANK", "MPI"),
+        ("SLURM_STEP_NUM_TASKS", "SLURM_PROCID", "srun"),
+    ];
+
+    /// None where this is the only one.
+    fn find() -> Option<Self> {
+        let number = |name: &str| std::env::var(name).ok()?.parse::<usize>().ok();
+        let told = Self::TOLD.iter().find_map(|&(size, rank, by)| Some((number(size)?, number(rank), by)));
+        told.filter(|(size, ..)| *size > 1).map(|(size, rank, by)| Self { size, rank: rank.unwrap_or(0), by })
+    }
+}
+
+/// Of several that would say the same, the first does.
+fn be_silent_from(rank: usize) {
+    if rank > 0 {
+        SILENT.store(true, Ordering::Relaxed);
+        warning::be_silent();
+    }
+}
+
 /// This process among those that were started with it.
 #[derive(Clone, Default)]
 pub(crate) struct Crew {
@@ -30,13 +63,20 @@ impl Crew {
     /// Finds the others, if there are any.
     ///
     /// # Errors
-    /// A program without MPI that MPI has started.
+    /// Others that a launcher has started, of whom MPI does not know: each would take itself for the only one.
     #[cfg(any(feature = "mpi", feature = "mpi-pure"))]
     pub(crate) fn begin() -> Result<Self, Error> {
         let world = kd2m::ranks::mpi::World::begin().map(Arc::new);
-        if world.as_ref().is_some_and(|world| world.rank() > 0) {
-            SILENT.store(true, Ordering::Relaxed);
-            warning::be_silent();
+        match (&world, Started::find()) {
+            (Some(world), _) => be_silent_from(world.rank()),
+            (None, Some(Started { size, rank, by })) => {
+                be_silent_from(rank);
+                return Err(Error::Config(format!(
+                    "{by} has started {size} processes, but MPI knows of none but this one: start them so that MPI does (srun --mpi=pmix, \
+                     the mpirun of the library that kd2m was built with), or start one"
+                )));
+            }
+            (None, None) => {}
         }
         Ok(Self { world })
     }
@@ -44,23 +84,14 @@ impl Crew {
     /// There are none in this program.
     ///
     /// # Errors
-    /// Others that MPI has started: each would take itself for the only one.
+    /// Others that a launcher has started: each would take itself for the only one.
     #[cfg(not(any(feature = "mpi", feature = "mpi-pure")))]
     pub(crate) fn begin() -> Result<Self, Error> {
-        let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<usize>().ok());
-        match ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MPI_PMI_SIZE"].into_iter().find_map(number) {
-            Some(size) if size > 1 => {
-                let rank = ["OMPI_COMM_WORLD_RANK", "PMI_RANK", "MPI_PMI_RANK"].into_iter().find_map(number);
-                if rank.is_some_and(|rank| rank > 0) {
-                    SILENT.store(true, Ordering::Relaxed);
-                    warning::be_silent();
-                }
-                Err(Error::Config(format!(
-                    "MPI has started {size} processes, but this kd2m is built without it: build with --features mpi, or start one"
-                )))
-            }
-            _ => Ok(Self::default()),
-        }
+        let Some(Started { size, rank, by }) = Started::find() else { return Ok(Self::default()) };
+        be_silent_from(rank);
+        Err(Error::Config(format!(
+            "{by} has started {size} processes, but this kd2m is built without it: build with --features mpi, or start one"
+        )))
     }
 
     /// For a run's options.

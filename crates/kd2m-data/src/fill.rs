@@ -25,12 +25,24 @@ pub fn fill(
     epoch: usize,
     out: &mut Vec<f32>,
 ) -> Result<(), DataError> {
+    // No clear(): a recycled buffer keeps its length, and every value is written below.
+    out.resize(indices.len() * dataset.image_len(), 0.0);
+    fill_into(dataset, samples, indices, augment, [seed, epoch as u64], out)
+}
+
+/// The same into a slice of that length; `draw` is seed and epoch.
+pub(crate) fn fill_into(
+    dataset: &Dataset,
+    samples: &Samples,
+    indices: &[u32],
+    augment: &Augment,
+    [seed, epoch]: [u64; 2],
+    out: &mut [f32],
+) -> Result<(), DataError> {
     let (height, width, scale) = (dataset.height, dataset.width, dataset.scale);
     let (size, shape) = (dataset.image_len(), [dataset.channels, height, width]);
-    // No clear(): a recycled buffer keeps its length, and every value is written below.
-    out.resize(indices.len() * size, 0.0);
     let one = |spare: &mut Vec<f32>, (&index, out): (&u32, &mut [f32])| -> Result<(), DataError> {
-        let mut draws = Draws::new(Purpose::Augment, seed, epoch as u64, u64::from(index));
+        let mut draws = Draws::new(Purpose::Augment, seed, epoch, u64::from(index));
         let image = match augment.cut() {
             Some(crop) => {
                 samples.part(index as usize, shape, crop.interpolation, |size| crop.draw(size, &mut draws))?

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread::JoinHandle;
 
-use crate::{Augment, DataError, Dataset, Part, evaluation_batches, fill, training_batches};
+use kd2m_simd::ranks::Share;
+
+use crate::{Augment, DataError, Dataset, Part, evaluation_batches, fill::fill_into, training_batches};
 
 /// Batches that may wait for the training loop: enough to hide an uneven step, small against a network's own buffers.
 const AHEAD: usize = 2;
@@ -40,8 +42,9 @@ struct Job {
     part: Part,
     batches: Vec<Vec<u32>>,
     augment: Augment,
-    seed: u64,
-    epoch: usize,
+    /// Seed and epoch.
+    draw: [u64; 2],
+    share: Share,
 }
 
 /// The batches of one epoch in order, an iterator; dropping it early stops the worker. After an error (an image file that cannot be read any
@@ -67,10 +70,11 @@ impl Loader {
         seed: u64,
         epoch: usize,
     ) -> Result<Self, DataError> {
-        Self::training_from(dataset, order, batch_size, augment, seed, epoch, 0)
+        Self::training_from(dataset, order, batch_size, augment, [seed, epoch as u64], 0, Share::WHOLE)
     }
 
-    /// The same from batch `first` on, counted from 0: how an epoch that was left is gone on with.
+    /// The same from batch `first` on, counted from 0: how an epoch that was left is gone on with. `draw` is seed and epoch. Of several
+    /// ranks each has its share of the images in their places of the batch, and anything in the others; labels and indices are all there.
     ///
     /// # Errors
     /// As [`training`](Self::training).
@@ -79,14 +83,14 @@ impl Loader {
         order: Vec<u32>,
         batch_size: usize,
         augment: &Augment,
-        seed: u64,
-        epoch: usize,
+        draw: [u64; 2],
         first: usize,
+        share: Share,
     ) -> Result<Self, DataError> {
         dataset.check_indices(Part::Train, &order)?;
         let all = training_batches(&order, batch_size);
         let batches = all.into_iter().skip(first).map(<[u32]>::to_vec).collect();
-        Self::start(Job { dataset: dataset.clone(), part: Part::Train, batches, augment: augment.clone(), seed, epoch })
+        Self::start(Job { dataset: dataset.clone(), part: Part::Train, batches, augment: augment.clone(), draw, share })
     }
 
     /// The `indices` of `part` in their order, not augmented.
@@ -99,9 +103,23 @@ impl Loader {
         indices: &[u32],
         batch_size: usize,
     ) -> Result<Self, DataError> {
+        Self::evaluation_of(dataset, part, indices, batch_size, Share::WHOLE)
+    }
+
+    /// The same for one of several ranks, which has its share of the images, as [`training_from`](Self::training_from) says.
+    ///
+    /// # Errors
+    /// As [`evaluation`](Self::evaluation).
+    pub fn evaluation_of(
+        dataset: &Arc<Dataset>,
+        part: Part,
+        indices: &[u32],
+        batch_size: usize,
+        share: Share,
+    ) -> Result<Self, DataError> {
         dataset.check_indices(part, indices)?;
         let batches = evaluation_batches(indices, batch_size).into_iter().map(<[u32]>::to_vec).collect();
-        Self::start(Job { dataset: dataset.clone(), part, batches, augment: Augment::none(), seed: 0, epoch: 0 })
+        Self::start(Job { dataset: dataset.clone(), part, batches, augment: Augment::none(), draw: [0; 2], share })
     }
 
     /// Gives a batch's buffers back to the worker.
@@ -126,7 +144,11 @@ fn make_batches(job: &Job, full: &SyncSender<Result<Batch, DataError>>, empty: &
     let samples = job.dataset.samples(job.part);
     for indices in &job.batches {
         let mut batch = empty.try_recv().unwrap_or_default();
-        let filled = fill(&job.dataset, samples, indices, &job.augment, job.seed, job.epoch, &mut batch.images);
+        let (own, size) = (job.share.of(indices.len()), job.dataset.image_len());
+        // No clear(): a recycled buffer keeps its length.
+        batch.images.resize(indices.len() * size, 0.0);
+        let (images, indices_of) = (&mut batch.images[own.start * size..own.end * size], &indices[own]);
+        let filled = fill_into(&job.dataset, samples, indices_of, &job.augment, job.draw, images);
         batch.labels.clear();
         batch.labels.extend(indices.iter().map(|&index| samples.labels[index as usize]));
         batch.indices.clone_from(indices);
@@ -173,7 +195,7 @@ impl Drop for Loader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{epoch_order, load};
+    use crate::{epoch_order, fill, load};
 
     fn digits() -> Arc<Dataset> {
         Arc::new(load("digits", None).unwrap())
@@ -207,12 +229,39 @@ mod tests {
         let all: Vec<u32> = (0..digits.train.len() as u32).collect();
         let from = |first| {
             let order = epoch_order(&all, 3, 1);
-            let loader = Loader::training_from(&digits, order, 100, &digits.augment, 3, 1, first).unwrap();
+            let loader =
+                Loader::training_from(&digits, order, 100, &digits.augment, [3, 1], first, Share::WHOLE).unwrap();
             loader.collect::<Result<Vec<Batch>, DataError>>().unwrap()
         };
         let whole = from(0);
         assert_eq!(from(4), whole[4..]);
         assert!(from(whole.len()).is_empty());
+    }
+
+    #[test]
+    fn each_rank_decodes_its_rows_of_every_batch_and_no_draw_changes() {
+        let digits = digits();
+        let all: Vec<u32> = (0..digits.train.len() as u32).collect();
+        let order = epoch_order(&all, 3, 1);
+        let batches = |share| {
+            let loader = Loader::training_from(&digits, order.clone(), 100, &digits.augment, [3, 1], 0, share).unwrap();
+            loader.collect::<Result<Vec<Batch>, DataError>>().unwrap()
+        };
+        let whole = batches(Share::WHOLE);
+        let ranks: Vec<Vec<Batch>> = (0..3).map(|rank| batches(Share { rank, size: 3 })).collect();
+        for (number, expected) in whole.iter().enumerate() {
+            let mut together = vec![f32::NAN; expected.images.len()];
+            for (rank, batches) in ranks.iter().enumerate() {
+                let (own, found) = (Share { rank, size: 3 }.of(expected.len()), &batches[number]);
+                assert_eq!((&found.labels, &found.indices), (&expected.labels, &expected.indices));
+                let pixels = own.start * 64..own.end * 64;
+                together[pixels.clone()].copy_from_slice(&found.images[pixels.clone()]);
+                // Buffers were not recycled here: what is not one's own was never written.
+                let others = found.images[..pixels.start].iter().chain(&found.images[pixels.end..]);
+                assert!(others.copied().all(|pixel| pixel == 0.0));
+            }
+            assert_eq!(together, expected.images);
+        }
     }
 
     #[test]

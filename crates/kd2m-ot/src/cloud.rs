@@ -244,6 +244,11 @@ impl<'a, T: Real> Cloud<'a, T> {
         self.weights.as_ref().map(|w| w.normalised.as_slice())
     }
 
+    /// Both forms of explicit weights.
+    pub(crate) fn explicit_weights(&self) -> Option<&Weights> {
+        self.weights.as_ref()
+    }
+
     /// The weights as they were given, or `None` when they are uniform: dividing them rounds each, and two clouds with the same
     /// weights in another order would no longer have the same masses.
     pub fn masses(&self) -> Option<&[f64]> {

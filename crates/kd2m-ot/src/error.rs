@@ -220,12 +220,34 @@ pub enum OtError {
         /// Why, and what to do.
         message: String,
     },
+    /// Rows of a set that could not be read.
+    #[error("{side}: {why}")]
+    Unreadable {
+        /// Whose.
+        side: Side,
+        /// What its place says.
+        why: String,
+    },
+    /// What was to be kept of a long solve could not be.
+    #[error("{why}")]
+    Unkept {
+        /// What its place says.
+        why: String,
+    },
     /// Told to stop before there was an answer.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
 }
 
 impl OtError {
+    /// The same of rows that lie so far down in a set.
+    pub(crate) fn in_row_from(mut self, first: usize) -> Self {
+        if let Self::NonFinite { row, .. } | Self::TooLarge { row, .. } = &mut self {
+            *row += first;
+        }
+        self
+    }
+
     /// The value of a sample of `side` that no distance can be computed from: not finite, or too large to be squared.
     pub fn unusable_value(&self, side: Side) -> Option<f64> {
         match self {

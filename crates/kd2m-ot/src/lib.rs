@@ -28,6 +28,7 @@ pub mod problem;
 mod projection;
 pub mod real;
 pub mod room;
+pub mod sets;
 pub mod solution;
 mod solver;
 mod sorting;
@@ -35,7 +36,7 @@ mod sorting;
 mod testing;
 mod trigonometry;
 
-pub use kd2m_simd::{Stop, stop};
+pub use kd2m_simd::{Stop, ranks, stop};
 use kd2m_simd::{buffers, cache, isa, pool};
 
 /// What benchmarks, golden tests and this workspace's own programs reach below the public interface. No promise is made of it.

@@ -21,7 +21,7 @@ pub(crate) struct Moments {
     pub mean: Mean,
     /// √w_i, where w_i = a_i, or a_i / (1 − Σ a²) for unbiased covariances.
     pub roots: Vec<f64>,
-    /// √w_i (x_i − μ), row-major `[n, d]`.
+    /// √w_i (x_i − μ), row-major `[n, d]`; of a set that is not held fewer rows with the same Gram matrix, at most d.
     pub rows: Vec<f64>,
 }
 
@@ -57,9 +57,21 @@ impl Moments {
         Self { n, d, weights, mean, roots, rows }
     }
 
+    /// Of n samples with this mean, from rows whose Gram matrix is the covariance: enough for values, not for gradients, which ask for
+    /// the samples' weights.
+    pub(crate) fn of_rows(n: usize, mean: Mean, rows: Vec<f64>) -> Self {
+        let d = mean.shift.len();
+        Self { n, d, weights: Vec::new(), mean, roots: Vec::new(), rows }
+    }
+
+    /// Rows that the covariance is the Gram matrix of.
+    pub(crate) fn height(&self) -> usize {
+        self.rows.len() / self.d
+    }
+
     /// The scaled centred rows as a matrix `[n, d]`.
     pub(crate) fn matrix(&self) -> MatRef<'_, f64> {
-        view(&self.rows, self.n, self.d)
+        view(&self.rows, self.height(), self.d)
     }
 
     /// μ − μ' and how far it may be off in norm.
@@ -149,19 +161,28 @@ pub(crate) fn mean<T: Real>(cloud: &Cloud<T>) -> Mean {
 /// A point amid the samples: feature by feature the median of three medians of three samples that have weight (Tukey 1978). Unlike
 /// the mean it stays there when a few samples lie far away, so that what is measured from it is small for all others.
 pub(crate) fn middle<T: Real>(cloud: &Cloud<T>) -> Vec<T> {
+    middle_of(cloud.len(), cloud.width(), cloud.weights(), |i| cloud.row(i))
+}
+
+/// The same of n samples of this width under these weights, of which a few are asked for.
+pub(crate) fn middle_of<T: Real, R: AsRef<[T]>>(
+    n: usize,
+    width: usize,
+    weights: Option<&[f64]>,
+    row: impl Fn(usize) -> R,
+) -> Vec<T> {
     const LOOKED_AT: usize = 9;
-    let with_mass: Option<Vec<usize>> =
-        cloud.weights().map(|w| (0..w.len()).filter(|&i| w[i] > 0.0).collect::<Vec<usize>>());
-    let count = with_mass.as_ref().map_or(cloud.len(), Vec::len);
-    let rows: [&[T]; LOOKED_AT] = std::array::from_fn(|k| {
+    let with_mass: Option<Vec<usize>> = weights.map(|w| (0..w.len()).filter(|&i| w[i] > 0.0).collect::<Vec<usize>>());
+    let count = with_mass.as_ref().map_or(n, Vec::len);
+    let rows: [R; LOOKED_AT] = std::array::from_fn(|k| {
         let at = k * count / LOOKED_AT;
-        cloud.row(with_mass.as_ref().map_or(at, |kept| kept[at]))
+        row(with_mass.as_ref().map_or(at, |kept| kept[at]))
     });
     let less = |x: T, y: T| if y < x { y } else { x };
     let more = |x: T, y: T| if y > x { y } else { x };
     let median = |x: T, y: T, z: T| more(less(x, y), less(more(x, y), z));
-    let mut middle = vec![T::zero(); cloud.width()];
-    let [a, b, c, d, e, f, g, h, i] = rows.map(|row| &row[..middle.len()]);
+    let mut middle = vec![T::zero(); width];
+    let [a, b, c, d, e, f, g, h, i] = rows.each_ref().map(|row| &row.as_ref()[..width]);
     isa::arch().dispatch(|| {
         for (k, middle) in middle.iter_mut().enumerate() {
             let (first, second) = (median(a[k], b[k], c[k]), median(d[k], e[k], f[k]));

@@ -3,6 +3,8 @@
 //! value, it is computed again in `f64`; where `f64` does not either, the answer says so ([`ROUNDING`]); a value that is no number
 //! is an error and never becomes 0.
 
+pub(crate) mod sets;
+
 use crate::{
     cloud::{Cloud, all_finite},
     divergence::Request,

@@ -5,6 +5,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use faer::{Accum, Par};
+use kd2m_simd::ranks::{Ranks, share, wire};
 use rand::SeedableRng;
 use rand_distr::{Distribution, StandardNormal};
 use rand_pcg::Pcg64Mcg;
@@ -14,11 +16,12 @@ use crate::{
     cloud::Cloud,
     decomposition::qr,
     error::OtError,
-    matrix::{norm_squared, product_until, view},
-    pairwise::points::Points,
+    matrix::{norm_squared, product_until, view, view_mut},
+    pairwise::points::{Points, common_middle_of},
     precision::of_square,
     real::Real,
     room,
+    sets::tiles::Reader,
     solver::one_dimension::Coupling,
     stop::{Interrupted, Stop},
 };
@@ -99,7 +102,16 @@ macro_rules! sliced {
                 stop: &$crate::stop::Stop,
             ) -> Result<std::sync::Arc<Vec<f64>>, $crate::error::OtError> {
                 $crate::projection::ask($entry.name, self.directions, a, b)?;
-                Ok(self.drawn.get((self.directions, a.width(), self.seed), stop, $crate::projection::draw)?)
+                self.of_width(a.width(), stop)
+            }
+
+            /// The same where nothing is asked of memory.
+            fn of_width(
+                &self,
+                d: usize,
+                stop: &$crate::stop::Stop,
+            ) -> Result<std::sync::Arc<Vec<f64>>, $crate::error::OtError> {
+                Ok(self.drawn.get((self.directions, d, self.seed), stop, $crate::projection::draw)?)
             }
         }
     };
@@ -238,9 +250,96 @@ fn out_of_order<T: Real>(x: &[T], order: &[u32], slopes: &[T]) -> f64 {
 
 /// How far a 1-D W₂² of this size may be off: a projection is off by ε of the sample's norm, and so is its distance from its partner.
 pub(crate) fn error_along<T: Real>(a: &Points<T>, b: &Points<T>, value: f64) -> f64 {
-    let norms = (a.mean_of(|norm| norm) + b.mean_of(|norm| norm)).sqrt();
-    let least = (a.width() as f64 * T::min_positive_value().wide()).sqrt();
-    of_square(value, T::epsilon().wide() * norms + least)
+    error_of_norms::<T>(a.mean_of(|norm| norm) + b.mean_of(|norm| norm), a.width(), value)
+}
+
+/// The same from the mean squared norms of both sides together.
+fn error_of_norms<T: Real>(norms: f64, d: usize, value: f64) -> f64 {
+    let least = (d as f64 * T::min_positive_value().wide()).sqrt();
+    of_square(value, T::epsilon().wide() * norms.sqrt() + least)
+}
+
+/// Bytes of projections that are held at once, of a set that is not.
+const PROJECTED: usize = 512 << 20;
+
+/// 1-D W₂² along each of the directions `[count, d]` of two sets that are not held, and how far their mean may be off: each rank takes its
+/// share of the directions and reads all rows.
+///
+/// # Errors
+/// Told to stop.
+pub(crate) fn along_sets<T: Real>(
+    ranks: &dyn Ranks,
+    a: &Reader<T>,
+    b: &Reader<T>,
+    directions: &[T],
+) -> Result<(Vec<f64>, f64), Interrupted> {
+    let (n, m, d) = (a.len(), b.len(), a.width());
+    let count = directions.len() / d;
+    let centre = common_middle_of(&a.middle(), &b.middle());
+    let coupling = Coupling::new(a.set.weights(), n, b.set.weights(), m);
+    let at_once = (PROJECTED / (size_of::<T>() * (n + m)).max(1)).max(1);
+    let own = share(count, ranks.rank(), ranks.size());
+    let (mut values, mut norms) = (Vec::with_capacity(own.len()), None);
+    for start in own.clone().step_by(at_once) {
+        let lines = start..(start + at_once).min(own.end);
+        let directions = &directions[lines.start * d..lines.end * d];
+        let (x, norms_a) = projected(a, &centre, directions)?;
+        let (y, norms_b) = projected(b, &centre, directions)?;
+        norms = Some(norms_a + norms_b);
+        let lines = x.par_chunks_exact(n).zip(y.par_chunks_exact(m));
+        let found: Vec<f64> = lines
+            .map_init(Default::default, |(order_x, order_y), (x, y)| {
+                let mut value = 0.0;
+                if !a.is_over() {
+                    T::sorted_order(x, order_x);
+                    T::sorted_order(y, order_y);
+                    coupling.walk(order_x, order_y, |i, j, mass| {
+                        value += mass * (x[i as usize].wide() - y[j as usize].wide()).powi(2);
+                    });
+                }
+                value
+            })
+            .collect();
+        values.extend(found);
+        a.check()?;
+    }
+    let values = wire::gather(ranks, values);
+    let norms = wire::gather(ranks, norms.into_iter().collect()).into_iter().fold(0.0, f64::max);
+    let mean = values.iter().sum::<f64>() / count as f64;
+    Ok((values, error_of_norms::<T>(norms, d, mean)))
+}
+
+/// All rows less the centre along these directions, `[directions, n]`, and the rows' mean squared norm.
+fn projected<T: Real>(of: &Reader<T>, centre: &[f64], directions: &[T]) -> Result<(Vec<T>, f64), Interrupted> {
+    let (n, d) = (of.len(), of.width());
+    let count = directions.len() / d;
+    let parts: Vec<(Vec<T>, f64)> = of
+        .tiles()
+        .into_par_iter()
+        .map(|tile| {
+            let rows = of.rows(tile.clone());
+            let centred: Vec<T> = rows
+                .values
+                .chunks_exact(d)
+                .flat_map(|row| row.iter().zip(centre).map(|(x, c)| T::of(x.wide() - c)))
+                .collect();
+            let norms = tile.clone().zip(centred.chunks_exact(d));
+            let norm = norms.map(|(i, row)| of.set.weight(i) * norm_squared(row)).sum();
+            let mut along = vec![T::zero(); count * tile.len()];
+            let (target, rows) = (view_mut(&mut along, count, tile.len()), view(&centred, tile.len(), d).transpose());
+            T::multiply(target, Accum::Replace, view(directions, count, d), rows, Par::Seq);
+            (along, norm)
+        })
+        .collect();
+    of.check()?;
+    let mut all = Vec::with_capacity(count * n);
+    for line in 0..count {
+        for (along, _) in &parts {
+            let width = along.len() / count;
+            all.extend_from_slice(&along[line * width..(line + 1) * width]);
+        }
+    }
+    Ok((all, parts.iter().map(|(_, norm)| norm).sum()))
 }
 
 /// How far the mean gradient over these lines may be off in norm: a slope is a difference of projections, under the sample's weight.

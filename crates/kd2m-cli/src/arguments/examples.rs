@@ -25,6 +25,7 @@ pub const DISTANCE: &str = "Examples:
   kd2m distance a.npz:features b.npz:features --metric sinkhorn --set epsilon=0.1 --json
   kd2m distance a.npy b.npy --metric cw2 --labels-a a.txt --labels-b b.txt
   kd2m distance a.npy b.npy --metric w2 --grad-out gradient.npy --plan-out plan.npz
+  kd2m distance a/ 'b/part-*.npy' --metric bounds                   # shards, read in tiles
   kd2m distance a.npy b.npy --metric all";
 pub const BENCH: &str = "Examples:
   kd2m bench configs/bench-digits.toml --dry-run                   # the plan, and how long it takes here

@@ -4,7 +4,7 @@ use half::{bf16, f16};
 
 /// One number type of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Element {
+pub enum Element {
     Bool,
     I8,
     I16,

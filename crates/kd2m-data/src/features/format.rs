@@ -51,7 +51,7 @@ pub(super) fn format_of(location: &Location) -> Result<Format, DataError> {
     File::open(&location.path).map_err(failed)?.take(9).read_to_end(&mut start).map_err(failed)?;
     let named_safetensors = location.path.extension().is_some_and(|e| e.eq_ignore_ascii_case("safetensors"));
     Ok(match start.as_slice() {
-        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => Format::Npy,
+        start if start.starts_with(&npy::MAGIC) => Format::Npy,
         [b'P', b'K', 3 | 5, 4 | 6, ..] => Format::Npz,
         [_, _, _, _, _, 0, 0, 0, b'{'] => Format::Safetensors,
         _ if named_safetensors => Format::Safetensors,

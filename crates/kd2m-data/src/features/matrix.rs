@@ -1,8 +1,6 @@
 //! Features: a matrix of n samples by d columns, in the precision of its file.
 
-use super::Location;
 use super::element::Element;
-use super::format::with_array;
 use super::stored::{Stored, times};
 use crate::DataError;
 
@@ -26,38 +24,47 @@ pub struct Features {
     pub d: usize,
 }
 
-/// Reads features `[n, d]` from a `.npy`, `.npz` or `.safetensors` file, in either order of axes in memory.
-/// `f32` and half precisions become [`Values::F32`], `f64` stays; n may be 0.
+/// Samples and features of an array with such axes.
 ///
 /// # Errors
-/// A file that cannot be read, is damaged or claims more than it holds, a type that is not floating point, another number of
-/// dimensions than two.
-pub fn read_features(location: &Location) -> Result<Features, DataError> {
-    with_array(location, from_stored)
-}
-
-fn from_stored(mut stored: Stored<'_>) -> Result<Features, DataError> {
-    let [n, d] = stored.shape[..] else {
-        let help = match stored.shape.len() {
+/// Another number of axes than two, or no columns.
+pub(super) fn dimensions(place: &str, shape: &[usize]) -> Result<(usize, usize), DataError> {
+    let [n, d] = shape[..] else {
+        let help = match shape.len() {
             1 => "x.reshape(-1, 1) makes one column of it",
             0 => "one number is no set of samples",
             _ => "x.reshape(len(x), -1) makes one row a sample",
         };
-        let problem = format!("the array is {}, features are n × d: {help}", times(&stored.shape));
-        return Err(DataError::format(stored.place, problem));
+        let problem = format!("the array is {}, features are n × d: {help}", times(shape));
+        return Err(DataError::format(place, problem));
     };
     if d == 0 {
-        return Err(DataError::format(stored.place, format!("the array is {n} × 0: there are no columns to compare")));
+        return Err(DataError::format(place, format!("the array is {n} × 0: there are no columns to compare")));
     }
+    Ok((n, d))
+}
+
+/// Fails for a type that is no floating point number.
+///
+/// # Errors
+/// The type, and what to save.
+pub(super) fn element_of_features(place: &str, element: Element) -> Result<(), DataError> {
+    if element.fits_f32() || element == Element::F64 {
+        return Ok(());
+    }
+    let name = element.name();
+    let problem = format!("the array is of type {name}, features are f32 or f64: save x.astype(np.float32)");
+    Err(DataError::format(place, problem))
+}
+
+/// Reads an array of features; see [`super::read_features`].
+pub(super) fn from_stored(mut stored: Stored<'_>) -> Result<Features, DataError> {
+    let (n, d) = dimensions(stored.place, &stored.shape)?;
+    element_of_features(stored.place, stored.element)?;
     let turned = stored.column_major;
     let values = match stored.element {
-        element if element.fits_f32() => Values::F32(in_rows(stored.numbers_f32()?, n, d, turned)),
         Element::F64 => Values::F64(in_rows(stored.numbers_f64()?, n, d, turned)),
-        other => {
-            let problem =
-                format!("the array is of type {}, features are f32 or f64: save x.astype(np.float32)", other.name());
-            return Err(DataError::format(stored.place, problem));
-        }
+        _ => Values::F32(in_rows(stored.numbers_f32()?, n, d, turned)),
     };
     Ok(Features { values, n, d })
 }

@@ -3,13 +3,16 @@
 //! multiplies the claimed shape unchecked and parses all of Python's literals with a grammar of fifteen crates.
 
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek as _};
 
 use super::Location;
 use super::element::{Element, Number};
 use super::stored::{Stored, check_claim};
 use crate::DataError;
 use crate::source::files::damaged;
+
+/// What a file begins with.
+pub(super) const MAGIC: [u8; 6] = *b"\x93NUMPY";
 
 /// NumPy's own limit for headers that it trusts is 10,000 bytes.
 const MOST_HEADER: usize = 1 << 16;
@@ -51,6 +54,18 @@ pub(super) fn with_stream<R>(
     let Header { element, big_endian, column_major, shape } = header;
     check_claim(place, &shape, element, held.saturating_sub(length))?;
     take(Stored { place, element, shape, column_major, big_endian, vouched, data: stream })
+}
+
+/// What the header of a file says, and where its numbers begin.
+pub(super) fn read_start(place: &str, file: &mut File) -> Result<(Header, u64), DataError> {
+    let failed = |source| DataError::Io { place: place.to_owned(), source };
+    let mut start = Vec::new();
+    file.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(failed)?;
+    if start != MAGIC {
+        return Err(DataError::format(place, "the file is no .npy: write it with np.save"));
+    }
+    file.rewind().map_err(failed)?;
+    read_header(place, &mut BufReader::new(file))
 }
 
 /// The header and its length in bytes.

@@ -23,7 +23,12 @@ pub(crate) struct Centres<T> {
 impl<T: Real> Centres<T> {
     /// The means, or the point between them. Any point is allowed: exact costs are taken from this one.
     pub(crate) fn of(isa: Isa, pool: &Pool, a: &Cloud<T>, b: &Cloud<T>, centring: Centring) -> Self {
-        let (mut mean_a, mut mean_b) = pool.join(|| mean(isa, a), || mean(isa, b));
+        let (mean_a, mean_b) = pool.join(|| mean(isa, a), || mean(isa, b));
+        Self::from_means(mean_a, mean_b, centring)
+    }
+
+    /// The same of means that are known, in `f64`.
+    pub(crate) fn from_means(mut mean_a: Vec<f64>, mut mean_b: Vec<f64>, centring: Centring) -> Self {
         if centring == Centring::Common {
             for (p, q) in mean_a.iter_mut().zip(&mut mean_b) {
                 *p = 0.5 * (*p + *q);

@@ -12,6 +12,7 @@ pub(crate) mod pairwise;
 mod rounded;
 pub(crate) mod rows;
 pub(crate) mod scan;
+pub(crate) mod sets;
 mod single;
 pub(crate) mod streamed;
 

@@ -6,6 +6,7 @@ use crate::{
     cloud::Cloud,
     error::OtError,
     real::Real,
+    sets::{Over, Set},
     solution::{Potentials, Solution},
     stop::Stop,
 };
@@ -47,11 +48,37 @@ pub trait Divergence<T: Real>: Send + Sync {
     /// Clouds that do not fit this divergence: widths, too few samples, missing labels; [`OtError::Interrupted`] once
     /// [`Request::stop`] is set.
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError>;
+
+    /// Compares two sets that are read by position, none of them held, by one process or several; `None` of a divergence that cannot.
+    /// Each of the ranks is told the same answer, which does not depend on how many they are.
+    ///
+    /// # Errors
+    /// As [`Divergence::evaluate`]; rows that cannot be read ([`OtError::Unreadable`]); a gradient, or a plan that is no list of arcs
+    /// ([`OtError::Numeric`]).
+    fn evaluate_sets(
+        &self,
+        _a: &Set<T>,
+        _b: &Set<T>,
+        _request: Request,
+        _over: Over,
+    ) -> Option<Result<Solution<T>, OtError>> {
+        None
+    }
 }
 
 impl<T: Real, D: Divergence<T> + ?Sized> Divergence<T> for Box<D> {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
         (**self).evaluate(a, b, request)
+    }
+
+    fn evaluate_sets(
+        &self,
+        a: &Set<T>,
+        b: &Set<T>,
+        request: Request,
+        over: Over,
+    ) -> Option<Result<Solution<T>, OtError>> {
+        (**self).evaluate_sets(a, b, request, over)
     }
 }
 

@@ -2,24 +2,25 @@
 //! Lower: ⟨a, u⟩ + ⟨b, v⟩ with u_i = min_j (c_ij − v_j) for any v (weak duality), and Gelbrich's distance of the moments (1990).
 //! Upper: the cost of a feasible plan, exact within blocks of samples. The v are the blocks' own potentials.
 
-use rayon::prelude::*;
+mod dual;
 
 use super::{
-    Divergence, Request,
+    Divergence, Request, blocks,
     entry::{Entry, Traits, build},
-    gaussian_w2::GaussianW2,
+    gaussian_w2::bures,
     w2::W2,
 };
 use crate::{
     cloud::{Cloud, equal_widths},
-    cost::{self, centring::Centring, pairwise::Pairwise},
-    error::{OtError, Side},
-    isa::{Isa, Kernel, LANES, Simd},
+    error::OtError,
     parameters::{Parameters, domain::ROWS, parameters},
-    precision::Estimated,
+    precision::Estimate,
     real::Real,
+    sets::{
+        self, Over, Set, moments,
+        tiles::{Fault, Reader},
+    },
     solution::{Solution, Status},
-    stop::{Interrupted, Stop},
 };
 
 /// The line of the registry.
@@ -30,14 +31,10 @@ pub const ENTRY: Entry = Entry {
     source: "weak duality (Kantorovich 1942); Gelbrich (1990)",
     cost: "O(nmd) time in one streaming pass; O((n + m) d) memory and block² floats",
     when: "sets too large for an exact plan; kd2m distance only, no gradient",
-    traits: Traits { trains: false, ..Traits::SQUARED },
+    traits: Traits { trains: false, sets: true, ..Traits::SQUARED },
     options: Bounds::OPTIONS,
     build: build::<Bounds>,
 };
-
-/// Shares of the blocks' potentials that the one pass over all costs tries at once: a block knows less than all samples do, so
-/// part of what its potentials say is noise.
-const SHARES: [f64; 4] = [0.0, 0.5, 0.8, 1.0];
 
 parameters! {
     /// Lower and upper bound of W₂²; the value is the upper one, and value − gap the lower.
@@ -50,16 +47,56 @@ parameters! {
 
 impl<T: Real> Divergence<T> for Bounds {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
+        equal_widths(ENTRY.name, a, b)?;
+        self.of_sets(&Set::of_cloud(a), &Set::of_cloud(b), request, Over::ALONE)
+    }
+
+    fn evaluate_sets(
+        &self,
+        a: &Set<T>,
+        b: &Set<T>,
+        request: Request,
+        over: Over,
+    ) -> Option<Result<Solution<T>, OtError>> {
+        Some(sets::equal_widths(ENTRY.name, a, b).and_then(|()| self.of_sets(a, b, request, over)))
+    }
+}
+
+impl Bounds {
+    fn of_sets<T: Real>(&self, a: &Set<T>, b: &Set<T>, request: Request, over: Over) -> Result<Solution<T>, OtError> {
         self.check(ENTRY.name)?;
-        equal_widths("bounds", a, b)?;
         if request.gradient {
             let message = "bounds has no gradient: it answers with an interval; train with w2".to_owned();
-            return Err(OtError::Numeric { metric: "bounds".to_owned(), message });
+            return Err(OtError::Numeric { metric: ENTRY.name.to_owned(), message });
         }
-        let gelbrich = gelbrich(a, b)?;
-        request.stop.check()?;
-        let Coupling { upper, v } = self.coupling(a, b, request.stop)?;
-        let dual = dual_bound(a, b, &v, request.stop)?;
+        let fault = Fault::default();
+        let readers = [a, b].map(|set| Reader::new(set, request.stop, &fault));
+        let found = self.of_readers(&readers[0], &readers[1], request, over);
+        fault.or(found)
+    }
+
+    fn of_readers<T: Real>(
+        &self,
+        a: &Reader<T>,
+        b: &Reader<T>,
+        request: Request,
+        Over { ranks, .. }: Over,
+    ) -> Result<Solution<T>, OtError> {
+        // Of a single sample there is no covariance.
+        let moments = match a.len().min(b.len()) {
+            1 => None,
+            _ => Some([moments::of(ENTRY.name, ranks, a)?, moments::of(ENTRY.name, ranks, b)?]),
+        };
+        let moments = moments.as_ref().map(|[of_a, of_b]| [of_a, of_b]);
+        let gelbrich = match moments {
+            Some([of_a, of_b]) => gelbrich(bures::<f64>(ENTRY.name, of_a, of_b, Request::VALUE))?,
+            None => 0.0,
+        };
+        let solve = |x: &Cloud<T>, y: &Cloud<T>| W2::default().evaluate(x, y, request);
+        let blocks::Coupling { upper, v } = blocks::coupling(ranks, a, b, moments, self.block, solve)?;
+        // What blocks leave open is more than the rounding of small integers.
+        let roughly = a.len().max(b.len()) > self.block;
+        let dual = dual::bound(ranks, a, b, &v, roughly)?;
         let lower = gelbrich.max(dual).clamp(0.0, upper);
         let relative = if upper > 0.0 { (upper - lower) / upper } else { 0.0 };
         Ok(Solution {
@@ -77,10 +114,10 @@ impl<T: Real> Divergence<T> for Bounds {
     }
 }
 
-/// Gelbrich's distance of the moments, less what its decompositions can have rounded; 0, which always holds, where there are too few
-/// samples for a covariance or the moments leave the range of numbers.
-fn gelbrich<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Result<f64, OtError> {
-    match GaussianW2.estimate(a, b, Request::VALUE) {
+/// Gelbrich's distance of the moments, less what its decompositions can have rounded; 0, which always holds, where the moments leave the
+/// range of numbers.
+fn gelbrich<T>(found: Result<Estimate<T>, OtError>) -> Result<f64, OtError> {
+    match found {
         // Estimates of rounding are rough; a bound has to hold.
         Ok(found) => Some(found.solution.value * (1.0 - 1e-9) - 10.0 * found.error),
         Err(OtError::TooFewSamples { .. } | OtError::Numeric { .. }) => None,
@@ -90,211 +127,10 @@ fn gelbrich<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Result<f64, OtError> {
     .map_or(Ok(0.0), Ok)
 }
 
-/// A feasible plan's cost and potentials that go with it.
-struct Coupling {
-    upper: f64,
-    /// One for each sample of B, for plain squared distances.
-    v: Vec<f64>,
-}
-
-impl Bounds {
-    /// The better of two plans: blocks of samples in their given order (paired clouds keep their pairs), and in the order of the
-    /// direction along which the clouds spread most.
-    fn coupling<T: Real>(&self, a: &Cloud<T>, b: &Cloud<T>, stop: &Stop) -> Result<Coupling, OtError> {
-        let direction = leading_direction(a, b, stop)?;
-        let along = |cloud: &Cloud<T>| {
-            let place: Vec<f64> = (0..cloud.len())
-                .map(|i| cloud.row(i).iter().zip(&direction).map(|(x, w)| x.wide() * w).sum())
-                .collect();
-            let mut order: Vec<usize> = (0..cloud.len()).collect();
-            order.sort_by(|&i, &j| place[i].total_cmp(&place[j]));
-            order
-        };
-        let (order_a, order_b) = (along(a), along(b));
-        if a.len() != b.len() || a.weights().is_some() || b.weights().is_some() {
-            return Ok(Coupling { upper: monotone_cost(a, b, &order_a, &order_b), v: vec![0.0; b.len()] });
-        }
-        let identity: Vec<usize> = (0..a.len()).collect();
-        let given = self.blocks(a, b, [&identity, &identity], stop)?;
-        if a.len() <= self.block {
-            return Ok(given);
-        }
-        let sorted = self.blocks(a, b, [&order_a, &order_b], stop)?;
-        Ok(if sorted.upper < given.upper { sorted } else { given })
-    }
-
-    /// Exact plans between blocks of equal position in two orders.
-    fn blocks<T: Real>(
-        &self,
-        a: &Cloud<T>,
-        b: &Cloud<T>,
-        [order_a, order_b]: [&[usize]; 2],
-        stop: &Stop,
-    ) -> Result<Coupling, OtError> {
-        let w2 = W2::default();
-        let (n, d) = (a.len(), a.width());
-        let mut coupling = Coupling { upper: 0.0, v: vec![0.0; n] };
-        for (of_a, of_b) in order_a.chunks(self.block).zip(order_b.chunks(self.block)) {
-            let gather =
-                |cloud: &Cloud<T>, rows: &[usize]| rows.iter().flat_map(|&i| cloud.row(i).to_vec()).collect::<Vec<T>>();
-            let (x, y) = (gather(a, of_a), gather(b, of_b));
-            let (x, y) = (Cloud::new(Side::A, &x, of_a.len(), d)?, Cloud::new(Side::B, &y, of_b.len(), d)?);
-            let found = w2.evaluate(&x, &y, Request { stop, ..Request::VALUE })?;
-            coupling.upper += found.value * of_a.len() as f64 / n as f64;
-            if let Some(potentials) = found.potentials {
-                // Each block's potentials are known up to a constant: equal means make blocks comparable.
-                let mean = potentials.v.iter().sum::<f64>() / of_b.len() as f64;
-                for (&j, v) in of_b.iter().zip(potentials.v) {
-                    coupling.v[j] = v - mean;
-                }
-            }
-        }
-        Ok(coupling)
-    }
-}
-
-/// Cost of the monotone plan along two orders: feasible for any weights.
-fn monotone_cost<T: Real>(a: &Cloud<T>, b: &Cloud<T>, order_a: &[usize], order_b: &[usize]) -> f64 {
-    let (mut i, mut j) = (0, 0);
-    let (mut left_a, mut left_b) = (a.weight(order_a[0]), b.weight(order_b[0]));
-    let mut total = 0.0;
-    loop {
-        let mass = left_a.min(left_b);
-        total += mass * cost::squared_distance(a.row(order_a[i]), b.row(order_b[j]));
-        left_a -= mass;
-        left_b -= mass;
-        if left_a <= left_b {
-            i += 1;
-            if i == order_a.len() {
-                return total;
-            }
-            left_a = a.weight(order_a[i]);
-        } else {
-            j += 1;
-            if j == order_b.len() {
-                return total;
-            }
-            left_b = b.weight(order_b[j]);
-        }
-    }
-}
-
-/// Direction of largest variance of both clouds together, by a few power iterations: a good one is enough.
-///
-/// # Errors
-/// Told to stop.
-fn leading_direction<T: Real>(a: &Cloud<T>, b: &Cloud<T>, stop: &Stop) -> Result<Vec<f64>, Interrupted> {
-    let d = a.width();
-    let mut centre = vec![0.0; d];
-    let total = (a.len() + b.len()) as f64;
-    let rows = || (0..a.len()).map(|i| a.row(i)).chain((0..b.len()).map(|j| b.row(j)));
-    for row in rows() {
-        centre.iter_mut().zip(row).for_each(|(c, x)| *c += x.wide() / total);
-    }
-    let mut direction: Vec<f64> = (0..d).map(|k| 1.0 + 0.1 * (k % 7) as f64).collect();
-    for _ in 0..4 {
-        stop.check()?;
-        let mut next = vec![0.0; d];
-        for row in rows() {
-            let along: f64 = row.iter().zip(&centre).zip(&direction).map(|((x, c), w)| (x.wide() - c) * w).sum();
-            next.iter_mut().zip(row).zip(&centre).for_each(|((s, x), c)| *s += along * (x.wide() - c));
-        }
-        let length = next.iter().map(|x| x * x).sum::<f64>().sqrt();
-        if length == 0.0 || !length.is_finite() {
-            return Ok(direction);
-        }
-        direction = next.into_iter().map(|x| x / length).collect();
-    }
-    Ok(direction)
-}
-
-/// Columns whose costs are computed at a time: the panels then stay in the second-level cache.
-const PANELS: usize = 32;
-
-/// The best of the dual bounds that shares of `v` give, in one pass over all costs.
-///
-/// # Errors
-/// Told to stop.
-fn dual_bound<T: Real>(a: &Cloud<T>, b: &Cloud<T>, v: &[f64], stop: &Stop) -> Result<f64, Interrupted> {
-    let pairs = Pairwise::new(a, b, Centring::Each, stop);
-    let unit = 1.0 / (pairs.scale * pairs.scale);
-    let (first, second) = pairs.separable_part(a, b);
-    // Shares of the potentials for centred, scaled costs, rounded to T: any potentials are allowed.
-    let shares: Vec<Vec<T>> = SHARES
-        .iter()
-        .map(|share| v.iter().zip(&second).map(|(v, s)| T::of(share * (v - s) / unit)).collect())
-        .collect();
-    let isa = Isa::detect();
-    let numbers: Vec<u32> = (0..a.len() as u32).collect();
-    let sums: Vec<[f64; SHARES.len()]> = numbers
-        .par_chunks(pairs.block())
-        .map(|rows| {
-            let mut least = vec![[T::infinity(); SHARES.len()]; rows.len()];
-            let mut scratch = Vec::new();
-            for from in (0..pairs.panel_count()).step_by(PANELS) {
-                if stop.is_set() {
-                    break;
-                }
-                let panels = from..(from + PANELS).min(pairs.panel_count());
-                let columns = pairs.columns_of(panels.clone());
-                scratch.resize(rows.len() * columns.len(), T::zero());
-                pairs.fill_panels(rows, panels, &mut scratch);
-                for (least, row) in least.iter_mut().zip(scratch.chunks_exact(columns.len())) {
-                    for (least, share) in least.iter_mut().zip(&shares) {
-                        let found = isa.run(LeastReduced { row, v: &share[columns.clone()] });
-                        *least = if found < *least { found } else { *least };
-                    }
-                }
-            }
-            let mut sums = [0.0; SHARES.len()];
-            for (&i, least) in rows.iter().zip(least) {
-                for (sum, least) in sums.iter_mut().zip(least) {
-                    // The entry's bound, and one more rounding for the subtraction.
-                    let rounding = pairs.rounding(i as usize) + least.wide().abs() * T::epsilon().wide();
-                    *sum += a.weight(i as usize) * (least.wide() - rounding);
-                }
-            }
-            sums
-        })
-        .collect();
-    stop.check()?;
-    let separable = (0..a.len()).map(|i| a.weight(i) * first[i]).sum::<f64>()
-        + (0..b.len()).map(|j| b.weight(j) * second[j]).sum::<f64>();
-    let bound = |k: usize| {
-        let u: f64 = sums.iter().map(|s| s[k]).sum();
-        let v: f64 = shares[k].iter().enumerate().map(|(j, v)| b.weight(j) * v.wide()).sum();
-        (u + v) * unit + separable
-    };
-    Ok((0..SHARES.len()).map(bound).fold(f64::NEG_INFINITY, f64::max))
-}
-
-/// Least of c_j − v_j in the precision of the costs.
-struct LeastReduced<'a, T> {
-    row: &'a [T],
-    v: &'a [T],
-}
-
-impl<T: Real> Kernel for LeastReduced<'_, T> {
-    type Output = T;
-
-    #[inline(always)]
-    fn call<S: Simd>(self, simd: S) -> T {
-        let (chunks, tail) = self.row.as_chunks::<LANES>();
-        let (v_chunks, v_tail) = self.v.as_chunks::<LANES>();
-        let mut least = T::vsplat(simd, T::infinity());
-        for (c, v) in chunks.iter().zip(v_chunks) {
-            least = T::vmin(simd, T::vsub(simd, T::vload(simd, c), T::vload(simd, v)), least);
-        }
-        let mut lanes = [T::infinity(); LANES];
-        T::vstore(simd, least, &mut lanes);
-        let of_tail = tail.iter().zip(v_tail).map(|(c, v)| *c - *v);
-        lanes.into_iter().chain(of_tail).fold(T::infinity(), |a, b| if b < a { b } else { a })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::Side;
     use rand::{RngExt, SeedableRng};
     use rand_pcg::Pcg64;
 

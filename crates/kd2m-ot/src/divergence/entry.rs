@@ -46,6 +46,10 @@ pub struct Traits {
     pub trains: bool,
     /// Solved by iterations: the data decide how many, so that a small problem may take long.
     pub iterates: bool,
+    /// Computed from sets that are not held, and by several processes, too.
+    pub sets: bool,
+    /// A long solve of sets keeps potentials to begin from another time.
+    pub keeps: bool,
     /// Samples a side up to which an answer takes seconds; beyond, a person should ask for it by name. None: all that memory holds.
     pub comfortable: Option<usize>,
 }
@@ -59,6 +63,8 @@ impl Traits {
         any_widths: false,
         trains: true,
         iterates: false,
+        sets: false,
+        keeps: false,
         comfortable: None,
     };
 

@@ -3,6 +3,8 @@
 //! rows that are held or computed again. Any other marginals go through [`transport`]. The plan is a constant for the gradient
 //! (envelope theorem).
 
+mod sets;
+
 use super::{Request, sampled};
 use crate::{
     cloud::{Cloud, equal_widths},
@@ -57,6 +59,19 @@ macro_rules! exact {
                 $crate::parameters::Parameters::check(self, $entry.name)?;
                 let memory = (self.memory * f64::from(1 << 30)) as usize;
                 $crate::divergence::exact::Exact { metric: $entry.name, ground: $ground, memory }.evaluate(a, b, request)
+            }
+
+            fn evaluate_sets(
+                &self,
+                a: &$crate::sets::Set<T>,
+                b: &$crate::sets::Set<T>,
+                request: $crate::divergence::Request,
+                over: $crate::sets::Over,
+            ) -> Option<Result<$crate::solution::Solution<T>, $crate::error::OtError>> {
+                let memory = (self.memory * f64::from(1 << 30)) as usize;
+                let exact = $crate::divergence::exact::Exact { metric: $entry.name, ground: $ground, memory };
+                let checked = $crate::parameters::Parameters::check(self, $entry.name);
+                Some(checked.and_then(|()| exact.evaluate_sets(a, b, request, over)))
             }
         }
     };

@@ -11,8 +11,12 @@ use crate::{
     error::OtError,
     moments::Moments,
     parameters::parameters,
-    precision::{Estimate, Estimated, evaluate},
+    precision::{
+        Estimate, Estimated, evaluate,
+        sets::{EstimatedOfSets, evaluate_sets},
+    },
     real::Real,
+    sets::{Over, Set, moments, tiles::Reader},
     solution::Solution,
 };
 
@@ -24,7 +28,7 @@ pub const ENTRY: Entry = Entry {
     source: "Heusel et al., GANs trained by a two time-scale update rule (2017)",
     cost: "as gaussian-w2",
     when: "to compare figures with FID packages; for training gaussian-w2 is the same up to the factor n/(n − 1)",
-    traits: Traits::PLAIN,
+    traits: Traits { sets: true, ..Traits::PLAIN },
     options: Fid::OPTIONS,
     build: build::<Fid>,
 };
@@ -37,6 +41,30 @@ parameters! {
 impl<T: Real> Divergence<T> for Fid {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
         evaluate(self, a, b, request)
+    }
+
+    fn evaluate_sets(
+        &self,
+        a: &Set<T>,
+        b: &Set<T>,
+        request: Request,
+        over: Over,
+    ) -> Option<Result<Solution<T>, OtError>> {
+        Some(evaluate_sets(self, a, b, request, over))
+    }
+}
+
+impl<T: Real> EstimatedOfSets<T> for Fid {
+    fn estimate_sets(
+        &self,
+        a: &Reader<T>,
+        b: &Reader<T>,
+        request: Request,
+        over: Over,
+    ) -> Result<Estimate<T>, OtError> {
+        let (of_a, of_b) =
+            (moments::unbiased(ENTRY.name, over.ranks, a)?, moments::unbiased(ENTRY.name, over.ranks, b)?);
+        bures(ENTRY.name, &of_a, &of_b, request)
     }
 }
 

@@ -15,8 +15,12 @@ use crate::{
     matrix::{norm_squared, product, view, view_mut},
     moments::Moments,
     parameters::parameters,
-    precision::{Estimate, Estimated, evaluate, non_negative, of_square},
+    precision::{
+        Estimate, Estimated, evaluate, non_negative, of_square,
+        sets::{EstimatedOfSets, evaluate_sets},
+    },
     real::Real,
+    sets::{Over, Set, moments, tiles::Reader},
     solution::Solution,
 };
 
@@ -28,7 +32,7 @@ pub const ENTRY: Entry = Entry {
     source: "Dowson and Landau (1982), Gelbrich (1990); KD²M, W2 (G) with full covariances",
     cost: "O((n + m) d² + d³), or O(n m (d + min(n, m))) where n, m < d; memory O((n + m) d)",
     when: "mean and all correlations at once, finite for any n; a lower bound of w2 that needs no coupling",
-    traits: Traits::SQUARED,
+    traits: Traits { sets: true, ..Traits::SQUARED },
     options: GaussianW2::OPTIONS,
     build: build::<GaussianW2>,
 };
@@ -41,6 +45,29 @@ parameters! {
 impl<T: Real> Divergence<T> for GaussianW2 {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
         evaluate(self, a, b, request)
+    }
+
+    fn evaluate_sets(
+        &self,
+        a: &Set<T>,
+        b: &Set<T>,
+        request: Request,
+        over: Over,
+    ) -> Option<Result<Solution<T>, OtError>> {
+        Some(evaluate_sets(self, a, b, request, over))
+    }
+}
+
+impl<T: Real> EstimatedOfSets<T> for GaussianW2 {
+    fn estimate_sets(
+        &self,
+        a: &Reader<T>,
+        b: &Reader<T>,
+        request: Request,
+        over: Over,
+    ) -> Result<Estimate<T>, OtError> {
+        let (of_a, of_b) = (moments::of(ENTRY.name, over.ranks, a)?, moments::of(ENTRY.name, over.ranks, b)?);
+        bures(ENTRY.name, &of_a, &of_b, request)
     }
 }
 
@@ -126,7 +153,7 @@ enum Factor<'m> {
 
 impl<'m> Factor<'m> {
     fn new(moments: &'m Moments, with_q: bool) -> Self {
-        if moments.n <= moments.d {
+        if moments.height() <= moments.d {
             return Factor::Rows(moments);
         }
         let covariance = moments.covariance();

@@ -8,10 +8,14 @@ use super::{
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
-    pairwise::{distances::Distances, kernel::Gaussian, pair_sum, points::Points, rounding},
+    pairwise::{distances::Distances, kernel::Gaussian, pair_sum, points::Points, rounding, sets::Pairs},
     parameters::parameters,
-    precision::{Estimate, Estimated, evaluate},
+    precision::{
+        Estimate, Estimated, evaluate,
+        sets::{EstimatedOfSets, evaluate_sets},
+    },
     real::Real,
+    sets::{Over, Set, moments::effective_rest, tiles::Reader},
     solution::Solution,
 };
 
@@ -23,7 +27,7 @@ pub const ENTRY: Entry = Entry {
     source: "Gretton et al., A kernel two-sample test (2012)",
     cost: "O((n + m)² d) time, O((n + m) d) memory",
     when: "differentiable everywhere and bounded, so outliers do not dominate; its signal fades when the clouds are many σ apart",
-    traits: Traits::SQUARED,
+    traits: Traits { sets: true, ..Traits::SQUARED },
     options: MmdRbf::OPTIONS,
     build: build::<MmdRbf>,
 };
@@ -42,6 +46,36 @@ parameters! {
 impl<T: Real> Divergence<T> for MmdRbf {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
         evaluate(self, a, b, request)
+    }
+
+    fn evaluate_sets(
+        &self,
+        a: &Set<T>,
+        b: &Set<T>,
+        request: Request,
+        over: Over,
+    ) -> Option<Result<Solution<T>, OtError>> {
+        Some(evaluate_sets(self, a, b, request, over))
+    }
+}
+
+impl<T: Real> EstimatedOfSets<T> for MmdRbf {
+    fn estimate_sets(&self, a: &Reader<T>, b: &Reader<T>, _: Request, over: Over) -> Result<Estimate<T>, OtError> {
+        let rests = || Ok((effective_rest(ENTRY.name, a)?, effective_rest(ENTRY.name, b)?));
+        let factors = self.estimator.factors_with(rests)?;
+        let pairs = Pairs::new(over.ranks, a, b)?;
+        self.bandwidth.check_extent(ENTRY.name, pairs.norms.iter().sum::<f64>().sqrt())?;
+        let Some(sigma) = pairs.sigma(self.bandwidth)? else {
+            // All points coincide; in single precision their squared differences may have vanished.
+            let error = if T::singles(&[]).is_some() { f64::INFINITY } else { 0.0 };
+            return Ok(Estimate::new(Solution::closed(0.0), error));
+        };
+        let kernel = Gaussian { gammas: self.bandwidth.widths(sigma).iter().map(|s| 0.5 / (s * s)).collect() };
+        let value = pairs.sum(&kernel, factors)?;
+        let error = kernel.bound_of_norms::<T>(pairs.norms, a.width(), factors);
+        let mut solution = Solution::closed(self.estimator.clamp(value));
+        solution.diagnostics.push(("bandwidth", sigma));
+        Ok(Estimate::new(solution, error))
     }
 }
 

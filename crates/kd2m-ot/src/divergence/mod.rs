@@ -2,6 +2,7 @@
 //! A file holds formula, source, cost in n and d, when to choose it, the code and its tests; the list at the foot of this page names them.
 
 pub(crate) mod base;
+mod blocks;
 pub mod entry;
 mod exact;
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //! and the distance of the means (ε → ∞), never negative, zero only for equal measures (Feydy et al. 2019).
 //! Next: [`crate::solver::sinkhorn`] for the iteration; [`super::unbalanced`] shares this code.
 
+mod points;
+
 use super::{
     Request,
     entry::{Entry, Traits, build},
@@ -9,14 +11,15 @@ use super::{
 use crate::{
     cloud::{Cloud, equal_widths},
     error::OtError,
-    pairwise::points::common_middle,
-    precision::{Estimate, Estimated, is_accepted, non_negative},
+    precision::{Estimate, Estimated, is_accepted, non_negative, sets::EstimatedOfSets},
     real::Real,
     room,
+    sets::{Over, tiles::Reader},
     solution::{Plan, Solution, Status},
-    solver::sinkhorn::{self, Found, Lane, Scores, Settings},
-    stop::{Interrupted, Stop},
+    solver::sinkhorn::{self, Found, Lane, Settings},
+    stop::Interrupted,
 };
+use points::Points;
 
 /// The line of the registry.
 pub const ENTRY: Entry = Entry {
@@ -26,7 +29,7 @@ pub const ENTRY: Entry = Entry {
     source: "Feydy et al. (2019); Cuturi (2013)",
     cost: "O(nmd) for the products, O(nm) a sweep, tens of sweeps; nm floats, or none above `memory`",
     when: "a smooth relative of w2: stable gradients under noise, any weights, no n² memory for very large clouds",
-    traits: Traits { iterates: true, ..Traits::PLAIN },
+    traits: Traits { iterates: true, sets: true, ..Traits::PLAIN },
     options: Sinkhorn::OPTIONS,
     build: build::<Sinkhorn>,
 };
@@ -75,6 +78,16 @@ macro_rules! entropic {
             ) -> Result<$crate::solution::Solution<f32>, $crate::error::OtError> {
                 $crate::precision::evaluate(self, a, b, request)
             }
+
+            fn evaluate_sets(
+                &self,
+                a: &$crate::sets::Set<f32>,
+                b: &$crate::sets::Set<f32>,
+                request: $crate::divergence::Request,
+                over: $crate::sets::Over,
+            ) -> Option<Result<$crate::solution::Solution<f32>, $crate::error::OtError>> {
+                Some($crate::precision::sets::evaluate_sets(self, a, b, request, over))
+            }
         }
 
         impl $crate::divergence::Divergence<f64> for $name {
@@ -85,6 +98,16 @@ macro_rules! entropic {
                 request: $crate::divergence::Request,
             ) -> Result<$crate::solution::Solution<f64>, $crate::error::OtError> {
                 $crate::precision::evaluate(self, a, b, request)
+            }
+
+            fn evaluate_sets(
+                &self,
+                a: &$crate::sets::Set<f64>,
+                b: &$crate::sets::Set<f64>,
+                request: $crate::divergence::Request,
+                over: $crate::sets::Over,
+            ) -> Option<Result<$crate::solution::Solution<f64>, $crate::error::OtError>> {
+                Some($crate::precision::sets::evaluate_sets(self, a, b, request, over))
             }
         }
     };
@@ -100,6 +123,18 @@ entropic! {
 impl<T: Lane> Estimated<T> for Sinkhorn {
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         self.debiased(Relaxation::Exact).estimate(a, b, request)
+    }
+}
+
+impl<T: Lane> EstimatedOfSets<T> for Sinkhorn {
+    fn estimate_sets(
+        &self,
+        a: &Reader<T>,
+        b: &Reader<T>,
+        request: Request,
+        over: Over,
+    ) -> Result<Estimate<T>, OtError> {
+        self.debiased(Relaxation::Exact).estimate_sets(a, b, request, over)
     }
 }
 
@@ -144,20 +179,51 @@ impl Debiased {
         request: Request,
     ) -> Result<Estimate<T>, OtError> {
         equal_widths(self.metric, a, b)?;
-        let d = a.width();
         let (x, y) = Points::centred(a, b);
-        let mean_cost = x.mean_cost(&y, d);
+        let mean_cost = x.mean_cost(&y);
         if mean_cost <= 0.0 {
             // All samples coincide: nothing to transport, whatever ε.
             return Ok(Estimate::of_coincident(a, b, request.gradient));
         }
-        let settings = self.settings(mean_cost);
-        self.check_epsilon(settings.epsilon, mean_cost)?;
         let fits = |n: usize, m: usize| {
             let bytes = room::bytes::<T>(&[n, m]);
             bytes <= self.memory && room::is_there(bytes)
         };
-        let problems = Problems { x: &x, y: &y, d, settings, mean_cost, fits: &fits, request };
+        self.between(&x, &y, mean_cost, &fits, request)
+    }
+
+    /// The same of sets that are not held.
+    ///
+    /// # Errors
+    /// As [`Self::estimate`].
+    pub(super) fn estimate_sets<T: Lane>(
+        &self,
+        a: &Reader<T>,
+        b: &Reader<T>,
+        request: Request,
+        over: Over,
+    ) -> Result<Estimate<T>, OtError> {
+        let (x, y) = Points::of_sets(over.ranks, a, b)?;
+        let mean_cost = x.mean_cost(&y);
+        if mean_cost <= 0.0 {
+            // In single precision squares may have vanished.
+            let error = if T::singles(&[]).is_some() { f64::INFINITY } else { 0.0 };
+            return Ok(Estimate::new(Solution::closed(0.0), error));
+        }
+        self.between(&x, &y, mean_cost, &|_, _| false, request)
+    }
+
+    fn between<T: Lane>(
+        &self,
+        x: &Points<T>,
+        y: &Points<T>,
+        mean_cost: f64,
+        fits: &dyn Fn(usize, usize) -> bool,
+        request: Request,
+    ) -> Result<Estimate<T>, OtError> {
+        let settings = self.settings(mean_cost);
+        self.check_epsilon(settings.epsilon, mean_cost)?;
+        let problems = Problems { x, y, d: x.d, settings, mean_cost, fits, request };
         let found = problems.settled(problems.solve(None)?)?;
         let value = found.value(&problems);
         // A cap that ended the iteration is told by the status.
@@ -216,8 +282,8 @@ impl Debiased {
 /// The three entropic problems of one divergence.
 #[derive(Clone, Copy)]
 struct Problems<'p, T> {
-    x: &'p Points<T>,
-    y: &'p Points<T>,
+    x: &'p Points<'p, T>,
+    y: &'p Points<'p, T>,
     d: usize,
     settings: Settings,
     mean_cost: f64,
@@ -244,24 +310,24 @@ impl<T: Lane> Problems<'_, T> {
         let epsilon = settings.epsilon;
         let (n, m) = (x.norms.len(), y.norms.len());
         let within = |x: &Points<T>, start: Option<&Found>, wants_pull: bool| {
-            let scores = x.scores(x, d, fits(x.norms.len(), x.norms.len()), request.stop)?;
+            let scores = x.scores(x, fits(x.norms.len(), x.norms.len()), request.stop)?;
             let start = start.map(|found| &found.potentials);
             let found = sinkhorn::solve_symmetric(&scores, &x.weights, settings, mean_cost, start)?;
             let p = &found.potentials;
-            let pull = || sinkhorn::pull(&scores, &x.weights, &x.weights, epsilon, p, (&x.rows, d));
+            let pull = || sinkhorn::pull(&scores, &x.weights, &x.weights, epsilon, p, (x.held(), d));
             let pull = wants_pull.then(pull).transpose()?;
             Ok::<_, Interrupted>((found, pull))
         };
         let before = before.as_ref();
         let (of_a, pull_a) = within(x, before.map(|b| &b.of_a), request.gradient)?;
         let (of_b, _) = within(y, before.map(|b| &b.of_b), false)?;
-        let across = x.scores(y, d, fits(n, m), request.stop)?;
+        let across = x.scores(y, fits(n, m), request.stop)?;
         let start = before.map_or(request.start, |b| Some(&b.of_both.potentials));
         let of_both = sinkhorn::solve(&across, &x.weights, &y.weights, settings, mean_cost, start)?;
         let p = &of_both.potentials;
-        let pull_both = || sinkhorn::pull(&across, &x.weights, &y.weights, epsilon, p, (&y.rows, d));
+        let pull_both = || sinkhorn::pull(&across, &x.weights, &y.weights, epsilon, p, (y.held(), d));
         let pull_both = request.gradient.then(pull_both).transpose()?;
-        let gradient = pull_both.zip(pull_a).map(|(both, own)| gradient(&x.rows, d, &both, &own));
+        let gradient = pull_both.zip(pull_a).map(|(both, own)| gradient(x.held(), d, &both, &own));
         let mass = || sinkhorn::plan(&across, &x.weights, &y.weights, epsilon, p);
         let plan = if request.plan { Some(Plan::Dense { n, m, mass: mass()? }) } else { None };
         let open = of_both.open + 0.5 * (of_a.open + of_b.open);
@@ -368,67 +434,6 @@ impl<T: Lane> Answers<T> {
         let squares: f64 = rows.map(|((u, norm), a)| (a * settings.slope(*u)).powi(2) * norm).sum();
         4.0 * T::epsilon().wide() * squares.sqrt()
     }
-}
-
-/// Both clouds shifted to a common middle: products then round less, and distances stay what they are.
-struct Points<T> {
-    rows: Vec<T>,
-    norms: Vec<f64>,
-    weights: Vec<f64>,
-}
-
-impl<T: Lane> Points<T> {
-    fn centred(a: &Cloud<T>, b: &Cloud<T>) -> (Self, Self) {
-        let centre: Vec<T> = common_middle(a, b).into_iter().map(T::of).collect();
-        let shifted = |cloud: &Cloud<T>| {
-            let mut rows = cloud.features().to_vec();
-            for row in rows.chunks_exact_mut(cloud.width()) {
-                row.iter_mut().zip(&centre).for_each(|(x, c)| *x -= *c);
-            }
-            let norms = rows.chunks_exact(cloud.width()).map(norm_squared).collect();
-            Self { norms, rows, weights: cloud.weights_vec() }
-        };
-        (shifted(a), shifted(b))
-    }
-
-    fn scores<'s>(
-        &'s self,
-        other: &'s Self,
-        d: usize,
-        hold: bool,
-        stop: &'s Stop,
-    ) -> Result<Scores<'s, T>, Interrupted> {
-        Scores::squared_distances((&self.rows, &self.norms), (&other.rows, &other.norms), d, hold, stop)
-    }
-
-    /// Σ a_i b_j ‖x_i − y_j‖².
-    fn mean_cost(&self, other: &Self, d: usize) -> f64 {
-        let mean_norm = |p: &Self| p.norms.iter().zip(&p.weights).map(|(r, w)| r * w).sum::<f64>();
-        let mean = |p: &Self| weighted_mean(&p.rows, &p.weights, d);
-        let product: f64 = mean(self).iter().zip(mean(other)).map(|(x, y)| x * y).sum();
-        mean_norm(self) + mean_norm(other) - 2.0 * product
-    }
-}
-
-/// Σ w_i x_i over rows `[n, d]`.
-fn weighted_mean<T: Real>(rows: &[T], weights: &[f64], d: usize) -> Vec<f64> {
-    let mut mean = vec![0.0; d];
-    for (row, w) in rows.chunks_exact(d).zip(weights) {
-        mean.iter_mut().zip(row).for_each(|(m, x)| *m += w * x.wide());
-    }
-    mean
-}
-
-/// ‖x‖² in `f64`, on several lanes: one running sum would wait for itself.
-fn norm_squared<T: Real>(row: &[T]) -> f64 {
-    let mut sums = [0.0; 8];
-    let (chunks, rest) = row.as_chunks::<8>();
-    for chunk in chunks {
-        for lane in 0..8 {
-            sums[lane] += chunk[lane].wide() * chunk[lane].wide();
-        }
-    }
-    sums.iter().sum::<f64>() + rest.iter().map(|x| x.wide() * x.wide()).sum::<f64>()
 }
 
 /// S_ε from the three duals, potentials of the same sample subtracted before they are summed.

@@ -11,9 +11,13 @@ use crate::{
     error::OtError,
     matrix::{product, view},
     pairwise::points::Points,
-    precision::{Estimate, Estimated, evaluate},
-    projection::{along, error_along, gradient_error_along, sliced},
+    precision::{
+        Estimate, Estimated, evaluate,
+        sets::{EstimatedOfSets, evaluate_sets},
+    },
+    projection::{along, along_sets, error_along, gradient_error_along, sliced},
     real::Real,
+    sets::{Over, Set, tiles::Reader},
     solution::Solution,
 };
 
@@ -25,7 +29,7 @@ pub const ENTRY: Entry = Entry {
     source: "Rabin et al. (2011); Bonneel et al. (2015); orthogonal directions, Rowland et al. (2019)",
     cost: "O(L (n + m) (d + log(n + m))) time, O(L (n + m)) memory, L directions",
     when: "large batches: nearly linear in n, and a real transport gradient for every sample; at most w2/d",
-    traits: Traits::SQUARED,
+    traits: Traits { sets: true, ..Traits::SQUARED },
     options: Sliced::OPTIONS,
     build: build::<Sliced>,
 };
@@ -38,6 +42,32 @@ sliced! {
 impl<T: Real> Divergence<T> for Sliced {
     fn evaluate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Solution<T>, OtError> {
         evaluate(self, a, b, request)
+    }
+
+    fn evaluate_sets(
+        &self,
+        a: &Set<T>,
+        b: &Set<T>,
+        request: Request,
+        over: Over,
+    ) -> Option<Result<Solution<T>, OtError>> {
+        Some(evaluate_sets(self, a, b, request, over))
+    }
+}
+
+impl<T: Real> EstimatedOfSets<T> for Sliced {
+    fn estimate_sets(
+        &self,
+        a: &Reader<T>,
+        b: &Reader<T>,
+        request: Request,
+        over: Over,
+    ) -> Result<Estimate<T>, OtError> {
+        let directions: Vec<T> = self.of_width(a.width(), request.stop)?.iter().map(|x| T::of(*x)).collect();
+        let (values, error) = along_sets(over.ranks, a, b, &directions)?;
+        let mut solution = Solution::closed(values.iter().sum::<f64>() / values.len() as f64);
+        solution.diagnostics.push(("directions", values.len() as f64));
+        Ok(Estimate::new(solution, error))
     }
 }
 

@@ -10,7 +10,8 @@ use crate::{
     cloud::Cloud,
     error::OtError,
     parameters::domain::SCALE,
-    precision::{Estimate, Estimated},
+    precision::{Estimate, Estimated, sets::EstimatedOfSets},
+    sets::{Over, tiles::Reader},
     solver::sinkhorn::Lane,
 };
 
@@ -22,7 +23,7 @@ pub const ENTRY: Entry = Entry {
     source: "Séjourné et al. (2019)",
     cost: "as sinkhorn",
     when: "outliers or different class proportions that should not be transported at any price",
-    traits: Traits { iterates: true, ..Traits::PLAIN },
+    traits: Traits { iterates: true, sets: true, ..Traits::PLAIN },
     options: Unbalanced::OPTIONS,
     build: build::<Unbalanced>,
 };
@@ -38,5 +39,17 @@ entropic! {
 impl<T: Lane> Estimated<T> for Unbalanced {
     fn estimate(&self, a: &Cloud<T>, b: &Cloud<T>, request: Request) -> Result<Estimate<T>, OtError> {
         self.debiased(self.rho.map_or(Relaxation::MeanCost, Relaxation::Strength)).estimate(a, b, request)
+    }
+}
+
+impl<T: Lane> EstimatedOfSets<T> for Unbalanced {
+    fn estimate_sets(
+        &self,
+        a: &Reader<T>,
+        b: &Reader<T>,
+        request: Request,
+        over: Over,
+    ) -> Result<Estimate<T>, OtError> {
+        self.debiased(self.rho.map_or(Relaxation::MeanCost, Relaxation::Strength)).estimate_sets(a, b, request, over)
     }
 }

@@ -16,7 +16,7 @@ pub const ENTRY: Entry = Entry {
     source: "Kantorovich (1942); solver after Jonker and Volgenant (1987) and Bertsekas (1988)",
     cost: "as w2",
     when: "as w2, where single outliers should not weigh by their square",
-    traits: Traits::PLAIN,
+    traits: Traits { sets: true, keeps: true, ..Traits::PLAIN },
     options: W1::OPTIONS,
     build: build::<W1>,
 };

@@ -16,7 +16,7 @@ pub const ENTRY: Entry = Entry {
     source: "Kantorovich (1942); solver after Jonker and Volgenant (1987) and Bertsekas (1988)",
     cost: "O(n²d) for the costs, O(n³) at worst and about O(n²) in practice for the plan; n² floats of memory, or O(n) where rows are computed again",
     when: "first choice: exact, free of parameters, and cheaper than its entropic relatives at every size",
-    traits: Traits::SQUARED,
+    traits: Traits { sets: true, keeps: true, ..Traits::SQUARED },
     options: W2::OPTIONS,
     build: build::<W2>,
 };

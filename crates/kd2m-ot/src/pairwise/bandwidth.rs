@@ -106,7 +106,14 @@ impl Bandwidth {
     /// # Errors
     /// [`OtError::BadOption`] with the range for these samples.
     pub(crate) fn check<T: Real>(self, metric: &str, a: &Points<T>, b: &Points<T>) -> Result<(), OtError> {
-        let extent = (a.mean_of(|norm| norm) + b.mean_of(|norm| norm)).sqrt();
+        self.check_extent(metric, (a.mean_of(|norm| norm) + b.mean_of(|norm| norm)).sqrt())
+    }
+
+    /// The same of samples that reach so far.
+    ///
+    /// # Errors
+    /// [`OtError::BadOption`].
+    pub(crate) fn check_extent(self, metric: &str, extent: f64) -> Result<(), OtError> {
         match self {
             Bandwidth::Fixed(sigma) if extent > 0.0 && !SHARES.contains(&(sigma / extent)) => Err(OtError::BadOption {
                 metric: metric.to_owned(),
@@ -147,11 +154,11 @@ struct Union<'p, 'c, T> {
 /// Up to this many pairs are sorted out at once; of more only those near the median are looked at.
 const SELECT: usize = 1 << 16;
 /// Pairs drawn to bracket the median.
-const DRAWN: usize = 1 << 12;
+pub(super) const DRAWN: usize = 1 << 12;
 /// The bracket's half-width in quantiles: three standard deviations of a quantile of the drawn pairs.
-const MARGIN: f64 = 0.025;
+pub(super) const MARGIN: f64 = 0.025;
 /// Rows of a tile.
-const ROWS: usize = 128;
+pub(super) const ROWS: usize = 128;
 /// Columns of a tile.
 const COLUMNS: usize = 1024;
 
@@ -279,7 +286,7 @@ impl<T: Real> Union<'_, '_, T> {
 }
 
 /// Calls `read` on the squared distances of rows of x from y, tile by tile until told to stop; within one cloud (`own`) only j > i.
-fn in_tiles<T: Real>(
+pub(super) fn in_tiles<T: Real>(
     x: &Points<T>,
     y: &Points<T>,
     rows: &Range<usize>,
@@ -309,7 +316,7 @@ fn in_tiles<T: Real>(
 }
 
 /// The mean of the roots of two order statistics of squared distances.
-fn middle<T: Real>(mut squared: Vec<T>, low: usize, high: usize) -> f64 {
+pub(super) fn middle<T: Real>(mut squared: Vec<T>, low: usize, high: usize) -> f64 {
     let (below, at_high, _) = squared.select_nth_unstable_by(high, order);
     let at_high = at_high.wide().sqrt();
     if low == high {

@@ -17,10 +17,15 @@ words! {
 impl Estimator {
     /// The factors of MMD². The unbiased estimator divides by 1 − Σ a², (n − 1)/n for uniform weights.
     pub(crate) fn factors<T: Real>(self, metric: &str, a: &Cloud<T>, b: &Cloud<T>) -> Result<Factors, OtError> {
+        self.factors_with(|| Ok((effective_rest(metric, a)?, effective_rest(metric, b)?)))
+    }
+
+    /// The same where 1 − Σ a² and 1 − Σ b² are known, or can be.
+    pub(crate) fn factors_with(self, rests: impl FnOnce() -> Result<(f64, f64), OtError>) -> Result<Factors, OtError> {
         Ok(match self {
             Estimator::V => Factors { aa: 1.0, ab: -2.0, bb: 1.0, diagonal: true },
             Estimator::U => {
-                let (rest_a, rest_b) = (effective_rest(metric, a)?, effective_rest(metric, b)?);
+                let (rest_a, rest_b) = rests()?;
                 Factors { aa: 1.0 / rest_a, ab: -2.0, bb: 1.0 / rest_b, diagonal: false }
             }
         })

@@ -128,9 +128,15 @@ impl Rounded for Gaussian {
 
     /// k' ≤ γ, and ‖x‖² + ‖y‖² − 2 xᵀy is off by ε of the norms.
     fn bound<T: Real>(&self, a: &Points<T>, b: &Points<T>, factors: Factors) -> f64 {
+        self.bound_of_norms::<T>([a.mean_of(|norm| norm), b.mean_of(|norm| norm)], a.width(), factors)
+    }
+}
+
+impl Gaussian {
+    /// [`Rounded::bound`] from the mean squared norms of both sides.
+    pub(crate) fn bound_of_norms<T: Real>(&self, [of_a, of_b]: [f64; 2], d: usize, factors: Factors) -> f64 {
         let gamma = self.gammas.iter().sum::<f64>() / self.gammas.len() as f64;
-        let (of_a, of_b) = (a.mean_of(|norm| norm), b.mean_of(|norm| norm));
-        let least = a.width() as f64 * T::min_positive_value().wide();
+        let least = d as f64 * T::min_positive_value().wide();
         let of_kernel = |norms: f64| T::epsilon().wide() * (2.0 + gamma * 2.0 * norms) + gamma * least;
         over_sums(factors, of_kernel(2.0 * of_a), of_kernel(of_a + of_b), of_kernel(2.0 * of_b))
     }

@@ -8,6 +8,7 @@ pub(crate) mod estimator;
 pub(crate) mod kernel;
 pub(crate) mod points;
 pub(crate) mod rounding;
+pub(crate) mod sets;
 
 pub use estimator::Estimator;
 pub(crate) use estimator::Factors;

@@ -19,8 +19,12 @@ pub(crate) struct Points<'c, T> {
 
 /// The point between the middles of two clouds.
 pub(crate) fn common_middle<T: Real>(a: &Cloud<T>, b: &Cloud<T>) -> Vec<f64> {
-    let between = |(p, q): (T, T)| p.wide() + 0.5 * (q.wide() - p.wide());
-    middle(a).into_iter().zip(middle(b)).map(between).collect()
+    common_middle_of(&middle(a), &middle(b))
+}
+
+/// The same of middles that are known.
+pub(crate) fn common_middle_of<T: Real>(a: &[T], b: &[T]) -> Vec<f64> {
+    a.iter().zip(b).map(|(p, q)| p.wide() + 0.5 * (q.wide() - p.wide())).collect()
 }
 
 impl<'c, T: Real> Points<'c, T> {
@@ -36,13 +40,18 @@ impl<'c, T: Real> Points<'c, T> {
     }
 
     fn shifted(cloud: &'c Cloud<'c, T>, centre: &[f64]) -> Self {
-        let kept: Vec<usize> = (0..cloud.len()).filter(|&i| cloud.weight(i) > 0.0).collect();
+        Self::weighted(cloud, centre, |i| cloud.weight(i))
+    }
+
+    /// The samples of a part of a set, under their weights in the whole.
+    pub(crate) fn weighted(cloud: &'c Cloud<'c, T>, centre: &[f64], weight: impl Fn(usize) -> f64) -> Self {
+        let kept: Vec<usize> = (0..cloud.len()).filter(|&i| weight(i) > 0.0).collect();
         let mut rows = Vec::with_capacity(kept.len() * cloud.width());
         for &i in &kept {
             rows.extend(cloud.row(i).iter().zip(centre).map(|(x, c)| T::of(x.wide() - c)));
         }
         let norms = rows.chunks_exact(cloud.width()).map(|row| T::of(norm_squared(row))).collect();
-        let weights = kept.iter().map(|&i| cloud.weight(i)).collect();
+        let weights = kept.iter().map(|&i| weight(i)).collect();
         Self { cloud, kept, rows, norms, weights }
     }
 

@@ -3,8 +3,10 @@
 
 use std::ops::Range;
 
+use kd2m_simd::ranks::{Alone, Ranks};
+
 use super::costs::Costs;
-use crate::pool::Pool;
+use crate::{pool::Pool, stop::Interrupted};
 
 /// Exact costs pair by pair, and whole rows of them near enough to tell which pairs are worth asking for.
 pub(crate) trait Streaming: Costs {
@@ -22,6 +24,22 @@ pub(crate) trait Streaming: Costs {
 
     /// No cost is larger.
     fn at_most(&self) -> f64;
+
+    /// Who shares the rows: each reads its own, and all are told what all have found.
+    fn ranks(&self) -> &dyn Ranks {
+        &Alone
+    }
+
+    /// Fails where nothing more can be read.
+    ///
+    /// # Errors
+    /// Told to stop, or what is read cannot be.
+    fn check(&self) -> Result<(), Interrupted> {
+        self.pool().stop().check()
+    }
+
+    /// Is told column potentials that are worth beginning from another time, after each pass.
+    fn keep(&self, _v: &[f64]) {}
 }
 
 /// A row of costs less the potentials of its columns.

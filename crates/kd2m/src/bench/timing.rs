@@ -13,6 +13,7 @@ use crate::{
     config::ArmConfig,
     files,
     objective::Objective,
+    ranks::Share,
     teacher::{Cache, Limits, NetworkTeacher, Teacher},
     train::{
         EpochRecord, Halt, Silent,
@@ -175,6 +176,7 @@ impl<'a> Timing<'a> {
             accumulate: self.config.train.accumulate,
             seed: 0,
             halt: Halt::default(),
+            share: Share::WHOLE,
         }
     }
 

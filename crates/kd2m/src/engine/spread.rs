@@ -12,7 +12,7 @@ use kd2m_nn::{Graph, NamedTensor, Role, Weights, step::Reduce};
 use super::{Draws, Engine, EngineError, Images, Mode, OutputGradients, Then, Update, inner::left_to_inner};
 use crate::{
     batch::{CopyError, Outputs, host},
-    ranks::{Ranks, share},
+    ranks::{Ranks, Share},
 };
 
 /// How batch norms of ranks are one.
@@ -77,12 +77,16 @@ impl Spread {
 
     /// A batch of fewer rows than ranks is run by each as a whole.
     fn is_whole(&self) -> bool {
-        self.n < self.ranks.size()
+        self.share().is_whole(self.n)
+    }
+
+    fn share(&self) -> Share {
+        Share::new(self.ranks.as_ref())
     }
 
     /// This rank's rows of a tensor's values.
     fn own<'a>(&self, values: &'a [f32]) -> &'a [f32] {
-        let rows = share(self.n, self.ranks.rank(), self.ranks.size());
+        let rows = self.share().of(self.n);
         let each = values.len() / self.n.max(1);
         &values[rows.start * each..rows.end * each]
     }
@@ -135,7 +139,7 @@ impl Engine for Spread {
             self.inner.draw_from(self.draws);
             return self.inner.forward(images, mode);
         }
-        let rows = share(images.n, self.ranks.rank(), self.ranks.size());
+        let rows = self.share().of(images.n);
         self.inner.draw_from(Draws { first: self.draws.first + rows.start as u64, ..self.draws });
         let found = self.inner.forward(Images { pixels: self.own(images.pixels), n: rows.len() }, mode)?;
         if mode == Mode::Train {

@@ -32,7 +32,7 @@ pub fn alignment(engine: &mut dyn Engine, teacher: &mut dyn Teacher, split: Spli
     }
     let view = View { part: split.part, fixed: true };
     let mut sums: Option<cka::Sums> = None;
-    let mut loader = Loader::evaluation(split.dataset, split.part, split.indices, split.batch_size)?;
+    let mut loader = Loader::evaluation_of(split.dataset, split.part, split.indices, split.batch_size, split.share)?;
     while let Some(data) = loader.next().transpose()? {
         let images = Images { pixels: &data.images, n: data.len() };
         let student = engine.forward(images, Mode::Evaluate)?.features;

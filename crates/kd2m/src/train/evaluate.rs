@@ -21,6 +21,7 @@ use crate::{
     engine::{Engine, Images, Mode},
     measure::{Answers, Calibration, calibration::Reliability, logits},
     objective::{Evaluated, Objective},
+    ranks::Share,
     teacher::{Answer, Query, Teacher, View},
 };
 
@@ -148,6 +149,8 @@ pub struct Split<'a> {
     pub halt: &'a Halt,
     /// Whose projector the features go through on their way to the teacher's, where it is not that of the objective that is evaluated.
     pub projecting: Option<&'a Objective>,
+    /// Which rows of a batch the engine runs, of several ranks'.
+    pub share: Share,
 }
 
 /// What evaluation finds.
@@ -183,7 +186,7 @@ pub fn evaluate(
     let (mut tally, mut number) = (Tally::default(), 0);
     let (mut reliability, mut answers) = (Reliability::default(), Answers::new(split.dataset.classes));
     let (mut distance, mut taught) = (MeanW2::new(split)?, None);
-    let mut loader = Loader::evaluation(split.dataset, split.part, split.indices, split.batch_size)?;
+    let mut loader = Loader::evaluation_of(split.dataset, split.part, split.indices, split.batch_size, split.share)?;
     while let Some(data) = loader.next().transpose()? {
         if split.halt.is_asked() {
             return Err(Error::Halted);

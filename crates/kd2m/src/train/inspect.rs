@@ -23,6 +23,7 @@ use crate::{
     files,
     objective::Objective,
     preprocess::Normalisation,
+    ranks::Share,
     teacher::{Cache, Limits, NetworkTeacher, Teacher},
     warning,
 };
@@ -190,7 +191,8 @@ pub fn evaluate_saved(
         let projecting =
             teacher.as_ref().map(|_| projecting(&config, &setup, &folder, &arm, seed)).transpose()?.flatten();
         let (dataset, batch_size, halt) = (&setup.dataset, config.train.batch_size, &Halt::default());
-        let split_of = Split { dataset, part, indices, batch_size, halt, projecting: projecting.as_ref() };
+        let split_of =
+            Split { dataset, part, indices, batch_size, halt, projecting: projecting.as_ref(), share: Share::WHOLE };
         let mut objective = Objective::cross_entropy(0.0);
         let value =
             evaluate(engine.as_mut(), teacher.as_mut().map(|t| t as &mut dyn Teacher), &mut objective, split_of, seed)?;

@@ -32,7 +32,7 @@ use crate::{
     hub,
     imported::{self, Imported, Named},
     preprocess::Normalisation,
-    ranks::Ranks,
+    ranks::{Ranks, Share},
     sums,
     teacher::StoredOutputs,
     warning,
@@ -329,6 +329,11 @@ impl Setup {
     pub fn among(mut self, ranks: Option<&Arc<dyn Ranks>>, config: &Config) -> Self {
         self.together = ranks.map(|ranks| (ranks.clone(), config.train.sync_batch_norm));
         self
+    }
+
+    /// Which rows of a batch the engines of this process run.
+    pub fn share(&self) -> Share {
+        self.together.as_ref().map_or(Share::WHOLE, |(ranks, _)| Share::new(ranks.as_ref()))
     }
 
     /// The engine that trains a network, of which ranks have a share each.

@@ -121,6 +121,7 @@ impl Run<'_> {
             batch_size: config.train.batch_size,
             halt: &options.halt,
             projecting: None,
+            share: setup.share(),
         };
         let cka_to_teacher = measure::alignment(fitted.engine.as_mut(), teacher, val)?;
         let steps = drawn.batches(config.train.batch_size) as f64;
@@ -182,6 +183,7 @@ impl Run<'_> {
             batch_size: config.train.batch_size,
             halt: &options.halt,
             projecting: None,
+            share: setup.share(),
         };
         evaluate(fitted.engine.as_mut(), None, &mut Objective::cross_entropy(0.0), split, 0)
     }

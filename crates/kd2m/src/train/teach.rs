@@ -72,6 +72,7 @@ impl Run<'_> {
                     accumulate: config.train.accumulate,
                     seed: config.teacher.seed,
                     halt: options.halt.clone(),
+                    share: setup.share(),
                 };
                 let training = Training { run: *self, place: &place, student: None };
                 let graph = setup.teacher.graph()?;
@@ -116,7 +117,15 @@ impl Run<'_> {
         let mut engine = setup.teacher_engine(weights, &[])?;
         let mut on = |part, indices: &[u32]| {
             let (dataset, batch_size) = (&setup.dataset, config.train.batch_size);
-            let split = Split { dataset, part, indices, batch_size, halt: &options.halt, projecting: None };
+            let split = Split {
+                dataset,
+                part,
+                indices,
+                batch_size,
+                halt: &options.halt,
+                projecting: None,
+                share: setup.share(),
+            };
             let mut objective = Objective::cross_entropy(0.0);
             evaluate(engine.as_mut(), None, &mut objective, split, 0)
         };

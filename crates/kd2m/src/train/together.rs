@@ -111,6 +111,7 @@ impl Run<'_> {
             accumulate: config.train.accumulate,
             seed,
             halt: options.halt.clone(),
+            share: setup.share(),
         };
         let networks = group.len();
         let (prepared, others): (Vec<_>, Vec<_>) =

@@ -1,12 +1,13 @@
 //! `kd2m distance`: two sets of features from files, one metric or all of them, with gradient and coupling on request.
 //! Metrics are those of [`kd2m_ot::divergence::registry`]; nothing here knows any of them by name but for how values are shown.
-//! `inputs.rs` reads, `metrics.rs` builds, `outputs.rs` writes files, `show.rs` prints.
+//! `inputs.rs` reads, `sets.rs` compares what is not held, `metrics.rs` builds, `outputs.rs` writes files, `show.rs` prints.
 
 mod answer;
 mod apart;
 mod inputs;
 mod metrics;
 mod outputs;
+mod sets;
 mod show;
 
 use std::process::ExitCode;
@@ -17,12 +18,10 @@ use kd2m_data::features::Number;
 use kd2m_ot::{
     Cloud, OtError, Real, Solution,
     divergence::{AnyDivergence, Divergence, Request, registry::Form},
-    precision,
 };
 
-use crate::say::say;
-use crate::{arguments::DistanceArguments, interrupt};
-use answer::Answer;
+use crate::{arguments::DistanceArguments, interrupt, ranks::Crew};
+use answer::{Answer, doubt, fail, finite, verdict, verdict_of};
 use inputs::{Pair, Sample};
 use metrics::{Metric, Metrics};
 use outputs::Outputs;
@@ -31,11 +30,14 @@ use outputs::Outputs;
 ///
 /// # Errors
 /// Bad input. What `--strict` asks to know and went wrong is exit code 1.
-pub fn distance(arguments: &DistanceArguments) -> Result<ExitCode, Error> {
+pub fn distance(arguments: &DistanceArguments, crew: &Crew) -> Result<ExitCode, Error> {
     // Names, options and places are checked before large files are read.
     let metrics = Metrics::parse(arguments)?;
     let outputs = Outputs::parse(arguments)?;
     let stop = interrupt::stop_on_interrupt();
+    if let Some(code) = sets::distance(arguments, &metrics, &outputs, outputs.request(&stop), crew.ranks())? {
+        return Ok(code);
+    }
     match inputs::read(arguments)? {
         Pair::F32(a, b) => compare(arguments, &metrics, outputs.request(&stop), &outputs, (&a, &b)),
         Pair::F64(a, b) => compare(arguments, &metrics, outputs.request(&stop), &outputs, (&a, &b)),
@@ -64,9 +66,10 @@ where
                 answer => answer.map_err(|e| metric.explain(e))?,
             };
             show::one(metric, &answer, &sizes, arguments.json)?;
-            show::notes(metric, &answer, a, b);
+            show::doubts(metric, &answer);
+            show::classes(metric, &answer, a, b);
             outputs.write(metric, &answer.solution, &sizes)?;
-            Ok(verdict(arguments, doubt(&answer.solution)))
+            Ok(verdict_of(arguments, &answer.solution))
         }
         Metrics::All(metrics) => {
             let labelled = a.labels.is_some() && b.labels.is_some();
@@ -131,33 +134,5 @@ where
     let start = Instant::now();
     let solution: Solution<T> = Divergence::<T>::evaluate(&*metric.divergence, a, b, request)?;
     let seconds = start.elapsed().as_secs_f64();
-    if !solution.value.is_finite() {
-        let message = format!(
-            "the value is {}: the features are too large for its arithmetic, scale both sets down",
-            solution.value
-        );
-        return Err(OtError::Numeric { metric: metric.name.clone(), message });
-    }
-    Ok(Answer { solution, seconds })
-}
-
-/// Why an answer is not to be trusted, if so.
-fn doubt<T>(solution: &Solution<T>) -> Option<&'static str> {
-    if !solution.status.is_trusted() {
-        return Some("not everything converged");
-    }
-    solution.diagnostic(precision::ROUNDING).map(|_| "rounding leaves less than three digits")
-}
-
-/// 1 where `--strict` was asked for and something is in doubt.
-fn verdict(arguments: &DistanceArguments, doubt: Option<&str>) -> ExitCode {
-    match doubt {
-        Some(doubt) if arguments.strict => fail(doubt),
-        _ => ExitCode::SUCCESS,
-    }
-}
-
-fn fail(what: &str) -> ExitCode {
-    say!("error: {what} (an error because of --strict)");
-    ExitCode::from(1)
+    Ok(Answer { solution: finite(metric, solution)?, seconds })
 }

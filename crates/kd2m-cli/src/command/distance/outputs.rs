@@ -28,6 +28,7 @@ impl Outputs {
         let (gradient, plan) = (arguments.grad_out.clone(), arguments.plan_out.clone());
         check_place("--grad-out", gradient.as_deref(), &["npy"])?;
         check_place("--plan-out", plan.as_deref(), &["npy", "npz"])?;
+        check_place("--duals", arguments.duals.as_deref(), &["npy"])?;
         Ok(Self { gradient, plan })
     }
 

@@ -31,20 +31,24 @@ pub fn one<T>(metric: &Metric, answer: &Answer<T>, sizes: &Sizes, as_json: bool)
     print(&text)
 }
 
-/// Says on stderr what a person should know beside the value.
-pub fn notes<T, U>(metric: &Metric, answer: &Answer<T>, a: &Sample<U>, b: &Sample<U>) {
+/// Says on stderr how far a value is to be trusted.
+pub fn doubts<T>(metric: &Metric, answer: &Answer<T>) {
     if let Status::Stopped { error } = answer.solution.status {
         let name = &metric.name;
         say!("warning: {name} stopped at its cap before it converged (error {error:.1e}): the value is an estimate");
     }
     rounding(metric, &answer.solution);
-    let diagnostic = |name: &str| answer.solution.diagnostic(name).unwrap_or(0.0);
-    if diagnostic("saturated") > 0.0 {
+    if answer.solution.diagnostic("saturated").unwrap_or(0.0) > 0.0 {
         say!(
             "warning: {} is saturated at its largest value, where its gradient is 0: it tells nothing more",
             metric.name
         );
     }
+}
+
+/// Says on stderr which classes are left out.
+pub fn classes<T, U>(metric: &Metric, answer: &Answer<T>, a: &Sample<U>, b: &Sample<U>) {
+    let diagnostic = |name: &str| answer.solution.diagnostic(name).unwrap_or(0.0);
     if metric.form != Form::WithinClasses {
         return;
     }

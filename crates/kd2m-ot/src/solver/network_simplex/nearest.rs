@@ -1,5 +1,7 @@
 //! The few least of many numbers, with their places.
 
+use kd2m_simd::ranks::wire::Wire;
+
 /// Kept in order; of equal numbers those of the first places, in whatever order they are offered.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Nearest<const K: usize> {
@@ -27,6 +29,16 @@ impl<const K: usize> Nearest<K> {
 
     pub(super) fn found(&self) -> impl Iterator<Item = (f64, u32)> {
         self.found.into_iter().take_while(|(value, _)| value.is_finite())
+    }
+}
+
+impl<const K: usize> Wire for Nearest<K> {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.found.put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        Some(Self { found: Wire::take(from)? })
     }
 }
 

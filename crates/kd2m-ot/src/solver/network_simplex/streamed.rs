@@ -4,6 +4,8 @@
 
 mod pass;
 
+use kd2m_simd::ranks::{share, wire};
+
 use super::{
     masses::Masses,
     tree::{PIVOTS_A_NODE, Tree},
@@ -43,6 +45,8 @@ pub(crate) fn solve<C: Streaming>(
         let before = pivots;
         pivots += optimise(&mut tree, &lists, max_pivots - pivots, costs.pool().stop())?;
         tree.recompute_potentials(|i, j| costs.pair(i, j));
+        costs.check()?;
+        costs.keep(&tree.sink_potentials());
         let found = over_all(costs, &tree)?;
         if pivots == max_pivots {
             break (found, false);
@@ -57,6 +61,7 @@ pub(crate) fn solve<C: Streaming>(
     let flows = tree.complete_flows().into_iter();
     let entries: Vec<_> = flows.map(|(i, j, flow)| (i, j, masses.share(flow))).collect();
     let u: Vec<f64> = found.iter().map(|row| row.least).collect();
+    costs.check()?;
     let v = columns(costs, &u, tree.sink_potentials())?;
     // The slack of each pair is summed, not the two large totals: their difference would cancel.
     let (mut value, mut gap) = (0.0, 0.0);
@@ -76,18 +81,21 @@ pub(crate) fn solve<C: Streaming>(
 
 /// Exact costs of these arcs, by rows.
 fn listed<C: Streaming>(costs: &C, arcs: &[warm::Candidate]) -> Result<Vec<Vec<Arc>>, Interrupted> {
-    let mut lists: Vec<Vec<Arc>> = vec![Vec::new(); costs.shape().0];
-    for &(_, i, j) in arcs {
-        lists[i as usize].push((j, 0.0));
+    let ranks = costs.ranks();
+    let own = share(costs.shape().0, ranks.rank(), ranks.size());
+    let mut lists: Vec<Vec<Arc>> = vec![Vec::new(); own.len()];
+    for &(_, i, j) in arcs.iter().filter(|(_, i, _)| own.contains(&(*i as usize))) {
+        lists[i as usize - own.start].push((j, 0.0));
     }
     let pool = costs.pool();
     let block = lists.len().div_ceil(8 * pool.size());
     pool.share_chunks_until(&mut lists, block, |k, lists| {
-        for (list, i) in lists.iter_mut().zip(k * block..) {
+        for (list, i) in lists.iter_mut().zip(own.start + k * block..) {
             list.iter_mut().for_each(|(j, cost)| *cost = costs.pair(i, *j as usize));
         }
     })?;
-    Ok(lists)
+    costs.check()?;
+    Ok(wire::gather(ranks, lists))
 }
 
 /// Adds the arcs of a pass that are on no list yet; their number.

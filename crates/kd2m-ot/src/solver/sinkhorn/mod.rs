@@ -9,7 +9,7 @@ mod pass;
 mod scores;
 
 pub(crate) use kernel::Lane;
-pub(crate) use scores::Scores;
+pub(crate) use scores::{Products, Scores};
 
 use crate::{
     solution::{Potentials, Status},

@@ -47,7 +47,7 @@ impl<'a, T: Lane> Sweep<'a, T> {
     pub(super) fn both(&self, f: &[f64], g: &[f64], damping: f64) -> Result<Swept, Interrupted> {
         let exponents = self.column_exponents(g);
         let m = g.len();
-        let groups = self.scores.groups(|group| {
+        let groups = self.scores.groups_of_all(|group| {
             let mut new_f = Vec::with_capacity(group.len());
             let mut columns = vec![0.0; m];
             let (mut block_columns, mut densities) = (vec![T::zero(); m], vec![T::zero(); m]);
@@ -61,10 +61,12 @@ impl<'a, T: Lane> Sweep<'a, T> {
                     let scale = self.a[i] * ((f_i - at) / self.epsilon).exp();
                     let (into, row) = (&mut block_columns[..], &densities[..]);
                     self.arch.dispatch(AddScaled { into, row, scale: T::of(scale) });
-                }
-                for (total, part) in columns.iter_mut().zip(&mut block_columns) {
-                    *total += part.wide();
-                    *part = T::zero();
+                    if (i + 1 - rows.start).is_multiple_of(BLOCK) || i + 1 == rows.end {
+                        for (total, part) in columns.iter_mut().zip(&mut block_columns) {
+                            *total += part.wide();
+                            *part = T::zero();
+                        }
+                    }
                 }
             }
             (new_f, columns)
@@ -114,7 +116,7 @@ impl<'a, T: Lane> Sweep<'a, T> {
     pub(super) fn log_rows(&self, f: &[f64], g: &[f64]) -> Result<Vec<f64>, Interrupted> {
         let exponents = self.column_exponents(g);
         let m = g.len();
-        let groups = self.scores.groups(|group| {
+        let groups = self.scores.groups_of_all(|group| {
             let mut sums = Vec::with_capacity(group.len());
             let (mut densities, mut buffer) = (vec![T::zero(); m], Vec::new());
             for rows in self.scores.blocks(group) {

@@ -4,6 +4,10 @@
 use std::ops::Range;
 
 use faer::{Accum, Par};
+use kd2m_simd::ranks::{
+    Ranks, share,
+    wire::{self, Wire},
+};
 use rayon::prelude::*;
 
 use crate::{
@@ -12,15 +16,35 @@ use crate::{
     stop::{Interrupted, Stop},
 };
 
-/// Rows handled together: the height of a recomputed tile, and how many rows are summed before `f64` takes over.
+/// Rows handled together: the height of a recomputed tile of samples that are held, and how many rows are summed before `f64` takes over.
 pub(super) const BLOCK: usize = 64;
 /// Blocks are dealt to the cores in this many groups at most; fixed, so that sums do not depend on the number of threads.
 const GROUPS: usize = 16;
 /// Below this many pairs waking a second core costs more than it saves.
 const PARALLEL_FROM: usize = 1 << 15;
 
+/// Products of samples that are not held, which several ranks may share.
+pub(crate) trait Products<T>: Sync {
+    /// The products of some rows with all columns, row-major.
+    fn fill(&self, rows: &Range<usize>, out: &mut [T]);
+
+    /// Rows to be filled at once.
+    fn height(&self) -> usize;
+
+    /// Fails where there are no more products to be had.
+    ///
+    /// # Errors
+    /// Told to stop, or what is read cannot be.
+    fn check(&self) -> Result<(), Interrupted>;
+
+    /// Who shares the rows.
+    fn ranks(&self) -> &dyn Ranks;
+}
+
 /// Where p comes from.
 enum Source<'a, T> {
+    /// Computed elsewhere whenever it is read.
+    Read(Box<dyn Products<T> + 'a>),
     /// A row-major matrix `[n, m]`.
     Dense(Vec<T>),
     /// A borrowed one.
@@ -74,6 +98,16 @@ impl<'a, T: Real> Scores<'a, T> {
         Ok(Self { source, rows: x_norms, columns: y_norms, factor: 2.0, stop })
     }
 
+    /// The same where rows are not held: `products` computes them.
+    pub(crate) fn read(
+        products: Box<dyn Products<T> + 'a>,
+        x_norms: &'a [f64],
+        y_norms: &'a [f64],
+        stop: &'a Stop,
+    ) -> Self {
+        Self { source: Source::Read(products), rows: x_norms, columns: y_norms, factor: 2.0, stop }
+    }
+
     pub(crate) fn shape(&self) -> (usize, usize) {
         (self.rows.len(), self.columns.len())
     }
@@ -82,6 +116,11 @@ impl<'a, T: Real> Scores<'a, T> {
     pub(super) fn block<'s>(&'s self, range: &Range<usize>, buffer: &'s mut Vec<T>) -> &'s [T] {
         let m = self.columns.len();
         match &self.source {
+            Source::Read(products) => {
+                buffer.resize(range.len() * m, T::zero());
+                products.fill(range, buffer);
+                buffer
+            }
             Source::Dense(all) => &all[range.start * m..range.end * m],
             Source::Borrowed(all) => &all[range.start * m..range.end * m],
             Source::Products { x, y, d } => {
@@ -103,13 +142,42 @@ impl<'a, T: Real> Scores<'a, T> {
         &self,
         work: impl Fn(Range<usize>) -> R + Sync + Send,
     ) -> Result<Vec<R>, Interrupted> {
-        let (n, m) = self.shape();
+        self.some_groups(self.ranges(), work)
+    }
+
+    /// The same where several ranks may share the groups: each works on its own, and all are told all results.
+    ///
+    /// # Errors
+    /// Told to stop.
+    pub(super) fn groups_of_all<R: Send + Wire>(
+        &self,
+        work: impl Fn(Range<usize>) -> R + Sync + Send,
+    ) -> Result<Vec<R>, Interrupted> {
+        let Source::Read(products) = &self.source else { return self.groups(work) };
+        let (mut ranges, ranks) = (self.ranges(), products.ranks());
+        let own = share(ranges.len(), ranks.rank(), ranks.size());
+        let found = self.some_groups(ranges.drain(own).collect(), work)?;
+        products.check()?;
+        Ok(wire::gather(ranks, found))
+    }
+
+    /// The rows of each group.
+    fn ranges(&self) -> Vec<Range<usize>> {
+        let n = self.rows.len();
         let step = n.div_ceil(GROUPS).next_multiple_of(BLOCK);
-        let ranges = (0..n).step_by(step).map(|start| start..(start + step).min(n));
+        (0..n).step_by(step).map(|start| start..(start + step).min(n)).collect()
+    }
+
+    fn some_groups<R: Send>(
+        &self,
+        ranges: Vec<Range<usize>>,
+        work: impl Fn(Range<usize>) -> R + Sync + Send,
+    ) -> Result<Vec<R>, Interrupted> {
+        let (n, m) = self.shape();
         let found = if n * m < PARALLEL_FROM || rayon::current_num_threads() == 1 {
-            ranges.map(work).collect()
+            ranges.into_iter().map(work).collect()
         } else {
-            ranges.collect::<Vec<_>>().into_par_iter().map(work).collect()
+            ranges.into_par_iter().map(work).collect()
         };
         self.stop.check()?;
         Ok(found)
@@ -118,7 +186,11 @@ impl<'a, T: Real> Scores<'a, T> {
     /// The blocks of a group, until the problem is told to stop.
     pub(super) fn blocks(&self, group: Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let (stop, end) = (self.stop, group.end);
-        let blocks = group.step_by(BLOCK).map(move |start| start..(start + BLOCK).min(end));
+        let height = match &self.source {
+            Source::Read(products) => products.height(),
+            _ => BLOCK,
+        };
+        let blocks = group.step_by(height).map(move |start| start..(start + height).min(end));
         blocks.take_while(|_| !stop.is_set())
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     device::DeviceChoice,
     engine::{EngineError, Images},
     objective::Objective,
+    ranks::Share,
     teacher::{Answer, NetworkTeacher, Query, Teacher},
     train::{Halt, Silent, checkpoint::Checkpoints, setup::Setup},
 };
@@ -59,6 +60,7 @@ fn the_teacher_is_asked_once_about_each_batch() {
         accumulate: 1,
         seed: 1,
         halt: Halt::default(),
+        share: Share::WHOLE,
     };
     let graph = setup.teacher.graph().unwrap();
     let engine = setup.teacher_engine(&init::initialise(graph, 0), &[]).unwrap();
@@ -104,6 +106,7 @@ fn teacher_and_student_see_the_same_mixed_images() {
         accumulate: 1,
         seed: 1,
         halt: Halt::default(),
+        share: Share::WHOLE,
     };
     let graph = setup.teacher.graph().unwrap();
     let engine = setup.teacher_engine(&init::initialise(graph, 0), &[]).unwrap();
@@ -152,6 +155,7 @@ fn decay_of_weights_alone_spares_the_rest() {
         accumulate: 1,
         seed: 1,
         halt: Halt::default(),
+        share: Share::WHOLE,
     };
     let start = init::initialise(&setup.student, 1);
     let arm = ArmConfig::none();

@@ -6,6 +6,7 @@ use kd2m_data::{Augment, Batch, Dataset, Loader, Mix, Mixed, Mixture, Part, epoc
 
 use crate::{
     Error,
+    ranks::Share,
     teacher::View,
     train::{checkpoint::Course, evaluate::Split, halt::Halt},
 };
@@ -29,6 +30,8 @@ pub struct Views<'a> {
     pub seed: u64,
     /// Ends the training between two steps.
     pub halt: Halt,
+    /// Which rows of a batch the networks of this process run.
+    pub share: Share,
 }
 
 impl Views<'_> {
@@ -72,8 +75,10 @@ impl Views<'_> {
             Some(mixture) => mixture.order(self.seed, epoch),
             None => epoch_order(self.train, self.seed, epoch),
         };
-        let (size, augment) = (self.batch_size, self.augment);
-        Ok(Loader::training_from(self.dataset, order, size, augment, self.seed, epoch, first)?)
+        let (size, augment, draw) = (self.batch_size, self.augment, [self.seed, epoch as u64]);
+        // A mixture is made of any two images of a batch.
+        let share = if self.mix.is_none() { self.share } else { Share::WHOLE };
+        Ok(Loader::training_from(self.dataset, order, size, augment, draw, first, share)?)
     }
 
     /// Mixes the images of a batch of an epoch, both counted from 0.
@@ -91,6 +96,7 @@ impl Views<'_> {
             batch_size: self.batch_size,
             halt: &self.halt,
             projecting: None,
+            share: self.share,
         }
     }
 }

@@ -2,6 +2,11 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use kd2m_simd::ranks::{
+    share,
+    wire::{self, Wire},
+};
+
 use crate::{
     solver::{
         network_simplex::{
@@ -34,6 +39,17 @@ pub(super) struct Found {
     pub cheaper: Vec<Arc>,
 }
 
+impl Wire for Found {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.least.put(out);
+        self.cheaper.put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        Some(Self { least: Wire::take(from)?, cheaper: Wire::take(from)? })
+    }
+}
+
 /// What is nearest to each column, and how near the last of these is: looked at for every pair, so they lie close together.
 struct OfColumns {
     found: Vec<Nearest<OF_COLUMNS>>,
@@ -51,6 +67,13 @@ impl OfColumns {
             self.last[j] = self.found[j].last();
         }
     }
+
+    /// What others have found of all columns.
+    fn take_in(&mut self, found: &[Nearest<OF_COLUMNS>]) {
+        for (j, found) in found.iter().enumerate() {
+            found.found().for_each(|(reduced, i)| self.offer(j, reduced, i));
+        }
+    }
 }
 
 /// The arcs of least reduced cost of each row and of each column with mass, in the order of these costs, rows by their own least.
@@ -59,13 +82,14 @@ impl OfColumns {
 /// Told to stop.
 pub(super) fn candidates<C: Streaming>(costs: &C, masses: &Masses, v: &[f64]) -> Result<Vec<Candidate>, Interrupted> {
     let (n, m) = costs.shape();
-    let block = costs.block();
+    let (block, ranks) = (costs.block(), costs.ranks());
+    let own = share(n, ranks.rank(), ranks.size());
     // As many as there are threads; which rows each has seen does not matter to what is least over all.
     let spare: Mutex<Vec<OfColumns>> = Mutex::default();
     let take = || spare.lock().unwrap_or_else(PoisonError::into_inner).pop();
-    let mut of_rows = vec![Nearest::<OF_ROWS>::new(); n];
+    let mut of_rows = vec![Nearest::<OF_ROWS>::new(); own.len()];
     costs.pool().share_chunks_until(&mut of_rows, block, |k, of_rows| {
-        let from = k * block;
+        let from = own.start + k * block;
         let mut of_columns = take().unwrap_or_else(|| OfColumns::new(m));
         costs.read(from..from + of_rows.len(), v, |i, Reduced { row, least, .. }| {
             if masses.a[i] == 0 {
@@ -82,20 +106,23 @@ pub(super) fn candidates<C: Streaming>(costs: &C, masses: &Masses, v: &[f64]) ->
         });
         spare.lock().unwrap_or_else(PoisonError::into_inner).push(of_columns);
     })?;
+    costs.check()?;
+    let of_rows = wire::gather(ranks, of_rows);
+    let mut seen = spare.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter();
+    let mut of_columns = seen.next().unwrap_or_else(|| OfColumns::new(m));
+    seen.for_each(|other| of_columns.take_in(&other.found));
+    // What other ranks have found: all of m, one rank after another.
+    if ranks.size() > 1 {
+        let all = wire::gather(ranks, std::mem::take(&mut of_columns.found));
+        of_columns = OfColumns::new(m);
+        all.chunks_exact(m).for_each(|found| of_columns.take_in(found));
+    }
     let mut all = Vec::with_capacity(n * OF_ROWS + m * OF_COLUMNS);
     for (i, of_row) in of_rows.iter().enumerate() {
         all.extend(of_row.found().map(|(reduced, j)| (reduced, i as u32, j)));
     }
-    let mut seen = spare.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter();
-    if let Some(mut of_columns) = seen.next() {
-        for other in seen {
-            for (j, found) in other.found.iter().enumerate() {
-                found.found().for_each(|(reduced, i)| of_columns.offer(j, reduced, i));
-            }
-        }
-        for (j, found) in of_columns.found.iter().enumerate() {
-            all.extend(found.found().map(|(reduced, i)| (reduced, i, j as u32)));
-        }
+    for (j, found) in of_columns.found.iter().enumerate() {
+        all.extend(found.found().map(|(reduced, i)| (reduced, i, j as u32)));
     }
     Ok(warm::in_order(all))
 }
@@ -105,14 +132,16 @@ pub(super) fn candidates<C: Streaming>(costs: &C, masses: &Masses, v: &[f64]) ->
 /// # Errors
 /// Told to stop.
 pub(super) fn over_all<C: Streaming>(costs: &C, tree: &Tree<f64>) -> Result<Vec<Found>, Interrupted> {
-    let block = costs.block();
+    let (block, ranks) = (costs.block(), costs.ranks());
     let v = tree.pi_sinks();
-    let mut found = vec![Found::default(); costs.shape().0];
+    let own = share(costs.shape().0, ranks.rank(), ranks.size());
+    let mut found = vec![Found::default(); own.len()];
     costs.pool().share_chunks_until(&mut found, block, |k, found| {
-        let from = k * block;
+        let from = own.start + k * block;
         costs.read(from..from + found.len(), v, |i, reduced| found[i - from] = of_row(costs, tree, i, reduced));
     })?;
-    Ok(found)
+    costs.check()?;
+    Ok(wire::gather(ranks, found))
 }
 
 /// What rounding leaves in question is computed anew: the least is exact, and an arc that is cheaper is found.
