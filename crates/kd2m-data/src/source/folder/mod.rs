@@ -54,7 +54,8 @@ fn load(Place { path: spec, root, reading }: Place) -> Result<Dataset, DataError
     let files = as_they_are(paths)?;
     let listing = listing::listing(&folder, &files);
     let all = files.len();
-    let Surveyed { set, moments, left } = survey(Listing { folder: folder.clone(), files, training, frame, colour: false }, reading)?;
+    let Surveyed { set, moments, left } =
+        survey(Listing { folder: folder.clone(), files, training, frame, colour: false }, reading)?;
     notes.extend(left.note(&folder, all));
     let (labels, test_labels) = left.keep_both(&labels, &test.labels);
     let own = own - left.within(training - own..training);

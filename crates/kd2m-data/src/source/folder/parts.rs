@@ -13,8 +13,7 @@ use crate::DataError;
 /// By which name a folder is asked for, as `folder:PATH`.
 pub(super) const NAME: &str = "folder";
 /// What it must hold.
-pub(super) const FILES: &str =
-    "train/CLASS/ and test/CLASS/ (or val/CLASS/), or CLASS/ alone, with images (JPEG, PNG, WebP, TIFF, BMP, PPM), or images without classes";
+pub(super) const FILES: &str = "train/CLASS/ and test/CLASS/ (or val/CLASS/), or CLASS/ alone, with images (JPEG, PNG, WebP, TIFF, BMP, PPM), or images without classes";
 /// The one class of images that have none.
 const UNLABELLED: &str = "unlabelled";
 
