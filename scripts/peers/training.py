@@ -219,7 +219,7 @@ def main():
         results[title(name, arguments.avx2, arguments.threads)] = measure(arguments, name)
         if arguments.results:
             arguments.results.write_text(json.dumps(results, indent=1, ensure_ascii=False))
-    heads = "step|PyTorch eager|channels_last|compiled|bf16|onnxruntime|kd2m|to best f32|to best bf16|MB, kd2m / least of PyTorch|limit (reached)"
+    heads = "step|PyTorch eager|channels_last|compiled|bf16|onnxruntime|kd2m|to best f32|to best bf16|MB, kd2m / least of the others|limit (reached)"
     print("| " + heads.replace("|", " | ") + " |\n" + "|---" * 11 + "|")
     # Not `title`: that is the function above, which a variable of this name would hide in all of main.
     for called, row in results.items():
