@@ -77,6 +77,7 @@ impl TeacherCache {
     }
 
     /// What of it decides a bit of what is found: not where it lies, but whether outputs are rounded.
+    #[cfg(any(feature = "bench", test))]
     pub(crate) fn forget_place(&mut self) {
         *self = if self.has_views() { TeacherCache::Views(DrawnViews(None)) } else { TeacherCache::default() };
     }
