@@ -42,7 +42,9 @@ pub(super) fn can_be(file: &File, places: impl Iterator<Item = (u64, u64)>) -> i
             let mut compact = Compact { reader: (&mut reader).take(end - at), read: 0 };
             let page = match compact.page() {
                 Ok(page) => page,
-                Err(why) if matches!(why.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) => return Ok(false),
+                Err(why) if matches!(why.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData) => {
+                    return Ok(false);
+                }
                 Err(why) => return Err(why),
             };
             if !page.can_be() {
@@ -182,7 +184,8 @@ mod tests {
             // Field 7, a structure of a count and an encoding.
             Some(count) => bytes.extend([&[0x4c, 0x15][..], count, &[0x15, 0, 0]].concat()),
             // Field 5: count, encodings, statistics with a binary value, and a list of two truth values and a map, which are passed over.
-            None => bytes.extend([0x2c, 0x15, 8, 0x15, 0, 0x1c, 0x18, 2, 9, 9, 0, 0x19, 0x21, 1, 2, 0x1b, 1, 0x58, 2, 1, 7, 0]),
+            None => bytes
+                .extend([0x2c, 0x15, 8, 0x15, 0, 0x1c, 0x18, 2, 9, 9, 0, 0x19, 0x21, 1, 2, 0x1b, 1, 0x58, 2, 1, 7, 0]),
         }
         bytes.push(0);
         bytes.extend(vec![7; usize::from(compressed)]);

@@ -213,7 +213,9 @@ impl Table {
         }
         let chunks = reader.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
         let wanted = chunks.filter(|chunk| chunk.column_path().parts().first().is_some_and(|name| columns.has(name)));
-        if !pages::can_be(&own, wanted.filter_map(self::place)).map_err(|source| DataError::Io { place: place.clone(), source })? {
+        if !pages::can_be(&own, wanted.filter_map(self::place))
+            .map_err(|source| DataError::Io { place: place.clone(), source })?
+        {
             return Err(DataError::format(&place, "has a page that claims more than can be in it: get it again"));
         }
         let mut waiting: Vec<Waiting> = Vec::with_capacity(AT_ONCE);
