@@ -2,6 +2,8 @@
 //! Next: [`anew`] for costs in which nothing is rounded but themselves, [`paired`] for clouds that need no matrix, [`pairwise`] for the product and its rounding bound, [`rows`] for what the assignment solver sees of it.
 
 pub(crate) mod anew;
+#[cfg(target_arch = "x86_64")]
+mod bytes;
 pub(crate) mod centring;
 mod distances;
 mod ground;
@@ -12,6 +14,7 @@ pub(crate) mod pairwise;
 mod rounded;
 pub(crate) mod rows;
 pub(crate) mod scan;
+pub(crate) mod screen;
 pub(crate) mod sets;
 mod single;
 pub(crate) mod streamed;

@@ -1,10 +1,8 @@
 //! Clouds paired sample by sample, without a cost matrix: a proof that each sample's own partner is the nearest one of all.
 //! Then the identity is optimal with v = 0 (for centred costs). Features become bytes; `‖x‖ · (what y's bytes leave out)` and the
-//! reverse bound each product's error, and the few pairs that the bound leaves open are computed exactly. Next: [`bytes`], or
-//! [`int16`] for processors that multiply no bytes.
+//! reverse bound each product's error, and the few pairs that the bound leaves open are computed exactly. Next: [`super::bytes`],
+//! or [`int16`] for processors that multiply no bytes.
 
-#[cfg(target_arch = "x86_64")]
-mod bytes;
 #[cfg(target_arch = "x86_64")]
 mod int16;
 mod pairing;

@@ -5,15 +5,13 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
-use super::{
-    Pairing,
-    bytes::{COLUMNS, Place, Products, Quantised, ROWS, Tile, WIDEST},
-};
+use super::Pairing;
 use crate::{
     buffers::Buffer,
     cache,
     cloud::Cloud,
     cost::{
+        bytes::{COLUMNS, Columns, Extent, Place, Products, Quantised, ROWS, Tile, WIDEST},
         centring::Centres,
         scan::{PairCost, PairCosts},
     },
@@ -80,38 +78,18 @@ struct Bounds {
     columns: Vec<Columns>,
 }
 
-/// What a panel's tiles need of its columns.
-struct Columns {
-    correction: [i32; COLUMNS],
-    scale: [f32; COLUMNS],
-    offset: [f32; COLUMNS],
-}
-
 impl Bounds {
     /// `None` where norms are so large or small that single precision cannot bound them.
     fn new(of_x: &[Quantised], of_y: &[Quantised], pairs: &[PairCost], d: usize) -> Option<Self> {
-        // The rounding of a centred coordinate and of the measures themselves is small beside this.
-        let length = |of: &Quantised| f64::from(of.norm).sqrt() * 1.000_1;
-        let rest = |of: &Quantised| f64::from(of.rest) * 1.001 + length(of) * 2f64.powi(-23);
-        let most = |measure: &dyn Fn(&Quantised) -> f64| of_y.iter().map(measure).fold(0.0, f64::max);
-        let (y_length, y_rest) = (most(&length), most(&rest));
-        let is_safe = |of: &Quantised| of.norm == 0.0 || (1e-18..1e18).contains(&of.norm);
-        if !of_x.iter().chain(of_y).all(is_safe) {
+        if !of_x.iter().chain(of_y).all(Quantised::is_safe) {
             return None;
         }
+        let of_columns = Extent::of(of_y);
         let limit = of_x.iter().zip(pairs).map(|(of, pair)| {
-            let (x_length, x_rest) = (length(of), rest(of));
-            let products = 2.0 * (x_rest * y_length + (x_length + x_rest) * y_rest);
-            // Norms are sums of d squares in sixteen lanes, the rest a few operations, all in single precision.
-            let rounding = 2f64.powi(-22) * (d as f64 / 32.0 + 32.0) * (x_length + y_length).powi(2);
-            ((pair.centred - f64::from(of.norm) + products + rounding) as f32).next_up()
+            ((pair.centred - f64::from(of.norm) + Extent::of(std::slice::from_ref(of)).doubt(of_columns, d)) as f32)
+                .next_up()
         });
-        let columns = of_y.chunks(COLUMNS).map(|of_y| Columns {
-            correction: std::array::from_fn(|j| of_y.get(j).map_or(0, |of| -128 * of.sum)),
-            scale: std::array::from_fn(|j| of_y.get(j).map_or(0.0, |of| of.scale)),
-            // Columns that pad the last panel are never near.
-            offset: std::array::from_fn(|j| of_y.get(j).map_or(f32::INFINITY, |of| of.norm)),
-        });
+        let columns = of_y.chunks(COLUMNS).map(|of_y| Columns::new(of_y, |_| 0.0));
         Some(Self {
             slope: of_x.iter().map(|of| 2.0 * of.scale).collect(),
             limit: limit.collect(),

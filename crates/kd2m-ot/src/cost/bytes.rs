@@ -1,23 +1,23 @@
 //! Features as bytes, and products of bytes sixteen columns at a time: AVX-512 VNNI multiplies four times as many numbers in an
 //! instruction as single precision does. What a byte leaves out of a row is measured, so that products come with a bound.
-//! Next: [`super`], which proves pairings with it.
+//! Next: [`super::paired`], which proves pairings with it, and [`super::screen`], which finds nearest columns.
 
 use std::arch::x86_64::*;
 
 use crate::isa::Vnni;
 
 /// Rows of a tile.
-pub(super) const ROWS: usize = 12;
+pub(crate) const ROWS: usize = 12;
 
 /// Columns of a tile: two vectors.
-pub(super) const COLUMNS: usize = 32;
+pub(crate) const COLUMNS: usize = 32;
 
 /// Most coordinates whose products of bytes (up to 255 · 127 each) still add up within an `i32`.
-pub(super) const WIDEST: usize = 1 << 16;
+pub(crate) const WIDEST: usize = 1 << 16;
 
 /// What is known of a row beside its bytes. The row is `scale` · bytes + a rest of length at most `rest`.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Quantised {
+pub(crate) struct Quantised {
     pub scale: f32,
     /// Length of what the bytes leave out, without the rounding of the centred features themselves.
     pub rest: f32,
@@ -27,8 +27,69 @@ pub(super) struct Quantised {
     pub sum: i32,
 }
 
+impl Quantised {
+    /// Length of the centred row, and a little more.
+    pub(crate) fn length(&self) -> f64 {
+        f64::from(self.norm).sqrt() * 1.000_1
+    }
+
+    /// Length of what the bytes leave out, and a little more: the rounding of a centred coordinate and of the measures themselves is small
+    /// beside it.
+    fn left_out(&self) -> f64 {
+        f64::from(self.rest) * 1.001 + self.length() * 2f64.powi(-23)
+    }
+
+    /// Whether single precision can bound what is computed with this row.
+    pub(crate) fn is_safe(&self) -> bool {
+        self.norm == 0.0 || (1e-18..1e18).contains(&self.norm)
+    }
+}
+
+/// How long rows are and how much of them bytes leave out, at most.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Extent {
+    length: f64,
+    left_out: f64,
+}
+
+impl Extent {
+    /// Of all of these.
+    pub(crate) fn of(rows: &[Quantised]) -> Self {
+        let most = |measure: fn(&Quantised) -> f64| rows.iter().map(measure).fold(0.0, f64::max);
+        Self { length: most(Quantised::length), left_out: most(Quantised::left_out) }
+    }
+
+    /// How far ‖x‖² + ‖y‖² − 2⟨x, y⟩ of any of these with any of those may be off, by bytes and in single precision: norms are sums of `d`
+    /// squares in sixteen lanes, the rest a few operations.
+    #[inline]
+    pub(crate) fn doubt(self, other: Self, d: usize) -> f64 {
+        let products = 2.0 * (self.left_out * other.length + (self.length + self.left_out) * other.left_out);
+        let reach = self.length + other.length;
+        products + 2f64.powi(-22) * (d as f64 / 32.0 + 32.0) * reach * reach
+    }
+}
+
+/// What a panel's tiles need of its columns.
+#[derive(Debug)]
+pub(crate) struct Columns {
+    pub(crate) correction: [i32; COLUMNS],
+    pub(crate) scale: [f32; COLUMNS],
+    pub(crate) offset: [f32; COLUMNS],
+}
+
+impl Columns {
+    /// Of at most [`COLUMNS`], each offset by its norm less `v`; those that pad a panel are never near.
+    pub(crate) fn new(of: &[Quantised], v: impl Fn(usize) -> f32) -> Self {
+        Self {
+            correction: std::array::from_fn(|j| of.get(j).map_or(0, |of| -128 * of.sum)),
+            scale: std::array::from_fn(|j| of.get(j).map_or(0.0, |of| of.scale)),
+            offset: std::array::from_fn(|j| of.get(j).map_or(f32::INFINITY, |of| of.norm - v(j))),
+        }
+    }
+}
+
 /// Where a row's bytes go.
-pub(super) enum Place<'a> {
+pub(crate) enum Place<'a> {
     /// One after the other, 128 added so that they are unsigned.
     Row(&'a mut [u8]),
     /// Column `.1` of a panel of [`COLUMNS`], four coordinates of each column together.
@@ -37,16 +98,16 @@ pub(super) enum Place<'a> {
 
 /// What the token of [`Vnni`] allows: products of bytes.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Products(Vnni);
+pub(crate) struct Products(Vnni);
 
 impl Products {
     /// For a processor that has them.
-    pub(super) fn of(vnni: Vnni) -> Self {
+    pub(crate) fn of(vnni: Vnni) -> Self {
         Self(vnni)
     }
 
     /// Centres a row and writes it as bytes, padded to whole vectors; `scratch` holds the centred row and is as long as its bytes.
-    pub(super) fn quantise(self, row: &[f32], centre: &[f32], scratch: &mut [f32], place: Place) -> Quantised {
+    pub(crate) fn quantise(self, row: &[f32], centre: &[f32], scratch: &mut [f32], place: Place) -> Quantised {
         assert!(row.len() == centre.len() && scratch.len() == row.len().next_multiple_of(16));
         match &place {
             Place::Row(bytes) => assert!(bytes.len() >= scratch.len()),
@@ -57,7 +118,7 @@ impl Products {
     }
 
     /// One tile: which columns of each row have `offset_j − slope_i · scale_j · product_ij` below the row's limit, as bits.
-    pub(super) fn below(self, tile: &Tile) -> [u32; ROWS] {
+    pub(crate) fn below(self, tile: &Tile) -> [u32; ROWS] {
         let coordinates = tile.panel.len() / COLUMNS;
         assert!(coordinates.is_multiple_of(4) && tile.rows.iter().all(|row| row.len() >= coordinates));
         // SAFETY: the token is proof of the instructions; every row has as many coordinates as the panel.
@@ -66,7 +127,7 @@ impl Products {
 }
 
 /// Twelve rows against a panel.
-pub(super) struct Tile<'a> {
+pub(crate) struct Tile<'a> {
     pub rows: [&'a [u8]; ROWS],
     /// Twice each row's scale.
     pub slope: [f32; ROWS],
