@@ -135,6 +135,30 @@ fn every_number_of_ranks_gives_the_value_of_whole_clouds() {
 }
 
 #[test]
+fn sets_that_every_rank_can_hold_are_an_assignment_whose_passes_ranks_share() {
+    // Room for the features but not for the costs, and room for both.
+    for (name, memory) in [("w2", "0.001"), ("w1", "0.001"), ("w2", "1")] {
+        let of = metric(name, &[("memory", memory)]);
+        share_an_assignment(&Two::<f32>::new(700, 700, 9), &*of, name);
+        share_an_assignment(&Two::<f64>::new(500, 500, 5), &*of, name);
+        share_an_assignment(&Two::<f32>::new(2, 2, 3), &*of, name);
+    }
+}
+
+fn share_an_assignment<T: Real>(two: &Two<T>, of: &(dyn AnyDivergence + 'static), what: &str)
+where
+    dyn AnyDivergence: Divergence<T>,
+{
+    let whole = two.whole(of);
+    for size in [1, 2, 3] {
+        for found in two.over(of, size) {
+            assert_eq!(found.value.to_bits(), whole.value.to_bits(), "{what}: {size} ranks");
+            assert_eq!(found.status, Status::Optimal, "{what}: {size} ranks");
+        }
+    }
+}
+
+#[test]
 fn bounds_of_tiles_hold_the_exact_value_between_them() {
     for (n, m, d) in [(1, 1, 2), (1, 70, 3), (500, 500, 12), (130, 300, 6)] {
         let two = Two::<f32>::new(n, m, d);
@@ -150,6 +174,22 @@ fn bounds_of_tiles_hold_the_exact_value_between_them() {
             );
         }
     }
+}
+
+#[test]
+fn bounds_of_many_samples_are_those_of_double_precision() {
+    // So many that columns are left out by products of bytes, where the processor has them.
+    let single = Two::<f32>::new(8500, 8300, 6);
+    let wide = |values: &[f32]| values.iter().map(|x| f64::from(*x)).collect::<Vec<f64>>();
+    let double = Two { x: wide(&single.x), y: wide(&single.y), d: single.d, weights: None };
+    let of = metric("bounds", &[("block", "500")]);
+    let (found, exact) = (single.over(&*of, 2).remove(0), double.over(&*of, 1).remove(0));
+    let lower = |value: f64, gap: Option<f64>| value - gap.unwrap();
+    let (found, exact) = (lower(found.value, found.gap), lower(exact.value, exact.gap));
+    assert!((found - exact).abs() <= 2e-3 * exact, "{found} {exact}");
+    // One process or several: the same sample, the same rows.
+    let alone = single.over(&*of, 1).remove(0);
+    assert_eq!(lower(alone.value, alone.gap).to_bits(), found.to_bits());
 }
 
 #[test]
@@ -197,6 +237,34 @@ fn potentials_are_kept_and_begun_from() {
     let over = Over { keep: Some(&full), ..Over::ALONE };
     let error = Divergence::<f32>::evaluate_sets(&*w2, &a, &b, Request::VALUE, over).unwrap().unwrap_err();
     assert_eq!(error, OtError::Unkept { why: "cannot write duals.npy: no space left".to_owned() });
+}
+
+#[test]
+fn potentials_of_an_assignment_are_kept_while_it_goes_on() {
+    let two = Two::<f32>::new(1200, 1200, 24);
+    let held = [&two.x, &two.y].map(|values| Held::new(values.clone(), two.d).unwrap());
+    let (a, b) = (Set::new(Side::A, &held[0]).unwrap(), Set::new(Side::B, &held[1]).unwrap());
+    let w2 = metric("w2", &[]);
+    let kept = std::sync::Mutex::new(Vec::new());
+    let keep = |v: &[f64]| {
+        kept.lock().unwrap().push(v.to_vec());
+        Ok(())
+    };
+    let over = Over { keep: Some(&keep), ..Over::ALONE };
+    let found = Divergence::<f32>::evaluate_sets(&*w2, &a, &b, Request::VALUE, over).unwrap().unwrap();
+    let kept = kept.into_inner().unwrap();
+    assert!(kept.len() >= 3, "{}", kept.len());
+    let from = |v: &Vec<f64>| {
+        let start = kd2m_ot::Potentials { u: Vec::new(), v: v.clone() };
+        let request = Request { start: Some(&start), ..Request::VALUE };
+        let again = Divergence::<f32>::evaluate_sets(&*w2, &a, &b, request, Over::ALONE).unwrap().unwrap();
+        assert_eq!(again.value.to_bits(), found.value.to_bits());
+        assert_eq!(again.status, Status::Optimal);
+        again.iterations
+    };
+    let all: Vec<usize> = kept.iter().map(from).collect();
+    // Those of the end leave few rows to search for.
+    assert!(all[all.len() - 1] <= found.iterations / 2, "{} {all:?}", found.iterations);
 }
 
 /// Rows of which one cannot be read.

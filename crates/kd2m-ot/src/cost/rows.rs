@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use kd2m_simd::ranks::{Ranks, share, wire};
+
 pub(crate) use super::ground::Ground;
 use super::pairwise::Pairwise;
 use crate::{
@@ -11,6 +13,7 @@ use crate::{
     pool::Pool,
     real::Real,
     room,
+    sets::Over,
     solver::assignment::rows::{Fetched, Rows},
     stop::Interrupted,
 };
@@ -24,10 +27,15 @@ pub(crate) struct CloudRows<'a, T: Real> {
     ground: Ground,
     /// All costs, when they are held.
     matrix: Option<Buffer<T>>,
+    over: Over<'a>,
+    /// Threads of all ranks together.
+    threads: usize,
+    /// What centring took from the costs of each column, where potentials are kept.
+    second: Vec<f64>,
 }
 
 impl<'a, T: Real> CloudRows<'a, T> {
-    /// Costs between two clouds from their products; the matrix is held if it takes at most `memory` bytes and these can be had.
+    /// Costs between two clouds from their products; every rank holds the matrix if it takes at most `memory` bytes and all have these.
     ///
     /// # Errors
     /// The problem was told to stop.
@@ -38,10 +46,11 @@ impl<'a, T: Real> CloudRows<'a, T> {
         pairs: Pairwise<T>,
         ground: Ground,
         memory: usize,
+        over: Over<'a>,
     ) -> Result<Self, Interrupted> {
         let bytes = room::bytes::<T>(&[a.len(), b.len()]);
         // The search keeps as much again: costs as whole numbers.
-        let matrix = if bytes <= memory && room::is_there(bytes.saturating_mul(2)) {
+        let matrix = if over.agree(bytes <= memory && room::is_there(bytes.saturating_mul(2))) {
             let mut cost = pairs.matrix(pool)?;
             if ground == Ground::Distance {
                 cost.iter_mut().for_each(|c| *c = c.sqrt());
@@ -50,7 +59,21 @@ impl<'a, T: Real> CloudRows<'a, T> {
         } else {
             None
         };
-        Ok(Self { pool, a, b, pairs, ground, matrix })
+        // Ranks must do the same, whatever threads each of them has.
+        let threads = wire::gather(over.ranks, vec![pool.size() as u64]).iter().sum::<u64>() as usize;
+        let mut rows = Self { pool, a, b, pairs, ground, matrix, over, threads, second: Vec::new() };
+        if over.keep.is_some() {
+            rows.second = rows.centred_away();
+        }
+        Ok(rows)
+    }
+
+    /// What centring took from the costs of each column.
+    pub(crate) fn centred_away(&self) -> Vec<f64> {
+        match self.ground {
+            Ground::Squared => self.pairs.separable_part_by(self.pool, self.a, self.b).1,
+            Ground::Distance => vec![0.0; self.b.len()],
+        }
     }
 
     /// Computes the costs between some rows and the columns of some panels, `[rows, columns]`.
@@ -59,6 +82,17 @@ impl<'a, T: Real> CloudRows<'a, T> {
         if self.ground == Ground::Distance {
             out.iter_mut().for_each(|c| *c = c.sqrt());
         }
+    }
+
+    /// One row's costs with the columns of some panels. Reading the columns takes longer than multiplying them, so each thread reads its
+    /// part of them.
+    fn compute_row(&self, row: u32, panels: Range<usize>, out: &mut [T]) {
+        let each = panels.len().div_ceil(self.pool.size());
+        let width = self.pairs.columns_of(0..each).len();
+        self.pool.share_chunks(out, width, |k, out| {
+            let first = panels.start + k * each;
+            self.compute(&[row], first..(first + each).min(panels.end), out);
+        });
     }
 
     /// The products behind the costs.
@@ -98,13 +132,8 @@ impl<T: Real> Rows for CloudRows<'_, T> {
         let m = self.b.len();
         scratch.resize(rows.len() * m, T::zero());
         let panels = self.pairs.panel_count();
-        if let [_] = rows {
-            // Reading the columns takes longer than multiplying them, so each thread reads its part of them.
-            let each = panels.div_ceil(self.pool.size());
-            let width = self.pairs.columns_of(0..each).len();
-            self.pool.share_chunks(scratch, width, |k, out| {
-                self.compute(rows, k * each..((k + 1) * each).min(panels), out);
-            });
+        if let &[row] = rows {
+            self.compute_row(row, 0..panels, scratch);
         } else {
             let each = rows.len().div_ceil(self.pool.size());
             self.pool.share_chunks(scratch, each * m, |k, out| {
@@ -112,6 +141,36 @@ impl<T: Real> Rows for CloudRows<'_, T> {
             });
         }
         Fetched::only(scratch, m)
+    }
+
+    fn fetch_by_all<'s>(&'s self, row: u32, scratch: &'s mut Vec<T>) -> Fetched<'s, T> {
+        let ranks = self.over.ranks;
+        if self.matrix.is_some() || ranks.size() == 1 {
+            return self.fetch_together(&[row], scratch);
+        }
+        let own = share(self.pairs.panel_count(), ranks.rank(), ranks.size());
+        let mut part = vec![T::zero(); self.pairs.columns_of(own.clone()).len()];
+        self.compute_row(row, own, &mut part);
+        scratch.clear();
+        match T::singles(&part) {
+            Some(part) => scratch.extend(ranks.gather(part).into_iter().map(|c| T::of(c.into()))),
+            None => {
+                let part: Vec<f64> = part.iter().map(|c| c.wide()).collect();
+                scratch.extend(wire::gather(ranks, part).into_iter().map(T::of));
+            }
+        }
+        Fetched::only(scratch, self.b.len())
+    }
+
+    fn ranks(&self) -> &dyn Ranks {
+        self.over.ranks
+    }
+
+    fn keep(&self, v: &[i32], scale: f64) -> Result<(), Interrupted> {
+        let Some(keep) = self.over.keep else { return Ok(()) };
+        let unit = self.unit();
+        let v: Vec<f64> = v.iter().zip(&self.second).map(|(&v, s)| f64::from(v) / scale * unit + s).collect();
+        keep(&v).map_err(|_| Interrupted)
     }
 
     fn rounding(&self, i: usize, row: &[T]) -> f64 {
@@ -135,7 +194,7 @@ impl<T: Real> Rows for CloudRows<'_, T> {
     }
 
     fn batch(&self) -> usize {
-        if self.matrix.is_some() { 1 } else { 48 * self.pool.size() }
+        if self.matrix.is_some() { 1 } else { 48 * self.threads }
     }
 
     fn block(&self, threads: usize) -> usize {

@@ -24,6 +24,7 @@ use crate::{
     pool::Pool,
     real::Real,
     room,
+    sets::Over,
     solution::{Gradient, Plan, Potentials, Solution},
     solver::{
         assignment::{self, refine},
@@ -58,7 +59,9 @@ macro_rules! exact {
             ) -> Result<$crate::solution::Solution<T>, $crate::error::OtError> {
                 $crate::parameters::Parameters::check(self, $entry.name)?;
                 let memory = (self.memory * f64::from(1 << 30)) as usize;
-                $crate::divergence::exact::Exact { metric: $entry.name, ground: $ground, memory }.evaluate(a, b, request)
+                let over = $crate::sets::Over::ALONE;
+                let exact = $crate::divergence::exact::Exact { metric: $entry.name, ground: $ground, memory, over };
+                exact.evaluate(a, b, request)
             }
 
             fn evaluate_sets(
@@ -69,9 +72,9 @@ macro_rules! exact {
                 over: $crate::sets::Over,
             ) -> Option<Result<$crate::solution::Solution<T>, $crate::error::OtError>> {
                 let memory = (self.memory * f64::from(1 << 30)) as usize;
-                let exact = $crate::divergence::exact::Exact { metric: $entry.name, ground: $ground, memory };
+                let exact = $crate::divergence::exact::Exact { metric: $entry.name, ground: $ground, memory, over };
                 let checked = $crate::parameters::Parameters::check(self, $entry.name);
-                Some(checked.and_then(|()| exact.evaluate_sets(a, b, request, over)))
+                Some(checked.and_then(|()| exact.evaluate_sets(a, b, request)))
             }
         }
     };
@@ -108,14 +111,16 @@ impl Found {
 
 /// Exact transport between two clouds under one ground cost.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Exact {
+pub(super) struct Exact<'o> {
     pub metric: &'static str,
     pub ground: Ground,
     /// Bytes that a cost matrix may take.
     pub memory: usize,
+    /// Who shares an assignment's passes over all costs, and who is told its potentials.
+    pub over: Over<'o>,
 }
 
-impl Exact {
+impl Exact<'_> {
     /// Compares A with B.
     ///
     /// # Errors
@@ -161,7 +166,9 @@ impl Exact {
         let power = T::of(2f64.powi(exponent));
         let lifted = |cloud: &Cloud<T>| cloud.features().iter().map(|&x| x * power).collect::<Vec<T>>();
         let (x, y) = (lifted(a), lifted(b));
-        let mut found = self.evaluate(&a.moved_to(&x)?, &b.moved_to(&y)?, Request { start: None, ..request })?;
+        // Potentials of lifted features are of no use to others.
+        let exact = Self { over: Over { keep: None, ..self.over }, ..*self };
+        let mut found = exact.evaluate(&a.moved_to(&x)?, &b.moved_to(&y)?, Request { start: None, ..request })?;
         // In two steps: the whole factor may be below the smallest number.
         let (step, steps) = (2f64.powi(-exponent), if self.ground == Ground::Squared { 2 } else { 1 });
         let back = |value: &mut f64| (0..steps).for_each(|_| *value *= step);
@@ -270,13 +277,10 @@ impl Exact {
         pairs: Pairwise<T>,
         start: Option<&Potentials>,
     ) -> Result<Found, Interrupted> {
-        let rows = CloudRows::new(pool, a, b, pairs, self.ground, self.memory)?;
+        let rows = CloudRows::new(pool, a, b, pairs, self.ground, self.memory, self.over)?;
         let unit = rows.unit();
         let start: Option<Vec<f64>> = start.filter(|p| p.v.len() == b.len()).map(|p| {
-            let second = match self.ground {
-                Ground::Squared => rows.pairs().separable_part_by(pool, a, b).1,
-                Ground::Distance => vec![0.0; b.len()],
-            };
+            let second = rows.centred_away();
             p.v.iter().zip(&second).map(|(v, s)| (v - s) / unit).collect()
         });
         let found = assignment::solve_rows(pool, &rows, start.as_deref())?;

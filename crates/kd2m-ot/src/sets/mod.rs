@@ -11,7 +11,7 @@ pub(crate) mod tiles;
 
 use std::{fmt::Debug, io};
 
-use kd2m_simd::ranks::{Alone, Ranks};
+use kd2m_simd::ranks::{Alone, Ranks, wire};
 
 use crate::{
     cloud::{Cloud, Weights},
@@ -219,13 +219,20 @@ pub type Keep<'o> = &'o (dyn Fn(&[f64]) -> io::Result<()> + Sync);
 pub struct Over<'o> {
     /// All of them, each with the same two sets.
     pub ranks: &'o dyn Ranks,
-    /// Called after each pass of an exact solve, on every rank.
+    /// Called after each pass of an exact solve, or each part of its search, on every rank.
     pub keep: Option<Keep<'o>>,
 }
 
 impl Over<'static> {
     /// One process by itself that keeps nothing.
     pub const ALONE: Self = Self { ranks: &Alone, keep: None };
+}
+
+impl Over<'_> {
+    /// Whether this holds for every rank, which all ask at the same place.
+    pub(crate) fn agree(&self, own: bool) -> bool {
+        wire::gather(self.ranks, vec![u32::from(own)]).into_iter().all(|holds| holds > 0)
+    }
 }
 
 impl Debug for Over<'_> {

@@ -32,7 +32,7 @@ const TILES: usize = 64;
 pub(crate) struct Fault(Mutex<Option<OtError>>);
 
 impl Fault {
-    fn set(&self, error: OtError) {
+    pub(crate) fn set(&self, error: OtError) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
     }
 

@@ -15,6 +15,9 @@ use crate::{
 /// Columns whose least distance is kept in one number.
 const BLOCK: usize = 64;
 
+/// Rows matched between two times that potentials are kept.
+const KEPT_AFTER: usize = 256;
+
 /// Marks a column whose distance is final; nothing is below it, so it is never relaxed again.
 const DONE: i32 = i32::MIN;
 
@@ -31,7 +34,7 @@ impl<R: Rows> Kernel for Augment<'_, '_, R> {
         let state = self.state;
         let n = state.x.len();
         let mut tree = Tree::new(n);
-        let mut augmentations = 0;
+        let mut augmentations = 0_usize;
         for free in 0..n {
             if state.x[free] != NONE {
                 continue;
@@ -39,6 +42,9 @@ impl<R: Rows> Kernel for Augment<'_, '_, R> {
             augmentations += 1;
             let (end, reached) = tree.grow(simd, state, free)?;
             tree.flip(state, free, end, reached);
+            if augmentations.is_multiple_of(KEPT_AFTER) {
+                state.keep()?;
+            }
         }
         Ok(augmentations)
     }
@@ -178,7 +184,7 @@ impl Tree {
         let Some(at) = self.incomplete.iter().position(|p| p.key == self.pending) else { return };
         let Incomplete { row: number, base, .. } = self.incomplete.swap_remove(at);
         let (rows, mut scratch) = (state.rows, std::mem::take(&mut state.scratch));
-        let block = rows.fetch_together(&[number], &mut scratch);
+        let block = rows.fetch_by_all(number, &mut scratch);
         simd.run(RelaxAll { tree: self, state, number, row: block.row(0, number), base });
         state.relist(simd, &[number], block);
         state.scratch = scratch;

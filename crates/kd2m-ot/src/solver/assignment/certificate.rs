@@ -2,6 +2,11 @@
 //! Weak duality: for any v, u_i = min_j (c_ij − v_j) is feasible, so mean(u) + mean(v) bounds every plan's cost from below. Where
 //! entries are rounded, those that rounding leaves in question are computed again, and [`super::dual_repair`] fits matching and v to them.
 
+use kd2m_simd::ranks::{
+    share,
+    wire::{self, Wire},
+};
+
 use super::{
     Assignment, Matching,
     dual_repair::{Near, repair},
@@ -15,21 +20,23 @@ use crate::{
     stop::{Interrupted, Stop},
 };
 
-/// Row potentials, value and gap of a claimed matching, from the whole matrix.
+/// Row potentials, value and gap of a claimed matching, from the whole matrix, whose rows ranks share.
 ///
 /// # Errors
 /// The problem was told to stop.
 pub(crate) fn certify<R: Rows>(isa: Isa, pool: &Pool, rows: &R, matching: Matching) -> Result<Assignment, Interrupted> {
     let n = rows.size();
     let Matching { mut columns, mut v, iterations } = matching;
-    let block = rows.block(pool.size());
-    let mut parts: Vec<Seen> = (0..n.div_ceil(block)).map(|_| Seen::default()).collect();
+    let (block, ranks) = (rows.block(pool.size()), rows.ranks());
+    let own = share(n, ranks.rank(), ranks.size());
+    let mut parts: Vec<Seen> = (0..own.len().div_ceil(block)).map(|_| Seen::default()).collect();
     pool.share_chunks_until(&mut parts, 1, |k, out| {
-        let numbers = k * block..((k + 1) * block).min(n);
+        let from = own.start + k * block;
+        let numbers = from..(from + block).min(own.end);
         out[0] = isa.run(Check { rows, columns: &columns, v: &v, numbers, stop: pool.stop() });
     })?;
     let mut seen = Seen::default();
-    for part in parts {
+    for part in wire::gather(ranks, parts) {
         seen.near.append(part.near);
         seen.others.extend(part.others);
     }
@@ -71,6 +78,17 @@ struct Seen {
     near: Near,
     /// Bound on each row's reduced costs outside of `near`.
     others: Vec<f64>,
+}
+
+impl Wire for Seen {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.near.put(out);
+        self.others.put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        Some(Self { near: Wire::take(from)?, others: Wire::take(from)? })
+    }
 }
 
 struct Check<'a, R> {

@@ -4,6 +4,8 @@
 
 use std::{collections::VecDeque, ops::Range};
 
+use kd2m_simd::ranks::wire::Wire;
+
 use super::search::NONE;
 use crate::stop::{Interrupted, Stop};
 
@@ -45,6 +47,18 @@ impl Near {
 
     fn range(&self, i: usize) -> Range<usize> {
         (if i == 0 { 0 } else { self.ends[i - 1] })..self.ends[i]
+    }
+}
+
+impl Wire for Near {
+    fn put(&self, out: &mut Vec<u8>) {
+        self.entries.put(out);
+        self.ends.iter().map(|end| *end as u64).collect::<Vec<u64>>().put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let (entries, ends): (_, Vec<u64>) = Wire::take(from)?;
+        Some(Self { entries, ends: ends.into_iter().map(|end| end as usize).collect() })
     }
 }
 

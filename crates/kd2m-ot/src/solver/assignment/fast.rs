@@ -131,6 +131,7 @@ pub(crate) fn solve<R: Rows>(
         for epsilon in [epsilon * tuning.coarse, epsilon] {
             state.clear();
             isa.run(Auction { epsilon: epsilon as i32, steps: tuning.bids * n, state: &mut state });
+            state.keep()?;
         }
         isa.run(Tighten { state: &mut state });
     }

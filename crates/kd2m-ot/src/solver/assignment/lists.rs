@@ -2,6 +2,11 @@
 //! Column potentials only fall while bids are made, so reduced costs only rise and the bound stays valid; a row whose second
 //! best reaches its bound is listed anew. So most steps of the search read 32 entries of a row and not n.
 
+use kd2m_simd::ranks::{
+    Ranks, share,
+    wire::{self, Wire},
+};
+
 use super::rows::{FAR, Fetched, FixedPoint, Rows, fixed_tail};
 use crate::{
     buffers::Buffer,
@@ -39,7 +44,28 @@ pub(super) struct Best {
     pub second: i32,
 }
 
-/// Lists of all rows, for the potentials `v` (padded, as integers).
+impl Wire for List {
+    fn put(&self, out: &mut Vec<u8>) {
+        let rest = [self.bound, self.spread, i32::from(self.tied)];
+        out.extend(self.cost.iter().chain(&self.column).chain(&rest).flat_map(|x| x.to_le_bytes()));
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        const WORDS: usize = 2 * CAPACITY + 3;
+        let (bytes, rest) = from.split_at_checked(4 * WORDS)?;
+        *from = rest;
+        let mut words = [0; WORDS];
+        for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+            *word = i32::from_le_bytes(*bytes);
+        }
+        let (cost, words) = words.split_first_chunk()?;
+        let (column, words) = words.split_first_chunk()?;
+        let &[bound, spread, tied] = words else { return None };
+        Some(Self { cost: *cost, column: *column, bound, spread, tied: tied != 0 })
+    }
+}
+
+/// Lists of all rows, for the potentials `v` (padded, as integers). Ranks share them.
 ///
 /// # Errors
 /// The problem was told to stop.
@@ -51,21 +77,41 @@ pub(super) fn build_all<R: Rows>(
     v: &[i32],
 ) -> Result<Buffer<List>, Interrupted> {
     let mut lists = Buffer::any(rows.size(), List::EMPTY);
-    let block = rows.block(pool.size());
-    pool.share_chunks_until(&mut lists, block, |k, lists| {
-        let numbers: Vec<u32> = (k * block..k * block + lists.len()).map(|i| i as u32).collect();
+    let (block, ranks) = (rows.block(pool.size()), rows.ranks());
+    let own = share(rows.size(), ranks.rank(), ranks.size());
+    pool.share_chunks_until(&mut lists[own.clone()], block, |k, lists| {
+        let first = own.start + k * block;
+        let numbers: Vec<u32> = (first..first + lists.len()).map(|i| i as u32).collect();
         let mut scratch = Vec::new();
         isa.run(Refill {
             block: rows.fetch(&numbers, &mut scratch),
             fixed,
             v,
             numbers: &numbers,
-            lists: &mut Dense { first: k * block, lists },
+            lists: &mut Dense { first, lists },
             work: &mut Work::default(),
             stop: pool.stop(),
         });
     })?;
+    let all = 0..rows.size() as u32;
+    tell(ranks, &mut lists, all, own);
     Ok(lists)
+}
+
+/// Puts the lists of these rows where all ranks have made them, each those of its part of `numbers`.
+pub(super) fn tell(
+    ranks: &dyn Ranks,
+    lists: &mut [List],
+    numbers: impl ExactSizeIterator<Item = u32> + Clone,
+    own: std::ops::Range<usize>,
+) {
+    if ranks.size() == 1 {
+        return;
+    }
+    let made = numbers.clone().skip(own.start).take(own.len()).map(|i| lists[i as usize]).collect();
+    for (i, list) in numbers.zip(wire::gather(ranks, made)) {
+        lists[i as usize] = list;
+    }
 }
 
 /// Lists of consecutive rows from `first` on.

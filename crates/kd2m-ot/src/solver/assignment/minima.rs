@@ -2,8 +2,13 @@
 //! If every row's nearest column is another one, that is already the optimal assignment, with v = 0 as its proof: clouds paired
 //! sample by sample end here.
 
-use num_traits::Float;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use kd2m_simd::ranks::{
+    share,
+    wire::{self, Wire},
+};
+use num_traits::Float;
 
 use super::rows::Rows;
 use crate::{
@@ -26,7 +31,7 @@ pub(super) struct Minima<T> {
 }
 
 impl<T: Real> Minima<T> {
-    /// One pass over all rows; column minima are left out unless they are wanted.
+    /// One pass over all rows, which ranks share; column minima are left out unless they are wanted.
     pub(super) fn of<R: Rows<Element = T>>(
         isa: Isa,
         pool: &Pool,
@@ -34,25 +39,55 @@ impl<T: Real> Minima<T> {
         columns: bool,
     ) -> Result<Self, Interrupted> {
         let n = rows.size();
+        let ranks = rows.ranks();
+        let own = share(n, ranks.rank(), ranks.size());
         // Column minima are of use only when two rows want the same column.
         let contested = AtomicBool::new(false);
         // All of a matrix that is held, by one thread; rows that are computed take memory.
         let block = rows.block(pool.size());
         let (contested, stop) = (&contested, pool.stop());
-        let part = |from: usize| isa.run(Part { rows, from, to: (from + block).min(n), columns, contested, stop });
-        let mut parts: Vec<Option<Minima<T>>> = (0..n.div_ceil(block)).map(|_| None).collect();
-        pool.share_chunks_until(&mut parts, 1, |k, out| out[0] = Some(part(k * block)))?;
-        let mut parts = parts.into_iter().flatten();
-        let Some(mut all) = parts.next() else { unreachable!("a matrix has rows") };
+        let part =
+            |from: usize| isa.run(Part { rows, from, to: (from + block).min(own.end), columns, contested, stop });
+        let mut parts: Vec<Option<Minima<T>>> = (0..own.len().div_ceil(block)).map(|_| None).collect();
+        pool.share_chunks_until(&mut parts, 1, |k, out| out[0] = Some(part(own.start + k * block)))?;
+        let found = Self::joined(parts.into_iter().flatten());
+        if ranks.size() == 1 {
+            return Ok(found);
+        }
+        Ok(Self::joined(wire::gather(ranks, vec![found])))
+    }
+
+    /// Those of parts that follow each other.
+    fn joined(parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut parts = parts.into_iter();
+        let nothing = Self { row: Vec::new(), nearest: Vec::new(), range: T::zero(), column: Vec::new() };
+        let mut all = parts.next().unwrap_or(nothing);
         for part in parts {
             all.row.extend(part.row);
             all.nearest.extend(part.nearest);
             all.range = all.range.max(part.range);
+            if all.column.is_empty() {
+                all.column = part.column;
+                continue;
+            }
             for (a, b) in all.column.iter_mut().zip(part.column) {
                 *a = a.min(b);
             }
         }
-        Ok(all)
+        all
+    }
+}
+
+impl<T: Real> Wire for Minima<T> {
+    fn put(&self, out: &mut Vec<u8>) {
+        let wide = |values: &[T]| values.iter().map(|x| x.wide()).collect::<Vec<f64>>();
+        (wide(&self.row), self.nearest.clone(), self.range.wide(), wide(&self.column)).put(out);
+    }
+
+    fn take(from: &mut &[u8]) -> Option<Self> {
+        let (row, nearest, range, column): (Vec<f64>, Vec<u32>, f64, Vec<f64>) = Wire::take(from)?;
+        let narrow = |values: Vec<f64>| values.into_iter().map(T::of).collect();
+        Some(Self { row: narrow(row), nearest, range: T::of(range), column: narrow(column) })
     }
 }
 

@@ -1,11 +1,14 @@
 //! Where the rows of a cost matrix come from, and how they are seen as integers.
 //! In fixed point all sums, differences and comparisons of the search are exact: no tolerance, no drift, ties are ties.
 
+use kd2m_simd::ranks::{Alone, Ranks};
+
 use crate::{
     cost::Rounded,
     isa::{Element, LANES, Simd},
     real::Real,
     solver::costs::Costs,
+    stop::Interrupted,
 };
 
 /// A square cost matrix by rows, held or computed.
@@ -23,6 +26,24 @@ pub(crate) trait Rows: Sync {
         self.fetch(rows, scratch)
     }
 
+    /// One row for all ranks, which ask for it at the same place of the solve: it is computed once, each rank its part.
+    fn fetch_by_all<'s>(&'s self, row: u32, scratch: &'s mut Vec<Self::Element>) -> Fetched<'s, Self::Element> {
+        self.fetch_together(&[row], scratch)
+    }
+
+    /// Who shares the passes over all rows: each takes its part of them, and all are told what all have found.
+    fn ranks(&self) -> &dyn Ranks {
+        &Alone
+    }
+
+    /// Is told column potentials, in fixed point, that are worth beginning from another time.
+    ///
+    /// # Errors
+    /// They could not be kept, which ends the solve.
+    fn keep(&self, _v: &[i32], _scale: f64) -> Result<(), Interrupted> {
+        Ok(())
+    }
+
     /// How far an entry of row `i`, computed as `row`, may lie from the exact cost.
     fn rounding(&self, _i: usize, _row: &[Self::Element]) -> f64 {
         0.0
@@ -38,7 +59,7 @@ pub(crate) trait Rows: Sync {
         0.0
     }
 
-    /// Rows to list anew at a time: one where rows are held, tens for each thread where they are computed.
+    /// Rows to list anew at a time: one where rows are held, tens for each thread of all ranks where they are computed.
     fn batch(&self) -> usize {
         1
     }

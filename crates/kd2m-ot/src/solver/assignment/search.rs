@@ -1,6 +1,8 @@
 //! The state of the fast solver and its first half: an ε-auction on candidate lists (Bertsekas 1988), first in, first out.
 //! Its two coarse phases place the potentials near their optimum; what it leaves unmatched, [`super::augment`] ends exactly.
 
+use kd2m_simd::ranks::Share;
+
 use super::{
     lists::{self, Best, CAPACITY, Dense, List, Refill, Work},
     rows::{FAR, Fetched, FixedPoint, Rows},
@@ -8,7 +10,8 @@ use super::{
 use crate::{
     buffers::Buffer,
     isa::{Kernel, Simd},
-    stop::Stop,
+    real::Real,
+    stop::{Interrupted, Stop},
 };
 
 /// Bids between two looks at the flag that ends the solve.
@@ -38,12 +41,30 @@ pub(super) struct State<'a, R: Rows> {
 }
 
 impl<R: Rows> State<'_, R> {
-    /// Makes the lists of some rows anew.
+    /// Makes the lists of some rows anew; of several each rank makes its part.
     #[inline(always)]
     pub(super) fn refill<S: Simd>(&mut self, simd: S, numbers: &[u32]) {
         let (rows, mut scratch) = (self.rows, std::mem::take(&mut self.scratch));
-        self.relist(simd, numbers, rows.fetch_together(numbers, &mut scratch));
+        if let &[number] = numbers {
+            self.relist(simd, numbers, rows.fetch_by_all(number, &mut scratch));
+        } else {
+            let share = Share::new(rows.ranks());
+            let own = share.of(numbers.len());
+            self.relist(simd, &numbers[own.clone()], rows.fetch_together(&numbers[own.clone()], &mut scratch));
+            self.refills += numbers.len() - own.len();
+            if !share.is_whole(numbers.len()) {
+                lists::tell(rows.ranks(), &mut self.lists, numbers.iter().copied(), own);
+            }
+        }
         self.scratch = scratch;
+    }
+
+    /// Tells the potentials as they are to whoever keeps them for another time.
+    ///
+    /// # Errors
+    /// They could not be kept.
+    pub(super) fn keep(&self) -> Result<(), Interrupted> {
+        self.rows.keep(&self.v[..self.x.len()], self.fixed.scale.wide())
     }
 
     /// The same for rows that were fetched.
