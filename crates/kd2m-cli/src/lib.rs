@@ -53,9 +53,10 @@ pub fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         say!("error: {error}");
         return ExitCode::from(2);
     }
-    if let Some(threads) = arguments.command.threads() {
+    let threads = arguments.command.threads().map(|threads| {
         threads::cap(threads);
-    }
+        *threads
+    });
     let crew = match arguments.command {
         Command::Train(_) | Command::Distill(_) | Command::Distance(_) => Crew::begin(),
         _ => Ok(Crew::default()),
@@ -67,6 +68,9 @@ pub fn run_with(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             return ExitCode::from(error.exit_code());
         }
     };
+    if let (Some(threads), true) = (threads, crew.ranks().is_some()) {
+        threads::tell_of_cores(threads);
+    }
     let outcome = call(arguments.command, &crew);
     match outcome {
         Ok(code) => code,

@@ -19,6 +19,20 @@ pub fn cap(threads: &mut usize) {
     }
 }
 
+/// Says where the threads of each of several processes share fewer cores than there are of them, as a launcher binds processes to cores.
+/// `threads` is what was asked for, 0 for one a core.
+pub fn tell_of_cores(threads: usize) {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    if threads <= cores && cores > 1 || threads == 1 {
+        return;
+    }
+    let each = if threads == 0 { "one thread".to_owned() } else { format!("{threads} threads") };
+    say!(
+        "warning: {each} on {cores} core(s) in each process, which may use no more: mpirun binds one or two processes to a core each; \
+         --bind-to none, or --map-by slot:PE=N for N cores each, gives them room"
+    );
+}
+
 /// Starts the threads of this program; 0: one a core. Started at once, as a system that has none for a later need would end the program.
 ///
 /// # Errors

@@ -253,6 +253,21 @@ fn distances_of_shards_are_the_same_over_ranks_and_certified() {
 }
 
 #[test]
+fn threads_that_share_one_core_are_told_of_once() {
+    let folder = tempfile::tempdir().unwrap();
+    sets(folder.path(), [40, 40]);
+    let said = |threads: &str| {
+        let mut command = mpirun_as(2, "--bind-to");
+        command.args(["core:overload-allowed", KD2M, "distance", "a", "b", "--metric", "fid", "--threads", threads]);
+        let output = ended(command.current_dir(folder.path()));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert_eq!(said("2").matches("warning: 2 threads on 1 core(s) in each process").count(), 1);
+    assert_eq!(said("0").matches("warning: one thread on 1 core(s) in each process").count(), 1);
+    assert!(!said("1").contains("warning"));
+}
+
+#[test]
 fn an_exact_distance_that_was_killed_goes_on_from_its_potentials() {
     let folder = tempfile::tempdir().unwrap();
     sets(folder.path(), [900, 901]);
