@@ -58,6 +58,24 @@ fn a_lifted_student_has_the_teacher_s_width_and_keeps_its_lift() {
 }
 
 #[test]
+fn a_teacher_s_classifier_of_another_width_is_reached_through_a_lift() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = RunOptions { out: Some(folder.path().join("refused")), threads: 1, ..RunOptions::default() };
+    let refused = distill(&resolved(&["student.head=teacher"]).unwrap(), &options, &mut Silent);
+    let why = refused.err().map(|error| error.to_string()).unwrap_or_default();
+    assert!(why.ends_with("that is kept: student.model = \"mlp-3+lift64\""), "{why}");
+    // As the message says.
+    let out = folder.path().join("run");
+    let sets = ["student.head=teacher", "student.model=mlp-3+lift64", "teacher.paired=false", "data.portion=1/2"];
+    let summary = run(&out, &[&sets[..], &["teacher.portion=2/2"]].concat());
+    assert_eq!(summary.students[0].model, "mlp-3+lift64");
+    let read = |place: &str| kd2m_nn::weights::read_any(&out.join(place)).unwrap();
+    let (student, bank) = (read("students/w2/seed-1/student.safetensors"), read("teacher/bank.safetensors"));
+    assert_eq!(student["fc.weight"].values, bank["head.weight"].values);
+    assert_eq!(student["lift.weight"].shape, [64, 128]);
+}
+
+#[test]
 fn features_on_a_common_scale_have_variance_one_whatever_the_teacher_s_units() {
     let folder = tempfile::tempdir().unwrap();
     let distance = |how: &str| {

@@ -263,10 +263,10 @@ impl Setup {
             return Err(Error::TeacherClasses { own, data: dataset.classes });
         }
         if shared && student.feature_width() != teacher.feature_width() {
+            let (wanted, name) = (teacher.feature_width(), &student.name);
             return Err(Error::Config(format!(
-                "head = \"teacher\": the teacher's classifier takes {} features, {} has {}: choose a student of that width",
-                teacher.feature_width(),
-                student.name,
+                "head = \"teacher\": the teacher's classifier takes {wanted} features, {name} has {}: choose a student of that width, or put a \
+                 linear layer between that is kept: student.model = \"{name}+lift{wanted}\"",
                 student.feature_width()
             )));
         }
