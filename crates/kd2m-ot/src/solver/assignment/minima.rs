@@ -2,8 +2,6 @@
 //! If every row's nearest column is another one, that is already the optimal assignment, with v = 0 as its proof: clouds paired
 //! sample by sample end here.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
 use kd2m_simd::ranks::{
     share,
     wire::{self, Wire},
@@ -41,13 +39,10 @@ impl<T: Real> Minima<T> {
         let n = rows.size();
         let ranks = rows.ranks();
         let own = share(n, ranks.rank(), ranks.size());
-        // Column minima are of use only when two rows want the same column.
-        let contested = AtomicBool::new(false);
         // All of a matrix that is held, by one thread; rows that are computed take memory.
         let block = rows.block(pool.size());
-        let (contested, stop) = (&contested, pool.stop());
-        let part =
-            |from: usize| isa.run(Part { rows, from, to: (from + block).min(own.end), columns, contested, stop });
+        let stop = pool.stop();
+        let part = |from: usize| isa.run(Part { rows, from, to: (from + block).min(own.end), columns, stop });
         let mut parts: Vec<Option<Minima<T>>> = (0..own.len().div_ceil(block)).map(|_| None).collect();
         pool.share_chunks_until(&mut parts, 1, |k, out| out[0] = Some(part(own.start + k * block)))?;
         let found = Self::joined(parts.into_iter().flatten());
@@ -96,7 +91,6 @@ struct Part<'a, R> {
     from: usize,
     to: usize,
     columns: bool,
-    contested: &'a AtomicBool,
     stop: &'a Stop,
 }
 
@@ -113,6 +107,9 @@ impl<R: Rows> Kernel for Part<'_, R> {
             column: vec![R::Element::INFINITE; n],
         };
         let mut wanted = vec![false; n];
+        // Column minima are of use only when two rows want the same column. Each part looks at its own rows alone: were parts to tell
+        // each other, the threads' timing would decide where the search begins, and so which of several optimal potentials it finds.
+        let mut contested = false;
         let numbers: Vec<u32> = (self.from as u32..self.to as u32).collect();
         let mut scratch = Vec::new();
         let block = self.rows.fetch(&numbers, &mut scratch);
@@ -125,10 +122,8 @@ impl<R: Rows> Kernel for Part<'_, R> {
             out.range = out.range.max(most - least);
             out.row.push(least);
             out.nearest.push(nearest as u32);
-            if std::mem::replace(&mut wanted[nearest], true) {
-                self.contested.store(true, Relaxed);
-            }
-            if self.columns && self.contested.load(Relaxed) {
+            contested |= std::mem::replace(&mut wanted[nearest], true);
+            if self.columns && contested {
                 lower(simd, &mut out.column, row, least);
             }
         }

@@ -159,3 +159,23 @@ fn costs_in_double_precision_are_settled_without_being_refined() {
         assert!(is_at_rounding(settled.gap, settled.value), "{:e} of {}", settled.gap, settled.value);
     }
 }
+
+/// An optimum may have many potentials: which of them is found must not hang on which thread was first.
+#[test]
+fn several_threads_find_the_same_potentials_every_time() {
+    let n = 600;
+    let threads = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+    for kind in KINDS {
+        let cost = problem(kind, n, 9);
+        let solved = || {
+            let found = threads.install(|| {
+                Pool::with(true, &Stop::NEVER, |pool| solve_rows(pool, &Matrix::new(&cost, n), None).unwrap())
+            });
+            (found.columns, found.potentials.v)
+        };
+        let first = solved();
+        for _ in 0..20 {
+            assert!(solved() == first, "{kind}");
+        }
+    }
+}
