@@ -209,6 +209,39 @@ fn predictions_are_probabilities_in_order() {
 }
 
 #[test]
+fn half_precision_takes_half_the_room_and_answers_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (whole, file, hub) = (path(&folder, "s.safetensors"), path(&folder, "h.safetensors"), path(&folder, "hub"));
+    let of = |format: &str, more: &[&str], out: &str| {
+        let common = ["export", run(), "--teacher", "--format", format, "--out", out];
+        stdout(&[&common[..], more].concat());
+    };
+    of("safetensors", &[], &whole);
+    of("safetensors", &["--half"], &file);
+    of("hf", &["--half"], &hub);
+    let size = |place: &Path| fs::metadata(place).unwrap().len() as f64;
+    let inside = Path::new(&hub).join("model.safetensors");
+    assert_eq!(fs::read(&file).unwrap(), fs::read(&inside).unwrap());
+    let share = size(Path::new(&file)) / size(Path::new(&whole));
+    assert!((0.5..0.55).contains(&share), "{share}");
+    let before = weights::read_any(Path::new(&whole)).unwrap();
+    let after = weights::read_any(Path::new(&file)).unwrap();
+    for (name, tensor) in &before {
+        for (b, a) in tensor.values.iter().zip(&after[name].values) {
+            assert!((b - a).abs() <= b.abs() * 2f32.powi(-11) + 2f32.powi(-25), "{name}: {b} {a}");
+        }
+    }
+    assert!(fs::read_to_string(Path::new(&hub).join("README.md")).unwrap().contains("half precision"));
+    let accuracy = |place: &str| json(&["eval", place, "--data", "digits", "--json"])["accuracy"].as_f64().unwrap();
+    assert!((accuracy(&whole) - accuracy(&file)).abs() < 0.6 && accuracy(&file) == accuracy(&hub));
+    let out = path(&folder, "s.onnx");
+    for format in ["onnx", "onnx-int8"] {
+        let said = refusal(&["export", run(), "--teacher", "--half", "--format", format, "--out", &out]);
+        assert!(said.contains("--half belongs to --format safetensors and hf"), "{said}");
+    }
+}
+
+#[test]
 fn what_is_not_clear_is_refused_in_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let raw = path(&folder, "raw.safetensors");

@@ -129,6 +129,9 @@ pub struct ExportArguments {
     /// The file, or the folder of hf.
     #[arg(long, value_name = "PATH")]
     pub out: PathBuf,
+    /// Of safetensors and hf: numbers of 16 bits in place of 32, half the size.
+    #[arg(long)]
+    pub half: bool,
     /// Of onnx-int8: the data set whose validation images give the ranges of values and whose test images the accuracy, in place of the run's.
     #[arg(long, value_name = "DATASET")]
     pub data: Option<String>,

@@ -8,6 +8,7 @@ use kd2m::{
     export::{self, Format},
     saved::{Images, Split},
 };
+use kd2m_nn::weights::Precision;
 
 use super::network;
 use crate::{
@@ -20,11 +21,16 @@ use crate::{
 /// # Errors
 /// No such network, a place that cannot be written.
 pub fn export(arguments: &ExportArguments) -> Result<ExitCode, Error> {
+    let precision = if arguments.half { Precision::Half } else { Precision::Single };
     let format = match arguments.format {
+        ExportFormat::Onnx | ExportFormat::OnnxInt8 if arguments.half => {
+            let message = "--half belongs to --format safetensors and hf; onnx-int8 makes an ONNX file smaller";
+            return Err(Error::Config(message.to_owned()));
+        }
         ExportFormat::OnnxInt8 => return int8(arguments),
         ExportFormat::Onnx => Format::Onnx,
-        ExportFormat::Safetensors => Format::Safetensors,
-        ExportFormat::Hf => Format::Hub,
+        ExportFormat::Safetensors => Format::Safetensors(precision),
+        ExportFormat::Hf => Format::Hub(precision),
     };
     let saved = network::open(&arguments.network, None)?;
     export::export(&saved, format, &arguments.out)?;

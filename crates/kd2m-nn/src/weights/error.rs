@@ -26,6 +26,16 @@ pub enum WeightsError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A number that a half does not hold.
+    #[error("cannot write {} in half precision: {tensor} holds {value}, beyond ±65504", path.display())]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The first tensor that holds one.
+        tensor: String,
+        /// The number.
+        value: f32,
+    },
     /// A folder with no weights in it, or several.
     #[error("{}: {reason}", path.display())]
     Folder {

@@ -38,7 +38,7 @@ pub(crate) use number::Number;
 use opened::Opened;
 use slot::Dict;
 pub use source::Source;
-pub use tensor::{NamedTensor, Weights};
+pub use tensor::{NamedTensor, Precision, Weights};
 
 pub use crate::parameter::{ParameterSpec, Role};
 use crate::{files::write_whole, graph::Graph};
@@ -276,8 +276,28 @@ pub fn metadata(path: &Path) -> Option<String> {
 /// # Errors
 /// The folder is missing or not writable, the disk is full.
 pub fn write(path: &Path, weights: &Weights, metadata: Option<&str>) -> Result<(), WeightsError> {
+    write_as(path, weights, metadata, Precision::Single)
+}
+
+/// The same with numbers of this precision.
+///
+/// # Errors
+/// Those of [`write`](write()); [`WeightsError::TooLarge`] for a number beyond a half's range.
+pub fn write_as(
+    path: &Path,
+    weights: &Weights,
+    metadata: Option<&str>,
+    precision: Precision,
+) -> Result<(), WeightsError> {
     let to_error = |source| WeightsError::Write { path: path.to_owned(), source };
-    let bytes = to_bytes(weights, metadata).map_err(to_error)?;
+    if precision == Precision::Half {
+        let is_beyond = |value: &&f32| half::f16::from_f32(**value).is_infinite() && value.is_finite();
+        let beyond = weights.iter().find_map(|(name, tensor)| Some((name, *tensor.values.iter().find(is_beyond)?)));
+        if let Some((name, value)) = beyond {
+            return Err(WeightsError::TooLarge { path: path.to_owned(), tensor: name.clone(), value });
+        }
+    }
+    let bytes = safetensors::encode(weights, metadata, precision).map_err(std::io::Error::other).map_err(to_error)?;
     write_whole(path, &bytes).map_err(to_error)
 }
 
@@ -286,7 +306,7 @@ pub fn write(path: &Path, weights: &Weights, metadata: Option<&str>) -> Result<(
 /// # Errors
 /// Tensors whose values are not as many as their shape says.
 pub fn to_bytes(weights: &Weights, metadata: Option<&str>) -> std::io::Result<Vec<u8>> {
-    safetensors::encode(weights, metadata).map_err(std::io::Error::other)
+    safetensors::encode(weights, metadata, Precision::Single).map_err(std::io::Error::other)
 }
 
 #[cfg(test)]
@@ -315,6 +335,21 @@ mod tests {
         };
         assert_eq!(names(&["module._orig_mod.a", "module._orig_mod.b"]), ["a", "b"]);
         assert_eq!(names(&["module.a", "b"]), ["b", "module.a"]);
+    }
+
+    #[test]
+    fn what_a_half_does_not_hold_is_named_and_nothing_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("w.safetensors");
+        let tensor = |values: &[f32]| NamedTensor { shape: vec![values.len()], values: values.to_vec() };
+        let mut weights = Weights::from([("a".to_owned(), tensor(&[1.0])), ("b".to_owned(), tensor(&[0.0, -65520.0]))]);
+        let error = write_as(&path, &weights, None, Precision::Half).unwrap_err().to_string();
+        assert!(error.contains("b holds -65520, beyond ±65504"), "{error}");
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        // The largest that is rounded to one.
+        weights.insert("b".to_owned(), tensor(&[0.0, -65519.0]));
+        write_as(&path, &weights, None, Precision::Half).unwrap();
+        assert_eq!(read_any(&path).unwrap()["b"].values, [0.0, -65504.0]);
     }
 
     #[test]

@@ -3,13 +3,14 @@
 
 use std::{borrow::Cow, collections::HashMap};
 
+use half::f16;
 use safetensors::{
     SafeTensorError, SafeTensors,
     tensor::{Dtype, TensorView, View},
 };
 
 use super::{
-    NamedTensor, Weights,
+    NamedTensor, Precision, Weights,
     number::Number,
     slot::{Dict, Slot},
 };
@@ -53,26 +54,44 @@ pub(super) fn metadata(header: &[u8]) -> Option<String> {
 }
 
 /// The bytes of a file with these tensors and at most one metadata entry: several would be written in random order.
-pub(super) fn encode(weights: &Weights, metadata: Option<&str>) -> Result<Vec<u8>, SafeTensorError> {
+pub(super) fn encode(
+    weights: &Weights,
+    metadata: Option<&str>,
+    precision: Precision,
+) -> Result<Vec<u8>, SafeTensorError> {
     let metadata = metadata.map(|text| HashMap::from([(METADATA.to_owned(), text.to_owned())]));
-    safetensors::serialize(weights, metadata)
+    safetensors::serialize(weights.iter().map(|(name, tensor)| (name, Written { tensor, precision })), metadata)
 }
 
-impl View for &NamedTensor {
+/// A tensor as it is written.
+struct Written<'a> {
+    tensor: &'a NamedTensor,
+    precision: Precision,
+}
+
+impl View for Written<'_> {
     fn dtype(&self) -> Dtype {
-        Dtype::F32
+        match self.precision {
+            Precision::Single => Dtype::F32,
+            Precision::Half => Dtype::F16,
+        }
     }
 
     fn shape(&self) -> &[usize] {
-        &self.shape
+        &self.tensor.shape
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        self.values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>().into()
+        let values = self.tensor.values.iter();
+        match self.precision {
+            Precision::Single => values.flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>(),
+            Precision::Half => values.flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect(),
+        }
+        .into()
     }
 
     fn data_len(&self) -> usize {
-        size_of_val(self.values.as_slice())
+        self.tensor.values.len() * self.precision.bytes()
     }
 }
 
@@ -148,8 +167,19 @@ mod tests {
     fn equal_weights_make_equal_bytes() {
         let tensor = NamedTensor { shape: vec![2], values: vec![1.0, f32::MIN_POSITIVE] };
         let weights = Weights::from([("b".to_owned(), tensor.clone()), ("a".to_owned(), tensor)]);
-        let bytes = encode(&weights, Some("note")).unwrap();
-        assert_eq!(bytes, encode(&weights, Some("note")).unwrap());
+        let bytes = encode(&weights, Some("note"), Precision::Single).unwrap();
+        assert_eq!(bytes, encode(&weights, Some("note"), Precision::Single).unwrap());
         assert_eq!(decode(&bytes).unwrap(), weights);
+    }
+
+    #[test]
+    fn half_precision_rounds_to_the_nearest_and_to_even() {
+        // Between 1 and 2 halves are 2⁻¹⁰ apart; below 2⁻²⁵ there is none but zero.
+        let step = 2f32.powi(-10);
+        let values = vec![1.0 + 0.5 * step, 1.0 + 1.5 * step, -65504.0, 2f32.powi(-24), 2f32.powi(-26), 0.1];
+        let weights = Weights::from([("w".to_owned(), NamedTensor { shape: vec![2, 3], values })]);
+        let found = decode(&encode(&weights, None, Precision::Half).unwrap()).unwrap();
+        let expected = vec![1.0, 1.0 + 2.0 * step, -65504.0, 2f32.powi(-24), 0.0, 0.099_975_586];
+        assert_eq!(found["w"], NamedTensor { shape: vec![2, 3], values: expected });
     }
 }

@@ -33,5 +33,25 @@ impl NamedTensor {
     }
 }
 
+/// The precision of the numbers in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Precision {
+    /// 32 bits, as they are computed.
+    #[default]
+    Single,
+    /// 16 bits (IEEE half precision), rounded to the nearest: half the size, three digits, nothing beyond ±65,504.
+    Half,
+}
+
+impl Precision {
+    /// Bytes of a number.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::Single => 4,
+            Self::Half => 2,
+        }
+    }
+}
+
 /// Tensors by key.
 pub type Weights = BTreeMap<String, NamedTensor>;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use kd2m_nn::Graph;
+use kd2m_nn::{Graph, weights::Precision};
 
 use super::{eight::Eight, timm::timm_knows};
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The page of a network, with the head that the hub reads.
-pub(super) fn text(saved: &Saved, graph: &Graph) -> String {
+pub(super) fn text(saved: &Saved, graph: &Graph, precision: Precision) -> String {
     let description = &saved.description;
     let library = if timm_knows(description) { "timm" } else { "kd2m" };
     let mut page = format!(
@@ -32,6 +32,9 @@ pub(super) fn text(saved: &Saved, graph: &Graph) -> String {
         description.mean,
         description.std
     );
+    if precision == Precision::Half {
+        page += "The numbers are in half precision (16 bits), rounded from those that were measured.\n\n";
+    }
     match &saved.origin {
         Some(origin) => of_run(&mut page, origin),
         None => {

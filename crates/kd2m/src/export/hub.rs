@@ -2,7 +2,10 @@
 
 use std::{fs, path::Path};
 
-use kd2m_nn::{Graph, weights};
+use kd2m_nn::{
+    Graph,
+    weights::{self, Precision},
+};
 use serde_json::{Value, json};
 
 use super::{card, view::View};
@@ -11,17 +14,17 @@ use crate::{Error, files, saved::Saved};
 /// Writes the folder beside its place and renames it.
 ///
 /// # Errors
-/// A folder of that name that holds something; the disk.
-pub(super) fn write(saved: &Saved, out: &Path) -> Result<(), Error> {
+/// A folder of that name that holds something; the disk; numbers beyond the range of half precision.
+pub(super) fn write(saved: &Saved, precision: Precision, out: &Path) -> Result<(), Error> {
     let is_empty = |folder: &Path| fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
     if out.exists() && !is_empty(out) {
         return Err(Error::Config(format!("{} is there already: choose another --out, or remove it", out.display())));
     }
     let (graph, values) = saved.network.graph()?;
     files::write_folder(out, |place| {
-        weights::write(&place.join("model.safetensors"), values, Some(&saved.description.text()?))?;
+        weights::write_as(&place.join("model.safetensors"), values, Some(&saved.description.text()?), precision)?;
         files::write_json(&place.join("config.json"), &config(saved, graph))?;
-        files::write(&place.join("README.md"), card::text(saved, graph).as_bytes())
+        files::write(&place.join("README.md"), card::text(saved, graph, precision).as_bytes())
     })
 }
 

@@ -9,6 +9,7 @@ use kd2m_nn::{
     int8::{self, Int8, Ranges},
     onnx,
     step::Mode,
+    weights::Precision,
 };
 use serde_json::json;
 
@@ -59,7 +60,8 @@ pub fn export_int8(
     let size = std::fs::metadata(out).map_err(|source| Error::io("read", out, source))?.len();
     let found =
         Eight { calibrated_on, accuracy: [plain, rounded], bytes: [onnx::encode(graph, weights)?.len() as u64, size] };
-    let page = card::text(saved, graph) + &card::of_eight(&found, &test.dataset.name, test.split.name());
+    let page =
+        card::text(saved, graph, Precision::Single) + &card::of_eight(&found, &test.dataset.name, test.split.name());
     files::write(&out.with_extension("md"), page.as_bytes())?;
     Ok(found)
 }

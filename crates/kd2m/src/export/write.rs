@@ -4,7 +4,7 @@ use std::path::Path;
 
 use kd2m_nn::{
     onnx::{self, Metadata},
-    weights,
+    weights::{self, Precision},
 };
 
 use super::{hub, view::View};
@@ -15,22 +15,24 @@ use crate::{Error, saved::Saved};
 pub enum Format {
     /// One file: normalisation inside, any number of images, names of classes and how images are resized in its metadata.
     Onnx,
-    /// One file of weights with PyTorch's keys and layouts.
-    Safetensors,
-    /// A folder: `config.json`, `model.safetensors`, `README.md`.
-    Hub,
+    /// One file of weights with PyTorch's keys and layouts, its numbers of this precision.
+    Safetensors(Precision),
+    /// A folder: `config.json`, `model.safetensors` with numbers of this precision, `README.md`.
+    Hub(Precision),
 }
 
 /// Writes a network, whole or not at all.
 ///
 /// # Errors
-/// A place that cannot be written; a folder that is there already.
+/// A place that cannot be written; a folder that is there already; numbers beyond the range of half precision.
 pub fn export(saved: &Saved, format: Format, out: &Path) -> Result<(), Error> {
     let (graph, values) = saved.network.graph()?;
     match format {
         Format::Onnx => Ok(onnx::write(out, graph, values, &metadata(saved)?)?),
-        Format::Safetensors => Ok(weights::write(out, values, Some(&saved.description.text()?))?),
-        Format::Hub => hub::write(saved, out),
+        Format::Safetensors(precision) => {
+            Ok(weights::write_as(out, values, Some(&saved.description.text()?), precision)?)
+        }
+        Format::Hub(precision) => hub::write(saved, precision, out),
     }
 }
 
