@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 /// Grid and folder of its results.
-const GRIDS: [(&str, &str); 17] = [
+const GRIDS: [(&str, &str); 18] = [
     ("bench-cifar10", "cifar10"),
     ("bench-cifar10-auto", "auto/cifar10"),
     ("bench-cifar10-auto-shares", "auto/cifar10/shares"),
@@ -21,6 +21,7 @@ const GRIDS: [(&str, &str); 17] = [
     ("bench-mnist-auto", "auto/mnist"),
     ("bench-mnist-others", "mnist/others"),
     ("bench-mnist-unpaired", "unpaired/mnist"),
+    ("bench-mnist-unpaired-labels", "unpaired/mnist/labels"),
 ];
 
 #[test]
