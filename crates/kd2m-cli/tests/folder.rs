@@ -9,7 +9,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use picture::{png, put};
+use kd2m::{saved::Description, teacher::StoredOutputs};
+use kd2m_nn::weights;
+use picture::{png, png_of, put};
 
 fn train(folder: &Path, more: &[&str]) -> Output {
     prepared(folder, more).output().unwrap()
@@ -215,4 +217,146 @@ fn an_image_that_is_spoilt_under_way_ends_the_run_by_name() {
         let line = said.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
         assert!(line.contains("train/b/7.png") && line.contains(expected), "{what}: {said}");
     }
+}
+
+const WORDS: [&str; 10] = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"];
+
+/// The digits as a folder whose classes are words: in the order of the alphabet zero is the last.
+fn worded(folder: &Path) -> String {
+    let digits = kd2m_data::load("digits", None).unwrap();
+    for (part, samples) in [("train", &digits.train), ("test", &digits.test)] {
+        for (i, label) in samples.labels.iter().enumerate() {
+            let image = samples.image(i).unwrap();
+            let pixels: Vec<u8> = image.iter().map(|x| (u16::from(*x) * 255 / 16) as u8).collect();
+            let place = folder.join("worded").join(part).join(WORDS[*label as usize]).join(format!("{i}.png"));
+            put(&place, &png_of(pixels[..].try_into().unwrap()));
+        }
+    }
+    format!("folder:{}", folder.join("worded").display())
+}
+
+/// The repository's teacher of the digits, whose classes are called so.
+fn teacher(file: &Path, names: &[&str]) {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../weights/digits/teacher.safetensors");
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    let description = Description { class_names: names, ..Description::read(&own).unwrap() };
+    weights::write(file, &weights::read_any(&own).unwrap(), Some(&description.text().unwrap())).unwrap();
+}
+
+fn kd2m(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_kd2m")).args(arguments).output().unwrap()
+}
+
+/// A network and a bank of another place number the same classes otherwise: names decide, and where these are others a person hears of it.
+#[test]
+fn classes_are_matched_by_their_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = worded(folder.path());
+    let (named, numbered) = (folder.path().join("named.safetensors"), folder.path().join("numbered.safetensors"));
+    teacher(&named, &WORDS);
+    teacher(&numbered, &["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"]);
+    let eval = |file: &Path, more: &[&str]| {
+        let ran = kd2m(&[&["eval", file.to_str().unwrap(), "--data", &data, "--json"][..], more].concat());
+        let found = serde_json::from_slice::<serde_json::Value>(&ran.stdout);
+        (found.map_or(f64::NAN, |found| found["accuracy"].as_f64().unwrap()), String::from_utf8(ran.stderr).unwrap())
+    };
+    let (accuracy, said) = eval(&named, &[]);
+    assert!(accuracy > 98.0 && said.contains("in another order; they are matched by name"), "{accuracy}: {said}");
+    let (accuracy, said) = eval(&numbered, &[]);
+    assert!(
+        accuracy < 20.0 && said.contains("warning: ") && said.contains("0 is \"0\" there, \"eight\" here"),
+        "{said}"
+    );
+    assert!(eval(&numbered, &["--strict"]).1.contains("an error because of --strict"));
+
+    // A bank of the teacher's outputs with its own numbers, and a student of the folder that gets its classifier.
+    let bank = folder.path().join("bank.npz");
+    assert!(
+        kd2m(&[
+            "features",
+            named.to_str().unwrap(),
+            "--data",
+            &data,
+            "--split",
+            "train",
+            "--out",
+            bank.to_str().unwrap()
+        ])
+        .status
+        .success()
+    );
+    let here = StoredOutputs::read(&bank, 10).unwrap();
+    assert_eq!(here.class_names[0], "eight");
+    let there: Vec<String> = WORDS.iter().map(|name| (*name).to_owned()).collect();
+    let (there, _) = here.clone().by_name(&there);
+    assert!(there.labels != here.labels && there.head != here.head && there.logits != here.logits);
+    assert_eq!(there.clone().by_name(&here.class_names).0, here);
+    let out = folder.path().join("out");
+    let teachers = |bank: &Path| {
+        there.write_npz(bank).unwrap();
+        let set = format!("teacher.outputs={}", bank.display());
+        let sets =
+            ["teacher.paired=false", "student.model=digits-cnn-middle", "student.head=teacher", "data.unlabelled=rest"];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kd2m"));
+        command.args([
+            "distill",
+            "-q",
+            "--no-tensorboard",
+            "--no-baseline",
+            "--criterion",
+            "cw2",
+            "--seeds",
+            "1",
+            "--epochs",
+            "40",
+        ]);
+        command.args(sets.iter().flat_map(|set| ["--set", set])).args(["--set", "data.train_limit=40", "--set", &set]);
+        command.args(["--set", "optim.lr=0.05", "--set", &format!("data.dataset={data}"), "--out"]).arg(&out);
+        command.output().unwrap()
+    };
+    let ran = teachers(&folder.path().join("there.npz"));
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(ran.status.success() && said.contains("matched by name"), "{said}");
+    let summary: serde_json::Value = serde_json::from_slice(&fs::read(out.join("summary.json")).unwrap()).unwrap();
+    let found = summary["students"][0]["test_accuracy_mean"].as_f64().unwrap();
+    assert!(found > 60.0, "{summary}");
+
+    // A teacher's weights, in a run.
+    let distil = |file: &Path, more: &[&str]| {
+        let (given, dataset) = (format!("teacher.weights={}", file.display()), format!("data.dataset={data}"));
+        let common = [
+            "distill",
+            "-q",
+            "--no-tensorboard",
+            "--no-baseline",
+            "--criterion",
+            "hinton",
+            "--seeds",
+            "1",
+            "--epochs",
+            "1",
+        ];
+        let sets = [
+            "--set",
+            &given,
+            "--set",
+            &dataset,
+            "--set",
+            "teacher.model=digits-cnn-teacher",
+            "--set",
+            "student.model=mlp-3",
+        ];
+        kd2m(&[&common[..], &sets, &["--overwrite", "--out", out.to_str().unwrap()], more].concat())
+    };
+    let ran = distil(&named, &[]);
+    let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert!(ran.status.success() && said.contains("matched by name"), "{said}");
+    let summary: serde_json::Value = serde_json::from_slice(&fs::read(out.join("summary.json")).unwrap()).unwrap();
+    assert!(summary["teacher"]["test_accuracy"].as_f64().unwrap() > 98.0, "{summary}");
+    // Its run answers so too, and the teacher that is exported from it has the folder's names.
+    let again = kd2m(&["eval", out.to_str().unwrap(), "--teacher", "--json"]);
+    let again: serde_json::Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!(again["accuracy"], summary["teacher"]["test_accuracy"]);
+    let said = String::from_utf8_lossy(&distil(&numbered, &["--allow-weak-teacher"]).stderr).into_owned();
+    assert!(said.contains("called otherwise") && said.contains("matched by number"), "{said}");
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use kd2m_cpu::{Network, Options};
-use kd2m_data::features::{Location, Values, array_names, read_features, read_labels};
+use kd2m_data::features::{Location, Values, array_names, read_features, read_labels, read_texts};
 use kd2m_nn::{Graph, Weights, onnx, step::Mode, weights};
 use serde_json::Value;
 
@@ -133,7 +133,9 @@ fn features_are_what_teacher_outputs_reads() {
     let at = |key: Option<&str>| Location { path: PathBuf::from(&out), key: key.map(str::to_owned) };
     let mut held = array_names(&at(None)).unwrap();
     held.sort();
-    assert_eq!(held, ["features", "head.bias", "head.weight", "ids", "labels", "logits"]);
+    assert_eq!(held, ["class_names", "features", "head.bias", "head.weight", "ids", "labels", "logits"]);
+    let names = read_texts(&at(Some("class_names"))).unwrap().unwrap();
+    assert!(names.len() == 10 && names[7] == "7", "{names:?}");
     let matrix = |key| {
         let found = read_features(&at(Some(key))).unwrap();
         let Values::F32(values) = found.values else { panic!("{key} is not f32") };

@@ -17,6 +17,7 @@ fn grids_of_unpaired_teachers_are_planned() {
         labels: Some((0..200).map(|i| i % 10).collect()),
         ids: None,
         head: Some(Head { weight: uniform(1, "weight", 640, 0.1), bias: vec![0.0; 10] }),
+        class_names: Vec::new(),
     };
     outputs.write(&bank).unwrap();
     let given = format!("teacher.outputs={}", bank.display());

@@ -46,6 +46,8 @@ pub struct Imported {
     pub eyes: Normalisation,
     /// What a person should know of how it was read, a sentence each.
     pub notes: Vec<String>,
+    /// What its classes are called, as an export of kd2m says; empty where nothing does.
+    pub class_names: Vec<String>,
 }
 
 /// How images come to its size, as an export of kd2m says.
@@ -60,6 +62,12 @@ pub(crate) fn written(metadata: &onnx::Metadata) -> Option<Frame> {
     }
 }
 
+/// What its classes are called, as an export of kd2m says.
+pub(crate) fn class_names(metadata: &onnx::Metadata, classes: usize) -> Vec<String> {
+    let names = metadata.get("classes").and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
+    names.filter(|names| names.len() == classes).unwrap_or_default()
+}
+
 /// Reads it; `named` says which of its values are features and stages.
 ///
 /// # Errors
@@ -72,7 +80,8 @@ pub fn open(path: &Path, named: &Named, keys: &Keys, data: &Dataset) -> Result<I
     let eyes = eyes(path, own, &metadata, keys, data)?;
     let graph = if says_so { graph } else { graph.with_normalisation(&eyes.mean, &eyes.std) };
     check_size(path, graph.input_shape(), &eyes, keys, data)?;
-    Ok(Imported { graph, weights, eyes, notes })
+    let class_names = class_names(&metadata, graph.classes());
+    Ok(Imported { graph, weights, eyes, notes, class_names })
 }
 
 /// A model that is no graph, as `why` says, in the runtime.

@@ -8,6 +8,7 @@ pub(crate) mod amount;
 #[cfg(feature = "bench")]
 pub mod bench;
 pub(crate) mod claim;
+pub mod classes;
 pub mod columns;
 pub mod config;
 pub mod criterion;

@@ -16,7 +16,7 @@ pub const PREDICT_HELP: &str = "Examples:
   kd2m predict onnx:student.onnx *.jpg --top 1 --json
   kd2m predict resnet18.pth --model resnet18 --classes 1000 --size 224 --preset imagenet cat.jpg";
 pub const FEATURES_HELP: &str = "The arrays are features [n, d], logits [n, C], labels [n], ids [n] (the image's place in its part) and, of a linear
-classifier, head.weight and head.bias: what teacher.outputs reads (of --split train).
+classifier, head.weight, head.bias and class_names [C]: what teacher.outputs reads (of --split train).
 
 Examples:
   kd2m features runs/digits-demo --teacher --split train --out teacher.npz

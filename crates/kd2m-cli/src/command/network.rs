@@ -64,7 +64,7 @@ pub fn open_with_images(
     let loaded =
         data.map(|name| loading::load(name, root, Reading { skip_bad, seen: seen.as_ref(), ..Reading::default() }));
     let loaded = loaded.transpose()?;
-    let saved = match run {
+    let mut saved = match run {
         Some(saved) => saved,
         None => open(arguments, loaded.as_ref())?,
     };
@@ -79,6 +79,12 @@ pub fn open_with_images(
         }
     };
     dataset.notes.iter().try_for_each(|note| warning::warn(note))?;
+    let classes = saved.in_order_of(&dataset);
+    match classes.said(&dataset.name).map(|said| format!("{}: {said}", saved.whose)) {
+        Some(said) if classes.is_doubtful() => warning::warn(&said)?,
+        Some(said) => say!("{said}"),
+        None => {}
+    }
     let images = Images::of(Arc::new(dataset), split, &saved);
     Ok((saved, images))
 }

@@ -2,14 +2,19 @@
 
 use std::{fs, path::Path};
 
-/// A PNG of 8 × 8 pixels of one grey, its data in a stored (uncompressed) block so that no other program is needed.
+/// A PNG of 8 × 8 pixels of one grey.
 pub fn png(grey: u8) -> Vec<u8> {
+    png_of(&[grey; 64])
+}
+
+/// A PNG of 8 × 8 pixels, its data in a stored (uncompressed) block so that no other program is needed.
+pub fn png_of(pixels: &[u8; 64]) -> Vec<u8> {
     let chunk = |name: &[u8; 4], data: &[u8]| {
         let body = [&name[..], data].concat();
         [&(data.len() as u32).to_be_bytes()[..], &body, &crc(&body).to_be_bytes()].concat()
     };
     // Each row begins with its filter: none.
-    let rows: Vec<u8> = (0..8).flat_map(|_| [0].into_iter().chain([grey; 8])).collect();
+    let rows: Vec<u8> = pixels.chunks(8).flat_map(|row| [0].into_iter().chain(row.iter().copied())).collect();
     let (mut a, mut b) = (1_u32, 0_u32);
     for byte in &rows {
         a = (a + u32::from(*byte)) % 65_521;

@@ -1,4 +1,4 @@
-//! Arrays on disk: features `[n, d]`, labels and weights from `.npy`, `.npz` and `.safetensors`, results back as `.npy` and `.npz`.
+//! Arrays on disk: features `[n, d]`, labels, weights and names from `.npy`, `.npz` and `.safetensors`, results back as `.npy` and `.npz`.
 //! A header is checked against the bytes that are really there before anything of its size is allocated.
 //! Read next: [`Location`], then [`read_features`] and [`Shards`], sets in many files; each format has its own file.
 
@@ -14,6 +14,7 @@ mod safetensors;
 mod shard_names;
 mod shards;
 mod stored;
+mod texts;
 mod write;
 
 pub use any::read_features;
@@ -23,4 +24,5 @@ pub use format::array_names;
 pub use location::Location;
 pub use matrix::{Features, Values};
 pub use shards::{Precision, Shards};
-pub use write::{Array, Numbers, write_arrays, write_coupling, write_matrix};
+pub use texts::read_texts;
+pub use write::{Array, Contents, write_arrays, write_coupling, write_matrix};

@@ -70,6 +70,12 @@ pub(super) fn read_start(place: &str, file: &mut File) -> Result<(Header, u64), 
 
 /// The header and its length in bytes.
 fn read_header(place: &str, stream: &mut dyn Read) -> Result<(Header, u64), DataError> {
+    let (text, length) = read_text(place, stream)?;
+    Ok((parse(&text).map_err(|problem| DataError::format(place, problem))?, length))
+}
+
+/// The header's text, and where the numbers begin.
+pub(super) fn read_text(place: &str, stream: &mut dyn Read) -> Result<(String, u64), DataError> {
     let mut read = |bytes: &mut [u8]| stream.read_exact(bytes).map_err(|error| damaged(place, error));
     let mut start = [0; 8];
     read(&mut start)?;
@@ -95,12 +101,24 @@ fn read_header(place: &str, stream: &mut dyn Read) -> Result<(Header, u64), Data
     }
     let mut bytes = vec![0; text];
     read(&mut bytes)?;
-    let header = parse(&String::from_utf8_lossy(&bytes)).map_err(|problem| DataError::format(place, problem))?;
-    Ok((header, before + text as u64))
+    Ok((String::from_utf8_lossy(&bytes).into_owned(), before + text as u64))
+}
+
+/// The entries of a header as they stand there.
+pub(super) struct Fields<'a> {
+    pub descr: &'a str,
+    pub column_major: bool,
+    pub shape: Vec<usize>,
+}
+
+fn parse(text: &str) -> Result<Header, String> {
+    let Fields { descr, column_major, shape } = fields(text)?;
+    let (element, big_endian) = number_type(descr)?;
+    Ok(Header { element, big_endian, column_major, shape })
 }
 
 /// Reads `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`.
-fn parse(text: &str) -> Result<Header, String> {
+pub(super) fn fields(text: &str) -> Result<Fields<'_>, String> {
     let broken = || format!("the header `{}` is not a .npy header", text.trim());
     let mut rest = text.trim().strip_prefix('{').ok_or_else(broken)?.trim_start();
     let (mut descr, mut column_major, mut shape) = (None, None, None);
@@ -135,10 +153,11 @@ fn parse(text: &str) -> Result<Header, String> {
         .trim_start();
         rest = rest.strip_prefix(',').unwrap_or(rest).trim_start();
     }
-    let (descr, column_major, shape) =
-        (descr.ok_or_else(broken)?, column_major.ok_or_else(broken)?, shape.ok_or_else(broken)?);
-    let (element, big_endian) = number_type(descr)?;
-    Ok(Header { element, big_endian, column_major, shape })
+    Ok(Fields {
+        descr: descr.ok_or_else(broken)?,
+        column_major: column_major.ok_or_else(broken)?,
+        shape: shape.ok_or_else(broken)?,
+    })
 }
 
 /// The text between quotes, and what follows.

@@ -1,7 +1,7 @@
 //! NumPy's `.npz`: a zip archive of `.npy` members, stored or deflated; read as streams, with the zip's checksum compared at the end.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Read};
 
 use zip::{CompressionMethod, ZipArchive, result::ZipError};
 
@@ -15,6 +15,15 @@ pub(super) fn with_member<R>(
     location: &Location,
     place: &str,
     take: impl FnOnce(Stored<'_>) -> Result<R, DataError>,
+) -> Result<R, DataError> {
+    opened(location, place, |member, held, vouched| npy::with_stream(place, member, held, vouched, take))
+}
+
+/// The same as the bytes of a `.npy`, with how many these are said to be, and whether that number is known and not only claimed.
+pub(super) fn opened<R>(
+    location: &Location,
+    place: &str,
+    take: impl FnOnce(&mut dyn Read, u64, bool) -> Result<R, DataError>,
 ) -> Result<R, DataError> {
     let failed = |source| DataError::Io { place: place.to_owned(), source };
     let broken = |error: ZipError| {
@@ -43,7 +52,7 @@ pub(super) fn with_member<R>(
     let held = member.size();
     // Only a stored member's size can be compared with the file.
     let vouched = member.compression() == CompressionMethod::Stored && held <= length;
-    npy::with_stream(place, &mut member, held, vouched, take)
+    take(&mut member, held, vouched)
 }
 
 /// The names of an archive's arrays.

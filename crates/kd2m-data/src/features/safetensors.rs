@@ -59,6 +59,22 @@ pub(super) fn names(location: &Location, place: &str) -> Result<Vec<String>, Dat
     Ok(names)
 }
 
+/// The texts of this name among the metadata: a JSON list, or one in the text that kd2m writes.
+pub(super) fn texts(location: &Location, place: &str, name: &str) -> Result<Option<Vec<String>>, DataError> {
+    let failed = |source| DataError::Io { place: place.to_owned(), source };
+    let file = File::open(&location.path).map_err(failed)?;
+    let held = file.metadata().map_err(failed)?.len();
+    let header = read_header(place, &mut BufReader::new(file), held)?.0;
+    let Some(all) = header.metadata() else { return Ok(None) };
+    if let Some(text) = all.get(name) {
+        let list = serde_json::from_str(text).map(Some);
+        return list
+            .map_err(|_| DataError::format(place, format!("`{name}` of its metadata is no JSON list of texts")));
+    }
+    let own = all.get("kd2m").and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    Ok(own.and_then(|own| serde_json::from_value(own.get(name)?.clone()).ok()))
+}
+
 /// The header, and where the numbers begin.
 fn read_header(place: &str, file: &mut impl Read, held: u64) -> Result<(Metadata, u64), DataError> {
     let mut length = [0; 8];

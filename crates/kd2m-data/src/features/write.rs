@@ -27,13 +27,15 @@ pub fn write_matrix<T: Number>(
     })
 }
 
-/// Numbers of an array, row-major.
+/// What an array holds, row-major.
 #[derive(Debug, Clone, Copy)]
-pub enum Numbers<'a> {
+pub enum Contents<'a> {
     /// Single precision.
     F32(&'a [f32]),
     /// Written as i64, NumPy's own type of whole numbers.
     U32(&'a [u32]),
+    /// Written in NumPy's type of the longest.
+    Texts(&'a [String]),
 }
 
 /// An array under its name.
@@ -44,7 +46,7 @@ pub struct Array<'a> {
     /// Its axes, the outermost first.
     pub shape: &'a [usize],
     /// As many as the product of the axes.
-    pub values: Numbers<'a>,
+    pub values: Contents<'a>,
 }
 
 /// Writes arrays as a `.npz` that `numpy.load` opens, not compressed.
@@ -56,8 +58,9 @@ pub fn write_arrays(path: &Path, arrays: &[Array]) -> Result<(), DataError> {
         let mut zip = ZipWriter::new(out);
         for Array { name, shape, values } in arrays {
             match values {
-                Numbers::F32(values) => member(&mut zip, name, shape, values.iter().copied())?,
-                Numbers::U32(values) => member(&mut zip, name, shape, values.iter().map(|v| i64::from(*v)))?,
+                Contents::F32(values) => member(&mut zip, name, shape, values.iter().copied())?,
+                Contents::U32(values) => member(&mut zip, name, shape, values.iter().map(|v| i64::from(*v)))?,
+                Contents::Texts(values) => texts(&mut zip, name, shape, values)?,
             }
         }
         zip.finish().map_err(io::Error::from)?;
@@ -110,6 +113,18 @@ fn member<T: Number, W: Write + io::Seek>(
     start(zip, key)?;
     zip.write_all(&header_bytes(T::DESCR, shape))?;
     write_numbers(zip, values)
+}
+
+/// Texts of one width, four bytes a character, shorter ones filled up with zeros.
+fn texts<W: Write + io::Seek>(zip: &mut ZipWriter<W>, key: &str, shape: &[usize], all: &[String]) -> io::Result<()> {
+    let width = all.iter().map(|text| text.chars().count()).max().unwrap_or(0).max(1);
+    start(zip, key)?;
+    zip.write_all(&header_bytes(&format!("<U{width}"), shape))?;
+    for text in all {
+        let characters = text.chars().map(u32::from).chain(std::iter::repeat(0)).take(width);
+        zip.write_all(&characters.flat_map(u32::to_le_bytes).collect::<Vec<u8>>())?;
+    }
+    Ok(())
 }
 
 fn whole(path: &Path, fill: impl FnOnce(&mut BufWriter<AtomicWriteFile>) -> io::Result<()>) -> Result<(), DataError> {

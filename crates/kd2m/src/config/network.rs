@@ -60,7 +60,7 @@ pub struct TeacherConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interpolation: Option<String>,
     /// A `.npz` or `.safetensors` file of its outputs in place of a network: `features` n×d, `logits` n×C and `labels` n (these two may
-    /// lack), `ids` n (places in the training part; lacking: that order), and `head.weight`, `head.bias` where its classifier is shared.
+    /// lack), `ids` n (places in the training part; lacking: that order), and `head.weight`, `head.bias` where its classifier is shared, `class_names`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub outputs: Option<PathBuf>,
     /// False: its outputs are a bank of *other* images, from which every batch is matched with a draw. Only criteria that compare

@@ -8,8 +8,10 @@ use super::network::Saved;
 use crate::{
     Error,
     batch::host,
+    classes::Agreement,
     device::DeviceChoice,
     engine::{self, Engine, Mode},
+    frozen::Network,
     teacher::{Head, Source, StoredOutputs, answers},
 };
 
@@ -91,6 +93,16 @@ impl Saved {
         self.network.engine(device, threads)
     }
 
+    /// Puts its classes in the order of a data set that calls them the same; says how they go together.
+    pub fn in_order_of(&mut self, data: &Dataset) -> Agreement {
+        let found = Agreement::of(&self.description.class_names, &data.class_names);
+        if let (Agreement::Order(_), Network::Graph(graph, weights)) = (&found, &mut self.network) {
+            found.arrange(graph, weights);
+            self.description.class_names = data.class_names.clone();
+        }
+        found
+    }
+
     /// How images of a data set come to the size that it sees; none where they have it.
     ///
     /// # Errors
@@ -133,7 +145,13 @@ impl Saved {
     /// As [`answer`](Self::answer).
     pub fn outputs(&self, images: &Images, engine: &mut dyn Engine) -> Result<StoredOutputs, Error> {
         let head = self.network.graph().ok().and_then(|(graph, weights)| Head::of(graph, weights));
-        let whose = Source { width: self.network.feature_width(), classes: self.network.classes(), head };
+        let (width, classes) = (self.network.feature_width(), self.network.classes());
+        // Labels are the data's and logits the network's: names are those of both, or of neither.
+        let both = Agreement::of(&self.description.class_names, &images.dataset.class_names);
+        let known = both == Agreement::Same && self.description.class_names.len() == classes;
+        let class_names =
+            if known && classes == images.dataset.classes { self.description.class_names.clone() } else { Vec::new() };
+        let whose = Source { width, classes, head, class_names };
         let frame = self.reframe(&images.dataset)?;
         let loader = images.loader(engine)?;
         StoredOutputs::gather(engine, whose, loader, frame.as_ref(), &images.indices)

@@ -81,8 +81,7 @@ fn open_onnx(file: &Path) -> Result<Saved, Error> {
         Err(why) if why.is_operator() => return open_frozen(file, &why),
         opened => opened?,
     };
-    let names = metadata.get("classes").and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
-    let class_names = names.filter(|names| names.len() == graph.classes()).unwrap_or_default();
+    let class_names = imported::class_names(&metadata, graph.classes());
     let (mean, std) = graph.normalisation();
     let (mean, std) = (mean.to_vec(), std.to_vec());
     let Shape::Map { channels, height, width } = graph.input_shape() else {

@@ -83,6 +83,7 @@ mod tests {
             labels: Some((0..n as u32).map(|i| i % 3).collect()),
             ids: None,
             head: None,
+            class_names: Vec::new(),
         };
         Bank::new(stored, Device::flex())
     }

@@ -40,6 +40,8 @@ pub struct Source {
     pub classes: usize,
     /// Its classifier, where that is linear.
     pub head: Option<Head>,
+    /// What its classes are called; empty where nobody knows.
+    pub class_names: Vec<String>,
 }
 
 impl StoredOutputs {
@@ -60,7 +62,8 @@ impl StoredOutputs {
             logits.extend_from_slice(l);
             labels.extend_from_slice(of);
         })?;
-        let Source { width, classes, head } = source;
-        Ok(Self { features, width, logits: Some(logits), classes, labels: Some(labels), ids: Some(ids.to_vec()), head })
+        let Source { width, classes, head, class_names } = source;
+        let (logits, labels, ids) = (Some(logits), Some(labels), Some(ids.to_vec()));
+        Ok(Self { features, width, logits, classes, labels, ids, head, class_names })
     }
 }

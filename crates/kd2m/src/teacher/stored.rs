@@ -1,16 +1,17 @@
 //! A teacher's outputs as numbers, a row an image: in memory, and in a file that any program can write.
 //! `features` n×d, `logits` n×C and `labels` n (which may lack), `ids` n (the image's place in the training part), `head.weight`
-//! C×d and `head.bias` C (its classifier).
+//! C×d and `head.bias` C (its classifier), `class_names` C.
 
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use kd2m_data::features::{
-    Array, Features, Location, Numbers, Values, array_names, read_features, read_labels, read_weights, write_arrays,
+    Array, Contents, Features, Location, Values, array_names, read_features, read_labels, read_texts, read_weights,
+    write_arrays,
 };
 use kd2m_nn::{Graph, NamedTensor, Weights, weights};
 
-use crate::{Error, batch::Outputs};
+use crate::{Error, batch::Outputs, classes::Agreement};
 
 /// Outputs of n images.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +30,8 @@ pub struct StoredOutputs {
     pub ids: Option<Vec<u32>>,
     /// The classifier that made the logits, if the file has it.
     pub head: Option<Head>,
+    /// What its classes are called, if the file says it.
+    pub class_names: Vec<String>,
 }
 
 /// A linear classifier.
@@ -60,6 +63,7 @@ const LABELS: &str = "labels";
 const IDS: &str = "ids";
 const WEIGHT: &str = "head.weight";
 const BIAS: &str = "head.bias";
+const NAMES: &str = "class_names";
 
 impl StoredOutputs {
     /// Number of images.
@@ -147,7 +151,29 @@ impl StoredOutputs {
             }
         };
         let logits = logits.map(|(values, ..)| values);
-        Ok(Self { features, width, logits, classes, ids: column(IDS, n)?, labels, head })
+        let class_names = read_texts(&at(NAMES))?.unwrap_or_default();
+        if !class_names.is_empty() && class_names.len() != classes {
+            return Err(wrong(format!("has {} {NAMES}, the data have {classes} classes", class_names.len())));
+        }
+        Ok(Self { features, width, logits, classes, ids: column(IDS, n)?, labels, head, class_names })
+    }
+
+    /// The same with the classes of a data set by their names, and how these go together.
+    pub fn by_name(mut self, data: &[String]) -> (Self, Agreement) {
+        let agreement = Agreement::of(&self.class_names, data);
+        if let Agreement::Order(order) = &agreement {
+            let mut place = vec![0; order.len()];
+            order.iter().enumerate().for_each(|(here, there)| place[*there] = here as u32);
+            self.labels.iter_mut().flatten().for_each(|label| *label = place[*label as usize]);
+            let classes = self.classes;
+            self.logits = self.logits.map(|all| all.chunks(classes).flat_map(|row| agreement.rows(row, 1)).collect());
+            self.head = self.head.map(|Head { weight, bias }| Head {
+                weight: agreement.rows(&weight, self.width),
+                bias: agreement.rows(&bias, 1),
+            });
+            self.class_names = data.to_vec();
+        }
+        (self, agreement)
     }
 
     /// Writes them as `.npz`, whole or not at all.
@@ -158,8 +184,8 @@ impl StoredOutputs {
         let (n, width, classes) = (self.rows(), self.width, self.classes);
         let (matrix, column, square) = ([n, width], [n], [classes, width]);
         let logits_shape = [n, classes];
-        let floats = |name, shape, values| Array { name, shape, values: Numbers::F32(values) };
-        let integers = |name, shape, values| Array { name, shape, values: Numbers::U32(values) };
+        let floats = |name, shape, values| Array { name, shape, values: Contents::F32(values) };
+        let integers = |name, shape, values| Array { name, shape, values: Contents::U32(values) };
         let mut all = vec![floats(FEATURES, &matrix[..], &self.features[..])];
         all.extend(self.logits.as_ref().map(|values| floats(LOGITS, &logits_shape[..], values)));
         all.extend(self.labels.as_ref().map(|values| integers(LABELS, &column[..], values)));
@@ -167,6 +193,9 @@ impl StoredOutputs {
         if let Some(Head { weight, bias }) = &self.head {
             all.push(floats(WEIGHT, &square, weight));
             all.push(floats(BIAS, &square[..1], bias));
+        }
+        if !self.class_names.is_empty() {
+            all.push(Array { name: NAMES, shape: &square[..1], values: Contents::Texts(&self.class_names) });
         }
         Ok(write_arrays(path, &all)?)
     }
@@ -189,6 +218,7 @@ impl StoredOutputs {
             all.insert(WEIGHT.to_owned(), tensor(vec![self.classes, self.width], weight.clone()));
             all.insert(BIAS.to_owned(), tensor(vec![self.classes], bias.clone()));
         }
-        Ok(weights::write(path, &all, None)?)
+        let names = (!self.class_names.is_empty()).then(|| serde_json::json!({ NAMES: self.class_names }).to_string());
+        Ok(weights::write(path, &all, names.as_deref())?)
     }
 }

@@ -17,8 +17,9 @@ use super::{
     summary::TeacherSummary,
 };
 use crate::{
-    Config, Error, files,
+    Config, Error, classes, files,
     preprocess::{Keys, Normalisation, SizeKeys},
+    warning,
 };
 
 /// A network as it was saved.
@@ -38,7 +39,10 @@ impl Setup {
             return Ok(Some(Loaded { weights: imported.weights.clone(), ..Loaded::default() }));
         }
         let Some(path) = &config.teacher.weights else { return Ok(None) };
-        Ok(Some(weights::load(&Source::parse(path), self.teacher.graph()?, Owner::Teacher)?))
+        let graph = self.teacher.graph()?;
+        let mut loaded = weights::load(&Source::parse(path), graph, Owner::Teacher)?;
+        self.teacher_classes.arrange(graph, &mut loaded.weights);
+        Ok(Some(loaded))
     }
 
     /// The weights that a teacher which is trained here starts from.
@@ -49,7 +53,7 @@ impl Setup {
         if let Some(imported) = &self.imported {
             return Ok(Loaded { weights: imported.weights.clone(), ..Loaded::default() });
         }
-        start(config.teacher.init.as_deref(), self.teacher.graph()?, Owner::Teacher, config.teacher.seed)
+        self.start(config.teacher.init.as_deref(), self.teacher.graph()?, Owner::Teacher, config.teacher.seed)
     }
 
     /// The weights that every arm of a seed starts from; with `student.head = "teacher"` their classifier is the teacher's.
@@ -72,7 +76,17 @@ impl Setup {
     }
 
     fn given_student(&self, config: &Config, seed: u64) -> Result<Loaded, Error> {
-        start(config.student.weights.as_deref(), &self.student, Owner::Student, seed)
+        self.start(config.student.weights.as_deref(), &self.student, Owner::Student, seed)
+    }
+
+    /// A file's weights, where one is named, with classes by their names; a classifier of other classes, as ImageNet's, gives way to a random one.
+    fn start(&self, path: Option<&Path>, graph: &Graph, owner: Owner, seed: u64) -> Result<Loaded, Error> {
+        let initial = init::initialise(graph, seed);
+        let Some(path) = path else { return Ok(Loaded { weights: initial, ..Loaded::default() }) };
+        let source = Source::parse(path);
+        let mut loaded = weights::load_start(&source, graph, owner, &initial)?;
+        classes::arrange_start(&mut loaded, &source, graph, &self.dataset.class_names);
+        Ok(loaded)
     }
 
     /// Reads the teacher's weights that a configuration names and tells what a person should know of them.
@@ -80,6 +94,7 @@ impl Setup {
     /// # Errors
     /// A file that cannot be read or does not fit.
     pub fn check_teacher(&self, config: &Config, observer: &mut dyn Observer) -> Result<(), Error> {
+        self.tell_classes(config, observer)?;
         if config.teacher.outputs.is_some() {
             return Ok(());
         }
@@ -113,6 +128,19 @@ impl Setup {
         };
         let keys = config.teacher.preprocessing();
         self.tell(config.teacher.given(), &keys, &self.teacher_eyes, &loaded, observer)
+    }
+
+    /// Tells where the teacher's classes are not the data's one after another.
+    fn tell_classes(&self, config: &Config, observer: &mut dyn Observer) -> Result<(), Error> {
+        let file = config.teacher.outputs.as_deref().or(config.teacher.given());
+        let whose = file.map_or_else(|| config.teacher.name(), |file| file.display().to_string());
+        let Some(said) = self.teacher_classes.said(&self.dataset.name) else { return Ok(()) };
+        let said = format!("teacher ({whose}): {said}");
+        // One that is trained further learns the data's own.
+        if !self.teacher_classes.is_doubtful() {
+            return observer.event(&mut Event::Notice(said));
+        }
+        if config.teacher.init.is_some() { Ok(()) } else { warning::tell(observer, said) }
     }
 
     fn other_classes(&self, whose: &str, own: usize) -> String {
@@ -192,7 +220,12 @@ impl Setup {
         };
         let graph = setup::build(&config.teacher.model, config.teacher.stem, &eyes, &self.dataset, classes)?;
         let source = Source::parse(config.teacher.weights.as_ref().unwrap_or(&own));
-        Ok(Network { weights: weights::load(&source, &graph, Owner::Teacher)?.weights, graph, eyes })
+        let mut weights = weights::load(&source, &graph, Owner::Teacher)?.weights;
+        // What a run has trained itself has the data's classes already.
+        if config.teacher.weights.is_some() {
+            self.teacher_classes.arrange(&graph, &mut weights);
+        }
+        Ok(Network { weights, graph, eyes })
     }
 
     /// A student of a run folder after its last epoch, through the eyes that its file names.
@@ -246,13 +279,4 @@ fn taken(source: &Source, loaded: &Loaded) -> Option<String> {
 fn tell_both(line: String, warning: Option<String>, observer: &mut dyn Observer) -> Result<(), Error> {
     observer.event(&mut Event::Notice(line))?;
     warning.map_or(Ok(()), |warning| observer.event(&mut Event::Warning(warning)))
-}
-
-/// A file's weights, where one is named; a classifier of other classes, as ImageNet's, gives way to a random one.
-fn start(path: Option<&Path>, graph: &Graph, owner: Owner, seed: u64) -> Result<Loaded, Error> {
-    let initial = init::initialise(graph, seed);
-    Ok(match path {
-        Some(path) => weights::load_start(&Source::parse(path), graph, owner, &initial)?,
-        None => Loaded { weights: initial, ..Loaded::default() },
-    })
 }

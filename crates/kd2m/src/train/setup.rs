@@ -18,6 +18,7 @@ use kd2m_nn::{
 use super::{drawn::Drawn, side::TeacherSide};
 use crate::{
     Error,
+    classes::{self, Agreement},
     config::{ArmConfig, Config, Head, TeacherConfig},
     criterion::{NetworkShapes, Shapes},
     device::DeviceChoice,
@@ -78,21 +79,27 @@ fn import(file: &Path, teacher: &TeacherConfig, dataset: &Dataset) -> Result<Imp
 fn member(teacher: &TeacherConfig, dataset: &Dataset) -> Result<Member, Error> {
     let name = teacher.name();
     if let Some(file) = imported::file(&teacher.model) {
-        let Imported { graph, weights, eyes, notes } = match import(file, teacher, dataset)? {
+        let Imported { graph, mut weights, eyes, mut notes, class_names } = match import(file, teacher, dataset)? {
             Import::Graph(imported) => imported,
             #[cfg(feature = "runtime")]
             Import::Frozen(member) => return Ok(member),
         };
         let sum = sums::of_files(&onnx::files(file)?)?;
+        let agreement = Agreement::of(&class_names, &dataset.class_names);
+        agreement.arrange(&graph, &mut weights);
+        notes.extend(agreement.said(&dataset.name));
         return Ok(Member { name, eyes, sum, notes, network: Network::Graph(graph, weights) });
     }
     let eyes = Normalisation::resolve(&teacher.preprocessing(), teacher.given(), dataset)?;
     let path = teacher.weights.as_deref().unwrap_or(Path::new(""));
     let source = Source::parse(path);
     let graph = fitting(teacher, &eyes, dataset)?;
-    let weights = weights::load(&source, &graph, Owner::Teacher)?.weights;
+    let mut weights = weights::load(&source, &graph, Owner::Teacher)?.weights;
     let sum = sums::of_files(&weights::files(&source)?)?;
-    Ok(Member { name, eyes, sum, notes: Vec::new(), network: Network::Graph(graph, weights) })
+    let agreement = Agreement::of(&classes::named_in(&source), &dataset.class_names);
+    agreement.arrange(&graph, &mut weights);
+    let notes = agreement.said(&dataset.name).into_iter().collect();
+    Ok(Member { name, eyes, sum, notes, network: Network::Graph(graph, weights) })
 }
 
 /// The network of a teacher of the zoo, of the classes that its weights have.
@@ -129,6 +136,8 @@ pub struct Setup {
     pub teacher: TeacherSide,
     /// Where the teacher is a file of another program: what was read of it.
     pub imported: Option<Imported>,
+    /// How its classes go together with the data's.
+    pub teacher_classes: Agreement,
     /// Its network.
     pub student: Graph,
     /// What each graph begins with.
@@ -201,7 +210,7 @@ impl Setup {
             text => text.parse()?,
         };
         let (own, start) = (&config.teacher, &config.student);
-        let (imported, frozen) = match imported::file(&own.model) {
+        let (mut imported, frozen) = match imported::file(&own.model) {
             _ if !own.others.is_empty() => {
                 let members = own.all().map(|teacher| member(teacher, &dataset));
                 (
@@ -239,8 +248,23 @@ impl Setup {
             (None, None) => Normalisation::resolve(&own.preprocessing(), own.given(), &dataset)?,
         };
         let student_eyes = Normalisation::resolve(&start.preprocessing(), start.weights.as_deref(), &dataset)?;
+        let names = &dataset.class_names;
+        let mut teacher_classes = match (&mut imported, own.given()) {
+            (Some(imported), _) => {
+                let agreement = Agreement::of(&imported.class_names, names);
+                agreement.arrange(&imported.graph, &mut imported.weights);
+                agreement
+            }
+            // Each of several has its own.
+            (None, Some(file)) if frozen.is_none() => Agreement::of(&classes::named_in(&Source::parse(file)), names),
+            (None, _) => Agreement::default(),
+        };
         let teacher = match (&own.outputs, &imported, frozen) {
-            (Some(file), ..) => TeacherSide::Outputs(Arc::new(StoredOutputs::read(file, dataset.classes)?)),
+            (Some(file), ..) => {
+                let (stored, agreement) = StoredOutputs::read(file, dataset.classes)?.by_name(names);
+                teacher_classes = agreement;
+                TeacherSide::Outputs(Arc::new(stored))
+            }
             (None, Some(imported), _) => TeacherSide::Network(imported.graph.clone()),
             (None, None, Some(frozen)) => TeacherSide::Frozen(frozen),
             (None, None, None) => TeacherSide::Network(fitting(own, &teacher_eyes, &dataset)?),
@@ -273,6 +297,7 @@ impl Setup {
         Ok(Self {
             teacher,
             imported,
+            teacher_classes,
             student,
             teacher_eyes,
             student_eyes,

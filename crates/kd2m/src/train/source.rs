@@ -120,7 +120,8 @@ impl Run<'_> {
         let mut engine = setup.teacher_engine(weights, &[])?;
         let loader = Loader::evaluation(data, Part::Train, ids, config.train.batch_size)?;
         let head = setup.teacher.head(weights);
-        let whose = Source { width: setup.teacher.feature_width(), classes: data.classes, head };
+        let class_names = data.class_names.clone();
+        let whose = Source { width: setup.teacher.feature_width(), classes: data.classes, head, class_names };
         let bank = StoredOutputs::gather(engine.as_mut(), whose, loader, None, ids)?;
         bank.write(&file)?;
         inputs::note(folder, std::slice::from_ref(&file))?;
