@@ -135,3 +135,31 @@ fn a_run_that_learned_nothing_is_in_nobody_s_way() {
     let again = small(&out, &["--set", "optim.lr=0.03"]);
     assert!(again.status.success(), "{}", text(&again.stderr));
 }
+
+/// The page on teachers that cannot be run begins with two commands: they run as they stand there, and help.
+#[test]
+fn the_two_commands_of_an_unpaired_teacher_do_what_their_page_says() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let page = std::fs::read_to_string(root.join("docs/unpaired.md")).unwrap();
+    let part = page.split("## In two commands").nth(1).and_then(|rest| rest.split("## ").next()).unwrap();
+    let typed = part.replace("\\\n", " ");
+    let commands: Vec<&str> = typed.lines().filter_map(|line| line.strip_prefix("    kd2m ")).collect();
+    assert_eq!(commands.len(), 2, "{part}");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("weights/digits")).unwrap();
+    let teacher = "weights/digits/teacher.safetensors";
+    std::fs::copy(root.join(teacher), folder.path().join(teacher)).unwrap();
+    for command in commands {
+        let ran = Command::new(env!("CARGO_BIN_EXE_kd2m"))
+            .current_dir(folder.path())
+            .args(command.split_whitespace())
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{command}: {}", text(&ran.stderr));
+    }
+    let runs: Vec<_> = std::fs::read_dir(folder.path().join("runs")).unwrap().collect();
+    let summary = runs[0].as_ref().unwrap().path().join("summary.json");
+    let summary: serde_json::Value = serde_json::from_slice(&std::fs::read(summary).unwrap()).unwrap();
+    let found = [0, 1].map(|arm| summary["students"][arm]["test_accuracy_mean"].as_f64().unwrap());
+    assert!(found[1] > found[0] + 5.0, "{found:?}");
+}

@@ -45,12 +45,16 @@ impl Source {
     pub fn without_file(sets: &[String]) -> Result<Self, Error> {
         let named =
             sets.iter().rev().find_map(|set| set.split_once('=').filter(|(key, _)| key.trim() == "data.dataset"));
-        let Some(dataset) =
-            named.map(|(_, text)| parse_value(text.trim())).filter(|name| name.as_str() != Some(DIGITS))
-        else {
-            return Self::demo();
+        let dataset = named.map(|(_, text)| parse_value(text.trim())).filter(|name| name.as_str() != Some(DIGITS));
+        let mut source = match &dataset {
+            Some(_) => Self::parse("general defaults", GENERAL)?,
+            None => Self::demo()?,
         };
-        let mut source = Self::parse("general defaults", GENERAL)?;
+        // A teacher that is a file of outputs has nothing of the network that would stand here.
+        if sets.iter().any(|set| set.split_once('=').is_some_and(|(key, _)| key.trim() == "teacher.outputs")) {
+            source.take("teacher");
+        }
+        let Some(dataset) = dataset else { return Ok(source) };
         let name = named_after(dataset.as_str().unwrap_or_default());
         if !name.is_empty() {
             source.put("name", name.chars().take(LONGEST_NAME).collect::<String>())?;
@@ -276,6 +280,10 @@ mod tests {
         assert_eq!(based(&["data.dataset=folder:photos/"]).name, "photos");
         assert_eq!(based(&["data.dataset=folder:.."]).name, "folder");
         assert_eq!(based(&["data.dataset=\"mnist\"", "name=mine"]).name, "mine");
+        for dataset in ["digits", "cifar10"] {
+            let bank = based(&["teacher.outputs=bank.npz", &format!("data.dataset={dataset}")]).teacher;
+            assert_eq!((bank.model.as_str(), bank.outputs.as_deref()), ("", Some(Path::new("bank.npz"))));
+        }
     }
 
     #[test]
