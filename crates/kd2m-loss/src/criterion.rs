@@ -58,6 +58,12 @@ pub trait Criterion: Send {
         None
     }
 
+    /// Fills its memory in the next training step with variations of that batch, as after so many samples, so that a step which comes late in
+    /// training can be timed at once. Gives how many times as long a step with so many would take, where it fills fewer; 1 for all others.
+    fn rehearse(&mut self, _samples: usize) -> f64 {
+        1.0
+    }
+
     /// Memories and queues, for exact resume.
     ///
     /// # Errors

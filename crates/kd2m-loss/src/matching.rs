@@ -95,6 +95,9 @@ const QUEUE: &str = "queue";
 /// Samples that it holds at most.
 const LONGEST_QUEUE: usize = 1_000_000;
 
+/// Samples with which a memory is rehearsed at most: one exact plan of so many is a matter of a tenth of a second.
+const REHEARSED: usize = 8_192;
+
 /// A divergence with its options, and what of two networks it compares.
 #[derive(Clone)]
 pub struct MatchingConfig {
@@ -234,6 +237,7 @@ impl Recipe for MatchingConfig {
                 (0, queue) => Some(ClassMemory::new(queue, 1)),
                 (per_class, _) => Some(ClassMemory::new(per_class, shapes.classes)),
             },
+            rehearsed: 0,
             start: None,
             config: self.clone(),
         }))
@@ -245,6 +249,8 @@ struct Matching {
     config: MatchingConfig,
     projector: Option<Projector>,
     memory: Option<ClassMemory>,
+    /// Samples with which the next step fills it.
+    rehearsed: usize,
     /// Potentials of the last step, a good start for the next.
     start: Option<Potentials>,
 }
@@ -307,6 +313,7 @@ impl Criterion for Matching {
             let one_class = vec![0; x.dims()[0].min(y.dims()[0])];
             let classes = if self.config.queue > 0 { &one_class[..] } else { batch.labels };
             memory.remember(classes, &alone[0], &alone[1])?;
+            memory.vary(std::mem::take(&mut self.rehearsed));
         }
         let request = Request { start: self.start.as_ref(), ..Request::GRADIENT };
         let (cloud_a, cloud_b) = (a.cloud(Side::A)?, b.cloud(Side::B)?);
@@ -330,6 +337,13 @@ impl Criterion for Matching {
             self.start = solution.potentials;
         }
         Ok(Term { loss, diagnostics })
+    }
+
+    /// Plans and kernels cost what grows with the square of the samples.
+    fn rehearse(&mut self, samples: usize) -> f64 {
+        let held = self.memory.as_ref().map_or(0, ClassMemory::capacity).min(samples);
+        self.rehearsed = held.min(REHEARSED);
+        (held.max(1) as f64 / self.rehearsed.max(1) as f64).powi(2)
     }
 
     fn state(&self) -> Result<Weights, CopyError> {

@@ -60,6 +60,15 @@ struct Row {
     soft: Vec<f32>,
 }
 
+impl Row {
+    /// It, moved by half the difference of two others.
+    fn moved(&self, from: &Row, to: &Row) -> Row {
+        let ends = from.features.iter().zip(&to.features);
+        let features = self.features.iter().zip(ends).map(|(x, (from, to))| x + 0.5 * (to - from)).collect();
+        Row { features, soft: self.soft.clone() }
+    }
+}
+
 /// The last samples of every class, oldest first, as (student, teacher).
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClassMemory {
@@ -105,6 +114,24 @@ impl ClassMemory {
             queue.push_back([student.row(i), teacher.row(i)]);
         }
         Ok(())
+    }
+
+    /// Samples that it holds at most.
+    pub fn capacity(&self) -> usize {
+        self.per_class * self.classes.len()
+    }
+
+    /// Fills each class that has samples with variations of them, moved alike on both sides, as after `samples` of all classes.
+    pub fn vary(&mut self, samples: usize) {
+        let most = self.per_class.min(samples.div_ceil(self.classes.len().max(1)));
+        for rows in self.classes.iter_mut().filter(|rows| !rows.is_empty()) {
+            let n = rows.len();
+            for t in n..most {
+                let [base, from, to] = [t % n, (t / n) % n, (t / n + 1 + t / (n * n)) % n];
+                let row = [0, 1].map(|side| rows[base][side].moved(&rows[from][side], &rows[to][side]));
+                rows.push_back(row);
+            }
+        }
     }
 
     /// The memory as tensors, for exact resume; none while it is empty.
@@ -184,6 +211,33 @@ mod tests {
         assert_eq!((a.labels, b.labels), (vec![1, 0, 2, 2], vec![1, 0, 2, 2]));
         let error = memory.remember(&[3], &student, &teacher).unwrap_err();
         assert_eq!(error.to_string(), "sample of class 3 in a memory of 3 classes");
+    }
+
+    #[test]
+    fn variations_fill_the_classes_that_have_samples() {
+        let mut memory = ClassMemory::new(40, 3);
+        assert_eq!(memory.capacity(), 120);
+        memory.vary(500);
+        assert!(memory.state().is_empty());
+        let student = cloud(&[[1.0, 0.0], [2.0, 5.0], [4.0, 0.0]], true);
+        let teacher = cloud(&[[-1.0, 0.0], [-2.0, -5.0], [-4.0, 0.0]], true);
+        memory.remember(&[2, 2, 2], &student, &teacher).unwrap();
+        // Of 30 samples each of three classes has ten.
+        memory.vary(30);
+        assert_eq!(memory.classes.iter().map(VecDeque::len).collect::<Vec<_>>(), [0, 0, 10]);
+        memory.vary(500);
+        let rows = &memory.classes[2];
+        assert_eq!(rows.len(), 40);
+        let mut seen: Vec<String> = rows.iter().map(|[own, _]| format!("{:?}", own.features)).collect();
+        seen.sort();
+        seen.dedup();
+        assert!(seen.len() > 15, "{seen:?}");
+        for [own, other] in rows {
+            let opposite: Vec<f32> = other.features.iter().map(|x| -x).collect();
+            assert!(own.features == opposite && own.soft.len() == 3, "{own:?} {other:?}");
+        }
+        memory.vary(0);
+        assert_eq!(memory.classes[2].len(), 40);
     }
 
     #[test]

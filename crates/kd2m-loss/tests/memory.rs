@@ -175,3 +175,33 @@ fn criteria_without_use_for_a_memory_refuse_it() {
         assert!(refused.contains(why), "{refused}");
     }
 }
+
+/// A plan of a grid times steps as they are late in training: the first step fills what later ones would.
+#[test]
+fn a_rehearsal_fills_the_memory_in_one_step() {
+    let step = Step::new(&[0, 1, 0, 0], 1);
+    let made =
+        |config: CriterionConfig| config.init(&Shapes::vectors([WIDTH; 2], CLASSES), &Device::flex(), 0).unwrap();
+    let rows = |criterion: &dyn Criterion, key: &str| criterion.state().unwrap()[key].shape[0];
+    let class = "memory.labels";
+    for (config, key, samples, times, held) in [
+        (CriterionConfig::new("w2").set("queue", 100), class, 1_000_000, 1.0, 100),
+        (CriterionConfig::new("w2").set("queue", 100), class, 60, 1.0, 60),
+        (CriterionConfig::new("sw2").set("queue", 81_920), class, 1_000_000, 100.0, 8_192),
+        (CriterionConfig::new("w2").set("queue", 100), class, 0, 1.0, 4),
+        (CriterionConfig::new("cw2").memory(20), class, 1_000_000, 1.0, 40),
+        (CriterionConfig::new("queue").set("size", 50), "queue", 1_000_000, 1.0, 50),
+        (CriterionConfig::new("queue").set("size", 50), "queue", 30, 1.0, 30),
+        (CriterionConfig::new("queue").set("size", 3), "queue", 1_000_000, 1.0, 3),
+    ] {
+        let mut criterion = made(config);
+        let longer = criterion.rehearse(samples);
+        assert!((longer - times).abs() < 1e-9, "{longer}");
+        evaluate(criterion.as_mut(), &step, Mode::Train);
+        assert_eq!(rows(criterion.as_ref(), key), held);
+        // Once only: the next step adds no more than its batch.
+        evaluate(criterion.as_mut(), &step, Mode::Train);
+        assert!((held..=held + step.labels.len()).contains(&rows(criterion.as_ref(), key)));
+    }
+    assert!((made(CriterionConfig::new("w2")).rehearse(1_000) - 1.0).abs() < 1e-9);
+}

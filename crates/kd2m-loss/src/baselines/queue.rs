@@ -66,7 +66,7 @@ impl Recipe for QueueOptions {
         }
         let projector = (student != teacher).then(|| Projector::new(student, teacher, device, seed));
         let device = device.clone().without_autodiff();
-        Ok(Box::new(Queue { options: *self, projector, width: teacher, kept: None, device }))
+        Ok(Box::new(Queue { options: *self, projector, width: teacher, kept: None, rehearsed: 0, device }))
     }
 }
 
@@ -78,6 +78,8 @@ struct Queue {
     width: usize,
     /// Unit rows, the oldest first.
     kept: Option<Tensor<2>>,
+    /// Rows that the next step fills it with.
+    rehearsed: usize,
     device: Device,
 }
 
@@ -101,7 +103,9 @@ impl Criterion for Queue {
         let like = |embedded: Tensor<2>| embedded.matmul(queue.clone().transpose()) / self.options.temperature;
         let loss = -(softmax(like(teacher), 1) * log_softmax(like(student), 1)).sum_dim(1).mean();
         if batch.mode == Mode::Train {
-            self.kept = Some(queue);
+            let (rows, wanted) = (queue.dims()[0], std::mem::take(&mut self.rehearsed));
+            let filled = |queue: Tensor<2>| queue.repeat_dim(0, wanted.div_ceil(rows)).narrow(0, 0, wanted);
+            self.kept = Some(if wanted > rows { filled(queue) } else { queue });
         }
         Ok(Term::new(loss))
     }
@@ -112,6 +116,11 @@ impl Criterion for Queue {
 
     fn project(&self, features: &Tensor<2>) -> Option<Tensor<2>> {
         self.projector.as_ref().map(|projector| projector.forward(features))
+    }
+
+    fn rehearse(&mut self, samples: usize) -> f64 {
+        self.rehearsed = samples.min(self.options.size);
+        1.0
     }
 
     fn state(&self) -> Result<Weights, CopyError> {

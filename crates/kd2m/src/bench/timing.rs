@@ -1,9 +1,9 @@
-//! How long a step takes here: a few epochs of two batches with random weights, arms side by side as the grid trains them. The quickest epoch counts
-//! but the first, which warms caches: other processes can only make a step longer.
+//! How long a step takes here: a few epochs of two batches with random weights, arms side by side as the grid trains them and memories as full as they
+//! get. The quickest epoch counts but the first, which warms caches: other processes can only make a step longer.
 
 use std::{collections::BTreeMap, time::Duration};
 
-use kd2m_data::training_batches;
+use kd2m_data::Mixture;
 use kd2m_nn::{Weights, init};
 use tempfile::TempDir;
 
@@ -14,7 +14,7 @@ use crate::{
     files,
     objective::Objective,
     ranks::Share,
-    teacher::{Cache, Limits, NetworkTeacher, Teacher},
+    teacher::{Bank, Cache, Limits, NetworkTeacher, StoredOutputs, Teacher},
     train::{
         EpochRecord, Halt, Silent,
         checkpoint::Checkpoints,
@@ -30,6 +30,15 @@ use crate::{
 const VANISHING: f64 = 1e-30;
 /// Epochs of two batches by which a step is timed.
 const EPOCHS: usize = 4;
+/// Rows of a bank that batches are drawn from.
+const BANK: usize = 1 << 14;
+
+/// A little of what a network sees.
+struct Few {
+    train: Vec<u32>,
+    mixture: Option<Mixture>,
+    val: Vec<u32>,
+}
 
 /// A cell's networks with little data.
 pub(super) struct Timing<'a> {
@@ -67,9 +76,9 @@ impl<'a> Timing<'a> {
             checkpoints: self.checkpoints()?,
             observer: Box::new(Silent),
         };
-        let (train, val) = self.few(&setup.teacher_train);
-        let views = self.views(&train, &val);
-        Ok(self.step(&views, &fit::one(&views, None, learner)?.history))
+        let few = self.few(&setup.teacher_train, None);
+        let views = self.views(&few);
+        Ok(step(&views, &fit::one(&views, None, learner)?.history))
     }
 
     /// Seconds in which a teacher that is given answers an image, by the quicker of two batches.
@@ -78,8 +87,7 @@ impl<'a> Timing<'a> {
     /// What the engine cannot do.
     pub fn of_answer(&self) -> Result<f64, Error> {
         let mut engine = self.setup.teacher_engine(&self.teacher, &[])?;
-        let (_, few) = self.few(&[]);
-        outlook::seconds_an_image(self.setup, engine.as_mut(), &few)
+        outlook::seconds_an_image(self.setup, engine.as_mut(), &self.few(&[], None).val)
     }
 
     /// Seconds of a step of each arm, so many of them side by side.
@@ -128,6 +136,9 @@ impl<'a> Timing<'a> {
                 let all = self.drawn.all().chain(setup.val.iter().copied());
                 setup.stored_teacher(config, stored.as_ref().clone(), all)?
             }
+            TeacherSide::Network(_) | TeacherSide::Frozen(_) if !config.teacher.paired => {
+                Box::new(Bank::new(self.bank(), setup.device.burn()?))
+            }
             TeacherSide::Network(_) | TeacherSide::Frozen(_) => {
                 let engine = setup.teacher_engine(&self.teacher, maps)?;
                 let layout = setup.teacher.layout(maps).filter(|_| config.teacher.cache.is_on());
@@ -136,16 +147,41 @@ impl<'a> Timing<'a> {
             }
         };
         let start = init::initialise(&setup.student, 0);
-        let (train, val) = self.few(&self.drawn.train);
-        let views = self.views(&train, &val);
-        let fitted =
-            fit::fit(&views, Some(teacher.as_mut()), arms.iter().map(|arm| self.learner(arm, &start)).collect())?;
-        Ok(fitted.into_iter().map(|one| Ok(self.step(&views, &one?.history))).collect())
+        let few = self.few(&self.drawn.train, self.drawn.mixture.as_ref());
+        let views = self.views(&few);
+        let begun = arms.iter().map(|arm| match self.learner(arm, &start) {
+            Ok((learner, times)) => (Ok(learner), times),
+            Err(error) => (Err(error), 1.0),
+        });
+        let (learners, longer): (Vec<_>, Vec<_>) = begun.unzip();
+        let fitted = fit::fit(&views, Some(teacher.as_mut()), learners)?;
+        Ok(fitted.into_iter().zip(longer).map(|(one, times)| Ok(times * step(&views, &one?.history))).collect())
     }
-    fn learner<'b>(&'b self, arm: &'b ArmConfig, start: &Weights) -> Result<Learner<'b>, Error> {
-        let (setup, objective) = (self.setup, self.objective(arm)?);
+
+    /// Outputs of nobody: what a step costs does not depend on them.
+    fn bank(&self) -> StoredOutputs {
+        let (setup, width) = (self.setup, self.setup.teacher.feature_width());
+        let (labels, classes) = (&setup.dataset.train.labels, setup.dataset.classes);
+        let labels: Vec<u32> = setup.teacher_train.iter().take(BANK).map(|index| labels[*index as usize]).collect();
+        StoredOutputs {
+            features: init::uniform(0, "features", labels.len() * width, 1.0),
+            width,
+            logits: Some(init::uniform(0, "logits", labels.len() * classes, 1.0)),
+            classes,
+            labels: Some(labels),
+            ids: None,
+            head: None,
+            class_names: Vec::new(),
+        }
+    }
+
+    /// A student that will have memories as full as they get, and how many times as long its step is where they are fuller than that.
+    fn learner<'b>(&'b self, arm: &'b ArmConfig, start: &Weights) -> Result<(Learner<'b>, f64), Error> {
+        let (setup, train) = (self.setup, &self.config.train);
+        let mut objective = self.objective(arm)?;
+        let longer = objective.rehearse(train.epochs * self.drawn.batches(train.batch_size) * train.batch_size);
         let maps = objective.needs().student_maps;
-        Ok(Learner {
+        let learner = Learner {
             config: self.config,
             name: &arm.name,
             engine: setup.engine_seeing(&setup.student_eyes, &setup.student, start, &maps, true)?,
@@ -153,22 +189,29 @@ impl<'a> Timing<'a> {
             objective,
             checkpoints: self.checkpoints()?,
             observer: Box::new(Silent),
-        })
+        };
+        Ok((learner, longer))
     }
 
-    /// Two batches to learn from, one to validate on.
-    fn few(&self, train: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    /// Two batches to learn from, mixed as these are, and one to validate on.
+    fn few(&self, train: &[u32], mixture: Option<&Mixture>) -> Few {
         let size = self.config.train.batch_size;
-        let few = |indices: &[u32], n: usize| indices.iter().copied().take(n).collect();
-        (few(train, 2 * size), few(&self.setup.val, size))
+        let few = |indices: &[u32], n: usize| -> Vec<u32> { indices.iter().copied().take(n).collect() };
+        let mixture = mixture.map(|whole| Mixture {
+            labelled: few(&whole.labelled, 2 * size),
+            unlabelled: few(&whole.unlabelled, 2 * size),
+            batches: 2,
+            ..*whole
+        });
+        Few { train: few(train, 2 * size), mixture, val: few(&self.setup.val, size) }
     }
 
-    fn views<'v>(&'v self, train: &'v [u32], val: &'v [u32]) -> Views<'v> {
+    fn views<'v>(&'v self, few: &'v Few) -> Views<'v> {
         Views {
             dataset: &self.setup.dataset,
-            train,
-            mixture: None,
-            val,
+            train: &few.train,
+            mixture: few.mixture.as_ref(),
+            val: &few.val,
             augment: &self.setup.augment,
             mix: self.config.train.mix(),
             epochs: EPOCHS,
@@ -185,9 +228,9 @@ impl<'a> Timing<'a> {
         let place = files::temporary_folder(self.scratch.path())?.keep();
         Ok(Checkpoints::new(&place, Duration::MAX))
     }
+}
 
-    fn step(&self, views: &Views, history: &[EpochRecord]) -> f64 {
-        let steps = training_batches(views.train, views.batch_size).len() as f64;
-        history.iter().skip(1).map(|record| record.seconds / steps).fold(f64::INFINITY, f64::min)
-    }
+/// Seconds of a step in the quickest epoch but the first.
+fn step(views: &Views, history: &[EpochRecord]) -> f64 {
+    history.iter().skip(1).map(|record| record.seconds / views.batches() as f64).fold(f64::INFINITY, f64::min)
 }

@@ -213,6 +213,12 @@ impl Objective {
         Ok(())
     }
 
+    /// Has the criteria fill their memories in the next training step, as after so many samples, for timing; how many times as long a step
+    /// would then be, where one of them fills fewer.
+    pub fn rehearse(&mut self, samples: usize) -> f64 {
+        self.terms.iter_mut().map(|term| term.criterion.rehearse(samples)).fold(1.0, f64::max)
+    }
+
     /// Memories of all criteria, by term, and what automatic weights were measured from.
     ///
     /// # Errors
