@@ -305,6 +305,8 @@ fn what_decides_the_teacher(config: &Config) -> Config {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     const FILE: &str = r#"
@@ -332,6 +334,26 @@ mod tests {
 
     fn grid(more: &str) -> Result<Grid, Error> {
         Grid::resolve(Source::parse("test", &format!("{more}\n{FILE}")).unwrap())
+    }
+
+    /// A teacher's file that a run makes, or that lies elsewhere from here, may lack.
+    #[test]
+    fn the_configurations_of_the_repository_are_read() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../configs");
+        let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let mut read = 0;
+        for file in files.filter(|file| file.extension().is_some_and(|end| end == "toml")) {
+            let source = Source::file(&file).unwrap();
+            let found = match file.file_name().unwrap().to_string_lossy().starts_with("bench-") {
+                true => Grid::resolve(source).map(|_| ()),
+                false => source.resolve().map(|_| ()),
+            };
+            if let Err(why) = found.map_err(|why| why.to_string()) {
+                assert!(why.contains(".safetensors"), "{}: {why}", file.display());
+            }
+            read += 1;
+        }
+        assert!(read > 25, "{read}");
     }
 
     #[test]
